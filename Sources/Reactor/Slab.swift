@@ -1,0 +1,123 @@
+// Fixed-size blocks of memory that bytes rest in between two sockets.
+//
+// A slab has one owner at a time, who gives it on (to a chain, a queue) or back to the pool of its
+// loop. It is a plain pointer, so passing it costs nothing; the pool counts what is out, and the
+// tests hold that count to zero at the end. Never crosses threads.
+
+/// One block from a `SlabPool`: a small header, then `Slab.capacity` bytes of payload.
+///
+/// The bytes in use are `start..<end` of the payload. Room may be left in front of `start`, so that
+/// a head or a chunk size can be put there later without moving anything.
+public struct Slab {
+    /// Bytes of payload: one full TLS record (2^14) plus room for its framing.
+    public static let capacity = 16_384 + 256
+
+    struct Header {
+        var next: UnsafeMutableRawPointer?
+        var start: Int32
+        var end: Int32
+    }
+
+    let base: UnsafeMutableRawPointer
+
+    init(base: UnsafeMutableRawPointer) { self.base = base }
+
+    var header: UnsafeMutablePointer<Header> {
+        base.assumingMemoryBound(to: Header.self)
+    }
+
+    /// The whole payload, `Slab.capacity` bytes; valid while the caller owns the slab.
+    public var payload: UnsafeMutablePointer<UInt8> {
+        (base + MemoryLayout<Header>.size).assumingMemoryBound(to: UInt8.self)
+    }
+
+    /// Offset in the payload of the first byte in use.
+    public var start: Int {
+        get { Int(header.pointee.start) }
+        nonmutating set {
+            assert(newValue >= 0 && newValue <= end)
+            header.pointee.start = Int32(truncatingIfNeeded: newValue)
+        }
+    }
+
+    /// Offset in the payload one past the last byte in use.
+    public var end: Int {
+        get { Int(header.pointee.end) }
+        nonmutating set {
+            assert(newValue >= start && newValue <= Slab.capacity)
+            header.pointee.end = Int32(truncatingIfNeeded: newValue)
+        }
+    }
+
+    /// Bytes in use.
+    public var count: Int { end - start }
+
+    /// Bytes free behind `end`.
+    public var room: Int { Slab.capacity - end }
+
+    /// Sets both marks: an empty slab whose first byte will be at `offset`.
+    public func reset(at offset: Int) {
+        precondition(offset >= 0 && offset <= Slab.capacity)
+        header.pointee.start = Int32(offset)
+        header.pointee.end = Int32(offset)
+    }
+
+    /// The bytes in use; valid while the caller owns the slab and does not change it.
+    public var bytes: Span<UInt8> {
+        @_lifetime(borrow self)
+        get {
+            let span = UnsafeBufferPointer(start: payload + start, count: count).span
+            return _overrideLifetime(span, borrowing: self)
+        }
+    }
+}
+
+/// The slabs of one loop: free ones are kept (up to a bound) and handed out again.
+public final class SlabPool {
+    private var free: UnsafeMutableRawPointer?
+    private var freeCount = 0
+    private let freeCountMax: Int
+
+    /// Slabs handed out and not given back.
+    public private(set) var outstanding = 0
+
+    /// - Parameter freeCountMax: free slabs kept for reuse; more go back to the heap.
+    public init(freeCountMax: Int = 256) { self.freeCountMax = freeCountMax }
+
+    deinit {
+        while let base = free {
+            free = Slab(base: base).header.pointee.next
+            base.deallocate()
+        }
+    }
+
+    /// A slab with `start == end == 0`; the caller owns it.
+    public func take() -> Slab {
+        outstanding += 1
+        let base: UnsafeMutableRawPointer
+        if let first = free {
+            base = first
+            free = Slab(base: first).header.pointee.next
+            freeCount -= 1
+        } else {
+            base = UnsafeMutableRawPointer.allocate(
+                byteCount: MemoryLayout<Slab.Header>.size + Slab.capacity, alignment: 64)
+        }
+        let slab = Slab(base: base)
+        slab.header.initialize(to: Slab.Header(next: nil, start: 0, end: 0))
+        return slab
+    }
+
+    /// Takes the slab back; the caller must not touch it again.
+    public func give(back slab: Slab) {
+        outstanding -= 1
+        assert(outstanding >= 0)
+        if freeCount < freeCountMax {
+            slab.header.pointee.next = free
+            free = slab.base
+            freeCount += 1
+        } else {
+            slab.base.deallocate()
+        }
+    }
+}
