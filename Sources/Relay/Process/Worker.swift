@@ -1,0 +1,56 @@
+// What one loop has: the pool, the caches' front ends, the counters, and a way to the shared parts.
+//
+// One worker per loop, made on the loop's thread, never touched by another. Sessions reach
+// everything through it; nothing here is global.
+
+import Reactor
+import Wire
+
+/// What all loops share. Each part is safe to use from any of them.
+final class Shared: Sendable {
+    let configuration: Configuration
+    let serverTLS: TLSContext
+    let clientTLS: TLSContext?
+    let keyCache: KeyCache
+    let rateLimits: RateLimitMemory
+    let duplicates: DuplicateGuard
+    let budget: MemoryBudget
+    let abuse: AbuseThrottle
+    let log: EventLog
+
+    init(
+        configuration: Configuration, serverTLS: TLSContext, clientTLS: TLSContext?, log: EventLog
+    ) {
+        self.configuration = configuration
+        self.serverTLS = serverTLS
+        self.clientTLS = clientTLS
+        self.log = log
+        keyCache = KeyCache(options: configuration.api)
+        rateLimits = RateLimitMemory()
+        duplicates = DuplicateGuard(windowMilliseconds: configuration.duplicateWindowMilliseconds)
+        budget = MemoryBudget(bytesMax: configuration.memoryBudgetBytes)
+        abuse = AbuseThrottle(limits: configuration.abuse)
+    }
+}
+
+/// Everything that belongs to one loop.
+final class Worker {
+    let loop: Loop
+    let shared: Shared
+    let pool: ConnectionPool
+    let keyChecker: KeyChecker
+    let charsets = CharsetCache()
+    var counters = RelayCounters()
+    /// Live sessions, for drain; a session enters itself when accepted and leaves when closed.
+    var sessions = SessionList()
+
+    var configuration: Configuration { shared.configuration }
+
+    init(loop: Loop, shared: Shared) {
+        self.loop = loop
+        self.shared = shared
+        pool = ConnectionPool(
+            loop: loop, options: shared.configuration.api, tls: shared.clientTLS, log: shared.log)
+        keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
+    }
+}
