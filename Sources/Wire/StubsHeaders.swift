@@ -41,6 +41,8 @@ package struct DecodeLosses {
     package var replacedCharacters = 0
     package var unknownCharsets = 0
     package var truncated = 0
+    /// Entries of an address list that hold no addr-spec.
+    package var malformedAddresses = 0
     package init() {}
 }
 
@@ -49,31 +51,46 @@ package struct DecodeLosses {
 package enum EncodedWord {
     package static func decode(
         _ value: Bytes, charsets: CharsetCache, into output: inout Region,
-        losses: inout DecodeLosses)
-    { fatalError() }
+        losses: inout DecodeLosses
+    ) { fatalError() }
 }
 
-/// One mailbox of an address list. Texts are decoded UTF-8 without controls.
-package struct Mailbox2822 {
+/// One mailbox of an address list. The texts, decoded UTF-8 without controls, lie in the region
+/// that the parser wrote them to: `output.bytes.extracting(mailbox.address)`.
+package struct Mailbox2822: Equatable, Sendable {
     /// Empty when there is none.
-    package var displayName: [UInt8]
+    package var displayName: Range<Int>
     /// addr-spec as it is to be sent: comments, route and folding off, quoting kept if needed.
-    package var address: [UInt8]
+    package var address: Range<Int>
 }
 
-package enum AddressParser {
-    /// Address tokens past this are refused.
+/// Pulls the mailboxes out of an address list, one a call. RFC 5322 3.4 and 4.4 (groups
+/// flattened), RFC 6532, tolerant of what is seen in the wild. Allocates nothing.
+package struct AddressParser {
+    /// A list of more tokens than this is refused.
     package static let tokensMax = 10_000
-    /// RFC 5322 3.4 and 4.4 (groups flattened), RFC 6532, tolerant of what is seen in the wild.
-    /// Returns false when the list holds more than `tokensMax` tokens.
-    package static func parse(
-        _ value: Bytes, charsets: CharsetCache, losses: inout DecodeLosses,
-        each: (borrowing Mailbox2822) -> Void
-    ) -> Bool { fatalError() }
-    /// Writes `Name <addr>` (name quoted where RFC 5322 needs it, raw UTF-8) or `addr`.
-    package static func format(_ mailbox: borrowing Mailbox2822, into output: inout Region) {
-        fatalError()
+
+    package enum Verdict: Equatable, Sendable {
+        case mailbox(Mailbox2822)
+        /// The list is used up.
+        case end
+        /// The list holds more than `tokensMax` tokens; what came before stands.
+        case tooManyTokens
     }
+    package init() {}
+    /// - Parameters:
+    ///   - value: the whole list, folding inside; the same bytes at every call.
+    ///   - output: where the texts are written, behind what is there. A whole list needs at most
+    ///     4 × `value.count` + 64 bytes; the caller may truncate it between calls.
+    package mutating func next(
+        _ value: Bytes, charsets: CharsetCache, into output: inout Region,
+        losses: inout DecodeLosses
+    ) -> Verdict { fatalError() }
+    /// Writes `Name <addr>` (name quoted where RFC 5322 needs it, raw UTF-8) or `addr`.
+    /// Both texts are those of a mailbox, copied out of its region or lying in another one.
+    package static func format(
+        displayName: Bytes, address: Bytes, into output: inout Region
+    ) { fatalError() }
     /// Whether two addr-specs name the same mailbox: domain without case; local part exactly or,
     /// when `ignoringLocalCase`, without case.
     package static func same(_ a: Bytes, _ b: Bytes, ignoringLocalCase: Bool) -> Bool {
@@ -86,6 +103,9 @@ package struct FieldParameters {
     /// The value before the first `;` without comments and blanks: "text/plain", "attachment".
     package var main: Range<Int>
     package init(_ value: Bytes) { fatalError() }
+    /// Writes `main` in lower case, without the comments and blanks inside it, so "text / (x) plain"
+    /// gives "text/plain". Bytes past `output`'s room are dropped.
+    package func writeMain(_ value: Bytes, into output: inout Region) { fatalError() }
     /// The raw (unquoted) value of a plain parameter, e.g. the boundary; nil when absent.
     /// Bytes past `output`'s room are dropped.
     package func raw(_ name: StaticString, _ value: Bytes, into output: inout Region) -> Bool {
@@ -102,10 +122,11 @@ package struct FieldParameters {
 package struct Charset: Equatable, Sendable {
     /// Fast paths of our own; everything else goes through iconv.
     package enum Kind: Equatable, Sendable {
-        case utf8, latin1AsWindows1252, usASCII, iconv(index: Int), unknown
+        case utf8, latin1AsWindows1252, usASCII, listed(index: Int), unknown
     }
     package var kind: Kind
-    /// us-ascii and utf-8 need no conversion in front of a `JSONEscaper`.
+    /// Needs no conversion in front of a `JSONEscaper`, which validates UTF-8 by itself. us-ascii
+    /// does need one: undeclared 8-bit becomes UTF-8 there instead of U+FFFD.
     package var isPassThrough: Bool { fatalError() }
     package static let undeclared = Charset(kind: .usASCII)
     package init(kind: Kind) { self.kind = kind }
