@@ -1,8 +1,24 @@
-import ArgumentParser
-import Reactor
-import Wire
+// The process's entry: it calls one nonisolated function and nothing else.
+//
+// Closures that are formed in main-actor code get an executor check at every call, also when they
+// run on another thread; so nothing is formed here.
 
 @main
-struct PostscaleRelay {
-    static func main() { print("postscale-relay") }
+enum EntryPoint {
+    static func main() { runProcess() }
+}
+
+/// Parses the command line and runs the command; ends the process with its status.
+nonisolated func runProcess() {
+    var command: any ParsedCommand
+    do {
+        command = try PostscaleRelay.parseCommand()
+    } catch {
+        PostscaleRelay.exit(withError: error)
+    }
+    do {
+        try command.run()
+    } catch {
+        PostscaleRelay.exit(withError: error)
+    }
 }

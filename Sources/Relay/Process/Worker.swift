@@ -43,6 +43,9 @@ final class Worker {
     var counters = RelayCounters()
     /// Live sessions, for drain; a session enters itself when accepted and leaves when closed.
     var sessions = SessionList()
+    var listeners: [Listener] = []
+    /// Set while the worker drains.
+    var drainWatch: DrainWatch?
 
     var configuration: Configuration { shared.configuration }
 

@@ -1,0 +1,243 @@
+// From flags and environment to a checked Configuration.
+//
+// A flag wins over its environment variable, which wins over the default. Whatever is wrong is said
+// with the flag's name, the value that was given and what would do instead; nothing is started.
+
+import ArgumentParser
+import CEpoll.System
+import Glibc
+import Logging
+import Reactor
+
+/// What `run` starts: the relay's settings, and the sandbox's when there is one.
+struct RelaySettings: Sendable {
+    var configuration: Configuration
+    var certificate: CertificateSource
+    var sandbox: SandboxSettings?
+}
+
+/// Where the server's certificate comes from.
+enum CertificateSource: Sendable, Equatable {
+    case files(certificate: String, key: String)
+    /// A new self-signed one in memory, for the sandbox only.
+    case selfSigned
+}
+
+/// The sandbox API's settings.
+struct SandboxSettings: Sendable {
+    var listen: [SocketAddress]
+    var storeFolder: String?
+    var slowMilliseconds: Int
+}
+
+/// Builds settings from parsed flags and the process's environment.
+struct ConfigurationBuilder {
+    static let productionPorts: [(port: UInt16, isImplicitTLS: Bool)] = [
+        (587, false), (2525, false), (2587, false), (465, true),
+    ]
+    static let sandboxPorts: [(port: UInt16, isImplicitTLS: Bool)] = [
+        (2525, false), (2587, false), (2465, true),
+    ]
+
+    let listen: ListenFlags
+    let api: APIFlags
+    let limits: LimitFlags
+    let message: MessageFlags
+    let process: ProcessFlags
+    let sandbox: SandboxFlags
+    let environment: [String: String]
+
+    func build() throws -> RelaySettings {
+        let hasSandbox = sandbox.isEnabled || isTrue(environment["POSTSCALE_SANDBOX"])
+        let listeners = try makeListeners(hasSandbox: hasSandbox)
+        let sandboxSettings = hasSandbox ? try makeSandbox() : nil
+        let apiOptions = try makeAPIOptions(sandbox: sandboxSettings)
+        let loops = process.loops ?? availableCores()
+        try check(loops >= 1 && loops <= 1_024, "--loops", "\(loops)", "1 to 1024")
+        let budget = limits.memoryBudget?.bytes ?? physicalMemoryBytes() / 4
+        try check(
+            budget >= limits.bufferThreshold.bytes, "--memory-budget", "\(budget)",
+            "at least --buffer-threshold (\(limits.bufferThreshold.bytes) bytes)")
+        var configuration = Configuration(
+            hostname: try makeHostname(), listeners: listeners, loops: loops, api: apiOptions,
+            memoryBudgetBytes: budget)
+        configuration.backend = process.backend
+        configuration.limits = try makeSessionLimits()
+        configuration.abuse = try makeAbuseLimits()
+        configuration.mapping = try makeMapping()
+        configuration.bufferThresholdBytes = limits.bufferThreshold.bytes
+        configuration.duplicateWindowMilliseconds = message.duplicateWindow.milliseconds
+        configuration.drainTimeoutMilliseconds = process.drainTimeout.milliseconds
+        configuration.hasEnhancedStatusCodes = message.enhancedStatusCodes
+        configuration.hasVerboseReplies = message.verboseReplies
+        configuration.temporaryFolder = message.temporaryFolder
+        return RelaySettings(
+            configuration: configuration,
+            certificate: try makeCertificate(hasSandbox: hasSandbox), sandbox: sandboxSettings)
+    }
+
+    // MARK: - Parts
+
+    private func makeListeners(hasSandbox: Bool) throws -> [ListenerSpec] {
+        var startTLS = listen.startTLS.map(\.address)
+        var implicitTLS = listen.implicitTLS.map(\.address)
+        if startTLS.isEmpty && implicitTLS.isEmpty {
+            startTLS = try addresses(from: "POSTSCALE_LISTEN")
+            implicitTLS = try addresses(from: "POSTSCALE_LISTEN_TLS")
+        }
+        if startTLS.isEmpty && implicitTLS.isEmpty {
+            let hosts = hasSandbox ? ["127.0.0.1"] : hasIPv6() ? ["0.0.0.0", "[::]"] : ["0.0.0.0"]
+            let ports = hasSandbox ? Self.sandboxPorts : Self.productionPorts
+            return ports.flatMap { entry in
+                hosts.compactMap { SocketAddress("\($0):\(entry.port)") }
+                    .map { ListenerSpec(address: $0, isImplicitTLS: entry.isImplicitTLS) }
+            }
+        }
+        return startTLS.map { ListenerSpec(address: $0, isImplicitTLS: false) }
+            + implicitTLS.map { ListenerSpec(address: $0, isImplicitTLS: true) }
+    }
+
+    private func addresses(from variable: String) throws -> [SocketAddress] {
+        try (environment[variable] ?? "").split(separator: ",").map { part in
+            let text = part.filter { $0 != " " }
+            guard let address = SocketAddress(text) else {
+                throw ValidationError(
+                    "\(variable)=\(text): give address:port, such as 0.0.0.0:587 or [::]:465.")
+            }
+            return address
+        }
+    }
+
+    private func makeHostname() throws -> String {
+        let name = listen.hostname ?? environment["POSTSCALE_HOSTNAME"] ?? ownHostname()
+        let isValid = name.utf8.allSatisfy {
+            ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7A || $0 >= 0x30 && $0 <= 0x39
+                || [0x2D, 0x2E, 0x3A, 0x5B, 0x5D, 0x5F].contains($0)
+        }
+        try check(
+            isValid && !name.isEmpty && name.utf8.count <= 255, "--hostname", name,
+            "a host name such as smtp.example.com")
+        return name
+    }
+
+    private func makeCertificate(hasSandbox: Bool) throws -> CertificateSource {
+        let certificate = listen.tlsCert ?? environment["POSTSCALE_TLS_CERT"]
+        let key = listen.tlsKey ?? environment["POSTSCALE_TLS_KEY"]
+        switch (certificate, key) {
+        case (let certificate?, let key?): return .files(certificate: certificate, key: key)
+        case (nil, nil) where hasSandbox: return .selfSigned
+        case (nil, nil):
+            throw ValidationError(
+                """
+                No certificate: give --tls-cert FILE and --tls-key FILE (PEM).
+                A free one: certbot certonly --standalone -d smtp.example.com
+                  (then --tls-cert /etc/letsencrypt/live/smtp.example.com/fullchain.pem
+                   and  --tls-key  /etc/letsencrypt/live/smtp.example.com/privkey.pem).
+                To try the relay without one, with an API of its own: --sandbox.
+                """)
+        case (.some, nil):
+            throw ValidationError("--tls-cert without --tls-key: give both, PEM files.")
+        case (nil, .some):
+            throw ValidationError("--tls-key without --tls-cert: give both, PEM files.")
+        }
+    }
+
+    private func makeSandbox() throws -> SandboxSettings {
+        SandboxSettings(
+            listen: sandbox.listen.isEmpty
+                ? [SocketAddress(SandboxFlags.defaultListen)!] : sandbox.listen.map(\.address),
+            storeFolder: sandbox.store, slowMilliseconds: sandbox.slow.milliseconds)
+    }
+
+    private func makeAPIOptions(sandbox: SandboxSettings?) throws -> APIOptions {
+        let given = api.url ?? environment["POSTSCALE_API_URL"]
+        if sandbox != nil, let given {
+            throw ValidationError(
+                "--sandbox and an API URL (\(given)) exclude each other: leave one out.")
+        }
+        let text = sandbox.map { "http://\($0.listen[0])" } ?? given ?? "https://api.postscale.io"
+        let endpoint = try APIEndpoint(url: text)
+        var options = APIOptions(endpoint: endpoint)
+        options.caFile = api.caFile ?? environment["POSTSCALE_API_CA"]
+        try check(
+            api.keyCheckPath.hasPrefix("/")
+                && api.keyCheckPath.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F },
+            "--key-check-path", api.keyCheckPath, "a path such as /v1/emails?limit=1")
+        options.keyCheckPath = api.keyCheckPath
+        options.timeoutMilliseconds = try positive("--api-timeout", api.timeout)
+        options.connectTimeoutMilliseconds = try positive(
+            "--api-connect-timeout", api.connectTimeout)
+        options.connectionsMax = try positive("--api-connections", api.connectionsMax)
+        options.queueMax = try positive("--api-queue", api.queueMax)
+        options.idleTimeoutMilliseconds = try positive("--api-idle-timeout", api.idleTimeout)
+        options.dnsTTLMilliseconds = try positive("--dns-ttl", api.dnsTTL)
+        options.validKeyTTLMilliseconds = api.keyTTL.milliseconds
+        options.refusedKeyTTLMilliseconds = api.refusedKeyTTL.milliseconds
+        return options
+    }
+
+    private func makeSessionLimits() throws -> SessionLimits {
+        var result = SessionLimits()
+        result.messageBytesMax = try positive("--max-message-size", limits.maxMessageSize.bytes)
+        result.recipientsMax = try positive("--max-recipients", limits.maxRecipients)
+        result.idleTimeoutMilliseconds = try positive("--idle-timeout", limits.idleTimeout)
+        result.sessionTimeoutMilliseconds = try positive(
+            "--session-timeout", limits.sessionTimeout)
+        result.dataRateMin = limits.minDataRate.bytes
+        result.errorsMax = try positive("--max-errors", limits.maxErrors)
+        result.failedLoginsMax = try positive("--max-failed-logins", limits.maxFailedLogins)
+        return result
+    }
+
+    private func makeAbuseLimits() throws -> AbuseLimits {
+        AbuseLimits(
+            connectionsPerAddressMax: try positive(
+                "--max-connections-per-address", limits.maxConnectionsPerAddress),
+            connectionsPerPrefixMax: try positive(
+                "--max-connections-per-prefix", limits.maxConnectionsPerPrefix),
+            failedLoginsPerAddressMax: try positive(
+                "--max-failed-logins-per-address", limits.maxFailedLoginsPerAddress),
+            failedLoginsPerPrefixMax: try positive(
+                "--max-failed-logins-per-prefix", limits.maxFailedLoginsPerPrefix))
+    }
+
+    private func makeMapping() throws -> MappingOptions {
+        for name in message.passedHeaders {
+            let isName = name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x3A }
+            try check(!name.isEmpty && isName, "--pass-header", name, "a header's name")
+        }
+        return MappingOptions(
+            hasBareRecipients: message.bareRecipients,
+            hasInlineContentID: !message.omitsInlineContentID,
+            passedHeaders: message.passedHeaders.map { $0.lowercased() },
+            attachmentsMax: try positive("--max-attachments", message.maxAttachments),
+            attachmentBytesMax: try positive(
+                "--max-attachment-size", message.maxAttachmentSize.bytes),
+            attachmentsBytesMax: try positive(
+                "--max-attachments-size", message.maxAttachmentsSize.bytes))
+    }
+
+    // MARK: - Checks
+
+    private func positive(_ flag: String, _ value: Int) throws -> Int {
+        try check(value > 0 && value <= 1 << 40, flag, "\(value)", "a number above 0")
+        return value
+    }
+
+    private func positive(_ flag: String, _ value: TimeSpan) throws -> Int {
+        let text = value.defaultValueDescription
+        try check(
+            value.milliseconds > 0 && value.milliseconds <= 7 * 86_400_000, flag, text,
+            "a time above 0 and at most 168h")
+        return value.milliseconds
+    }
+
+    private func check(_ holds: Bool, _ flag: String, _ value: String, _ want: String) throws {
+        guard holds else { throw ValidationError("\(flag) \(value): give \(want).") }
+    }
+}
+
+/// Whether an environment variable's text means yes.
+private func isTrue(_ text: String?) -> Bool {
+    ["1", "true", "yes", "on"].contains(text?.lowercased() ?? "")
+}

@@ -1,0 +1,51 @@
+// Flags: how a message becomes a call of the API, and how replies look.
+
+import ArgumentParser
+
+struct MessageFlags: ParsableArguments {
+    @Flag(help: "Send recipients as bare addresses, without their display names.")
+    var bareRecipients = false
+
+    @Flag(
+        name: .customLong("no-inline-content-id"),
+        help: "Leave out `content_id` with inline parts.")
+    var omitsInlineContentID = false
+
+    @Option(
+        name: .customLong("pass-header"),
+        help: ArgumentHelp(
+            "Pass this header on although it would not be (Date, Message-ID, Received…). "
+                + "Repeatable.", valueName: "name"))
+    var passedHeaders: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Attachments of one message; then 554.", valueName: "count"))
+    var maxAttachments = 10
+
+    @Option(
+        help: ArgumentHelp("Decoded size of one attachment; then 552.", valueName: "size"))
+    var maxAttachmentSize = ByteSize.megabytes(25)
+
+    @Option(
+        help: ArgumentHelp("Decoded size of all attachments together; then 552.", valueName: "size"))
+    var maxAttachmentsSize = ByteSize.megabytes(50)
+
+    @Option(
+        help: ArgumentHelp(
+            "How long to remember a message whose 250 the client can't have seen.",
+            discussion: "When it is sent again, it is answered without a second call.",
+            valueName: "time"))
+    var duplicateWindow = TimeSpan.seconds(600)
+
+    @Option(
+        help: ArgumentHelp(
+            "Folder for unlinked temporary files (late bodies, hidden recipients).",
+            valueName: "folder"))
+    var temporaryFolder = "/tmp"
+
+    @Flag(help: "Put RFC 3463 status codes into replies, and advertise ENHANCEDSTATUSCODES.")
+    var enhancedStatusCodes = false
+
+    @Flag(help: "Say in a 452 which limit was met and how long to wait.")
+    var verboseReplies = false
+}

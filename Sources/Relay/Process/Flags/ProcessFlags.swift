@@ -1,0 +1,64 @@
+// Flags: threads, logging, stopping.
+
+import ArgumentParser
+import Logging
+import Reactor
+
+extension BackendKind: @retroactive ExpressibleByArgument {}
+extension LogFormat: ExpressibleByArgument {}
+extension Logger.Level: @retroactive ExpressibleByArgument {}
+
+struct ProcessFlags: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Event loops, one thread each (default: one per core this process may use).",
+            valueName: "count"))
+    var loops: Int?
+
+    @Option(help: ArgumentHelp("How bytes are moved.", valueName: "backend"))
+    var backend = BackendKind.auto
+
+    @Option(
+        help: ArgumentHelp(
+            "After SIGTERM, how long messages in flight may take.", valueName: "time"))
+    var drainTimeout = TimeSpan.seconds(30)
+
+    @OptionGroup var log: LogFlags
+}
+
+struct LogFlags: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "How log lines on standard error look.",
+            discussion: "Environment: POSTSCALE_LOG_FORMAT.", valueName: "format"))
+    var logFormat: LogFormat?
+
+    @Option(
+        help: ArgumentHelp(
+            "The least level that is logged: a line per message at info, per session at debug.",
+            discussion: "Environment: POSTSCALE_LOG_LEVEL.", valueName: "level"))
+    var logLevel: Logger.Level?
+}
+
+extension LogFlags {
+    /// Starts the log's thread. The writer must be finished at the end of the process.
+    /// - Throws: `ValidationError` for an environment variable that means nothing.
+    func makeLog(environment: [String: String]) throws -> (events: EventLog, writer: LogWriter) {
+        let format = try logFormat ?? value(of: "POSTSCALE_LOG_FORMAT", in: environment) ?? .text
+        let level = try logLevel ?? value(of: "POSTSCALE_LOG_LEVEL", in: environment) ?? .info
+        let writer = LogWriter(descriptor: 2)
+        let handler = LineLogHandler(writer: writer, format: format, level: level)
+        return (EventLog(logger: Logger(label: "postscale-relay") { _ in handler }), writer)
+    }
+
+    private func value<Value: ExpressibleByArgument & CaseIterable>(
+        of variable: String, in environment: [String: String]
+    ) throws -> Value? {
+        guard let text = environment[variable] else { return nil }
+        guard let value = Value(argument: text) else {
+            let names = Value.allValueStrings.joined(separator: ", ")
+            throw ValidationError("\(variable)=\(text): give one of \(names).")
+        }
+        return value
+    }
+}

@@ -1,0 +1,39 @@
+// What the machine says about itself, for defaults.
+
+import CEpoll.System
+import Glibc
+
+/// Cores that this process may run on.
+func availableCores() -> Int {
+    max(1, Int(ck_available_cores()))
+}
+
+/// RAM in bytes.
+func physicalMemoryBytes() -> Int {
+    max(1 << 26, sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)))
+}
+
+/// This host's name, or `localhost`.
+func ownHostname() -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard gethostname(&buffer, 255) == 0 else { return "localhost" }
+    let name = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    return name.isEmpty ? "localhost" : name
+}
+
+/// Whether the kernel has IPv6.
+func hasIPv6() -> Bool { access("/proc/net/if_inet6", F_OK) == 0 }
+
+/// The process's environment.
+func processEnvironment() -> [String: String] {
+    var result: [String: String] = [:]
+    var cursor = environ
+    while let entry = cursor.pointee {
+        let text = String(cString: entry)
+        if let equals = text.firstIndex(of: "=") {
+            result[String(text[..<equals])] = String(text[text.index(after: equals)...])
+        }
+        cursor += 1
+    }
+    return result
+}

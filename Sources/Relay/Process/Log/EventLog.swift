@@ -1,0 +1,44 @@
+// One line for each thing that an operator would ask about, through swift-log.
+//
+// Formatting happens on the caller's thread, writing on a thread of its own (LogWriter), so a slow
+// terminal or a full pipe never blocks a loop. Keys and bodies are never passed in here.
+
+import Logging
+
+/// The relay's log: named events with fields.
+final class EventLog: Sendable {
+    private let logger: Logger
+
+    init(logger: Logger) { self.logger = logger }
+
+    /// A log that throws everything away; for tests.
+    static func silent() -> EventLog {
+        EventLog(logger: Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    /// Whether an event of this level would be written.
+    func isEnabled(_ level: Logger.Level) -> Bool { logger.logLevel <= level }
+
+    /// Writes one event.
+    /// - Parameters:
+    ///   - name: what happened, in words that never change: people grep for them.
+    ///   - session: the session's id; 0 for events outside a session.
+    ///   - fields: evaluated only when the level is enabled. Values may hold what a peer sent (the
+    ///     formatter escapes them), never a key, never a part of a body.
+    func event(
+        _ level: Logger.Level, _ name: StaticString, session: UInt64 = 0,
+        _ fields: @autoclosure () -> KeyValuePairs<StaticString, String> = [:]
+    ) {
+        guard logger.logLevel <= level else { return }
+        var metadata = Logger.Metadata()
+        if session != 0 { metadata["session"] = .string(hexadecimal(session)) }
+        for (key, value) in fields() { metadata["\(key)"] = .string(value) }
+        logger.log(level: level, "\(name)", metadata: metadata)
+    }
+}
+
+/// Sixteen lower-case digits.
+func hexadecimal(_ value: UInt64) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+}

@@ -1,0 +1,131 @@
+// The thread that writes log lines, and the queue in front of it.
+//
+// Whoever logs appends to a buffer under a lock that is held for a copy, nothing more. When the
+// reader of standard error is slow the buffer fills to its bound; then lines are dropped and
+// counted, and the count is written as soon as there is room. The relay never waits for its log.
+
+import Glibc
+import Synchronization
+
+/// Writes lines to one descriptor from a thread of its own.
+final class LogWriter: Sendable {
+    /// Bytes of lines that may wait.
+    static let pendingBytesMax = 4 * 1_048_576
+
+    private struct State {
+        var pending: [UInt8] = []
+        var droppedLines = 0
+        var isStopping = false
+    }
+
+    private let state = Mutex(State())
+    private let wake = Semaphore()
+    private let done = Semaphore()
+    private let descriptor: Int32
+
+    /// Starts the thread. `descriptor` stays the caller's and must outlive the writer.
+    init(descriptor: Int32) {
+        self.descriptor = descriptor
+        startThread(named: "log") { [self] in drain() }
+    }
+
+    /// Queues one line (with its line end), or drops it when too much waits.
+    func write(_ line: [UInt8]) {
+        let isFirst = state.withLock { state in
+            guard state.pending.count + line.count <= Self.pendingBytesMax else {
+                state.droppedLines += 1
+                return false
+            }
+            state.pending.append(contentsOf: line)
+            return state.pending.count == line.count
+        }
+        if isFirst { wake.signal() }
+    }
+
+    /// Writes what waits and ends the thread; called once, at the end of `main`.
+    func finish() {
+        state.withLock { $0.isStopping = true }
+        wake.signal()
+        done.wait()
+    }
+
+    private func drain() {
+        var isStopping = false
+        while !isStopping {
+            wake.wait()
+            var lines: [UInt8] = []
+            var dropped = 0
+            state.withLock { state in
+                swap(&lines, &state.pending)
+                dropped = state.droppedLines
+                state.droppedLines = 0
+                isStopping = state.isStopping
+            }
+            if dropped > 0 { lines.append(contentsOf: "log: \(dropped) lines dropped\n".utf8) }
+            writeAll(lines)
+        }
+        done.signal()
+    }
+
+    private func writeAll(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { buffer in
+            var offset = 0
+            while offset < buffer.count {
+                let count = Glibc.write(
+                    descriptor, buffer.baseAddress! + offset, buffer.count - offset)
+                if count > 0 {
+                    offset += count
+                } else if errno == EAGAIN {
+                    waitWritable()
+                } else if errno != EINTR {
+                    return  // Nobody reads: there is no one left to tell.
+                }
+            }
+        }
+    }
+
+    private func waitWritable() {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        _ = poll(&entry, 1, 1_000)
+    }
+}
+
+/// A counting semaphore between two threads.
+final class Semaphore: @unchecked Sendable {
+    private let storage: UnsafeMutablePointer<sem_t>
+
+    init() {
+        storage = .allocate(capacity: 1)
+        sem_init(storage, 0, 0)
+    }
+
+    deinit {
+        sem_destroy(storage)
+        storage.deallocate()
+    }
+
+    func signal() { sem_post(storage) }
+
+    func wait() {
+        while sem_wait(storage) != 0 && errno == EINTR {}
+    }
+}
+
+/// Runs `body` on a new detached thread.
+func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
+    final class Box: Sendable {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    var thread = pthread_t()
+    let box = Unmanaged.passRetained(Box(body))
+    let result = pthread_create(
+        &thread, nil,
+        { argument in
+            Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue().body()
+            return nil
+        }, box.toOpaque())
+    precondition(result == 0, "pthread_create: error \(result)")
+    pthread_setname_np(thread, name)
+    pthread_detach(thread)
+}

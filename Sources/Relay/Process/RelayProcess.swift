@@ -1,0 +1,146 @@
+// The relay as a process: certificates, sandbox, loops, signals, drain.
+//
+// Everything that can fail at start fails before the first client is accepted, with the file or
+// address that is to blame. After that only signals end it.
+
+import ArgumentParser
+import CEpoll.System
+import Glibc
+import Logging
+import Reactor
+
+/// One run of the relay, from checked settings to exit.
+struct RelayProcess {
+    private let settings: RelaySettings
+    private let serverTLS: TLSContext
+    private let clientTLS: TLSContext?
+    private let log: EventLog
+
+    /// Loads certificates and the trust store; starts nothing.
+    /// - Throws: `TLSError` that names the file.
+    init(settings: RelaySettings, log: EventLog) throws {
+        self.settings = settings
+        self.log = log
+        let configuration = settings.configuration
+        switch settings.certificate {
+        case .files(let certificate, let key):
+            serverTLS = try TLSContext.server(certificateFile: certificate, keyFile: key)
+        case .selfSigned:
+            serverTLS = try TLSContext.selfSignedServer(
+                names: [configuration.hostname, "localhost", "127.0.0.1", "::1"])
+        }
+        clientTLS =
+            configuration.api.endpoint.isTLS
+            ? try TLSContext.client(caFile: configuration.api.caFile) : nil
+        try Self.checkFolder(configuration.temporaryFolder)
+    }
+
+    /// Writes the server certificate (never its key) as PEM.
+    func writeCertificate(to file: String) throws {
+        guard let text = serverTLS.certificatePEM, let stream = fopen(file, "w") else {
+            throw ValidationError("--write-certificate \(file): \(String(cString: strerror(errno)))")
+        }
+        fputs(text, stream)
+        fclose(stream)
+    }
+
+    /// Serves until SIGTERM or SIGINT, then drains.
+    /// - Throws: `SystemError` when a socket can't be bound.
+    func run() throws {
+        let shared = Shared(
+            configuration: settings.configuration, serverTLS: serverTLS, clientTLS: clientTLS,
+            log: log)
+        forbidCoreDumps()
+        let sandbox = try settings.sandbox.map {
+            try SandboxProcess(settings: $0, tls: nil, log: log).start()
+        }
+        let roster = WorkerRoster()
+        let group = try LoopGroup(
+            count: settings.configuration.loops, backend: settings.configuration.backend
+        ) { loop in
+            let worker = try Worker(loop: loop, shared: shared, listening: shared.configuration)
+            roster.enter(worker)
+            return worker
+        }
+        announce()
+        _ = Signals.wait(for: [SIGTERM, SIGINT], timeoutMilliseconds: nil)
+        drain(group, roster)
+        sandbox?.stop()
+        sandbox?.join()
+    }
+
+    private func drain(_ group: LoopGroup, _ roster: WorkerRoster) {
+        let limit = settings.configuration.drainTimeoutMilliseconds
+        log.event(.notice, "draining", ["timeout_ms": "\(limit)"])
+        roster.drainAll()
+        let start = MonotonicTime.readClock()
+        var isForced = false
+        while roster.liveCount > 0 && !isForced {
+            let elapsed = MonotonicTime.readClock().milliseconds(since: start)
+            let signal = Signals.wait(for: [SIGTERM, SIGINT], timeoutMilliseconds: 20)
+            isForced = signal != nil || elapsed >= limit
+        }
+        if isForced { log.event(.warning, "stopped before all sessions had ended") }
+        group.stop()
+        group.join()
+        log.event(.notice, "stopped")
+    }
+
+    private func announce() {
+        let configuration = settings.configuration
+        for listener in configuration.listeners {
+            log.event(
+                .notice, "listening",
+                [
+                    "address": "\(listener.address)",
+                    "tls": listener.isImplicitTLS ? "implicit" : "starttls",
+                ])
+        }
+        log.event(
+            .notice, "ready",
+            [
+                "version": RelayVersion.current, "loops": "\(configuration.loops)",
+                "api": configuration.api.endpoint.description,
+            ])
+        if settings.sandbox != nil {
+            print(SandboxBanner.text(for: configuration))
+            fflush(stdout)
+        }
+    }
+
+    /// What `--check-config` prints.
+    func summary() -> String {
+        let configuration = settings.configuration
+        var lines = ["The configuration is valid."]
+        lines += configuration.listeners.map {
+            "listen   \($0.address) \($0.isImplicitTLS ? "TLS" : "STARTTLS")"
+        }
+        lines.append("hostname \(configuration.hostname)")
+        lines.append("api      \(configuration.api.endpoint.description)")
+        lines.append("loops    \(configuration.loops)")
+        lines.append("memory   \(ByteSize(bytes: configuration.memoryBudgetBytes)) for messages")
+        if let end = serverTLS.notAfter {
+            lines.append("tls      certificate valid until "
+                + Timestamp.text(seconds: Int(end), milliseconds: 0))
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func checkFolder(_ folder: String) throws {
+        guard access(folder, W_OK | X_OK) == 0 else {
+            let reason = String(cString: strerror(errno))
+            throw ValidationError("--temporary-folder \(folder): \(reason).")
+        }
+    }
+}
+
+/// Keeps keys out of core dumps and from other processes of the same user.
+private func forbidCoreDumps() { _ = ck_set_undumpable() }
+
+extension APIEndpoint: CustomStringConvertible {
+    var description: String { "\(isTLS ? "https" : "http")://\(authority)\(basePath)" }
+}
+
+extension ByteSize: CustomStringConvertible {
+    var description: String { defaultValueDescription }
+}

@@ -1,0 +1,57 @@
+// A worker's beginning and end: its listeners, and the drain.
+
+import Reactor
+
+extension Worker {
+    /// Makes the worker and opens its listeners.
+    /// - Throws: `SystemError` that names the address.
+    convenience init(loop: Loop, shared: Shared, listening configuration: Configuration) throws {
+        self.init(loop: loop, shared: shared)
+        for spec in configuration.listeners {
+            let handler = SMTPListener(worker: self, isImplicitTLS: spec.isImplicitTLS)
+            listeners.append(
+                try Listener(
+                    loop: loop, address: spec.address,
+                    tls: spec.isImplicitTLS ? shared.serverTLS : nil, handler: handler))
+        }
+    }
+
+    /// Stops accepting, ends idle sessions, lets messages in flight have their answer; then stops
+    /// the loop and calls `whenDone`. On the loop's thread, once.
+    func drain(_ whenDone: @escaping () -> Void) {
+        for listener in listeners { listener.close() }
+        listeners.removeAll()
+        sessions.drainAll()
+        drainWatch = DrainWatch(worker: self, whenDone: whenDone)
+    }
+}
+
+/// Looks every 10 ms whether the last session has ended.
+final class DrainWatch: TimerHandler {
+    private static let intervalMilliseconds = 10
+
+    private let worker: Worker
+    private let whenDone: () -> Void
+    private var timer: LoopTimer?
+
+    init(worker: Worker, whenDone: @escaping () -> Void) {
+        self.worker = worker
+        self.whenDone = whenDone
+        super.init()
+        timer = LoopTimer(loop: worker.loop, handler: self)
+        armTimer()
+    }
+
+    private func armTimer() {
+        timer?.arm(at: worker.loop.now.advanced(byMilliseconds: Self.intervalMilliseconds))
+    }
+
+    override func timerFired(_ timer: LoopTimer) {
+        guard worker.sessions.count == 0 else { return armTimer() }
+        self.timer = nil
+        worker.drainWatch = nil
+        worker.pool.drain()
+        worker.loop.stop()
+        whenDone()
+    }
+}

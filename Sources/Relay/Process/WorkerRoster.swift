@@ -1,0 +1,37 @@
+// The workers of all loops, as the main thread knows them: enough to ask them to drain.
+//
+// A worker belongs to its loop's thread. The main thread holds it here but never touches it; it
+// only posts work to the worker's mailbox, and there it runs on the right thread.
+
+import Reactor
+import Synchronization
+
+/// Who is running, and how many have ended.
+final class WorkerRoster: Sendable {
+    private struct Entry: @unchecked Sendable {
+        let mailbox: Mailbox
+        /// Only ever touched inside `mailbox.post`.
+        let worker: Worker
+    }
+
+    private let entries = Mutex<[Entry]>([])
+    private let ended = Atomic<Int>(0)
+
+    /// From the worker's own thread, before its loop runs.
+    func enter(_ worker: Worker) {
+        let entry = Entry(mailbox: worker.loop.mailbox, worker: worker)
+        entries.withLock { $0.append(entry) }
+    }
+
+    /// Workers that have not ended yet.
+    var liveCount: Int { entries.withLock { $0.count } - ended.load(ordering: .acquiring) }
+
+    /// Asks every worker to drain and to stop its loop when it has.
+    func drainAll() {
+        for entry in entries.withLock({ $0 }) {
+            entry.mailbox.post { [self] in
+                entry.worker.drain { self.ended.add(1, ordering: .acquiringAndReleasing) }
+            }
+        }
+    }
+}
