@@ -28,7 +28,7 @@ let package = Package(
         .executableTarget(
             name: "Relay",
             dependencies: [
-                "Reactor", "Wire",
+                "CEpoll", "COpenSSL", "Reactor", "Wire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -3,6 +3,9 @@
 // Closures that are formed in main-actor code get an executor check at every call, also when they
 // run on another thread; so nothing is formed here.
 
+import Glibc
+import Reactor
+
 @main
 enum EntryPoint {
     static func main() { runProcess() }
@@ -10,6 +13,7 @@ enum EntryPoint {
 
 /// Parses the command line and runs the command; ends the process with its status.
 nonisolated func runProcess() {
+    Signals.block([SIGTERM, SIGINT])
     var command: any ParsedCommand
     do {
         command = try PostscaleRelay.parseCommand()

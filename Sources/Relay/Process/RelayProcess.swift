@@ -4,7 +4,7 @@
 // address that is to blame. After that only signals end it.
 
 import ArgumentParser
-import CEpoll.System
+import CEpoll.Process
 import Glibc
 import Logging
 import Reactor
@@ -38,7 +38,8 @@ struct RelayProcess {
     /// Writes the server certificate (never its key) as PEM.
     func writeCertificate(to file: String) throws {
         guard let text = serverTLS.certificatePEM, let stream = fopen(file, "w") else {
-            throw ValidationError("--write-certificate \(file): \(String(cString: strerror(errno)))")
+            throw ValidationError(
+                "--write-certificate \(file): \(String(cString: strerror(errno)))")
         }
         fputs(text, stream)
         fclose(stream)
@@ -104,7 +105,7 @@ struct RelayProcess {
             ])
         if settings.sandbox != nil {
             print(SandboxBanner.text(for: configuration))
-            fflush(stdout)
+            fflush(nil)
         }
     }
 
@@ -120,8 +121,9 @@ struct RelayProcess {
         lines.append("loops    \(configuration.loops)")
         lines.append("memory   \(ByteSize(bytes: configuration.memoryBudgetBytes)) for messages")
         if let end = serverTLS.notAfter {
-            lines.append("tls      certificate valid until "
-                + Timestamp.text(seconds: Int(end), milliseconds: 0))
+            lines.append(
+                "tls      certificate valid until "
+                    + Timestamp.text(seconds: Int(end), milliseconds: 0))
         }
         return lines.joined(separator: "\n")
     }

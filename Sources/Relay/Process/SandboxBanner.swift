@@ -5,7 +5,9 @@ enum SandboxBanner {
     static func text(for configuration: Configuration) -> String {
         let startTLS = configuration.listeners.first { !$0.isImplicitTLS }
         let implicit = configuration.listeners.first { $0.isImplicitTLS }
-        var lines = ["", "Postscale SMTP relay, with a sandbox API: nothing leaves this machine.", ""]
+        var lines = [
+            "", "Postscale SMTP relay, with a sandbox API: nothing leaves this machine.", "",
+        ]
         if let startTLS {
             lines.append("  Server    \(startTLS.address.host)")
             lines.append("  Port      \(startTLS.address.port), STARTTLS")
@@ -28,7 +30,8 @@ enum SandboxBanner {
             ]
         }
         lines += [
-            "", "See it:", "", "curl \(configuration.api.endpoint.description)/sandbox/messages", "",
+            "", "See it:", "", "curl \(configuration.api.endpoint.description)/sandbox/messages",
+            "",
         ]
         return lines.joined(separator: "\n")
     }

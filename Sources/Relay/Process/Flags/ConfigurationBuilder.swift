@@ -4,7 +4,7 @@
 // with the flag's name, the value that was given and what would do instead; nothing is started.
 
 import ArgumentParser
-import CEpoll.System
+import CEpoll.Process
 import Glibc
 import Logging
 import Reactor

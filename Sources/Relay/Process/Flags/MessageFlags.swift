@@ -27,7 +27,8 @@ struct MessageFlags: ParsableArguments {
     var maxAttachmentSize = ByteSize.megabytes(25)
 
     @Option(
-        help: ArgumentHelp("Decoded size of all attachments together; then 552.", valueName: "size"))
+        help: ArgumentHelp("Decoded size of all attachments together; then 552.", valueName: "size")
+    )
     var maxAttachmentsSize = ByteSize.megabytes(50)
 
     @Option(

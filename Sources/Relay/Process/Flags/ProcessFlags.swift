@@ -4,7 +4,7 @@ import ArgumentParser
 import Logging
 import Reactor
 
-extension BackendKind: @retroactive ExpressibleByArgument {}
+extension BackendKind: ExpressibleByArgument {}
 extension LogFormat: ExpressibleByArgument {}
 extension Logger.Level: @retroactive ExpressibleByArgument {}
 

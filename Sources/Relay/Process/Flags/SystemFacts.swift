@@ -1,6 +1,6 @@
 // What the machine says about itself, for defaults.
 
-import CEpoll.System
+import CEpoll.Process
 import Glibc
 
 /// Cores that this process may run on.
@@ -17,7 +17,8 @@ func physicalMemoryBytes() -> Int {
 func ownHostname() -> String {
     var buffer = [CChar](repeating: 0, count: 256)
     guard gethostname(&buffer, 255) == 0 else { return "localhost" }
-    let name = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    let name = String(
+        decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     return name.isEmpty ? "localhost" : name
 }
 

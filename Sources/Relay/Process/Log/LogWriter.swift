@@ -4,6 +4,7 @@
 // reader of standard error is slow the buffer fills to its bound; then lines are dropped and
 // counted, and the count is written as soon as there is room. The relay never waits for its log.
 
+import CEpoll.Process
 import Glibc
 import Synchronization
 
@@ -26,7 +27,10 @@ final class LogWriter: Sendable {
     /// Starts the thread. `descriptor` stays the caller's and must outlive the writer.
     init(descriptor: Int32) {
         self.descriptor = descriptor
-        startThread(named: "log") { [self] in drain() }
+        startThread { [self] in
+            ck_name_current_thread("log")
+            drain()
+        }
     }
 
     /// Queues one line (with its line end), or drops it when too much waits.
@@ -112,7 +116,7 @@ final class Semaphore: @unchecked Sendable {
 }
 
 /// Runs `body` on a new detached thread.
-func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
+func startThread(_ body: @escaping @Sendable () -> Void) {
     final class Box: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -126,6 +130,5 @@ func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
             return nil
         }, box.toOpaque())
     precondition(result == 0, "pthread_create: error \(result)")
-    pthread_setname_np(thread, name)
     pthread_detach(thread)
 }

@@ -1,0 +1,91 @@
+# postscale-relay: everything that people and CI do.
+#
+#   make run     the relay with its sandbox API, and a message to send
+#   make test    everything that must hold
+#   make help    the other targets
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+RELAY := .build/release/postscale-relay
+SWIFT_SOURCES := Package.swift Sources Tests
+# What building needs, and what the tests need besides.
+BUILD_PACKAGES := libssl-dev liburing-dev pkg-config
+TEST_PACKAGES := python3 swaks openssl
+
+export SWIFT_BACKTRACE ?= enable=no
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# Installs those of $(1) that are missing; says what to do where it may not.
+define install_packages
+	@missing=""; \
+	for package in $(1); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' \
+	    || missing="$$missing $$package"; \
+	done; \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" = 0 ]; then run=""; \
+	elif command -v sudo >/dev/null; then run=sudo; \
+	else echo "Please install as root: apt-get install$$missing" >&2; exit 1; fi; \
+	echo "Installing$$missing"; \
+	$$run apt-get update -qq \
+	  && $$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null
+endef
+
+.PHONY: deps
+deps: deps-build ## Install what building and testing need (Debian packages)
+	$(call install_packages,$(TEST_PACKAGES))
+
+.PHONY: deps-build
+deps-build:
+	$(call install_packages,$(BUILD_PACKAGES))
+
+.PHONY: release
+release: deps-build ## Build the relay: .build/release/postscale-relay
+	swift build -c release --product postscale-relay
+
+.PHONY: run
+run: release ## Build and start the relay with its sandbox API on loopback
+	exec $(RELAY) --sandbox $(ARGS)
+
+.PHONY: test
+test: deps test-unit test-e2e ## Unit tests, dialogs and end-to-end tests
+
+.PHONY: test-unit
+test-unit: deps-build ## Unit tests and dialogs (FILTER=name for some of them)
+	swift build --build-tests
+	swift test --skip-build $(if $(FILTER),--filter $(FILTER))
+
+.PHONY: test-e2e
+test-e2e: release ## End to end: the built relay, its sandbox, real clients
+	RELAY_BINARY=$(RELAY) python3 -m unittest discover -s Tests/EndToEnd -v
+
+# Sanitizer runs have scratch folders of their own, so they never disturb a normal build.
+.PHONY: asan
+asan: deps-build ## Unit tests and dialogs under AddressSanitizer
+	timeout -k 10 1500 swift test --sanitize=address --scratch-path .build-asan \
+	  $(if $(FILTER),--filter $(FILTER))
+
+.PHONY: tsan
+tsan: deps-build ## Unit tests and dialogs under ThreadSanitizer
+	timeout -k 10 1500 swift test --sanitize=thread --scratch-path .build-tsan \
+	  $(if $(FILTER),--filter $(FILTER))
+
+.PHONY: fmt
+fmt: ## Format the Swift sources
+	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
+
+.PHONY: lint
+lint: ## Check format and style
+	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
+
+.PHONY: tidy
+tidy: ## Check the house rules: lengths, layers, leftovers
+	python3 Tests/Tidy/tidy.py
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf .build .build-*

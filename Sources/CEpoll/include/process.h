@@ -1,0 +1,22 @@
+/*
+ * What a process asks about itself, where Swift's Glibc overlay has macros only.
+ */
+#ifndef CEPOLL_PROCESS_H
+#define CEPOLL_PROCESS_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <sched.h>
+#include <sys/prctl.h>
+
+/* Cores in this process's affinity mask; 1 when the kernel won't say. */
+int ck_available_cores(void);
+
+/* Names a thread for `top -H` and debuggers; at most 15 characters count. */
+void ck_name_current_thread(const char *_Nonnull name);
+
+/* No core dumps, no /proc/PID/mem for others of the same user: keys stay inside. 0 or -1. */
+static inline int ck_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+#endif
