@@ -1,0 +1,102 @@
+// The messages that the sandbox has accepted, so that a test can look at what the API was sent.
+//
+// Request bodies are kept as they came, byte for byte, in memory or as files of a folder. Both the
+// number of messages and the bytes in memory are bounded: the oldest are forgotten first.
+
+import Wire
+
+/// One accepted message.
+struct SandboxMessage {
+    /// "9f86d081884c7d65@yourdomain.com"
+    var messageID: String
+    /// The UUID that `GET /v1/emails` lists.
+    var id: String
+    var isTest: Bool
+    /// Seconds since 1970.
+    var acceptedAt: Int
+    var request: SendRequest
+    /// The request as received; nil when a file holds it.
+    var body: [UInt8]?
+    var bodyBytes: Int
+
+    var status: String { isTest ? "simulated" : "queued" }
+}
+
+/// Accepted messages, oldest first. Belongs to the sandbox's thread.
+struct SandboxStore {
+    private(set) var messages: [SandboxMessage] = []
+    private var bytesHeld = 0
+    private let options: SandboxOptions
+    private let folder: SandboxFolder?
+
+    init(options: SandboxOptions) {
+        self.options = options
+        folder = options.storeFolder.map { SandboxFolder(path: $0) }
+    }
+
+    /// Keeps a message. With a folder its files are complete when this returns.
+    /// - Throws: what the file system refused.
+    mutating func add(_ request: SendRequest, body: [UInt8], isTest: Bool)
+        throws(SandboxFolderError) -> SandboxMessage
+    {
+        var message = SandboxMessage(
+            messageID: Self.newMessageID(from: request.from), id: SandboxText.randomUUID(),
+            isTest: isTest, acceptedAt: SandboxText.unixTime(), request: request, body: nil,
+            bodyBytes: body.count)
+        if let folder {
+            try folder.write(message, body: body)
+        } else {
+            message.body = body
+            bytesHeld += body.count
+        }
+        messages.append(message)
+        forgetOldest()
+        return message
+    }
+
+    func message(_ messageID: String) -> SandboxMessage? {
+        messages.last { $0.messageID == messageID }
+    }
+
+    /// The request of `message` as it was received; nil when its file is gone.
+    func body(of message: SandboxMessage) -> [UInt8]? {
+        message.body ?? folder?.readBody(message.messageID)
+    }
+
+    /// The decoded content of an attachment; nil when there is no such.
+    func attachment(_ index: Int, of message: SandboxMessage) -> [UInt8]? {
+        guard message.request.attachments.indices.contains(index), let body = body(of: message)
+        else { return nil }
+        let range = message.request.attachments[index].content
+        guard range.upperBound <= body.count else { return nil }
+        return AttachmentContent.decoded(body.span, range)
+    }
+
+    /// Forgets every message and removes its files.
+    mutating func removeAll() {
+        for message in messages { folder?.remove(message) }
+        messages = []
+        bytesHeld = 0
+    }
+
+    private mutating func forgetOldest() {
+        var excess = max(0, messages.count - options.messagesMax)
+        var bytes = bytesHeld - messages[..<excess].reduce(0) { $0 + ($1.body?.count ?? 0) }
+        while bytes > options.messageBytesMax, excess < messages.count - 1 {
+            bytes -= messages[excess].body?.count ?? 0
+            excess += 1
+        }
+        messages.removeFirst(excess)
+        bytesHeld = bytes
+    }
+
+    /// A random name at the sender's domain, as the API makes it; safe as a file name.
+    private static func newMessageID(from: String) -> String {
+        let domain = SendAddress(from)?.domain ?? ""
+        let isPlain = domain.utf8.allSatisfy { byte in
+            byte.asciiLowercased &- 0x61 < 26 || byte &- 0x30 < 10 || byte == 0x2E || byte == 0x2D
+        }
+        let isUsable = isPlain && !domain.isEmpty && domain.utf8.count <= 200
+        return SandboxText.randomHex(16) + "@" + (isUsable ? domain : "sandbox.invalid")
+    }
+}
