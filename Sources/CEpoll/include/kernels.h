@@ -66,4 +66,155 @@ static inline size_t ck_find_pair(const uint8_t *_Nullable p, size_t n, uint8_t 
     return n;
 }
 
+/* How far a transform came: bytes read, bytes written, and bytes it had to replace. */
+typedef struct {
+    size_t taken;
+    size_t written;
+    size_t replaced;
+} ck_progress;
+
+/*
+ * The UTF-8 sequence at p (Unicode 3.9, table 3-7; n > 0): its length when it is valid, 0 when the
+ * end cuts it, and when it is invalid the negative length of what one U+FFFD stands for.
+ */
+static inline int ck_utf8_sequence(const uint8_t *_Nonnull p, size_t n) {
+    uint8_t lead = p[0];
+    if (lead < 0x80) return 1;
+    if (lead < 0xC2 || lead > 0xF4) return -1;
+    uint8_t low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    uint8_t high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    int length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    for (int i = 1; i < length; i++) {
+        if ((size_t)i == n) return 0;
+        if (p[i] < low || p[i] > high) return -i;
+        low = 0x80;
+        high = 0xBF;
+    }
+    return length;
+}
+
+/* Whether a byte stands for itself inside a JSON string (RFC 8259 7), ASCII only. */
+static inline int ck_json_is_plain(uint8_t c) {
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Writes one ASCII byte as it stands in a JSON string; at most 6 bytes, the number is returned. */
+static inline size_t ck_json_escape_byte(uint8_t c, uint8_t *_Nonnull q) {
+    static const char short_form[] = "btn.fr";
+    if (ck_json_is_plain(c)) {
+        q[0] = c;
+        return 1;
+    }
+    q[0] = '\\';
+    if (c == '"' || c == '\\') {
+        q[1] = c;
+        return 2;
+    }
+    if (c >= 8 && c <= 13 && c != 11) {
+        q[1] = (uint8_t)short_form[c - 8];
+        return 2;
+    }
+    q[1] = 'u';
+    q[2] = '0';
+    q[3] = '0';
+    q[4] = (uint8_t)('0' + (c >> 4));
+    q[5] = (uint8_t)((c & 15) < 10 ? '0' + (c & 15) : 'a' + (c & 15) - 10);
+    return 6;
+}
+
+#if defined(__SSE2__)
+/*
+ * Bit i: byte i needs escaping or is not ASCII. The exclusive-or moves the quotation mark to 0x20,
+ * so that one signed comparison finds it, the control bytes and everything over 127.
+ */
+static inline unsigned ck_json_stops(__m128i c) {
+    __m128i over = _mm_cmpgt_epi8(_mm_xor_si128(c, _mm_set1_epi8(2)), _mm_set1_epi8(0x20));
+    __m128i backslash = _mm_cmpeq_epi8(c, _mm_set1_epi8('\\'));
+    return (unsigned)_mm_movemask_epi8(_mm_andnot_si128(backslash, over)) ^ 0xFFFF;
+}
+
+/*
+ * How many of 16 bytes, from a character's start on, are plain ASCII and valid, whole sequences of
+ * two or three bytes. Four-byte ones are left to ck_utf8_sequence.
+ */
+static inline unsigned ck_utf8_block(__m128i c) {
+    unsigned beyond = (unsigned)_mm_movemask_epi8(c);
+    unsigned behind = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(c, _mm_set1_epi8(-64)));
+    unsigned from_e0 = beyond & (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(c, _mm_set1_epi8(-33)));
+    unsigned from_f0 = beyond & (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(c, _mm_set1_epi8(-17)));
+    unsigned below_c2 = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(c, _mm_set1_epi8(-62)));
+    unsigned below_a0 = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(c, _mm_set1_epi8(-96)));
+    unsigned e0 = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(c, _mm_set1_epi8((char)0xE0)));
+    unsigned ed = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(c, _mm_set1_epi8((char)0xED)));
+    unsigned lead = beyond & ~behind;
+    unsigned expected = lead << 1 | from_e0 << 2;
+    unsigned stop = ((behind ^ expected) & 0xFFFF) | from_f0 | (lead & below_c2) |
+                    (e0 << 1 & below_a0) | (ed << 1 & ~below_a0) | (ck_json_stops(c) & ~beyond);
+    unsigned length = (unsigned)__builtin_ctz(stop | 0x10000);
+    while (length > 0 && (expected >> length & 1)) length--;
+    return length;
+}
+#endif
+
+/*
+ * Writes the inside of a JSON string: plain bytes and valid UTF-8 as they are, escapes, U+FFFD for
+ * what is invalid. With `line_feeds`, CRLF and CR become \n. Stops when fewer than 16 bytes of room
+ * are left, or in front of a character (or such a CR) that the end of the input cuts.
+ */
+static inline ck_progress ck_json_escape(
+    const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, size_t room, int line_feeds) {
+    size_t i = 0, o = 0, replaced = 0;
+    while (i < n && room - o >= 16) {
+#if defined(__SSE2__)
+        while (n - i >= 16 && room - o >= 16) {
+            __m128i c = _mm_loadu_si128((const __m128i *)(p + i));
+            _mm_storeu_si128((__m128i *)(q + o), c);
+            unsigned stops = ck_json_stops(c);
+            unsigned length = (unsigned)__builtin_ctz(stops | 0x10000);
+            if (stops && p[i + length] >= 0x80) length = ck_utf8_block(c);
+            i += length;
+            o += length;
+            if (length == 0 || (length < 16 && p[i] < 0x80)) break;
+        }
+        if (i == n || room - o < 16) break;
+#endif
+        uint8_t c = p[i];
+        if (c >= 0x80) {
+            int length = ck_utf8_sequence(p + i, n - i);
+            if (length == 0) break;
+            const uint8_t *from = length > 0 ? p + i : (const uint8_t *)"\xEF\xBF\xBD";
+            size_t wide = length > 0 ? (size_t)length : 3;
+            for (size_t k = 0; k < wide; k++) q[o + k] = from[k];
+            o += wide;
+            i += length > 0 ? wide : (size_t)-length;
+            replaced += length < 0;
+        } else if (c == '\r' && line_feeds) {
+            if (i + 1 == n) break;
+            i += p[i + 1] == '\n' ? 2 : 1;
+            q[o++] = '\\';
+            q[o++] = 'n';
+        } else {
+            o += ck_json_escape_byte(c, q + o);
+            i++;
+        }
+    }
+    return (ck_progress){i, o, replaced};
+}
+
+/* Offset of the first quotation mark, backslash or control byte in [p, p + n), or n. */
+static inline size_t ck_json_find_stop(const uint8_t *_Nonnull p, size_t n) {
+    size_t i = 0;
+#if defined(__SSE2__)
+    for (; i + 16 <= n; i += 16) {
+        __m128i c = _mm_loadu_si128((const __m128i *)(p + i));
+        unsigned stops = ck_json_stops(c) & ~(unsigned)_mm_movemask_epi8(c);
+        if (stops) return i + (size_t)__builtin_ctz(stops);
+    }
+#endif
+    while (i < n && (ck_json_is_plain(p[i]) || p[i] >= 0x80)) i++;
+    return i;
+}
+
+#include "kernels_base64.h"
+
 #endif

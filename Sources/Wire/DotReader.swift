@@ -1,0 +1,109 @@
+// Takes the transparency dots off a message in DATA and finds its end (RFC 5321 4.5.2).
+//
+// CRLF.CRLF ends a message and nothing else does: a bare LF, a bare CR and every mixture of them
+// is content, wherever a read cuts it. A reader that took `LF . LF` for the end would let one
+// client smuggle a second message into its own (the attack of December 2023 on many servers).
+// Content is passed as ranges; the scan looks for the pair LF-dot only.
+
+import CEpoll.Kernels
+
+/// What the next thing in DATA is. Ranges are into the input and never empty.
+package enum DotVerdict: Equatable {
+    /// Content, dots already taken off.
+    case content(Range<Int>)
+    /// A CR of the content that the last input ended with and that could have been part of the end.
+    case literalCR
+    /// The input is used up.
+    case needInput
+    /// CRLF.CRLF seen; `next` is the offset of the first byte behind it.
+    case end(next: Int)
+}
+
+/// Finds content and end of one message after another. The CRLF of the DATA command counts as the
+/// start of a line, so `.CRLF` alone is the empty message.
+package struct DotReader {
+    /// What the bytes read so far end with.
+    private enum Place {
+        /// CRLF, or nothing yet.
+        case lineStart
+        /// CRLF and a dot, which was taken off.
+        case dot
+        /// CRLF, a dot and a CR, which was not passed on.
+        case dotCR
+        /// A CR that was passed on.
+        case cr
+        case inside
+    }
+
+    private var place = Place.lineStart
+
+    package init() {}
+
+    /// The next piece of content, or the end. After `.end` the reader is ready for the next message.
+    /// - Parameters:
+    ///   - input: what came from the client and was not read yet.
+    ///   - offset: where to go on in `input`; moved forward.
+    package mutating func next(_ input: Bytes, _ offset: inout Int) -> DotVerdict {
+        while offset < input.count {
+            switch place {
+            case .lineStart where input[offset] == Self.dot:
+                place = .dot
+                offset += 1
+            case .dot where input[offset] == Self.cr:
+                guard offset + 1 < input.count else {
+                    place = .dotCR
+                    offset += 1
+                    return .needInput
+                }
+                guard input[offset + 1] == Self.lf else { return content(input, &offset) }
+                return end(at: offset + 1, &offset)
+            case .dotCR:
+                if input[offset] == Self.lf { return end(at: offset, &offset) }
+                place = .inside
+                return .literalCR
+            case .lineStart, .dot, .cr, .inside:
+                return content(input, &offset)
+            }
+        }
+        return .needInput
+    }
+
+    /// Content from `offset`, where no dot needs to be taken off, to the next dot that does, or to
+    /// the end of the input.
+    private mutating func content(_ input: Bytes, _ offset: inout Int) -> DotVerdict {
+        let start = offset
+        let startsBehindCR = place == .cr
+        var from = start
+        while let lineFeed = Self.firstLineFeedAndDot(input, from: from) {
+            if lineFeed > start ? input[lineFeed - 1] == Self.cr : startsBehindCR {
+                place = .dot
+                offset = lineFeed + 2
+                return .content(start..<lineFeed + 1)
+            }
+            from = lineFeed + 1
+        }
+        offset = input.count
+        let last = input[offset - 1]
+        let isBehindCR = offset - 1 > start ? input[offset - 2] == Self.cr : startsBehindCR
+        place = last == Self.cr ? .cr : last == Self.lf && isBehindCR ? .lineStart : .inside
+        return .content(start..<offset)
+    }
+
+    private mutating func end(at lineFeed: Int, _ offset: inout Int) -> DotVerdict {
+        place = .lineStart
+        offset = lineFeed + 1
+        return .end(next: offset)
+    }
+
+    /// Offset of the first LF with a dot behind it.
+    private static func firstLineFeedAndDot(_ input: Bytes, from start: Int) -> Int? {
+        let found = input.withUnsafeBufferPointer { buffer in
+            ck_find_pair(buffer.baseAddress! + start, buffer.count - start, lf, dot)
+        }
+        return found == input.count - start ? nil : start + found
+    }
+
+    private static let cr: UInt8 = 0x0D
+    private static let lf: UInt8 = 0x0A
+    private static let dot: UInt8 = 0x2E
+}

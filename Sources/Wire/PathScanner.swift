@@ -1,0 +1,120 @@
+// Reads a reverse-path or forward-path (RFC 5321 4.1.2, RFC 6531 3.3).
+//
+// Checks the form of the mailbox byte by byte, so that a quoted local part may hold blanks, `>`
+// and `@`. Says nothing about whether the mailbox can exist: that is the API's to decide. Bytes
+// beyond ASCII must be valid UTF-8, because the address goes into JSON and must not change there.
+
+/// Reads one path and stops behind it.
+struct PathScanner: ~Escapable {
+    /// A path over this is refused. RFC 5321 4.5.3.1 allows 256; local parts of 64 and domains of
+    /// 255 bytes make 320.
+    static let pathBytesMax = 320
+
+    /// Where the scanner stands: behind the path, once it was read.
+    private(set) var offset: Int
+
+    private let line: Bytes
+    private let end: Int
+
+    @_lifetime(copy line)
+    init(_ line: Bytes, from start: Int, to end: Int) {
+        self.line = line
+        self.end = end
+        offset = start
+    }
+
+    /// The mailbox without angle brackets and source route; nil when it is malformed, too long or
+    /// not followed by a blank or the end. `<>` is the empty range, if that `isNullAllowed`.
+    @_lifetime(self: copy self)
+    mutating func path(isNullAllowed: Bool) -> Range<Int>? {
+        let isBracketed = take(0x3C)
+        if isBracketed && isNullAllowed && take(0x3E) {
+            return isAtBlank ? offset - 1..<offset - 1 : nil
+        }
+        if isBracketed && peek == 0x40 && !sourceRoute() { return nil }
+        let start = offset
+        guard localPart(), take(0x40), domain() else { return nil }
+        let mailbox = start..<offset
+        if isBracketed && !take(0x3E) { return nil }
+        guard mailbox.count <= Self.pathBytesMax, isAtBlank,
+            line.extracting(mailbox).isValidUTF8
+        else { return nil }
+        return mailbox
+    }
+
+    private var peek: UInt8? { offset < end ? line[offset] : nil }
+
+    private var isAtBlank: Bool { peek?.isBlank ?? true }
+
+    @_lifetime(self: copy self)
+    private mutating func take(_ byte: UInt8) -> Bool {
+        guard peek == byte else { return false }
+        offset += 1
+        return true
+    }
+
+    /// `@one.example,@two.example:`, which is read and ignored (RFC 5321 4.1.1.3, appendix C).
+    @_lifetime(self: copy self)
+    private mutating func sourceRoute() -> Bool {
+        repeat {
+            guard take(0x40), domain() else { return false }
+        } while take(0x2C)
+        return take(0x3A)
+    }
+
+    /// `Dot-string / Quoted-string`.
+    @_lifetime(self: copy self)
+    private mutating func localPart() -> Bool {
+        guard take(0x22) else { return dotted { $0.isAtomText } }
+        while let byte = peek {
+            // A tab is legal here by the RFC and no part of any address that exists.
+            guard byte != 0x09 else { return false }
+            offset += 1
+            if byte == 0x22 { return true }
+            if byte == 0x5C {
+                guard offset < end else { return false }
+                offset += 1
+            }
+        }
+        return false
+    }
+
+    /// `Domain / address-literal`; underscores are in use and pass.
+    @_lifetime(self: copy self)
+    private mutating func domain() -> Bool {
+        guard take(0x5B) else { return dotted { $0.isDomainText } }
+        let start = offset
+        while let byte = peek, byte.isLiteralText { offset += 1 }
+        return offset > start && take(0x5D)
+    }
+
+    /// One or more runs of `isText`, single dots between them.
+    @_lifetime(self: copy self)
+    private mutating func dotted(_ isText: (UInt8) -> Bool) -> Bool {
+        repeat {
+            let start = offset
+            while let byte = peek, isText(byte) { offset += 1 }
+            guard offset > start else { return false }
+        } while take(0x2E)
+        return true
+    }
+}
+
+extension UInt8 {
+    /// RFC 5322 3.2.3 `atext` and, by RFC 6531 3.3, everything beyond ASCII.
+    fileprivate var isAtomText: Bool {
+        switch self {
+        case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2F, 0x3D, 0x3F, 0x5E...0x60, 0x7B...0x7E: true
+        default: isAlphanumeric || self >= 0x80
+        }
+    }
+
+    fileprivate var isDomainText: Bool {
+        isAlphanumeric || self == 0x2D || self == 0x5F || self >= 0x80
+    }
+
+    /// RFC 5321 4.1.3 `dcontent`: printable ASCII without brackets and backslash.
+    fileprivate var isLiteralText: Bool {
+        self > 0x20 && self < 0x7F && !(0x5B...0x5D).contains(self)
+    }
+}
