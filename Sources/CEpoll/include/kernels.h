@@ -29,6 +29,21 @@ static inline size_t ck_find_byte(const uint8_t *_Nullable p, size_t n, uint8_t 
     return n;
 }
 
+/* Offset of the first byte of 0x80 or more in [p, p + n), or n: how long the text is ASCII. */
+static inline size_t ck_find_high(const uint8_t *_Nullable p, size_t n) {
+    size_t i = 0;
+#if defined(__SSE2__)
+    for (; i + 16 <= n; i += 16) {
+        unsigned mask =
+            (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(p + i)));
+        if (mask) return i + (size_t)__builtin_ctz(mask);
+    }
+#endif
+    for (; i < n; i++)
+        if (p[i] & 0x80) return i;
+    return n;
+}
+
 /*
  * Offset of the first place where p[i] == a and p[i + 1] == b, or n. Looks for
  * `b` alone over 64 bytes at a time and for the pair only where there is one:

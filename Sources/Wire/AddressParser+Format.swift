@@ -1,0 +1,100 @@
+// Writing and comparing mailboxes. RFC 5322 3.4, RFC 5321 2.4.
+
+extension AddressParser {
+    /// Writes `Name <addr>` (name quoted where RFC 5322 needs it, raw UTF-8) or `addr`.
+    /// Both texts are those of a mailbox, copied out of its region or lying in another one.
+    ///
+    /// Needs 2 × name + address + 5 bytes of room; what does not fit is left out from the back.
+    package static func format(
+        displayName: Bytes, address: Bytes, into output: inout Region
+    ) {
+        guard !displayName.isEmpty else {
+            output.append(address)
+            return
+        }
+        if isPhrase(displayName) {
+            output.append(displayName)
+        } else {
+            _ = output.append("\"")
+            for i in displayName.indices where output.room > 1 {
+                let byte = displayName[i]
+                if byte == 0x22 || byte == 0x5C { output.append(0x5C) }
+                output.append(byte)
+            }
+            _ = output.append("\"")
+        }
+        _ = output.append(" <")
+        output.append(address)
+        _ = output.append(">")
+    }
+
+    /// Whether two addr-specs name the same mailbox: domain without case; local part exactly or,
+    /// when `ignoringLocalCase`, without case.
+    ///
+    /// Quoting that changes nothing is ignored: `"a.b"@c` is `a.b@c`. Only ASCII letters have a
+    /// case here; internationalised domains are compared as they are written.
+    package static func same(_ a: Bytes, _ b: Bytes, ignoringLocalCase: Bool) -> Bool {
+        let atA = domainMark(a) ?? a.count
+        let atB = domainMark(b) ?? b.count
+        guard a.count - atA == b.count - atB else { return false }
+        for k in 0..<a.count - atA
+        where a[atA + k].asciiLowercased != b[atB + k].asciiLowercased {
+            return false
+        }
+        var left = LocalPart(end: atA)
+        var right = LocalPart(end: atB)
+        while true {
+            let one = left.next(a)
+            let other = right.next(b)
+            guard let one, let other else { return one == nil && other == nil }
+            let isSame =
+                one == other || ignoringLocalCase && one.asciiLowercased == other.asciiLowercased
+            if !isSame { return false }
+        }
+    }
+
+    /// The offset of the `@` between local part and domain, the last one; nil when there is none.
+    static func domainMark(_ address: Bytes) -> Int? {
+        var i = address.count
+        while i > 0 {
+            i -= 1
+            if address[i] == 0x40 { return i }
+            if address[i] == 0x22 { return nil }
+        }
+        return nil
+    }
+
+    /// Atoms with single spaces between them need no quotes. A `=?` does: a reader would take it
+    /// for an encoded word.
+    private static func isPhrase(_ name: Bytes) -> Bool {
+        var wasSpace = true
+        for i in name.indices {
+            let byte = name[i]
+            if byte == 0x20 {
+                if wasSpace { return false }
+                wasSpace = true
+            } else {
+                guard byte.isAtext else { return false }
+                if byte == 0x3F, i > 0, name[i - 1] == 0x3D { return false }
+                wasSpace = false
+            }
+        }
+        return !wasSpace
+    }
+}
+
+/// The bytes that a local part stands for, without its quotes and backslashes.
+private struct LocalPart {
+    private var offset = 0
+    private let end: Int
+
+    init(end: Int) { self.end = end }
+
+    mutating func next(_ address: Bytes) -> UInt8? {
+        while offset < end, address[offset] == 0x22 { offset += 1 }
+        if offset < end, address[offset] == 0x5C { offset += 1 }
+        guard offset < end else { return nil }
+        offset += 1
+        return address[offset - 1]
+    }
+}

@@ -1,0 +1,220 @@
+// Any charset to UTF-8, resumable.
+//
+// Promises: what it writes is valid UTF-8, in whole characters; a character cut by the end of an
+// input is kept (at most 16 bytes) and gives the same as if it had not been cut; every call takes
+// input or finds the region too full. What cannot be decoded becomes U+FFFD and is counted.
+// us-ascii and unknown charsets: a sequence that is valid UTF-8 stays, any other 8-bit byte is
+// read as windows-1252. That is decided character by character, so it needs no look ahead, and
+// one broken character does not spoil its neighbours.
+// Sources: WHATWG Encoding Standard, RFC 1468, 1554, 1557, 1843, 1922, 2152, 2781.
+
+import CEpoll.Kernels
+import Glibc
+
+/// Any charset to UTF-8, resumable: a character cut by the end of an input is kept.
+/// Undecodable bytes become U+FFFD and are counted.
+package struct CharsetDecoder: ~Copyable {
+    /// `feed` goes on only while the region has room for this many bytes.
+    package static let roomMin = 64
+
+    enum Mode {
+        case utf8, sniffed
+        case table(SingleByteTable)
+        case multiByte(iconv_t, MultiByteLead)
+        case shifted(iconv_t)
+        case unicode
+    }
+
+    /// Characters or bytes that became U+FFFD so far.
+    package internal(set) var replacedCount = 0
+
+    /// Owns the descriptor in `mode`.
+    private let cache: CharsetCache
+    private let mode: Mode
+    var carry = Carry()
+    var shift = ShiftDecoder(.hz)
+    var unicode = UnicodeDecoder(.utf7)
+
+    /// - Parameter cache: of the loop that uses this decoder.
+    package init(_ charset: Charset, cache: CharsetCache) {
+        self.cache = cache
+        switch charset.kind {
+        case .utf8: mode = .utf8
+        case .usASCII, .unknown: mode = .sniffed
+        case .latin1AsWindows1252: mode = .table(.windows1252)
+        case .listed(let index):
+            let row = CharsetLabels.rows[index]
+            mode = Self.mode(of: row, index, cache)
+            if case .shifted(let scheme) = row.form { shift = ShiftDecoder(scheme) }
+            if case .unicode(let scheme) = row.form { unicode = UnicodeDecoder(scheme) }
+        }
+    }
+
+    /// A charset that this system's iconv lacks is read like an unknown one.
+    private static func mode(of row: CharsetRow, _ index: Int, _ cache: CharsetCache) -> Mode {
+        switch row.form {
+        case .singleByte, .userDefined: cache.table(index).map { .table($0) } ?? .sniffed
+        case .multiByte(let lead):
+            cache.descriptor(index).map { .multiByte($0, lead) } ?? .sniffed
+        case .shifted: cache.descriptor(index).map { .shifted($0) } ?? .sniffed
+        case .unicode: .unicode
+        }
+    }
+
+    /// Decodes `input` into `output` and returns how many bytes it took: less than all only when
+    /// `output` has fewer than `roomMin` bytes left.
+    package mutating func feed(_ input: Bytes, into output: inout Region) -> Int {
+        switch mode {
+        case .utf8: return feedUTF8(input, into: &output, isSniffed: false)
+        case .sniffed: return feedUTF8(input, into: &output, isSniffed: true)
+        case .table(let table):
+            let result = table.convert(input, into: &output)
+            replacedCount += result.replaced
+            return result.taken
+        case .multiByte(let descriptor, let lead):
+            return feedMultiByte(input, into: &output, IconvStep(descriptor, lead))
+        case .shifted(let descriptor):
+            return feedShifted(input, into: &output, IconvStep(descriptor, .other))
+        case .unicode:
+            var taken = 0
+            while taken < input.count && output.room >= Self.roomMin {
+                replacedCount += unicode.take(input[taken], into: &output)
+                taken += 1
+            }
+            return taken
+        }
+    }
+
+    /// Writes what is kept of a cut character, as U+FFFD. False: it needs `roomMin` bytes of room,
+    /// call again.
+    package mutating func finish(into output: inout Region) -> Bool {
+        guard output.room >= Self.roomMin else { return false }
+        switch mode {
+        case .utf8, .multiByte: if carry.count > 0 { replace(into: &output) }
+        case .sniffed: writeAsWindows1252(carry.count, into: &output)
+        case .table: break
+        case .shifted: if shift.isCut { replace(into: &output) }
+        case .unicode: if unicode.isCut { replace(into: &output) }
+        }
+        carry = Carry()
+        return true
+    }
+
+    mutating func replace(into output: inout Region) {
+        output.append(scalar: 0xFFFD)
+        replacedCount += 1
+    }
+}
+
+// MARK: - UTF-8
+
+extension CharsetDecoder {
+    private mutating func feedUTF8(
+        _ input: Bytes, into output: inout Region, isSniffed: Bool
+    ) -> Int {
+        var i = 0
+        while i < input.count && output.room >= Self.roomMin {
+            if carry.count > 0 {
+                i += resumeUTF8(with: input[i], into: &output, isSniffed: isSniffed)
+                continue
+            }
+            let run = validUTF8Run(input, from: i, room: output.room)
+            output.append(input.extracting(i..<run))
+            i = run
+            guard i < input.count && output.room >= Self.roomMin else { break }
+            switch UTF8Sequence.at(i, in: input) {
+            case .character: break
+            case .incomplete:
+                carry.keep(input.extracting(i..<input.count))
+                i = input.count
+            case .invalid(let bytes):
+                carry.keep(input.extracting(i..<i + bytes))
+                i += bytes
+                writeInvalid(bytes, into: &output, isSniffed: isSniffed)
+            }
+        }
+        return i
+    }
+
+    /// The end of the valid characters from `start`, as far as they fit in `room`.
+    private func validUTF8Run(_ input: Bytes, from start: Int, room: Int) -> Int {
+        let limit = min(input.count, start + room)
+        var i = start
+        while i < limit {
+            if input[i] < 0x80 {
+                i += input.withUnsafeBufferPointer {
+                    ck_find_high($0.baseAddress! + i, limit - i)
+                }
+            } else if case .character(let length) = UTF8Sequence.at(i, in: input),
+                i + length <= limit
+            {
+                i += length
+            } else {
+                break
+            }
+        }
+        return i
+    }
+
+    /// Goes on with the character that is kept. Returns 0 when `byte` is no part of it.
+    private mutating func resumeUTF8(
+        with byte: UInt8, into output: inout Region, isSniffed: Bool
+    ) -> Int {
+        carry.append(byte)
+        switch UTF8Sequence.at(0, in: carry.bytes) {
+        case .incomplete: return 1
+        case .character:
+            output.append(carry.bytes)
+            carry = Carry()
+            return 1
+        case .invalid(let bytes):
+            // All that was kept, without `byte`: it could have begun a character.
+            writeInvalid(bytes, into: &output, isSniffed: isSniffed)
+            return 0
+        }
+    }
+
+    /// Writes the first `count` kept bytes, which are no UTF-8, and empties the carry.
+    private mutating func writeInvalid(
+        _ count: Int, into output: inout Region, isSniffed: Bool
+    ) {
+        if isSniffed {
+            writeAsWindows1252(count, into: &output)
+        } else {
+            replace(into: &output)
+        }
+        carry = Carry()
+    }
+
+    private mutating func writeAsWindows1252(_ count: Int, into output: inout Region) {
+        _ = SingleByteTable.windows1252.convert(
+            carry.bytes.extracting(0..<count), into: &output)
+    }
+}
+
+/// The bytes of a character that an input ended in.
+struct Carry {
+    /// Longer than a character of any charset.
+    static let bytesMax = 16
+
+    private var storage = InlineArray<16, UInt8>(repeating: 0)
+    private(set) var count = 0
+
+    var bytes: Bytes {
+        @_lifetime(borrow self)
+        get { storage.span.extracting(0..<count) }
+    }
+
+    mutating func append(_ byte: UInt8) {
+        precondition(count < Self.bytesMax)
+        storage[count] = byte
+        count += 1
+    }
+
+    /// Keeps `rest` alone.
+    mutating func keep(_ rest: Bytes) {
+        precondition(rest.count <= Self.bytesMax)
+        for i in rest.indices { storage[i] = rest[i] }
+        count = rest.count
+    }
+}

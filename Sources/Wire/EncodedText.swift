@@ -1,0 +1,170 @@
+// Writes header text piece by piece: plain runs, encoded words, and the blanks between them.
+//
+// What unstructured fields, display names and parameters share. A piece is a range of bytes, so a
+// quoted string can be fed without its quotes and backslashes and nothing is copied in between.
+// White space that holds a line end becomes one space, other white space stays as it is; between
+// two encoded words it is dropped (RFC 2047 6.2). Characters may be cut between two words of the
+// same charset (illegal and common), so their decoder stays open.
+
+/// Text under way into a region; `finish` must be the last call.
+struct EncodedText: ~Copyable {
+    private let charsets: CharsetCache
+    private let start: Int
+    private var pendingBlanks = 0
+    private var isBehindWord = false
+    private var isTruncated = false
+    private var openCharset: Charset?
+    private var decoder: CharsetDecoder
+
+    init(_ charsets: CharsetCache, _ output: borrowing Region) {
+        self.charsets = charsets
+        start = output.count
+        decoder = CharsetDecoder(.undeclared, cache: charsets)
+    }
+
+    /// Writes `range` of `bytes`. A word must lie in one range to be recognised.
+    mutating func write(
+        _ bytes: Bytes, _ range: Range<Int>, into output: inout Region,
+        _ losses: inout DecodeLosses
+    ) {
+        var terminator = TerminatorSearch()
+        let limit = range.upperBound
+        var plainStart = range.lowerBound
+        var i = plainStart
+        while i < limit {
+            let byte = bytes[i]
+            if byte.isWhitespace {
+                writePlain(bytes, plainStart..<i, into: &output, &losses)
+                i = skipBlanks(bytes, from: i, limit: limit)
+                plainStart = i
+            } else if byte == 0x3D,
+                let word = EncodedWordPlace(bytes, at: i, limit: limit, terminator: &terminator)
+            {
+                writePlain(bytes, plainStart..<i, into: &output, &losses)
+                writeWord(bytes, word, i..<word.end, into: &output, &losses)
+                i = word.end
+                plainStart = i
+            } else {
+                i += 1
+            }
+        }
+        writePlain(bytes, plainStart..<limit, into: &output, &losses)
+    }
+
+    /// A blank between two pieces.
+    mutating func blank() { pendingBlanks = max(pendingBlanks, 1) }
+
+    /// Writes what is kept of a cut character. Trailing blanks are dropped.
+    mutating func finish(into output: inout Region, _ losses: inout DecodeLosses) {
+        closeDecoder(into: &output, &losses)
+        output.trimTrailingSpaces(from: start)
+        if isTruncated { losses.truncated += 1 }
+    }
+
+    private mutating func skipBlanks(_ bytes: Bytes, from: Int, limit: Int) -> Int {
+        var i = from
+        var isFolded = false
+        while i < limit, bytes[i].isWhitespace {
+            if bytes[i] == 0x0A || bytes[i] == 0x0D { isFolded = true }
+            i += 1
+        }
+        pendingBlanks = max(pendingBlanks, isFolded ? 1 : i - from)
+        return i
+    }
+
+    private mutating func writeBlanks(into output: inout Region) {
+        if output.count > start {
+            for _ in 0..<min(pendingBlanks, output.room) { output.append(0x20) }
+            if pendingBlanks > output.room { isTruncated = true }
+        }
+        pendingBlanks = 0
+    }
+
+    private mutating func writePlain(
+        _ bytes: Bytes, _ range: Range<Int>, into output: inout Region,
+        _ losses: inout DecodeLosses
+    ) {
+        guard !range.isEmpty else { return }
+        closeDecoder(into: &output, &losses)
+        writeBlanks(into: &output)
+        isBehindWord = false
+        openCharset = .undeclared
+        decode(bytes.extracting(range), into: &output)
+        closeDecoder(into: &output, &losses)
+    }
+
+    private mutating func writeWord(
+        _ bytes: Bytes, _ word: EncodedWordPlace, _ whole: Range<Int>,
+        into output: inout Region, _ losses: inout DecodeLosses
+    ) {
+        let charset = Charset(label: bytes.extracting(word.charset))
+        if charset.kind == .unknown {
+            return writeUnknown(bytes, word, whole, into: &output, &losses)
+        }
+        if !isBehindWord || openCharset != charset { closeDecoder(into: &output, &losses) }
+        beginWord(into: &output)
+        if openCharset == nil {
+            openCharset = charset
+            decoder = CharsetDecoder(charset, cache: charsets)
+        }
+        var bits = WordBits(word.encoding)
+        var i = word.text.lowerBound
+        while i < word.text.upperBound && !isTruncated {
+            var chunk = WordChunk()
+            i = bits.decode(bytes, i..<word.text.upperBound, into: &chunk)
+            decode(chunk.bytes, into: &output)
+        }
+    }
+
+    private mutating func beginWord(into output: inout Region) {
+        if isBehindWord { pendingBlanks = 0 } else { writeBlanks(into: &output) }
+        isBehindWord = true
+    }
+
+    /// The content of a word of no known charset, if that is UTF-8; otherwise the word itself.
+    private mutating func writeUnknown(
+        _ bytes: Bytes, _ word: EncodedWordPlace, _ whole: Range<Int>,
+        into output: inout Region, _ losses: inout DecodeLosses
+    ) {
+        losses.unknownCharsets += 1
+        closeDecoder(into: &output, &losses)
+        let wasBehindWord = isBehindWord
+        let blanks = pendingBlanks
+        let begin = output.count
+        beginWord(into: &output)
+        let textStart = output.count
+        var bits = WordBits(word.encoding)
+        var i = word.text.lowerBound
+        while i < word.text.upperBound {
+            var chunk = WordChunk()
+            i = bits.decode(bytes, i..<word.text.upperBound, into: &chunk)
+            if output.append(chunk.bytes) < chunk.bytes.count { isTruncated = true }
+        }
+        if UTF8Sequence.isValid(output.bytes.extracting(textStart..<output.count)) {
+            return output.replaceControls(from: textStart)
+        }
+        output.truncate(to: begin)
+        pendingBlanks = blanks
+        isBehindWord = wasBehindWord
+        writePlain(bytes, whole, into: &output, &losses)
+    }
+
+    /// Decodes with the open decoder, and takes controls out of what it wrote.
+    private mutating func decode(_ bytes: Bytes, into output: inout Region) {
+        let begin = output.count
+        if decoder.feed(bytes, into: &output) < bytes.count { isTruncated = true }
+        output.replaceControls(from: begin)
+    }
+
+    private mutating func closeDecoder(
+        into output: inout Region, _ losses: inout DecodeLosses
+    ) {
+        guard openCharset != nil else { return }
+        let begin = output.count
+        if !decoder.finish(into: &output) { isTruncated = true }
+        output.replaceControls(from: begin)
+        losses.replacedCharacters += decoder.replacedCount
+        decoder = CharsetDecoder(.undeclared, cache: charsets)
+        openCharset = nil
+    }
+}

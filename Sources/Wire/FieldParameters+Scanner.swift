@@ -1,0 +1,253 @@
+// The parameters of a field, one a call, as they are written.
+//
+// Tolerated: comments, blanks around `=`, unquoted values with spaces and 8-bit bytes, quotes that
+// are never closed, backslashes that quote nothing (Windows paths), text behind a closing quote,
+// and a missing `;` where the next parameter is recognisable: it begins a folded line, or it is
+// one of the well-known ones.
+
+/// One parameter. Ranges are into the field value.
+struct Parameter {
+    /// Without `*` and what follows it.
+    var name: Range<Int>
+    /// The number of a continued parameter's section (RFC 2231 3).
+    var section: Int?
+    /// Whether the value is percent-encoded (RFC 2231 4).
+    var isExtended: Bool
+    /// Without the quotes.
+    var value: Range<Int>
+    var isQuoted: Bool
+
+    /// Calls `body` with the pieces of the value: backslashes of quoted pairs and line ends left
+    /// out.
+    func eachPiece(_ bytes: Bytes, _ body: (Range<Int>) -> Void) {
+        var start = value.lowerBound
+        var i = start
+        while i < value.upperBound {
+            let isEscape =
+                isQuoted && bytes[i] == 0x5C && i + 1 < value.upperBound
+                && ParameterScanner.isEscapable(bytes[i + 1])
+            if isEscape || bytes[i] == 0x0D || bytes[i] == 0x0A {
+                if start < i { body(start..<i) }
+                start = i + 1
+                if isEscape { i += 1 }
+            }
+            i += 1
+        }
+        if start < value.upperBound { body(start..<value.upperBound) }
+    }
+
+    /// Writes the value as it is; bytes past the room are dropped.
+    func writeRaw(_ bytes: Bytes, into output: inout Region) {
+        eachPiece(bytes) { output.append(bytes.extracting($0)) }
+    }
+}
+
+/// Walks the parameters behind a field's main value.
+struct ParameterScanner {
+    private var offset: Int
+    private var comments = CommentSearch()
+
+    init(from offset: Int) { self.offset = offset }
+
+    mutating func next(_ value: Bytes) -> Parameter? {
+        while true {
+            offset = Self.skipSeparators(value, from: offset)
+            guard offset < value.count else { return nil }
+            if let parameter = parameter(value) { return parameter }
+        }
+    }
+
+    /// The parameter at `offset`, which moves behind it; nil for what is none.
+    private mutating func parameter(_ value: Bytes) -> Parameter? {
+        let start = offset
+        var i = start
+        while i < value.count, value[i] != 0x3D, value[i] != 0x3B { i += 1 }
+        guard i < value.count, value[i] == 0x3D else {
+            offset = i
+            return nil
+        }
+        let attribute = Self.withoutComments(value, start..<i)
+        i = Self.skipBlanks(value, from: i + 1)
+        let (content, isQuoted) = readValue(value, from: i)
+        guard !attribute.isEmpty, !content.isEmpty || isQuoted else { return nil }
+        return Self.split(value, attribute, content, isQuoted)
+    }
+
+    private mutating func readValue(_ value: Bytes, from start: Int) -> (Range<Int>, Bool) {
+        guard start < value.count, value[start] == 0x22 else {
+            offset = Self.endOfValue(value, from: start, &comments)
+            return (Self.withoutComments(value, start..<offset, leading: false), false)
+        }
+        var i = start + 1
+        while i < value.count, value[i] != 0x22 {
+            let isEscape = value[i] == 0x5C && i + 1 < value.count && Self.isEscapable(value[i + 1])
+            i += isEscape ? 2 : 1
+        }
+        let content = start + 1..<min(i, value.count)
+        offset = Self.endOfValue(value, from: min(i + 1, value.count), &comments)
+        return (content, true)
+    }
+
+    /// Takes `*`, `*3` and `*3*` off an attribute's end. An odd one is part of the name.
+    private static func split(
+        _ value: Bytes, _ attribute: Range<Int>, _ content: Range<Int>, _ isQuoted: Bool
+    ) -> Parameter {
+        var end = attribute.upperBound
+        let isExtended = end - attribute.lowerBound > 1 && value[end - 1] == 0x2A
+        if isExtended { end -= 1 }
+        var section: Int?
+        var digits = end
+        while digits > attribute.lowerBound, value[digits - 1] &- 0x30 < 10 { digits -= 1 }
+        if digits < end, end - digits <= 6, digits - 1 > attribute.lowerBound,
+            value[digits - 1] == 0x2A
+        {
+            section = (digits..<end).reduce(0) { $0 * 10 + Int(value[$1] - 0x30) }
+            end = digits - 1
+        }
+        let name = value.trimmed(attribute.lowerBound..<end)
+        return Parameter(
+            name: name, section: section, isExtended: isExtended, value: content,
+            isQuoted: isQuoted)
+    }
+
+    /// Whether a backslash in front of `byte` quotes it. In front of a letter or digit it is part
+    /// of a Windows path.
+    static func isEscapable(_ byte: UInt8) -> Bool {
+        byte < 0x80 && byte.asciiLowercased &- 0x61 >= 26 && byte &- 0x30 >= 10
+    }
+}
+
+// MARK: - Where things end
+
+extension ParameterScanner {
+    static func skipBlanks(_ value: Bytes, from start: Int) -> Int {
+        var i = start
+        while i < value.count, value[i].isWhitespace { i += 1 }
+        return i
+    }
+
+    private static func skipSeparators(_ value: Bytes, from start: Int) -> Int {
+        var i = start
+        while i < value.count, value[i].isWhitespace || value[i] == 0x3B { i += 1 }
+        return i
+    }
+
+    /// The end of an unquoted value: its `;`, a missing one, or the end of the field.
+    static func endOfValue(
+        _ value: Bytes, from start: Int, _ comments: inout CommentSearch
+    ) -> Int {
+        var i = start
+        while i < value.count, value[i] != 0x3B {
+            if value[i] == 0x28, i == start || value[i - 1].isWhitespace,
+                let end = comments.end(value, from: i, limit: value.count)
+            {
+                i = end
+            } else if value[i].isWhitespace {
+                let next = skipBlanks(value, from: i)
+                if beginsParameter(value, at: next, behind: i) { return i }
+                i = next
+            } else {
+                i += 1
+            }
+        }
+        return i
+    }
+
+    /// Whether a parameter begins at `start` although there is no `;` in front of the blanks that
+    /// begin at `blanks`.
+    private static func beginsParameter(_ value: Bytes, at start: Int, behind blanks: Int) -> Bool {
+        let nameBytesMax = 64
+        var end = start
+        while end < value.count, end - start < nameBytesMax, isAttributeByte(value[end]) {
+            end += 1
+        }
+        guard end > start, end < value.count, value[end] == 0x3D else { return false }
+        for i in blanks..<start where value[i] == 0x0A { return true }
+        return isWellKnown(value.extracting(start..<end))
+    }
+
+    private static func isWellKnown(_ name: Bytes) -> Bool {
+        name.equalsIgnoringCase("charset") || name.equalsIgnoringCase("boundary")
+            || name.equalsIgnoringCase("format") || name.equalsIgnoringCase("delsp")
+            || name.startsIgnoringCase("name") || name.startsIgnoringCase("filename")
+    }
+
+    private static func isAttributeByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x30...0x39, 0x41...0x5A, 0x5E...0x7E: true
+        default: false
+        }
+    }
+
+    /// `range` without blanks at both ends and comments at its end, and at its beginning too if
+    /// `leading`. A parenthesis that touches other text is text: "copy (1).pdf".
+    static func withoutComments(
+        _ value: Bytes, _ range: Range<Int>, leading: Bool = true
+    ) -> Range<Int> {
+        var comments = CommentSearch()
+        var part = value.trimmed(range)
+        while leading, !part.isEmpty, value[part.lowerBound] == 0x28,
+            let end = comments.end(value, from: part.lowerBound, limit: part.upperBound)
+        {
+            part = value.trimmed(end..<part.upperBound)
+        }
+        // Where the text ends that is followed by comments and blanks alone.
+        var textEnd = part.lowerBound
+        var i = part.lowerBound
+        while i < part.upperBound {
+            if value[i] == 0x28, i == part.lowerBound || value[i - 1].isWhitespace,
+                let end = comments.end(value, from: i, limit: part.upperBound)
+            {
+                if end < part.upperBound && !value[end].isWhitespace { textEnd = end }
+                i = end
+            } else {
+                if !value[i].isWhitespace { textEnd = i + 1 }
+                i += 1
+            }
+        }
+        return part.lowerBound..<textEnd
+    }
+}
+
+/// Finds the sections of one RFC 2231 parameter in the order of their numbers.
+struct SectionSearch {
+    /// Sections out of order cost a new scan each; past this many the rest is not looked for.
+    private static let rescansMax = 32
+
+    private let name: StaticString
+    private let start: Int
+    private var scanner: ParameterScanner
+    private var wanted = 0
+    private var rescans = 0
+    private var isSingle = false
+
+    init(_ name: StaticString, from start: Int) {
+        self.name = name
+        self.start = start
+        scanner = ParameterScanner(from: start)
+    }
+
+    /// Section 0, 1, 2…; nil when the next number is missing. `name*=…` is a first section without
+    /// others.
+    mutating func next(_ value: Bytes) -> Parameter? {
+        if isSingle { return nil }
+        var isWrapped = false
+        while true {
+            while let parameter = scanner.next(value) {
+                guard value.extracting(parameter.name).equalsIgnoringCase(name) else { continue }
+                if wanted == 0 && parameter.section == nil && parameter.isExtended {
+                    isSingle = true
+                    return parameter
+                }
+                if parameter.section == wanted {
+                    wanted += 1
+                    return parameter
+                }
+            }
+            guard !isWrapped, wanted > 0, rescans < Self.rescansMax else { return nil }
+            isWrapped = true
+            rescans += 1
+            scanner = ParameterScanner(from: start)
+        }
+    }
+}
