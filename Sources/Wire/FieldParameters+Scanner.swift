@@ -6,7 +6,7 @@
 // one of the well-known ones.
 
 /// One parameter. Ranges are into the field value.
-struct Parameter {
+struct FieldParameter {
     /// Without `*` and what follows it.
     var name: Range<Int>
     /// The number of a continued parameter's section (RFC 2231 3).
@@ -25,7 +25,7 @@ struct Parameter {
         while i < value.upperBound {
             let isEscape =
                 isQuoted && bytes[i] == 0x5C && i + 1 < value.upperBound
-                && ParameterScanner.isEscapable(bytes[i + 1])
+                && FieldParameterScanner.isEscapable(bytes[i + 1])
             if isEscape || bytes[i] == 0x0D || bytes[i] == 0x0A {
                 if start < i { body(start..<i) }
                 start = i + 1
@@ -43,13 +43,13 @@ struct Parameter {
 }
 
 /// Walks the parameters behind a field's main value.
-struct ParameterScanner {
+struct FieldParameterScanner {
     private var offset: Int
     private var comments = CommentSearch()
 
     init(from offset: Int) { self.offset = offset }
 
-    mutating func next(_ value: Bytes) -> Parameter? {
+    mutating func next(_ value: Bytes) -> FieldParameter? {
         while true {
             offset = Self.skipSeparators(value, from: offset)
             guard offset < value.count else { return nil }
@@ -58,7 +58,7 @@ struct ParameterScanner {
     }
 
     /// The parameter at `offset`, which moves behind it; nil for what is none.
-    private mutating func parameter(_ value: Bytes) -> Parameter? {
+    private mutating func parameter(_ value: Bytes) -> FieldParameter? {
         let start = offset
         var i = start
         while i < value.count, value[i] != 0x3D, value[i] != 0x3B { i += 1 }
@@ -91,7 +91,7 @@ struct ParameterScanner {
     /// Takes `*`, `*3` and `*3*` off an attribute's end. An odd one is part of the name.
     private static func split(
         _ value: Bytes, _ attribute: Range<Int>, _ content: Range<Int>, _ isQuoted: Bool
-    ) -> Parameter {
+    ) -> FieldParameter {
         var end = attribute.upperBound
         let isExtended = end - attribute.lowerBound > 1 && value[end - 1] == 0x2A
         if isExtended { end -= 1 }
@@ -105,7 +105,7 @@ struct ParameterScanner {
             end = digits - 1
         }
         let name = value.trimmed(attribute.lowerBound..<end)
-        return Parameter(
+        return FieldParameter(
             name: name, section: section, isExtended: isExtended, value: content,
             isQuoted: isQuoted)
     }
@@ -119,7 +119,7 @@ struct ParameterScanner {
 
 // MARK: - Where things end
 
-extension ParameterScanner {
+extension FieldParameterScanner {
     static func skipBlanks(_ value: Bytes, from start: Int) -> Int {
         var i = start
         while i < value.count, value[i].isWhitespace { i += 1 }
@@ -216,7 +216,7 @@ struct SectionSearch {
 
     private let name: StaticString
     private let start: Int
-    private var scanner: ParameterScanner
+    private var scanner: FieldParameterScanner
     private var wanted = 0
     private var rescans = 0
     private var isSingle = false
@@ -224,12 +224,12 @@ struct SectionSearch {
     init(_ name: StaticString, from start: Int) {
         self.name = name
         self.start = start
-        scanner = ParameterScanner(from: start)
+        scanner = FieldParameterScanner(from: start)
     }
 
     /// Section 0, 1, 2…; nil when the next number is missing. `name*=…` is a first section without
     /// others.
-    mutating func next(_ value: Bytes) -> Parameter? {
+    mutating func next(_ value: Bytes) -> FieldParameter? {
         if isSingle { return nil }
         var isWrapped = false
         while true {
@@ -247,7 +247,7 @@ struct SectionSearch {
             guard !isWrapped, wanted > 0, rescans < Self.rescansMax else { return nil }
             isWrapped = true
             rescans += 1
-            scanner = ParameterScanner(from: start)
+            scanner = FieldParameterScanner(from: start)
         }
     }
 }

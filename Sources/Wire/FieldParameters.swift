@@ -16,8 +16,8 @@ package struct FieldParameters: Sendable {
     /// - Parameter value: the whole field value; the same bytes at every later call.
     package init(_ value: Bytes) {
         var comments = CommentSearch()
-        let end = ParameterScanner.endOfValue(value, from: 0, &comments)
-        main = ParameterScanner.withoutComments(value, 0..<end)
+        let end = FieldParameterScanner.endOfValue(value, from: 0, &comments)
+        main = FieldParameterScanner.withoutComments(value, 0..<end)
         start = end
     }
 
@@ -77,8 +77,8 @@ package struct FieldParameters: Sendable {
         return true
     }
 
-    private func plain(_ name: StaticString, _ value: Bytes) -> Parameter? {
-        var scanner = ParameterScanner(from: start)
+    private func plain(_ name: StaticString, _ value: Bytes) -> FieldParameter? {
+        var scanner = FieldParameterScanner(from: start)
         while let parameter = scanner.next(value) {
             if parameter.section == nil && !parameter.isExtended
                 && value.extracting(parameter.name).equalsIgnoringCase(name)
@@ -95,7 +95,7 @@ package struct FieldParameters: Sendable {
 extension FieldParameters {
     /// Writes sections of which the first says the charset: `charset'language'percent-encoded`.
     private func writeExtended(
-        _ first: Parameter, _ sections: inout SectionSearch, _ value: Bytes,
+        _ first: FieldParameter, _ sections: inout SectionSearch, _ value: Bytes,
         _ charsets: CharsetCache, into output: inout Region, _ losses: inout DecodeLosses
     ) {
         let (label, textStart) = charsetPrefix(value, first.value)
@@ -132,7 +132,7 @@ extension FieldParameters {
     /// Writes plain sections. Mailers that continue like this may put an encoded word across the
     /// sections, so they are joined before they are decoded: the one place that allocates.
     private func writeJoined(
-        _ first: Parameter, _ sections: inout SectionSearch, _ value: Bytes,
+        _ first: FieldParameter, _ sections: inout SectionSearch, _ value: Bytes,
         _ charsets: CharsetCache, into output: inout Region, _ losses: inout DecodeLosses
     ) {
         let joined = [UInt8](unsafeUninitializedCapacity: value.count) { memory, count in
@@ -148,7 +148,7 @@ extension FieldParameters {
 
     /// Writes the bytes of one section, percent-decoded if it is extended, without its charset.
     private func writeSection(
-        _ section: Parameter, _ value: Bytes, isFirst: Bool, into output: inout Region
+        _ section: FieldParameter, _ value: Bytes, isFirst: Bool, into output: inout Region
     ) {
         let isEncoded = section.isExtended
         let start = isFirst && isEncoded ? charsetPrefix(value, section.value).1 : 0
