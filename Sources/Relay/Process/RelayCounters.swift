@@ -32,4 +32,7 @@ struct MappingLosses {
     var bodiesReplacedByTemplate = 0
     var preambles = 0
     var addressesNotInEnvelope = 0
+    var addressesMalformed = 0
+    /// Parts without a byte; the API refuses an attachment that is empty.
+    var attachmentsEmpty = 0
 }

@@ -40,6 +40,7 @@ final class Worker {
     let pool: ConnectionPool
     let keyChecker: KeyChecker
     let charsets = CharsetCache()
+    let mappers: MapperPool
     var counters = RelayCounters()
     /// Live sessions, for drain; a session enters itself when accepted and leaves when closed.
     var sessions = SessionList()
@@ -54,6 +55,8 @@ final class Worker {
         self.shared = shared
         pool = ConnectionPool(
             loop: loop, options: shared.configuration.api, tls: shared.clientTLS, log: shared.log)
+        mappers = MapperPool(
+            configuration: shared.configuration, charsets: charsets, slabs: loop.slabs)
         keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
     }
 }

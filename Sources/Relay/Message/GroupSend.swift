@@ -1,0 +1,167 @@
+// One held message to several hidden recipients: one call each, so that none learns of another.
+//
+// The message lies in a buffer without its `to`; each call's body is that field and a copy of the
+// buffer. Some calls are made at a time, as many as the threshold pays for in memory. Who has
+// accepted is remembered, so that a second try by the client sends only to the others.
+
+import Reactor
+import Wire
+
+/// The calls of one group. Owned by its submission, and by its calls while they run.
+final class GroupSend: APICallOwner {
+    private struct Flight {
+        var call: APICall
+        var body: RequestBody
+        var recipient: Int
+        /// Bytes of the buffer that are written to `body`.
+        var offset = 0
+    }
+
+    /// Calls at a time, when the message is small.
+    static let inFlightMax = 8
+
+    private let submission: Submission
+    private let held: SpillBuffer
+    private let recipients: [[UInt8]]
+    private let deadline: MonotonicTime
+    private var machine: GroupMachine
+    private var flights: [Flight] = []
+    private let sink = JSONSink()
+
+    private var worker: Worker { submission.worker }
+
+    /// - Parameters:
+    ///   - held: the request without its opening brace and its `to`; owned from here on.
+    ///   - deadline: when all calls must have ended.
+    init(
+        submission: Submission, held: SpillBuffer, recipients: [[UInt8]], deadline: MonotonicTime
+    ) {
+        self.submission = submission
+        self.held = held
+        self.recipients = recipients
+        self.deadline = deadline
+        let affordable =
+            submission.worker.configuration.bufferThresholdBytes
+            / max(1, held.byteCount)
+        machine = GroupMachine(
+            count: recipients.count, inFlightMax: max(1, min(Self.inFlightMax, affordable)))
+    }
+
+    /// Makes the first calls.
+    /// - Returns: the outcome when nobody was left to send to.
+    func start() -> Outcome? {
+        for index in recipients.indices {
+            let found = worker.shared.duplicates.claim(digest(index), at: worker.loop.now)
+            if case .accepted(let messageID) = found { machine.skip(index, messageID: messageID) }
+        }
+        startCalls()
+        return machine.isDone ? end() : nil
+    }
+
+    /// The time is up: nothing that is incomplete may be completed, what is complete is uncertain.
+    func abandon() -> Outcome {
+        let flights = flights
+        self.flights = []
+        for flight in flights {
+            flight.call.abandon()
+            flight.body.discard()
+            machine.ended(flight.recipient, .unavailable(isUncertain: flight.body.isComplete))
+        }
+        recordAccepted()
+        return end()
+    }
+
+    /// Notes everybody who has the message, for the next try.
+    func recordAccepted() {
+        machine.forEachAccepted { index, messageID in
+            worker.shared.duplicates.record(
+                digest(index), messageID: messageID, at: worker.loop.now)
+        }
+    }
+
+    override func callWantsBody(_ call: APICall) {
+        guard let index = flights.firstIndex(where: { $0.call === call }) else { return }
+        if flights[index].body.pendingBytes < Submission.pendingLowWater { pump(index) }
+        if machine.isDone { submission.groupFinished(self, end(), isDuringFinish: false) }
+    }
+
+    override func callFinished(_ call: APICall, _ result: APIResult) {
+        guard let index = flights.firstIndex(where: { $0.call === call }) else { return }
+        let flight = flights.remove(at: index)
+        let outcome = submission.interpret(result, isComplete: flight.body.isComplete)
+        flight.body.discard()
+        machine.ended(flight.recipient, outcome)
+        startCalls()
+        if machine.isDone {
+            submission.groupFinished(self, end(), isDuringFinish: false)
+        }
+    }
+
+    private func end() -> Outcome {
+        held.discard()
+        return machine.outcome
+    }
+
+    private func digest(_ index: Int) -> ContentDigest {
+        var hash = submission.hash
+        let recipient = recipients[index]
+        hash.feed(UInt64(recipient.count))
+        hash.feed(recipient.span)
+        return hash.digest()
+    }
+
+    private func startCalls() {
+        while let recipient = machine.next() { startCall(for: recipient) }
+    }
+
+    private func startCall(for recipient: Int) {
+        let body = RequestBody(pool: worker.loop.slabs)
+        let address = recipients[recipient]
+        sink.aim(at: body)
+        sink.literal("{\"to\":[")
+        sink.string(address.span)
+        sink.literal("],")
+        sink.aim(at: nil)
+        let threshold = worker.configuration.bufferThresholdBytes
+        let isHeldWhole = held.byteCount <= threshold
+        let call = APICall(
+            kind: .send, key: submission.key, body: body, owner: self,
+            deadline: isHeldWhole ? deadline : .never)
+        flights.append(Flight(call: call, body: body, recipient: recipient))
+        if isHeldWhole {
+            copy(flights.count - 1, upTo: .max)
+            body.complete()
+            worker.pool.start(call)
+        } else {
+            worker.pool.start(call)
+            pump(flights.count - 1)
+        }
+    }
+
+    /// Writes as much of the buffer as the call may have waiting, and completes it at the end.
+    private func pump(_ index: Int) {
+        let flight = flights[index]
+        guard !flight.body.isComplete else { return }
+        copy(index, upTo: max(0, Submission.pendingHighWater - flight.body.pendingBytes))
+        if held.hasFailed {
+            flights.remove(at: index)
+            flight.call.abandon()
+            flight.body.discard()
+            machine.ended(flight.recipient, .unavailable(isUncertain: false))
+        } else if flights[index].offset == held.byteCount {
+            flight.body.complete()
+            flight.call.bodyCompleted(deadline: deadline)
+        } else {
+            flight.call.bodyGrew()
+        }
+    }
+
+    private func copy(_ index: Int, upTo bytes: Int) {
+        var offset = flights[index].offset
+        let end = offset + min(bytes, held.byteCount - offset)
+        while offset < end && !held.hasFailed {
+            offset += flights[index].body.write { held.read(at: offset, into: &$0) }
+        }
+        flights[index].offset = offset
+    }
+}

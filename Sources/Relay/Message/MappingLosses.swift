@@ -1,0 +1,34 @@
+// Sums of what messages lost on the way.
+
+extension MappingLosses {
+    /// Every kind with its name and place, for sums, the log and the metrics.
+    static let kinds:
+        [(name: StaticString, count: WritableKeyPath<MappingLosses, Int> & Sendable)] =
+            [
+                ("headers_not_passed", \.headersNotPassed),
+                ("headers_malformed", \.headersMalformed),
+                ("postscale_headers_unknown", \.postscaleHeadersUnknown),
+                ("characters_replaced", \.charactersReplaced),
+                ("charsets_unknown", \.charsetsUnknown),
+                ("encodings_irregular", \.encodingsIrregular),
+                ("text_truncated", \.textTruncated),
+                ("bodies_replaced_by_template", \.bodiesReplacedByTemplate),
+                ("preambles", \.preambles),
+                ("addresses_not_in_envelope", \.addressesNotInEnvelope),
+                ("addresses_malformed", \.addressesMalformed),
+                ("attachments_empty", \.attachmentsEmpty),
+            ]
+
+    /// All kinds together.
+    var sum: Int { Self.kinds.reduce(0) { $0 + self[keyPath: $1.count] } }
+
+    /// "headers_not_passed=2 preambles=1"
+    var summary: String {
+        Self.kinds.filter { self[keyPath: $0.count] > 0 }
+            .map { "\($0.name)=\(self[keyPath: $0.count])" }.joined(separator: " ")
+    }
+
+    mutating func add(_ other: MappingLosses) {
+        for kind in Self.kinds { self[keyPath: kind.count] += other[keyPath: kind.count] }
+    }
+}

@@ -1,0 +1,204 @@
+// The header block: sender, recipients, subject and the headers that pass.
+
+import Wire
+
+extension MessageMapper {
+    /// Writes everything that the header block decides.
+    func mapHead(_ block: Bytes) {
+        collectFields(block)
+        planRecipients(block)
+        if planner.isGroup { hold() }
+        sink.literal(planner.isGroup ? "\"from\":" : "{\"from\":")
+        writeFrom(block)
+        if !planner.isGroup { writeRecipients() }
+        if !hasTemplate { writeSubject(block) }
+        writeHeaders(block)
+        writeTags(block)
+        writeMetadata(block)
+        writeTemplate(block)
+    }
+
+    private func collectFields(_ block: Bytes) {
+        var scanner = HeaderScanner()
+        while let field = scanner.next(block) {
+            fields.append(field)
+            switch field.id {
+            case .messageID:
+                if !block.trimmed(field.value).isEmpty { hasMessageID = true }
+            case .postscaleTemplate, .postscaleTemplateID:
+                let value = block.extracting(field.value)
+                if withDecoded(value, { $0.count > 0 }) { hasTemplate = true }
+            default:
+                break
+            }
+        }
+        losses.headersMalformed += scanner.malformedCount
+    }
+
+    private func planRecipients(_ block: Bytes) {
+        for field in fields where field.id == .to || field.id == .cc {
+            let place = field.id == .to ? RecipientPlanner.Field.to : .cc
+            let value = block.extracting(field.value)
+            var region = scratch.headerRegion(forValueOf: value.count)
+            var parser = AddressParser()
+            parsing: while true {
+                switch parser.next(
+                    value, charsets: charsets, into: &region, losses: &decodeLosses)
+                {
+                case .mailbox(let mailbox):
+                    planner.name(
+                        region.bytes.extracting(mailbox.address),
+                        displayName: region.bytes.extracting(mailbox.displayName), in: place)
+                    region.truncate(to: 0)
+                case .end:
+                    break parsing
+                case .tooManyTokens:
+                    fail(.unparsable(reason: Array("too many addresses in a header".utf8)))
+                    break parsing
+                }
+            }
+        }
+        planner.plan()
+        losses.addressesNotInEnvelope += planner.strangerCount
+    }
+
+    /// The first mailbox of a From header, else MAIL FROM.
+    private func writeFrom(_ block: Bytes) {
+        for field in fields where field.id == .from {
+            let value = block.extracting(field.value)
+            var region = scratch.headerRegion(forValueOf: value.count)
+            var parser = AddressParser()
+            if case .mailbox(let mailbox) = parser.next(
+                value, charsets: charsets, into: &region, losses: &decodeLosses)
+            {
+                sink.literal("\"")
+                writeMailbox(
+                    region.bytes.extracting(mailbox.displayName),
+                    region.bytes.extracting(mailbox.address))
+                sink.literal("\"")
+                return
+            }
+        }
+        if sender.isEmpty {
+            fail(.unparsable(reason: Array("no From header and a null sender".utf8)))
+        }
+        let sender = sender
+        sink.string(sender.span)
+    }
+
+    private func writeRecipients() {
+        writeList(",\"to\":[", .to)
+        writeList(",\"cc\":[", .cc)
+        writeList(",\"bcc\":[", .bcc)
+    }
+
+    private func writeList(_ opening: StaticString, _ field: RecipientPlanner.Field) {
+        var isOpen = false
+        planner.forEach(in: field) { index in
+            sink.literal(isOpen ? ",\"" : opening)
+            if !isOpen { sink.literal("\"") }
+            isOpen = true
+            if options.hasBareRecipients {
+                sink.escaped(planner.address(index))
+            } else {
+                writeMailbox(planner.displayName(index), planner.address(index))
+            }
+            sink.literal("\"")
+        }
+        if isOpen { sink.literal("]") }
+    }
+
+    /// `Name <addr>`, or the address alone, as a part of a JSON string.
+    private func writeMailbox(_ displayName: Bytes, _ address: Bytes) {
+        guard displayName.count > 0 else { return sink.escaped(address) }
+        var region = scratch.mailboxRegion(forTextOf: displayName.count + address.count)
+        AddressParser.format(displayName: displayName, address: address, into: &region)
+        sink.escaped(region.bytes)
+    }
+
+    private func writeSubject(_ block: Bytes) {
+        sink.literal(",\"subject\":")
+        for field in fields where field.id == .subject {
+            let isWritten = withDecoded(block.extracting(field.value)) { text in
+                guard text.count > 0 else { return false }
+                sink.string(text)
+                return true
+            }
+            if isWritten { return }
+        }
+        sink.literal("\"(no subject)\"")
+    }
+
+    private func writeHeaders(_ block: Bytes) {
+        groups.reset(forCount: fields.count)
+        for field in fields {
+            switch policy.verdict(on: field.id, name: block.extracting(field.name)) {
+            case .pass: groups.add(field, isAddresses: false, in: block)
+            case .passAddresses: groups.add(field, isAddresses: true, in: block)
+            case .dropped: losses.headersNotPassed += 1
+            case .postscaleUnknown: losses.postscaleHeadersUnknown += 1
+            case .carried, .postscale: break
+            }
+        }
+        var isOpen = false
+        for index in 0..<groups.count where groups.isFirst(index) {
+            sink.literal(isOpen ? "," : ",\"headers\":{")
+            isOpen = true
+            sink.string(block.extracting(groups.field(index).name))
+            sink.literal(":\"")
+            writeValues(from: index, block)
+            sink.literal("\"")
+        }
+        if isOpen { sink.literal("}") }
+    }
+
+    /// The values of all fields of one name, joined.
+    private func writeValues(from first: Int, _ block: Bytes) {
+        var hasText = false
+        var next: Int? = first
+        while let index = next {
+            let value = block.extracting(groups.field(index).value)
+            if groups.isAddresses(index), writeAddresses(value, isBehindText: hasText) {
+                hasText = true
+            } else if writeText(value, isBehindText: hasText) {
+                hasText = true
+            }
+            next = groups.next(index)
+        }
+    }
+
+    private func writeText(_ value: Bytes, isBehindText: Bool) -> Bool {
+        withDecoded(value) { text in
+            guard text.count > 0 else { return false }
+            if isBehindText { sink.literal(", ") }
+            sink.escaped(text)
+            return true
+        }
+    }
+
+    /// A list of mailboxes, each in its written form; false when there is none to be found.
+    private func writeAddresses(_ value: Bytes, isBehindText: Bool) -> Bool {
+        var region = scratch.headerRegion(forValueOf: value.count)
+        var parser = AddressParser()
+        var isAny = false
+        while case .mailbox(let mailbox) = parser.next(
+            value, charsets: charsets, into: &region, losses: &decodeLosses)
+        {
+            if isAny || isBehindText { sink.literal(", ") }
+            isAny = true
+            writeMailbox(
+                region.bytes.extracting(mailbox.displayName),
+                region.bytes.extracting(mailbox.address))
+            region.truncate(to: 0)
+        }
+        return isAny
+    }
+
+    /// Decodes an unstructured header value and lends it, trimmed.
+    func withDecoded<R>(_ value: Bytes, _ body: (Bytes) -> R) -> R {
+        var region = scratch.headerRegion(forValueOf: value.count)
+        EncodedWord.decode(value, charsets: charsets, into: &region, losses: &decodeLosses)
+        let text = region.bytes
+        return body(text.extracting(text.trimmed(0..<text.count)))
+    }
+}

@@ -1,0 +1,83 @@
+// The leaves of the MIME structure: which one is a body, which one an attachment.
+
+import Wire
+
+extension MessageMapper {
+    /// The first inline text/plain and text/html that are not empty are the bodies; everything
+    /// else is attached.
+    func startLeaf(_ head: EntityHead) {
+        if head.encoding == .unknown { losses.encodingsIrregular += 1 }
+        if isBody(head) {
+            if hasTemplate {
+                route = .nowhere
+                losses.bodiesReplacedByTemplate += 1
+                markTaken(isHTML: head.media == .textHTML)
+            } else {
+                route = .text
+                startText(head)
+            }
+        } else {
+            route = .attachment
+            attachment.begin(head)
+            nameAttachment(head)
+        }
+    }
+
+    func feedLeaf(_ content: Bytes) {
+        guard content.count > 0 else { return }
+        switch route {
+        case .nowhere: break
+        case .text: feedText(content)
+        case .attachment: feedAttachment(content)
+        }
+    }
+
+    func endLeaf() {
+        switch route {
+        case .nowhere: break
+        case .text: finishText()
+        case .attachment: finishAttachment()
+        }
+        route = .nowhere
+    }
+
+    /// All leaves are done: closes what is open, all but the object itself.
+    func closeParts() {
+        if isAttachmentOpen { sink.literal("]") }
+        if !isTextTaken && !isHTMLTaken && !hasTemplate {
+            // The API wants a body, and a message need not have one.
+            sink.literal(",\"text_body\":\"\\n\"")
+        }
+    }
+
+    func markTaken(isHTML: Bool) {
+        if isHTML {
+            isHTMLTaken = true
+        } else {
+            isTextTaken = true
+        }
+    }
+
+    private func isBody(_ head: EntityHead) -> Bool {
+        guard !head.isAttachment else { return false }
+        return switch head.media {
+        case .textPlain: !isTextTaken
+        case .textHTML: !isHTMLTaken
+        default: false
+        }
+    }
+
+    /// A name for what has none, and the extension that makes a message a file.
+    private func nameAttachment(_ head: EntityHead) {
+        if attachment.filename.isEmpty {
+            let suffix = MediaExtension.of(head.mediaType)
+            attachment.filename = Array("attachment-\(attachmentCount + 1).\(suffix)".utf8)
+        } else if head.media == .messageRFC822, !endsWithEML(attachment.filename) {
+            attachment.filename += Array(".eml".utf8)
+        }
+    }
+
+    private func endsWithEML(_ name: [UInt8]) -> Bool {
+        name.count >= 4 && name.span.extracting((name.count - 4)...).equalsIgnoringCase(".eml")
+    }
+}

@@ -1,0 +1,317 @@
+// One message on its way: fed by the session, mapped to JSON, drained by the API pool.
+//
+// Held whole up to the threshold, then cut through: the call starts while DATA still arrives, and
+// the session is told to pause when the API reads slower than the client writes. The request is
+// completed only when the message is whole and is no second copy of one that was accepted; until
+// then the API has seen an incomplete body and acts on nothing.
+
+import Reactor
+import Wire
+
+/// One message from its first byte of content to its outcome. Counts outcomes and losses, and
+/// keeps the key cache, the rate limits and the duplicate guard up to date with what it learns.
+final class Submission: APICallOwner {
+    enum FeedVerdict {
+        case goOn
+        /// Taken, but feed no more before `submissionCanContinue`.
+        case pause
+        /// The outcome is known already (unparsable, early answer): the rest of DATA may be thrown
+        /// away; `finish` will return it.
+        case decided
+    }
+
+    enum Phase {
+        /// DATA is arriving.
+        case receiving
+        /// DATA is complete, the request is not: held text waits for the API to read.
+        case draining
+        /// The request is complete; the answer is due.
+        case awaiting
+        /// Nothing is to come.
+        case done
+    }
+
+    /// Bytes that the API has not taken: above the first the client is not read, below the second
+    /// it is again.
+    static let pendingHighWater = 131_072
+    static let pendingLowWater = 65_536
+
+    let worker: Worker
+    let key: APIKey
+    let sessionID: UInt64
+    var owner: SubmissionOwner?
+    var phase = Phase.receiving
+    var outcome: Outcome?
+    /// What tells a second copy of this message; nil when it is not guarded.
+    var digest: ContentDigest?
+    var hash: ContentHash
+    var group: GroupSend?
+    /// The client left after the message was complete.
+    var isAbandoned = false
+    /// When the session must have its reply; set by `finish`.
+    var deadline = MonotonicTime.never
+
+    private var mapper: MessageMapper?
+    private var body: RequestBody?
+    private var call: APICall?
+    private var isPaused = false
+    private var isHashing = true
+    private var stallWatch: StallWatch?
+
+    /// - Parameters:
+    ///   - envelope: read during this call only.
+    ///   - sessionID: for the log.
+    init(
+        worker: Worker, envelope: borrowing Envelope, key: APIKey, owner: SubmissionOwner,
+        sessionID: UInt64
+    ) {
+        self.worker = worker
+        self.key = key
+        self.owner = owner
+        self.sessionID = sessionID
+        hash = ContentHash(key: worker.shared.duplicates.hashKey)
+        hash.feed(key: key.hash, envelope)
+        let mapper = worker.mappers.take()
+        let body = RequestBody(pool: worker.loop.slabs)
+        mapper.begin(envelope, into: body)
+        self.mapper = mapper
+        self.body = body
+    }
+
+    /// Content of DATA, transparency dots off; read during this call only.
+    func feed(_ content: Bytes) -> FeedVerdict {
+        guard outcome == nil, phase == .receiving, let mapper else { return .decided }
+        if isHashing { hash.feed(content) }
+        mapper.feed(content)
+        if let failure = mapper.failure {
+            conclude(failure)
+            return .decided
+        }
+        if mapper.held != nil { return .goOn }
+        if mapper.isHeadMapped && !mapper.hasMessageID { isHashing = false }
+        return push()
+    }
+
+    /// The end of data was seen. The outcome if it is known now, else nil and
+    /// `submissionFinished` follows within the API timeout.
+    func finish() -> Outcome? {
+        if let outcome { return outcome }
+        guard let mapper, phase == .receiving else { return .unavailable(isUncertain: false) }
+        mapper.finish()
+        if let failure = mapper.failure { return conclude(failure) }
+        let now = worker.loop.now
+        deadline = now.advanced(
+            byMilliseconds: worker.configuration.api.timeoutMilliseconds)
+        phase = .draining
+        if mapper.hasMessageID || mapper.held != nil {
+            let digest = hash.digest()
+            if mapper.hasMessageID { self.digest = digest }
+            switch worker.shared.duplicates.claim(digest, at: now) {
+            case .unknown: break
+            case .accepted(let messageID):
+                worker.counters.duplicatesAnswered += 1
+                return conclude(.accepted(messageID: messageID))
+            case .pending:
+                return conclude(.unavailable(isUncertain: false))
+            }
+        }
+        if mapper.held != nil {
+            startGroup(mapper)
+        } else {
+            drain()
+        }
+        return outcome
+    }
+
+    /// The client is gone, or the message is too large: nothing may reach the API as complete.
+    /// After `finish` the answer is still awaited (for the duplicate guard), silently.
+    func abandon() {
+        owner = nil
+        guard outcome == nil else { return }
+        switch phase {
+        case .receiving, .draining:
+            if group == nil {
+                worker.counters.messagesAbandoned += 1
+                phase = .done
+                release()
+            } else {
+                awaitSilently()
+            }
+        case .awaiting: awaitSilently()
+        case .done: break
+        }
+    }
+
+    private func awaitSilently() {
+        guard !isAbandoned else { return }
+        isAbandoned = true
+        worker.counters.messagesAbandoned += 1
+        if let digest {
+            worker.shared.duplicates.recordPending(digest, until: deadline, at: worker.loop.now)
+        }
+    }
+
+    // MARK: - The call
+
+    override func callWantsBody(_ call: APICall) {
+        guard let body, body.pendingBytes < Self.pendingLowWater else { return }
+        if phase == .draining {
+            drain()
+            if let outcome { tellOwner(outcome) }
+            return
+        }
+        guard isPaused else { return }
+        isPaused = false
+        stallWatch?.cancel()
+        owner?.submissionCanContinue(self)
+    }
+
+    override func callFinished(_ call: APICall, _ result: APIResult) {
+        self.call = nil
+        let isComplete = phase == .awaiting
+        let outcome = interpret(result, isComplete: isComplete)
+        let wasReceiving = phase == .receiving
+        let wasPaused = isPaused
+        if isAbandoned { noteSilently(outcome) }
+        conclude(outcome)
+        if wasReceiving {
+            if wasPaused { owner?.submissionCanContinue(self) }
+        } else {
+            tellOwner(outcome)
+        }
+    }
+
+    /// Nothing has moved for as long as the API may take: the request is incomplete, so it is
+    /// certain that nothing was acted on.
+    func stalled() {
+        guard outcome == nil else { return }
+        let wasReceiving = phase == .receiving
+        worker.shared.log.event(.notice, "api-stalled", session: sessionID)
+        let outcome = group?.abandon() ?? .unavailable(isUncertain: false)
+        if isAbandoned { noteSilently(outcome) }
+        conclude(outcome)
+        if wasReceiving {
+            owner?.submissionCanContinue(self)
+        } else {
+            tellOwner(outcome)
+        }
+    }
+
+    private func tellOwner(_ outcome: Outcome) {
+        let owner = owner
+        self.owner = nil
+        owner?.submissionFinished(self, outcome)
+    }
+
+    /// Starts the call when the body is over the threshold; says whether to pause.
+    private func push() -> FeedVerdict {
+        guard let body else { return .decided }
+        if let call {
+            call.bodyGrew()
+        } else if body.byteCount > worker.configuration.bufferThresholdBytes {
+            startCall(body, deadline: .never)
+        } else {
+            return .goOn
+        }
+        guard body.pendingBytes > Self.pendingHighWater else { return .goOn }
+        isPaused = true
+        watchForStall()
+        return .pause
+    }
+
+    private func startCall(_ body: RequestBody, deadline: MonotonicTime) {
+        let call = APICall(kind: .send, key: key, body: body, owner: self, deadline: deadline)
+        self.call = call
+        worker.pool.start(call)
+    }
+
+    /// Writes what waits behind the attachments, as fast as the API reads, and completes.
+    private func drain() {
+        guard let mapper, let body else { return }
+        let threshold = worker.configuration.bufferThresholdBytes
+        let isHeldWhole = call == nil && body.byteCount + mapper.waitingBytes <= threshold
+        if call == nil && !isHeldWhole { startCall(body, deadline: .never) }
+        let room = isHeldWhole ? Int.max : max(0, Self.pendingHighWater - body.pendingBytes)
+        let isComplete = mapper.drain(upTo: room)
+        if let failure = mapper.failure {
+            conclude(failure)
+            return
+        }
+        guard isComplete else {
+            call?.bodyGrew()
+            return watchForStall()
+        }
+        phase = .awaiting
+        stallWatch?.cancel()
+        giveMapperBack()
+        body.complete()
+        if let call {
+            call.bodyCompleted(deadline: deadline)
+        } else {
+            startCall(body, deadline: deadline)
+        }
+    }
+
+    private func startGroup(_ mapper: MessageMapper) {
+        guard mapper.drain(upTo: .max), let recipients = mapper.heldRecipients() else {
+            conclude(mapper.failure ?? .unavailable(isUncertain: false))
+            return
+        }
+        guard let held = mapper.takeHeld() else { return }
+        body?.discard()
+        body = nil
+        giveMapperBack()
+        watchForStall(graceMilliseconds: 100)
+        let group = GroupSend(
+            submission: self, held: held, recipients: recipients, deadline: deadline)
+        self.group = group
+        if let outcome = group.start() { groupFinished(group, outcome, isDuringFinish: true) }
+    }
+
+    /// The last call of a group is answered, or all recipients had the message already.
+    func groupFinished(_ group: GroupSend, _ outcome: Outcome, isDuringFinish: Bool) {
+        if isAbandoned || !outcome.isAccepted { group.recordAccepted() }
+        if isAbandoned, let digest { worker.shared.duplicates.settle(digest) }
+        conclude(outcome)
+        if !isDuringFinish { tellOwner(outcome) }
+    }
+
+    /// - Parameter graceMilliseconds: time for calls to end by their own deadline first.
+    private func watchForStall(graceMilliseconds: Int = 0) {
+        let watch = stallWatch ?? StallWatch(self)
+        stallWatch = watch
+        let now = worker.loop.now
+        watch.arm(
+            at: deadline == .never
+                ? now.advanced(byMilliseconds: worker.configuration.api.timeoutMilliseconds)
+                : deadline.advanced(byMilliseconds: graceMilliseconds))
+    }
+
+    /// Settles the outcome and lets go of everything else.
+    @discardableResult
+    func conclude(_ outcome: Outcome) -> Outcome {
+        self.outcome = outcome
+        phase = phase == .receiving ? .receiving : .done
+        isPaused = false
+        count(outcome)
+        release()
+        return outcome
+    }
+
+    private func release() {
+        stallWatch?.end()
+        stallWatch = nil
+        call?.abandon()
+        call = nil
+        giveMapperBack()
+        body?.discard()
+        body = nil
+    }
+
+    private func giveMapperBack() {
+        guard let mapper else { return }
+        self.mapper = nil
+        note(mapper.allLosses)
+        worker.mappers.give(back: mapper)
+    }
+}
