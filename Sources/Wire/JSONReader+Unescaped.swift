@@ -29,7 +29,7 @@ extension JSONReader {
         case UInt8(ascii: "r"): units.append(0x0D)
         case UInt8(ascii: "t"): units.append(0x09)
         case UInt8(ascii: "u"):
-            guard let high = codeUnit(input, at, end) else { break }
+            guard let high = codeUnit(input, at, end) else { fallthrough }
             if let low = codeUnit(input, at + 6, end), UTF16.isLeadSurrogate(high),
                 UTF16.isTrailSurrogate(low)
             {
@@ -38,7 +38,7 @@ extension JSONReader {
             }
             append(UInt32(high), to: &units)
             return at + 6
-        case let byte: units.append(byte)
+        default: units.append(input[at + 1])
         }
         return at + 2
     }
