@@ -1,0 +1,258 @@
+// What an entity's header block says about its content (RFC 2045, 2046, 2183, 2231, 2392).
+//
+// Reads the four Content-* fields that matter, the first of each. Whatever they hold, the answer is
+// usable: an absent or unreadable media type is text/plain, or message/rfc822 in a digest. Texts
+// are bounded and clean. Reading again reuses the memory.
+
+/// Media type, charset, transfer encoding, disposition and names of a leaf.
+package struct EntityHead {
+    package enum Media: Equatable, Sendable {
+        case textPlain, textHTML, textOther, multipart, messageRFC822, other
+    }
+    package var media = Media.textPlain
+    /// "image/png", lower case, at most 127 bytes; the RFC's default when absent or unreadable.
+    package var mediaType: [UInt8]
+    package var charset = Charset.undeclared
+    package var encoding = TransferEncoding.identity
+    /// Content-Disposition: attachment.
+    package var isAttachment = false
+    /// Decoded file name from Content-Disposition or Content-Type; controls and path separators
+    /// taken out, at most 255 bytes of UTF-8; empty when there is none.
+    package var filename: [UInt8] = []
+    /// Content-ID without angle brackets; empty when there is none.
+    package var contentID: [UInt8] = []
+    /// The boundary parameter without trailing blanks; empty when there is none. One byte more
+    /// than `BoundaryStack.boundaryBytesMax` stands for any longer one.
+    package private(set) var boundary: [UInt8] = []
+
+    /// Bytes of a media type (RFC 6838 4.2 allows 127 on each side of the slash).
+    static let mediaTypeBytesMax = 127
+    /// A longer Content-ID is left out.
+    static let contentIDBytesMax = 998
+    /// Bytes of a decoded file name that are looked at.
+    private static let rawNameBytesMax = 4_096
+    private static let charsetLabelBytesMax = 64
+
+    /// The head of an entity without any header: text/plain, us-ascii.
+    package init() { mediaType = Self.textPlain }
+
+    private static let textPlain: [UInt8] = Array("text/plain".utf8)
+    private static let messageRFC822: [UInt8] = Array("message/rfc822".utf8)
+    private static let multipartMixed: [UInt8] = Array("multipart/mixed".utf8)
+    private static let octetStream: [UInt8] = Array("application/octet-stream".utf8)
+
+    /// Whether a multipart's parts are messages unless they say otherwise (RFC 2046 5.1.5).
+    var isDigest: Bool { mediaType.span.equalsIgnoringCase("multipart/digest") }
+
+    var isAlternativeOrRelated: Bool {
+        mediaType.span.equalsIgnoringCase("multipart/alternative")
+            || mediaType.span.equalsIgnoringCase("multipart/related")
+    }
+
+    /// Makes this the head of a plain text, for a multipart that is not divided into parts.
+    mutating func becomeText() {
+        let charset = charset
+        clear(isInDigest: false)
+        self.charset = charset
+    }
+
+    /// Reads a header block, with or without its blank line.
+    mutating func read(
+        _ block: Bytes, isInDigest: Bool, charsets: CharsetCache, losses: inout DecodeLosses
+    ) {
+        clear(isInDigest: isInDigest)
+        var seen: (type: Bool, encoding: Bool, disposition: Bool) = (false, false, false)
+        var fields = HeaderScanner()
+        while let field = fields.next(block) {
+            let value = block.extracting(field.value)
+            switch field.id {
+            case .contentType where !seen.type:
+                seen.type = true
+                readType(value, charsets, &losses)
+            case .contentTransferEncoding where !seen.encoding:
+                seen.encoding = true
+                encoding = TransferEncoding(label: value)
+            case .contentDisposition where !seen.disposition:
+                seen.disposition = true
+                readDisposition(value, charsets, &losses)
+            case .contentID where contentID.isEmpty: readContentID(value)
+            default: break
+            }
+        }
+    }
+
+    private mutating func clear(isInDigest: Bool) {
+        media = isInDigest ? .messageRFC822 : .textPlain
+        set(&mediaType, isInDigest ? Self.messageRFC822.span : Self.textPlain.span)
+        charset = .undeclared
+        encoding = .identity
+        isAttachment = false
+        filename.removeAll(keepingCapacity: true)
+        contentID.removeAll(keepingCapacity: true)
+        boundary.removeAll(keepingCapacity: true)
+    }
+}
+
+// MARK: - Fields
+
+extension EntityHead {
+    private mutating func readType(
+        _ value: Bytes, _ charsets: CharsetCache, _ losses: inout DecodeLosses
+    ) {
+        let parameters = FieldParameters(value)
+        withScratch(Self.mediaTypeBytesMax + 1) { head, region in
+            parameters.writeMain(value, into: &region)
+            if !head.setType(region.bytes) {
+                head.setTypeWithoutSubtype(value.extracting(parameters.main))
+            }
+        }
+        withScratch(Self.charsetLabelBytesMax) { head, region in
+            if parameters.raw("charset", value, into: &region) {
+                head.charset = Charset(label: region.bytes)
+            }
+        }
+        if media == .multipart { readBoundary(parameters, value, charsets, &losses) }
+        if filename.isEmpty { readName("name", parameters, value, charsets, &losses) }
+    }
+
+    private mutating func readBoundary(
+        _ parameters: FieldParameters, _ value: Bytes, _ charsets: CharsetCache,
+        _ losses: inout DecodeLosses
+    ) {
+        withScratch(BoundaryStack.boundaryBytesMax + 64) { head, region in
+            guard
+                parameters.raw("boundary", value, into: &region)
+                    || parameters.text(
+                        "boundary", value, charsets: charsets, into: &region, losses: &losses)
+            else { return }
+            let raw = region.bytes
+            for index in 0..<raw.trimmed(0..<raw.count).upperBound
+            where raw[index] != .carriageReturn && raw[index] != .lineFeed {
+                guard head.boundary.count <= BoundaryStack.boundaryBytesMax else { break }
+                head.boundary.append(raw[index])
+            }
+        }
+    }
+
+    private mutating func readDisposition(
+        _ value: Bytes, _ charsets: CharsetCache, _ losses: inout DecodeLosses
+    ) {
+        let parameters = FieldParameters(value)
+        withScratch(32) { head, region in
+            parameters.writeMain(value, into: &region)
+            head.isAttachment = region.bytes.equalsIgnoringCase("attachment")
+        }
+        readName("filename", parameters, value, charsets, &losses)
+    }
+
+    /// Leaves the file name as it is when there is no parameter or nothing of it is usable.
+    private mutating func readName(
+        _ name: StaticString, _ parameters: FieldParameters, _ value: Bytes,
+        _ charsets: CharsetCache, _ losses: inout DecodeLosses
+    ) {
+        withScratch(Self.rawNameBytesMax) { head, region in
+            guard
+                parameters.text(
+                    name, value, charsets: charsets, into: &region, losses: &losses)
+            else { return }
+            let clean = AttachmentName.clean(region.bytes)
+            if !clean.isEmpty { head.filename = clean }
+        }
+    }
+
+    /// `<id>`, or an id without brackets; blanks, controls and brackets inside are left out.
+    private mutating func readContentID(_ value: Bytes) {
+        var range = value.trimmed(0..<value.count)
+        if let open = value.firstIndex(of: UInt8(ascii: "<")) {
+            let close = value.firstIndex(of: UInt8(ascii: ">"), from: open) ?? value.count
+            range = open + 1..<close
+        }
+        guard range.count <= Self.contentIDBytesMax else { return }
+        for index in range where value[index] > 0x20 && value[index] != 0x7F {
+            if value[index] != UInt8(ascii: "<") { contentID.append(value[index]) }
+        }
+    }
+
+    /// False when this is no "type/subtype".
+    private mutating func setType(_ text: Bytes) -> Bool {
+        guard text.count <= Self.mediaTypeBytesMax,
+            let slash = text.firstIndex(of: UInt8(ascii: "/")), slash > 0,
+            slash + 1 < text.count
+        else { return false }
+        for index in 0..<text.count where index != slash && !Self.isToken(text[index]) {
+            return false
+        }
+        set(&mediaType, text)
+        media = Self.media(text)
+        return true
+    }
+
+    /// A type alone, or one with something wrong behind it ("text/plain charset=utf-8").
+    private mutating func setTypeWithoutSubtype(_ text: Bytes) {
+        var end = 0
+        while end < text.count, Self.isToken(text[end]) || text[end] == UInt8(ascii: "/") {
+            end += 1
+        }
+        let main = text.extracting(0..<end)
+        let slash = main.firstIndex(of: UInt8(ascii: "/")) ?? end
+        if slash > 0, slash + 1 < end, end <= Self.mediaTypeBytesMax {
+            var lower = main.copied()
+            for index in 0..<lower.count { lower[index] = lower[index].asciiLowercased }
+            if setType(lower.span) { return }
+        }
+        let type = main.extracting(0..<slash)
+        if type.equalsIgnoringCase("multipart") {
+            set(&mediaType, Self.multipartMixed.span)
+            media = .multipart
+        } else if Self.isBinary(type) {
+            set(&mediaType, Self.octetStream.span)
+            media = .other
+        }
+    }
+
+    private static func isBinary(_ type: Bytes) -> Bool {
+        type.equalsIgnoringCase("application") || type.equalsIgnoringCase("image")
+            || type.equalsIgnoringCase("audio") || type.equalsIgnoringCase("video")
+            || type.equalsIgnoringCase("font") || type.equalsIgnoringCase("model")
+    }
+
+    private static func media(_ type: Bytes) -> Media {
+        if type.startsIgnoringCase("text/") {
+            if type.equalsIgnoringCase("text/plain") { return .textPlain }
+            return type.equalsIgnoringCase("text/html") ? .textHTML : .textOther
+        }
+        if type.startsIgnoringCase("multipart/") { return .multipart }
+        let isMessage =
+            type.equalsIgnoringCase("message/rfc822") || type.equalsIgnoringCase("message/global")
+        return isMessage ? .messageRFC822 : .other
+    }
+
+    /// RFC 2045 5.1: printable ASCII but for blanks and tspecials.
+    private static func isToken(_ byte: UInt8) -> Bool {
+        guard byte > 0x20, byte < 0x7F else { return false }
+        switch byte {
+        case UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "<"), UInt8(ascii: ">"),
+            UInt8(ascii: "@"), UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: ":"),
+            UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "/"), UInt8(ascii: "["),
+            UInt8(ascii: "]"), UInt8(ascii: "?"), UInt8(ascii: "="):
+            return false
+        default: return true
+        }
+    }
+
+    // MARK: Memory
+
+    private mutating func withScratch(
+        _ capacity: Int, _ body: (inout EntityHead, inout Region) -> Void
+    ) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { memory in
+            var region = Region(memory)
+            body(&self, &region)
+        }
+    }
+
+    private func set(_ target: inout [UInt8], _ text: Bytes) {
+        target.removeAll(keepingCapacity: true)
+        text.withUnsafeBufferPointer { target.append(contentsOf: $0) }
+    }
+}
