@@ -1,1 +1,86 @@
 #include "tls.h"
+
+#include <openssl/core_names.h>
+#include <pthread.h>
+#include <string.h>
+
+static int port_read(BIO *bio, char *bytes, size_t size, size_t *count) {
+    struct ct_port *port = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (port->in_count == 0) {
+        BIO_set_retry_read(bio);
+        return 0;
+    }
+    size_t n = size < port->in_count ? size : port->in_count;
+    memcpy(bytes, port->in, n);
+    port->in += n;
+    port->in_count -= n;
+    *count = n;
+    return 1;
+}
+
+static int port_write(BIO *bio, const char *bytes, size_t size, size_t *count) {
+    struct ct_port *port = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    size_t done = 0;
+    while (done < size) {
+        size_t room = port->out_room - port->out_count;
+        if (room == 0) {
+            port->refill(port);
+            continue;
+        }
+        size_t n = size - done < room ? size - done : room;
+        memcpy(port->out + port->out_count, bytes + done, n);
+        port->out_count += n;
+        done += n;
+    }
+    *count = size;
+    return 1;
+}
+
+static long port_control(BIO *bio, int command, long number, void *pointer) {
+    (void)bio, (void)number, (void)pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *port_method;
+static pthread_once_t port_method_once = PTHREAD_ONCE_INIT;
+
+static void make_port_method(void) {
+    BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "port");
+    if (!method) return;
+    BIO_meth_set_read_ex(method, port_read);
+    BIO_meth_set_write_ex(method, port_write);
+    BIO_meth_set_ctrl(method, port_control);
+    port_method = method;
+}
+
+SSL *ct_new(SSL_CTX *context, struct ct_port *port) {
+    pthread_once(&port_method_once, make_port_method);
+    if (!port_method) return NULL;
+    SSL *ssl = SSL_new(context);
+    BIO *bio = BIO_new(port_method);
+    if (!ssl || !bio) {
+        SSL_free(ssl);
+        BIO_free(bio);
+        return NULL;
+    }
+    BIO_set_data(bio, port);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl, bio, bio);
+    return ssl;
+}
+
+EVP_PKEY *ct_generate_p256(void) { return EVP_EC_gen("P-256"); }
+
+int ct_ticket_init(
+    EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, const uint8_t *cipher_key, const uint8_t *mac_key,
+    const uint8_t *iv, int seal) {
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)mac_key, 32),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
+        OSSL_PARAM_construct_end(),
+    };
+    return EVP_MAC_CTX_set_params(mac, parameters) &&
+           EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, cipher_key, iv, seal);
+}

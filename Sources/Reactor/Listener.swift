@@ -1,48 +1,89 @@
-// STUB of the contract; the reactor's author replaces the bodies.
+// A listening socket on one loop; every loop has its own for the same port (SO_REUSEPORT), and the
+// kernel spreads the connections over them.
+//
+// Out of descriptors or memory it rests for a second instead of spinning, and is counted.
 
 /// What a listener tells its owner.
 open class ListenerHandler {
+    /// For subclasses.
     public init() {}
-    /// A new connection; returns who handles its stream, or nil to close it at once. With implicit
-    /// TLS this comes before the handshake, `streamOpened` after it.
+    /// A new connection; returns who handles its stream, or nil to close it at once. The stream
+    /// itself comes with `streamAccepted`; with implicit TLS `streamOpened` follows the handshake.
     open func accepted(_ address: SocketAddress, on listener: Listener) -> StreamHandler? { nil }
 }
 
 /// A listening TCP socket with SO_REUSEPORT on one loop. Out of descriptors, it pauses and tries
 /// again after a second instead of spinning.
 public final class Listener {
+    /// Rest after a failed accept.
+    static let pauseMilliseconds = 1_000
+
+    /// The loop that it belongs to.
     public let loop: Loop
     /// The bound address (the real port when 0 was asked for).
-    public var address: SocketAddress { fatalError() }
+    public let address: SocketAddress
+    /// Implicit TLS for every connection; nil for plaintext at first.
     public let tls: TLSContext?
 
-    /// - Parameter tls: implicit TLS for every connection; nil for plaintext at first.
+    private var handler: ListenerHandler?
+    private var token: Token
+    private let descriptor: Int32
+
+    /// - Parameters:
+    ///   - tls: implicit TLS for every connection; nil for plaintext at first.
+    ///   - backlog: connections that the kernel keeps until they are accepted.
+    ///   - handler: held until `close`.
     /// - Throws: `SystemError` ("bind 0.0.0.0:25: Permission denied").
     public init(
         loop: Loop, address: SocketAddress, tls: TLSContext?, backlog: Int = 4_096,
         handler: ListenerHandler
-    ) throws(SystemError) { fatalError() }
-    /// Stops accepting and closes the socket.
-    public func close() { fatalError() }
-}
-
-/// An IPv4 or IPv6 address and port.
-public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
-    /// "0.0.0.0:587", "[::]:465", "127.0.0.1:0"; nil for anything else.
-    public init?(_ text: String) { fatalError() }
-    public var port: UInt16 { fatalError() }
-    public var host: String { fatalError() }
-    public var isLoopback: Bool { fatalError() }
-    /// The address without its port as 16 bytes (IPv4 mapped), for per-address counting.
-    public var addressBits: (UInt64, UInt64) { fatalError() }
-    public var description: String { fatalError() }
-    /// Blocking getaddrinfo; for helper threads and start-up only.
-    public static func resolve(host: String, port: UInt16) throws(ResolveError) -> [SocketAddress] {
-        fatalError()
+    ) throws(SystemError) {
+        self.loop = loop
+        self.tls = tls
+        self.handler = handler
+        descriptor = try loop.backend.listen(on: address, backlog: backlog)
+        self.address = loop.backend.localAddress(of: descriptor) ?? address
+        token = loop.slots.reserve()
+        loop.slots.occupy(token, .listener(self))
+        loop.backend.accept(on: descriptor, token)
     }
-}
 
-/// getaddrinfo's refusal in words.
-public struct ResolveError: Error, Sendable, CustomStringConvertible {
-    public let description: String
+    /// Stops accepting and closes the socket.
+    public func close() {
+        guard handler != nil else { return }
+        handler = nil
+        loop.wheel.disarm(token.slot)
+        if !loop.backend.close(token, withReset: false) { loop.slots.release(token) }
+    }
+
+    /// The next connection, or the lack of one.
+    func handle(_ completion: Completion) {
+        switch completion {
+        case .accepted(let descriptor, let peer): welcome(descriptor, peer)
+        case .acceptFailed: rest()
+        case .released: loop.slots.release(token)
+        default: assertionFailure("not an operation of listeners: \(completion)")
+        }
+    }
+
+    private func welcome(_ descriptor: Int32, _ peer: SocketAddress) {
+        loop.counters.accepted += 1
+        guard let streamHandler = handler?.accepted(peer, on: self) else {
+            loop.counters.closed += 1
+            return loop.backend.discard(descriptor)
+        }
+        Stream.accept(descriptor, from: peer, on: self, handler: streamHandler)
+    }
+
+    private func rest() {
+        guard handler != nil else { return }
+        loop.counters.acceptPauses += 1
+        loop.wheel.arm(
+            token.slot, at: loop.now.advanced(byMilliseconds: Listener.pauseMilliseconds))
+    }
+
+    /// The rest is over.
+    func due() {
+        if handler != nil { loop.backend.accept(on: descriptor, token) }
+    }
 }

@@ -1,77 +1,195 @@
-// STUB of the contract; the reactor's author replaces the bodies.
+// One event loop on one thread, sharing nothing with the others (see `Mailbox` for the one door).
+//
+// A tick: wait, complete, posted work, timers; then slots that were given up become free. After
+// each single event the streams that it touched are settled: what was written leaves in as few
+// records and system calls as possible, and what became due because of calls on a stream is told
+// to its handler then, never inside the call.
+
+import CEpoll.System
+import Glibc
 
 /// One event loop on one thread. Everything it made belongs to it and to that thread.
 public final class Loop {
+    /// Which of the group's loops this is, from 0.
     public let index: Int
     /// The time of this tick.
-    public private(set) var now: MonotonicTime = .readClock()
+    public private(set) var now: MonotonicTime
+    /// The slabs of this loop.
     public let slabs = SlabPool()
     /// The one door from other threads.
     public let mailbox: Mailbox
+    /// What has happened so far; to be read on the loop's thread.
+    public internal(set) var counters = LoopCounters()
+
+    let backend: LoopBackend
+    var slots = SlotTable()
+    var wheel: TimerWheel
+    /// Takes the place of handlers whose streams have ended, so that no cycle remains.
+    let inertHandler = StreamHandler()
+    /// Where the loop's TLS engines meet their bytes; made when the first one needs it.
+    private(set) lazy var tlsPort = TLSPort()
+
+    /// Streams to settle when the current event is over, and those left for the next tick.
+    private var unsettled: [Stream] = []
+    private var unsettledNextTick: [Stream] = []
+    private var laterWork: [() -> Void] = []
+    private var isStopping = false
 
     /// - Throws: `SystemError` when the kernel refuses epoll or eventfd.
-    public init(index: Int, backend: BackendKind) throws(SystemError) { fatalError() }
+    public convenience init(index: Int, backend: BackendKind) throws(SystemError) {
+        try self.init(index: index, backend: LoopBackend(backend))
+    }
+
+    /// A loop over a backend of the caller's own, such as a simulated network.
+    public convenience init(index: Int, custom backend: any Backend) throws(SystemError) {
+        try self.init(index: index, backend: .custom(backend))
+    }
+
+    private init(index: Int, backend: LoopBackend) throws(SystemError) {
+        self.index = index
+        self.backend = backend
+        mailbox = try Mailbox()
+        now = backend.readClock()
+        wheel = TimerWheel(now: now)
+        try backend.watch(wakeUp: mailbox.wakeUpDescriptor)
+    }
 
     /// Runs ticks on the calling thread until `stop()`; closes what is left.
-    public func run() { fatalError() }
+    public func run() {
+        while !isStopping, !mailbox.isStopPosted { tick() }
+        closeEverything()
+    }
+
     /// Ends `run` after this tick. From the loop's own thread.
-    public func stop() { fatalError() }
-    /// Runs `work` at the end of this tick, after the events. From the loop's own thread.
-    public func later(_ work: @escaping () -> Void) { fatalError() }
-}
+    public func stop() { isStopping = true }
 
-/// Which backend moves the bytes; `auto` picks.
-public enum BackendKind: String, Sendable, CaseIterable { case auto, epoll, io_uring }
+    /// Runs `work` at the end of this tick, after the events; what it adds runs in the next tick.
+    /// From the loop's own thread.
+    public func later(_ work: @escaping () -> Void) { laterWork.append(work) }
 
-/// A failed system call: what was tried, on what, and `errno`.
-public struct SystemError: Error, Sendable, CustomStringConvertible {
-    public let operation: String
-    public let errno: Int32
-    public var description: String { fatalError() }
-}
+    /// One turn, which waits until there is something to do. `run` is nothing but turns.
+    public func tick() {
+        wait()
+        complete()
+        runPostedWork()
+        fireTimers()
+        slots.recycle()
+    }
 
-/// Lets any thread run work on a loop.
-public final class Mailbox: Sendable {
-    init() {}
-    /// Queues `work` and wakes the loop. Work posted after the loop has stopped is dropped.
-    public func post(_ work: @escaping @Sendable () -> Void) { fatalError() }
-}
+    private func wait() {
+        backend.wait(milliseconds: waitMilliseconds)
+        now = backend.readClock()
+        counters.ticks += 1
+    }
 
-/// Who is called when a `LoopTimer` fires.
-open class TimerHandler {
-    public init() {}
-    open func timerFired(_ timer: LoopTimer) {}
-}
+    private var waitMilliseconds: Int32 {
+        if !laterWork.isEmpty || !unsettledNextTick.isEmpty || mailbox.hasMail { return 0 }
+        guard let due = wheel.nextDue else { return -1 }
+        guard due > now else { return 0 }
+        return Int32(clamping: (due.nanoseconds - now.nanoseconds + 999_999) / 1_000_000)
+    }
 
-/// A one-shot timer on a loop for work that has no stream. Resolution: the wheel's 10 ms.
-public final class LoopTimer {
-    public init(loop: Loop, handler: TimerHandler) { fatalError() }
-    /// Arms (or moves) it; `.never` disarms.
-    public func arm(at time: MonotonicTime) { fatalError() }
-    public func cancel() { fatalError() }
-}
+    private func complete() {
+        swap(&unsettled, &unsettledNextTick)
+        settle()
+        while let event = backend.next() {
+            switch slots.find(event.token) {
+            case .stream(let stream): stream.handle(event.completion)
+            case .listener(let listener): listener.handle(event.completion)
+            case .timer, .nobody: dropStale(event.completion)
+            }
+            settle()
+        }
+    }
 
-/// N loops, each on its own thread, and the signals of the process.
-public final class LoopGroup: Sendable {
-    /// Starts `count` threads named "loop-N". `setUp` runs on each loop's thread before its first
-    /// tick; what it returns lives until that loop ends.
-    public init(
-        count: Int, backend: BackendKind, setUp: @escaping @Sendable (Loop) throws -> AnyObject
-    ) throws { fatalError() }
-    public var mailboxes: [Mailbox] { fatalError() }
-    /// Asks every loop to stop.
-    public func stop() { fatalError() }
-    /// Waits until all threads have ended.
-    public func join() { fatalError() }
-}
+    /// A completion for someone who is gone: only a descriptor must not be lost.
+    private func dropStale(_ completion: Completion) {
+        if case .accepted(let descriptor, _) = completion { backend.discard(descriptor) }
+    }
 
-/// Blocking signal handling for the main thread.
-public enum Signals {
-    /// Blocks these signals in the calling thread and all it will start; ignores SIGPIPE. Call
-    /// first thing in `main`.
-    public static func block(_ signals: [Int32]) { fatalError() }
-    /// Waits for one of them; returns its number, or nil at `timeoutMilliseconds`.
-    public static func wait(for signals: [Int32], timeoutMilliseconds: Int?) -> Int32? {
-        fatalError()
+    private func runPostedWork() {
+        if mailbox.hasMail {
+            for work in mailbox.take() {
+                work()
+                settle()
+            }
+        }
+        guard !laterWork.isEmpty else { return }
+        var batch: [() -> Void] = []
+        swap(&batch, &laterWork)
+        for work in batch {
+            work()
+            settle()
+        }
+    }
+
+    private func fireTimers() {
+        while let slot = wheel.popDue(now) {
+            switch slots.occupant(at: slot) {
+            case .stream(let stream): stream.due(now)
+            case .listener(let listener): listener.due()
+            case .timer(let timer): timer.due(now)
+            case .nobody: break
+            }
+            settle()
+        }
+    }
+
+    // MARK: For streams, listeners and timers
+
+    /// Has `stream` settled when the current event is over.
+    func settleLater(_ stream: Stream) {
+        guard !stream.isUnsettled else { return }
+        stream.isUnsettled = true
+        unsettled.append(stream)
+    }
+
+    /// Has `stream` settled in the next tick, so that others have their turn in between.
+    func settleNextTick(_ stream: Stream) {
+        guard !stream.isUnsettled else { return }
+        stream.isUnsettled = true
+        unsettledNextTick.append(stream)
+    }
+
+    private func settle() {
+        var index = 0
+        while index < unsettled.count {
+            let stream = unsettled[index]
+            stream.isUnsettled = false
+            stream.settle()
+            index += 1
+        }
+        if index > 0 { unsettled.removeAll(keepingCapacity: true) }
+    }
+
+    /// Takes a slot for the occupant that `makeOccupant` returns.
+    func occupySlot(_ makeOccupant: () -> Occupant) -> Token {
+        let token = slots.reserve()
+        slots.occupy(token, makeOccupant())
+        return token
+    }
+
+    // MARK: The end
+
+    /// Streams hear `streamClosed(.local)`; what a backend still holds is waited for, briefly.
+    private func closeEverything() {
+        for slot in 0..<slots.endSlot {
+            switch slots.occupant(at: slot) {
+            case .stream(let stream): stream.abort()
+            case .listener(let listener): listener.close()
+            case .timer(let timer): timer.cancel()
+            case .nobody: break
+            }
+            settle()
+        }
+        mailbox.close()
+        laterWork.removeAll()
+        var attempts = 0
+        while slots.count > 0, attempts < 100 {
+            attempts += 1
+            backend.wait(milliseconds: 10)
+            complete()
+            slots.recycle()
+        }
     }
 }

@@ -55,6 +55,9 @@ public struct Slab {
     /// Bytes free behind `end`.
     public var room: Int { Slab.capacity - end }
 
+    /// The slab behind this one in its chain.
+    public var next: Slab? { header.pointee.next.map(Slab.init(base:)) }
+
     /// Sets both marks: an empty slab whose first byte will be at `offset`.
     public func reset(at offset: Int) {
         precondition(offset >= 0 && offset <= Slab.capacity)

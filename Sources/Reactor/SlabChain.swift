@@ -21,7 +21,7 @@ public struct SlabChain: ~Copyable {
     public var last: Slab? { tail.map(Slab.init(base:)) }
 
     /// The slab behind `slab`, which must be in this chain.
-    public func slab(after slab: Slab) -> Slab? { slab.header.pointee.next.map(Slab.init(base:)) }
+    public func slab(after slab: Slab) -> Slab? { slab.next }
 
     /// Sum of the bytes in use; linear in the number of slabs.
     public var byteCount: Int {

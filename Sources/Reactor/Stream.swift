@@ -1,35 +1,9 @@
-// STUB of the contract; the reactor's author replaces the bodies.
-
-/// Why a stream is no more.
-public enum CloseReason: Equatable, Sendable {
-    /// We asked for it (`finish` or `abort`).
-    case local
-    /// The peer closed in order (FIN; over TLS also without close_notify).
-    case peer
-    /// The kernel said no: `errno` of the failed call (ECONNRESET, EPIPE, ECONNREFUSED…).
-    case system(errno: Int32)
-    /// TLS failed: alert, bad record, verification. One printable line for the log.
-    case tls(String)
-}
-
-/// What a stream tells its owner. Every method is called on the loop's thread, never re-entrantly
-/// from inside a call that the owner makes on the stream.
-open class StreamHandler {
-    public init() {}
-    /// The stream is ready for bytes: TCP connected and, where TLS was asked for, handshake done.
-    /// Called again after `startTLS` has finished its handshake.
-    open func streamOpened(_ stream: Stream) {}
-    /// Bytes (plaintext) from the peer, all to be consumed or copied during the call; the memory is
-    /// the loop's shared buffer. Not called while receiving is paused.
-    open func streamReceived(_ stream: Stream, _ bytes: Span<UInt8>) {}
-    /// What was queued for sending has fallen below `Stream.lowWater` after having been above
-    /// `Stream.highWater`.
-    open func streamDrained(_ stream: Stream) {}
-    /// The stream's deadline has passed. The deadline is cleared; the owner decides.
-    open func streamTimedOut(_ stream: Stream) {}
-    /// The last call, exactly once per stream, whatever ended it. Nothing may be written any more.
-    open func streamClosed(_ stream: Stream, _ reason: CloseReason) {}
-}
+// A TCP connection on one loop, with or without TLS: plaintext to and from its handler.
+//
+// This file holds what a stream is; the facets hold what it does: `+Opening`, `+Receiving`,
+// `+Sending`, `+TLS`, `+Closing`. Calls of the owner only change state and queue bytes; `settle`,
+// at the end of the event, does what follows from them. So a handler is never called from inside
+// its own call on the stream, and everything written during one event leaves together.
 
 /// A TCP connection on one loop, with or without TLS: plaintext to and from its handler.
 public final class Stream {
@@ -37,59 +11,120 @@ public final class Stream {
     public static let highWater = 256 * 1024
     /// Queued bytes below which `streamDrained` is called.
     public static let lowWater = 64 * 1024
+    /// How long an ending stream waits for its peer, without progress, before it is closed.
+    public static let lingerMilliseconds = 2_000
 
+    /// Where a stream is in its life. It only moves down, except that `startTLS` leads back from
+    /// open to handshaking.
+    enum Phase: UInt8, Comparable {
+        case connecting, handshaking, open
+        /// Nothing is delivered or taken any more; what is queued leaves, then the stream closes.
+        case draining
+        case closed
+
+        static func < (a: Phase, b: Phase) -> Bool { a.rawValue < b.rawValue }
+    }
+
+    /// The loop that it belongs to.
     public let loop: Loop
+    /// Who is told; replaced by an inert one when the stream has ended.
     public var handler: StreamHandler
-    /// "192.0.2.1:4711", "[2001:db8::1]:4711"; made once.
-    public var peerAddress: SocketAddress { fatalError() }
-    public var localAddress: SocketAddress { fatalError() }
-    /// Set once TLS is up.
-    public var tls: TLSInfo? { fatalError() }
-    /// Bytes (ciphertext) waiting for the kernel.
-    public var queuedBytes: Int { fatalError() }
-    public var isAboveHighWater: Bool { fatalError() }
-    public var isClosed: Bool { fatalError() }
+    /// "192.0.2.1:4711", "[2001:db8::1]:4711".
+    public let peerAddress: SocketAddress
+    /// Its slot on the loop.
+    var token: Token
+    var descriptor: Int32 = -1
 
-    init(loop: Loop, handler: StreamHandler) {
+    var phase: Phase
+    /// In the loop's list of streams to settle.
+    var isUnsettled = false
+    /// The loop has been asked to receive for this stream.
+    var isReceiveArmed = false
+    /// Nothing is delivered until `resumeReceiving`.
+    public internal(set) var isReceivingPaused = false
+    /// `streamDrained` is owed once the queue is below the low mark.
+    var owesDrained = false
+    /// The kernel takes no more bytes; what it still has for us is read before the stream ends.
+    var isOutputDead = false
+    /// To be closed when the event is over, with a reset if asked for.
+    var isCondemned = false
+    var closesWithReset = false
+    /// Draining: our FIN is sent.
+    var isShutDown = false
+    /// Draining: the peer's end is waited for, so that our last bytes are not lost to a reset.
+    var awaitsEnd = false
+    /// Why the stream ends, once that is known.
+    var closeReason: CloseReason?
+
+    /// Bytes as they go over the wire.
+    let output: OutputQueue
+    /// Plaintext not yet encrypted: less than a record, or what was written before the handshake.
+    var gathered = SlabChain()
+    var gatheredByteCount = 0
+    /// Ciphertext that came before receiving was paused and is not decrypted yet.
+    var held = SlabChain()
+    /// The engine may have plaintext that needs no further ciphertext.
+    var mayHavePlaintext = false
+    var engine: TLSEngine?
+
+    private var ownDeadline: MonotonicTime = .never
+    /// When an ending stream is closed regardless.
+    var lingerDeadline: MonotonicTime = .never
+
+    init(loop: Loop, handler: StreamHandler, peerAddress: SocketAddress, phase: Phase) {
         self.loop = loop
         self.handler = handler
+        self.peerAddress = peerAddress
+        self.phase = phase
+        output = OutputQueue(pool: loop.slabs)
+        token = loop.slots.reserve()
+        loop.slots.occupy(token, .stream(self))
     }
 
-    /// Opens a connection; the handler hears `streamOpened` or `streamClosed`, never during this
-    /// call. `serverName` is for SNI, verification and the session cache of `tls`.
-    public static func connect(
-        loop: Loop, to address: SocketAddress, tls: TLSContext?, serverName: String,
-        handler: StreamHandler
-    ) -> Stream { fatalError() }
+    /// Our own end of the connection; 0.0.0.0:0 when it is closed or not yet connected.
+    public var localAddress: SocketAddress {
+        guard descriptor >= 0 else { return .none }
+        return loop.backend.localAddress(of: descriptor) ?? .none
+    }
 
-    /// Copies `bytes` into the gathering buffer; sent with everything else that is written before
-    /// the current event is over (one record, one system call where it fits).
-    public func write(_ bytes: Span<UInt8>) { fatalError() }
-    /// The same for a text that lives as long as the program.
-    public func write(_ text: StaticString) { fatalError() }
-    /// Flushes what is gathered, then encrypts `bytes` (best: at most 16,384, one record) straight
-    /// from the caller's memory, which is free again on return.
-    public func writeRecord(_ bytes: Span<UInt8>) { fatalError() }
+    /// Set once TLS is up.
+    public var tls: TLSInfo? { engine?.info }
+    /// Bytes (ciphertext) waiting for the kernel, and plaintext waiting to be encrypted.
+    public var queuedBytes: Int { output.byteCount + gatheredByteCount }
+    /// More is queued than a writer should add to; `streamDrained` will follow.
+    public var isAboveHighWater: Bool { queuedBytes > Stream.highWater }
+    /// `streamClosed` has been, or is being, called.
+    public var isClosed: Bool { phase == .closed }
 
-    /// Stops the delivery of `streamReceived` (and, soon, of reading from the socket).
-    public func pauseReceiving() { fatalError() }
-    public func resumeReceiving() { fatalError() }
-    public var isReceivingPaused: Bool { fatalError() }
-
-    /// Server side of STARTTLS: everything written so far leaves in plaintext, everything that
-    /// arrives from now on is TLS. Plaintext that came in the same read is the caller's to refuse.
-    public func startTLS(_ context: TLSContext) { fatalError() }
-
-    /// One deadline a stream; setting it again is cheap (the wheel re-arms lazily).
+    /// One deadline a stream; setting it again is cheap (the wheel re-arms lazily). `.never` means
+    /// none. It holds in every phase, so also during a handshake and while the stream ends.
     public var deadline: MonotonicTime {
-        get { fatalError() }
-        set { fatalError() }
+        get { ownDeadline }
+        set {
+            ownDeadline = newValue
+            if newValue < .never, phase != .closed { loop.wheel.arm(token.slot, at: newValue) }
+        }
     }
 
-    /// Sends what is queued, then closes (close_notify, FIN); `streamClosed(.local)` follows.
-    /// What still arrives is thrown away. Bounded by `lingerMilliseconds`.
-    public func finish() { fatalError() }
-    /// Closes at once, queued bytes thrown away; with a reset, so that the peer can't take what it
-    /// got for complete. `streamClosed(.local)` follows at the end of the event.
-    public func abort() { fatalError() }
+    /// The wheel has come to this stream's slot: a deadline has passed, or has moved.
+    func due(_ now: MonotonicTime) {
+        if lingerDeadline <= now { return giveUpLingering() }
+        if ownDeadline <= now {
+            ownDeadline = .never
+            handler.streamTimedOut(self)
+        }
+        let next = min(ownDeadline, lingerDeadline)
+        if phase != .closed, next < .never { loop.wheel.arm(token.slot, at: next) }
+    }
+
+    /// Does what follows from the event that is over; called by the loop, after every event that
+    /// touched the stream.
+    func settle() {
+        if isCondemned { return close(closeReason ?? .local, withReset: closesWithReset) }
+        deliverHeld()
+        flush()
+        notifyDrained()
+        advanceDraining()
+        armReceiving()
+    }
 }

@@ -1,35 +1,160 @@
-// STUB of the contract; the reactor's author replaces the bodies.
+// Certificates and policy of TLS, shared by all loops (an SSL_CTX locks itself).
+//
+// TLS 1.2 and 1.3; forward secrecy and authenticated encryption only (RFC 9325 section 4); no
+// renegotiation, no compression. Buffers are released while a connection is idle.
+
+import CEpoll.TLS
+import Glibc
+import Synchronization
 
 /// One SSL_CTX: certificates and policy, shared by all loops.
 public final class TLSContext: Sendable {
+    /// OpenSSL counts references to it and guards it with locks of its own; set up before it is
+    /// shared and never changed afterwards.
+    private nonisolated(unsafe) let handle: OpaquePointer
+    private let sessions = TLSSessionCache()
+    private let ticketKeys = Mutex(TLSTicketKeys())
+
+    private static let ciphers =
+        "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+        + "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+        + "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+    private static let suites =
+        "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+    private static let groups = "X25519:P-256:P-384"
+
+    private init(isServer: Bool) throws(TLSError) {
+        let method = isServer ? TLS_server_method() : TLS_client_method()
+        guard let handle = SSL_CTX_new(method) else { throw TLSError("TLS") }
+        self.handle = handle
+        ct_set_context_owner(handle, Unmanaged.passUnretained(self).toOpaque())
+        ct_set_mode(handle, Int(SSL_MODE_RELEASE_BUFFERS))
+        ct_set_options(handle)
+        guard ct_set_versions(handle, TLS1_2_VERSION, TLS1_3_VERSION) == 1,
+            SSL_CTX_set_cipher_list(handle, TLSContext.ciphers) == 1,
+            SSL_CTX_set_ciphersuites(handle, TLSContext.suites) == 1,
+            ct_set_groups(handle, TLSContext.groups) == 1
+        else { throw TLSError("TLS policy") }
+    }
+
+    deinit { SSL_CTX_free(handle) }
+
     /// A server's: PEM chain and key from files.
     public static func server(certificateFile: String, keyFile: String) throws(TLSError)
         -> TLSContext
-    { fatalError() }
+    {
+        let context = try TLSContext(isServer: true)
+        let handle = context.handle
+        guard SSL_CTX_use_certificate_chain_file(handle, certificateFile) == 1 else {
+            throw TLSError("certificate \(certificateFile)")
+        }
+        guard SSL_CTX_use_PrivateKey_file(handle, keyFile, SSL_FILETYPE_PEM) == 1,
+            SSL_CTX_check_private_key(handle) == 1
+        else { throw TLSError("key \(keyFile)") }
+        context.enableTickets()
+        return context
+    }
+
     /// A server's from a new self-signed ECDSA P-256 certificate in memory, for `names` (DNS names
     /// and IP addresses), good for 30 days; `certificatePEM` shows it.
     public static func selfSignedServer(names: [String]) throws(TLSError) -> TLSContext {
-        fatalError()
+        let context = try TLSContext(isServer: true)
+        let identity = try TLSSelfSigned(names: names)
+        guard SSL_CTX_use_certificate(context.handle, identity.certificate) == 1,
+            SSL_CTX_use_PrivateKey(context.handle, identity.key) == 1
+        else { throw TLSError("self-signed certificate") }
+        context.enableTickets()
+        return context
     }
+
     /// A client's: verifies against the system store, or `caFile` alone when given; checks the
-    /// host name; keeps sessions per server name for resumption.
-    public static func client(caFile: String?) throws(TLSError) -> TLSContext { fatalError() }
+    /// host name; keeps sessions per server name for resumption; speaks http/1.1 (ALPN).
+    public static func client(caFile: String?) throws(TLSError) -> TLSContext {
+        let context = try TLSContext(isServer: false)
+        let handle = context.handle
+        SSL_CTX_set_verify(handle, SSL_VERIFY_PEER, nil)
+        if let caFile {
+            guard SSL_CTX_load_verify_file(handle, caFile) == 1 else {
+                throw TLSError("CA file \(caFile)")
+            }
+        } else {
+            guard SSL_CTX_set_default_verify_paths(handle) == 1 else {
+                throw TLSError("system certificate store")
+            }
+        }
+        let protocols: StaticString = "\u{08}http/1.1"
+        SSL_CTX_set_alpn_protos(handle, protocols.utf8Start, UInt32(protocols.utf8CodeUnitCount))
+        ct_set_session_cache(
+            handle, Int(SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE))
+        SSL_CTX_sess_set_new_cb(handle) { ssl, session in
+            guard let ssl, let session, let owner = ct_owner(ssl) else { return 0 }
+            let engine = Unmanaged<TLSEngine>.fromOpaque(owner).takeUnretainedValue()
+            guard let name = engine.serverName else { return 0 }
+            return engine.context.sessions.keep(session, for: name) ? 1 : 0
+        }
+        return context
+    }
+
+    /// One ticket for each connection, sealed with keys that all loops share; no session is kept
+    /// on this side.
+    private func enableTickets() {
+        ct_set_session_cache(handle, Int(SSL_SESS_CACHE_OFF))
+        SSL_CTX_set_num_tickets(handle, 1)
+        SSL_CTX_set_tlsext_ticket_key_evp_cb(handle) { ssl, name, iv, cipher, mac, seal in
+            guard let ssl, let name, let iv, let cipher, let mac,
+                let owner = ct_context_owner(ssl)
+            else { return -1 }
+            let context = Unmanaged<TLSContext>.fromOpaque(owner).takeUnretainedValue()
+            return context.ticketKeys.withLock { keys in
+                seal == 1
+                    ? keys.seal(name, iv, cipher, mac, now: .readClock())
+                    : keys.open(name, iv, cipher, mac, now: .readClock())
+            }
+        }
+    }
+
+    /// An engine of this context, nil when OpenSSL refuses.
+    ///
+    /// - Parameter serverName: whom a client talks to; nil for a server's side.
+    func makeEngine(port: TLSPort, serverName: String?) -> TLSEngine? {
+        TLSEngine(context: self, handle: handle, port: port, serverName: serverName)
+    }
+
+    /// Offers the session kept for `serverName`, if there is one, on a client's SSL.
+    func resumeSession(_ serverName: String, on ssl: OpaquePointer) {
+        sessions.resume(serverName, on: ssl)
+    }
+
     /// A server's own certificate as PEM text.
-    public var certificatePEM: String? { fatalError() }
+    public var certificatePEM: String? {
+        guard let certificate = SSL_CTX_get0_certificate(handle), let memory = BIO_new(BIO_s_mem())
+        else { return nil }
+        defer { BIO_free(memory) }
+        guard PEM_write_bio_X509(memory, certificate) == 1 else { return nil }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 65_536) { buffer in
+            let count = BIO_read(memory, buffer.baseAddress, Int32(buffer.count))
+            return String(decoding: buffer.prefix(Int(max(count, 0))), as: UTF8.self)
+        }
+    }
+
     /// Seconds since 1970 when the server certificate ends.
-    public var notAfter: Int64? { fatalError() }
+    public var notAfter: Int64? {
+        var parts = tm()
+        guard let certificate = SSL_CTX_get0_certificate(handle),
+            ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) == 1
+        else { return nil }
+        return Int64(timegm(&parts))
+    }
 }
 
 /// What OpenSSL refused, on which file, in one line.
 public struct TLSError: Error, Sendable, CustomStringConvertible {
+    /// "certificate /etc/relay/tls.pem: No such file or directory".
     public let description: String
-}
 
-/// What was negotiated.
-public struct TLSInfo: Sendable {
-    /// "TLSv1.3"
-    public let version: String
-    /// "TLS_AES_128_GCM_SHA256"
-    public let cipher: String
-    public let resumed: Bool
+    /// `subject`, and the first error of OpenSSL's queue.
+    init(_ subject: String) { description = "\(subject): \(OpenSSLError.takeLine())" }
+
+    /// A line of our own.
+    init(line: String) { description = line }
 }

@@ -1,6 +1,8 @@
 /*
- * The kernel's interfaces that Swift's Glibc overlay does not show: epoll,
- * eventfd, accept4, socket options, one `static inline` each.
+ * The kernel's interfaces that Swift's Glibc overlay does not show, or shows
+ * only as macros and variadic functions: epoll, eventfd, accept4, socket
+ * options. One thin function each; every one returns what the system call
+ * returns, with errors as negative errno so that nothing reads errno later.
  */
 #ifndef CEPOLL_SYSTEM_H
 #define CEPOLL_SYSTEM_H
@@ -9,10 +11,121 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+/* The flags of one epoll_event, as unsigned numbers that combine in Swift. */
+enum {
+    CS_EPOLL_IN = EPOLLIN,
+    CS_EPOLL_OUT = EPOLLOUT,
+    CS_EPOLL_FAILED = EPOLLHUP | EPOLLERR,
+    CS_EPOLL_ENDED = EPOLLRDHUP | EPOLLHUP | EPOLLERR,
+};
+
+/* -errno for a failed call, its result otherwise. */
+static inline long cs_result(long value) { return value < 0 ? -errno : value; }
+
+static inline int cs_epoll_create(void) { return (int)cs_result(epoll_create1(EPOLL_CLOEXEC)); }
+
+/* Registers `fd` edge-triggered for reading and writing under `user_data`. */
+static inline int cs_epoll_add(int epoll, int fd, uint64_t user_data) {
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
+    event.data.u64 = user_data;
+    return (int)cs_result(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+/* Registers a descriptor that is only ever readable (eventfd, listener). */
+static inline int cs_epoll_add_readable(int epoll, int fd, uint64_t user_data) {
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    event.data.u64 = user_data;
+    return (int)cs_result(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+static inline int cs_epoll_wait(
+    int epoll, struct epoll_event *_Nonnull events, int events_max, int timeout_ms) {
+    return (int)cs_result(epoll_wait(epoll, events, events_max, timeout_ms));
+}
+
+static inline int cs_eventfd(void) {
+    return (int)cs_result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+/* Adds one to an eventfd's counter; with an edge-triggered watch each call is an event. */
+static inline void cs_eventfd_signal(int fd) {
+    uint64_t one = 1;
+    ssize_t ignored = write(fd, &one, sizeof one);
+    (void)ignored;
+}
+
+static inline long cs_receive(int fd, void *_Nonnull buffer, size_t size) {
+    return cs_result(recv(fd, buffer, size, 0));
+}
+
+static inline long cs_send(int fd, const void *_Nonnull bytes, size_t size) {
+    return cs_result(send(fd, bytes, size, MSG_NOSIGNAL));
+}
+
+static inline long cs_send_gathered(int fd, struct iovec *_Nonnull parts, int count) {
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
+    return cs_result(sendmsg(fd, &message, MSG_NOSIGNAL));
+}
+
+/* A TCP socket, non-blocking and close-on-exec. */
+static inline int cs_tcp_socket(int family) {
+    return (int)cs_result(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+}
+
+static inline int cs_set_option(int fd, int level, int name, int value) {
+    return (int)cs_result(setsockopt(fd, level, name, &value, sizeof value));
+}
+
+/* Small segments at once, dead peers noticed; inherited by what a listener accepts. */
+static inline void cs_set_stream_options(int fd) {
+    cs_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    cs_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    cs_set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+    cs_set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
+    cs_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+}
+
+/* The next close of `fd` sends a reset instead of a FIN. */
+static inline void cs_set_reset_on_close(int fd) {
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+/* The pending error of a socket (0 for none); reading clears it. */
+static inline int cs_socket_error(int fd) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? errno : error;
+}
+
+static inline int cs_connect(
+    int fd, const struct sockaddr *_Nonnull address, socklen_t size) {
+    return (int)cs_result(connect(fd, address, size));
+}
+
+static inline int cs_bind(int fd, const struct sockaddr *_Nonnull address, socklen_t size) {
+    return (int)cs_result(bind(fd, address, size));
+}
+
+static inline int cs_listen(int fd, int backlog) { return (int)cs_result(listen(fd, backlog)); }
+
+static inline int cs_local_address(int fd, struct sockaddr_storage *_Nonnull address) {
+    socklen_t size = sizeof *address;
+    return (int)cs_result(getsockname(fd, (struct sockaddr *)address, &size));
+}
+
+/* accept4, non-blocking and close-on-exec; fills `address`. */
+int cs_accept(int fd, struct sockaddr_storage *_Nonnull address);
+
+/* Names the calling thread as `ps -L` and debuggers show it; 15 bytes count. */
+static inline void cs_name_thread(const char *_Nonnull name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 #endif

@@ -1,10 +1,90 @@
 /*
- * OpenSSL's function-like macros as functions, and the custom BIO through
- * which a TLSEngine reads and writes memory instead of a descriptor.
+ * OpenSSL for a TLS engine without a descriptor: a port through which every
+ * engine of a loop reads and writes memory, and OpenSSL's function-like
+ * macros and variadic functions as functions. Policy is Swift's.
  */
 #ifndef CEPOLL_TLS_H
 #define CEPOLL_TLS_H
 
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Where an engine finds ciphertext and leaves it. One for a loop: only one
+ * engine runs at a time. The owner sets `in` and `sink` before each call into
+ * OpenSSL, and takes `out_count` bytes at `out` afterwards. When `out_room` is
+ * used up, `refill` takes what is there and provides new room, at least a byte.
+ */
+struct ct_port {
+    const uint8_t *_Nullable in;
+    size_t in_count;
+    uint8_t *_Nullable out;
+    size_t out_room;
+    size_t out_count;
+    void *_Nullable sink;
+    void (*_Nullable refill)(struct ct_port *_Nonnull port);
+};
+
+/* An SSL that reads from and writes to `port`, which outlives it; NULL without memory. */
+SSL *_Nullable ct_new(SSL_CTX *_Nonnull context, struct ct_port *_Nonnull port);
+
+/* A new P-256 key pair, or NULL. */
+EVP_PKEY *_Nullable ct_generate_p256(void);
+
+/*
+ * Sets up the contexts that seal (1) or open (0) a session ticket:
+ * AES-256-CBC and HMAC-SHA-256 (RFC 5077 section 4), 32 byte keys. 1 if all is well.
+ */
+int ct_ticket_init(
+    EVP_CIPHER_CTX *_Nonnull cipher, EVP_MAC_CTX *_Nonnull mac,
+    const uint8_t *_Nonnull cipher_key, const uint8_t *_Nonnull mac_key,
+    const uint8_t *_Nonnull iv, int seal);
+
+/* The owner of an SSL or SSL_CTX, for callbacks. */
+static inline void ct_set_owner(SSL *_Nonnull ssl, void *_Nullable owner) {
+    SSL_set_app_data(ssl, owner);
+}
+static inline void *_Nullable ct_owner(const SSL *_Nonnull ssl) { return SSL_get_app_data(ssl); }
+static inline void ct_set_context_owner(SSL_CTX *_Nonnull context, void *_Nullable owner) {
+    SSL_CTX_set_app_data(context, owner);
+}
+static inline void *_Nullable ct_context_owner(const SSL *_Nonnull ssl) {
+    return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+}
+
+/* The errno inside an error code of OpenSSL, or 0 when it is an error of OpenSSL's own. */
+static inline int ct_system_error(unsigned long code) {
+    return ERR_SYSTEM_ERROR(code) ? (int)(code & ERR_SYSTEM_MASK) : 0;
+}
+
+static inline int ct_set_versions(SSL_CTX *_Nonnull context, int oldest, int newest) {
+    return SSL_CTX_set_min_proto_version(context, oldest) &&
+           SSL_CTX_set_max_proto_version(context, newest);
+}
+/* No compression (CRIME), no renegotiation, and the server's order of ciphers. */
+static inline void ct_set_options(SSL_CTX *_Nonnull context) {
+    SSL_CTX_set_options(
+        context,
+        SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+}
+static inline int ct_set_groups(SSL_CTX *_Nonnull context, const char *_Nonnull names) {
+    return SSL_CTX_set1_groups_list(context, names) == 1;
+}
+static inline void ct_set_mode(SSL_CTX *_Nonnull context, long mode) {
+    SSL_CTX_set_mode(context, mode);
+}
+static inline void ct_set_session_cache(SSL_CTX *_Nonnull context, long mode) {
+    SSL_CTX_set_session_cache_mode(context, mode);
+}
+static inline int ct_set_server_name(SSL *_Nonnull ssl, const char *_Nonnull name) {
+    return SSL_set_tlsext_host_name(ssl, name) == 1;
+}
 
 #endif

@@ -1,0 +1,119 @@
+// The seam between the loop and the kernel: operations are asked for, completions are pulled.
+//
+// Shaped after completion queues, because what only reports readiness can emulate it by trying,
+// while the reverse costs copies. Three rules make any implementation possible below it:
+// memory given to `send` stays valid until its completion; received memory is the backend's and
+// valid until the next completion is asked for; after `stopReceiving` nothing is delivered until
+// `receive`, and what arrives meanwhile is the backend's to keep.
+
+/// Names one use of one slot of a loop, as user data that the kernel carries.
+///
+/// Bits 0–31: slot; 32–55: generation, so that a late completion for a slot's earlier occupant is
+/// recognised; 56–63: zero, free for the backend's own marks.
+public struct Token: Hashable, Sendable {
+    /// The bits as the kernel carries them.
+    public let bits: UInt64
+
+    /// The token with these bits.
+    public init(bits: UInt64) { self.bits = bits }
+
+    /// A token of a slot's `generation` (24 bits count).
+    init(slot: Int, generation: UInt32) {
+        bits = UInt64(UInt32(truncatingIfNeeded: slot)) | UInt64(generation & 0xFF_FFFF) << 32
+    }
+
+    /// Index into the tables of loop and backend.
+    public var slot: Int { Int(UInt32(truncatingIfNeeded: bits)) }
+
+    /// Which occupant of the slot is meant.
+    var generation: UInt32 { UInt32(truncatingIfNeeded: bits >> 32) & 0xFF_FFFF }
+}
+
+/// What has become of an operation. Error numbers are positive.
+public enum Completion {
+    /// A listener's next connection: its descriptor, not yet adopted, and where it comes from.
+    case accepted(descriptor: Int32, peer: SocketAddress)
+    /// No connection could be accepted (out of descriptors, out of memory); accepting has stopped.
+    case acceptFailed(errno: Int32)
+    /// A connection is up (0), or could not be made.
+    case connected(errno: Int32)
+    /// Bytes, valid until the next completion is asked for. None: the peer has ended its side.
+    case received(UnsafeRawBufferPointer)
+    /// Receiving failed, for good.
+    case receiveFailed(errno: Int32)
+    /// So many bytes of the chain given to `send` are the kernel's; the rest must be sent again.
+    case sent(byteCount: Int)
+    /// Sending failed, for good.
+    case sendFailed(errno: Int32)
+    /// The backend holds nothing of this stream any more; follows a `close` that returned true.
+    case released
+}
+
+/// A completion and the token of the operation that it completes.
+public struct Event {
+    /// As given to the operation.
+    public let token: Token
+    /// What happened.
+    public let completion: Completion
+
+    /// An event, for backends to make.
+    public init(token: Token, completion: Completion) {
+        self.token = token
+        self.completion = completion
+    }
+}
+
+/// What `Backend.send` has to say at once.
+public enum SendOutcome {
+    /// So many bytes are sent; there will be no completion.
+    case sent(byteCount: Int)
+    /// `Completion.sent` or `.sendFailed` will follow; until then the memory is the backend's.
+    case pending
+    /// Failed for good; there will be no completion.
+    case failed(errno: Int32)
+}
+
+/// What moves bytes for one loop, on that loop's thread.
+///
+/// Descriptors are the backend's own numbers; no one else makes a system call with them.
+public protocol Backend: AnyObject {
+    /// The time on this backend's clock.
+    func readClock() -> MonotonicTime
+    /// Lets writes to this eventfd end a `wait`. Called once, before anything else.
+    func watch(wakeUp descriptor: Int32) throws(SystemError)
+
+    /// A listening socket, shared by port with those of other loops.
+    func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32
+    /// The address that a descriptor is bound to.
+    func localAddress(of descriptor: Int32) -> SocketAddress?
+    /// Accepts connections, one completion each, until `stopAccepting`, `close` or a failure.
+    func accept(on descriptor: Int32, _ token: Token)
+    /// Accepts no more; `accept` begins again.
+    func stopAccepting(_ token: Token)
+
+    /// Makes an accepted descriptor ready for `receive` and `send`; 0 or an error number.
+    func adopt(_ descriptor: Int32, _ token: Token) -> Int32
+    /// Begins to connect; the descriptor, or a negative error number (and no completion).
+    func connect(to address: SocketAddress, _ token: Token) -> Int32
+
+    /// Receives, one completion for each piece, until `stopReceiving`, the end, or a failure.
+    func receive(_ token: Token)
+    /// Delivers nothing from now on; what arrives is kept, by the kernel or by the backend.
+    func stopReceiving(_ token: Token)
+    /// Sends `first` and what is chained behind it. One send at a time for each token. Slabs may
+    /// be filled further and chained on meanwhile; what is in use must not move or be given back.
+    func send(_ token: Token, first: Slab) -> SendOutcome
+    /// Ends our side of a connection in order (FIN).
+    func shutDown(_ token: Token)
+    /// Closes a token's descriptor, with a reset if asked for; no completion follows except, when
+    /// true is returned, `released`: until that comes, memory given to `send` is the backend's.
+    func close(_ token: Token, withReset: Bool) -> Bool
+    /// Closes a descriptor that was accepted and not adopted.
+    func discard(_ descriptor: Int32)
+
+    /// Hands over what was asked for, and waits for completions, at most for `milliseconds` (-1
+    /// for as long as it takes, 0 not at all).
+    func wait(milliseconds: Int32)
+    /// The next completion of this batch, or nil when it is used up.
+    func next() -> Event?
+}

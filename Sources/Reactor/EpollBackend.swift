@@ -1,0 +1,307 @@
+// Completions over epoll: every descriptor is watched once, edge-triggered, and each operation is
+// tried before it is waited for (epoll(7)).
+//
+// An edge only sets a mark on the socket. Sockets on which something can be done stand in one
+// queue; pulling a completion takes the first and makes one system call for it, so a busy peer
+// waits in line with everyone else. One 64 KiB buffer receives for all sockets of the loop.
+
+import CEpoll.System
+import Glibc
+
+/// The backend that every Linux has.
+package final class EpollBackend: Backend {
+    /// Bytes received by one system call at most.
+    package static let receiveBytesMax = 65_536
+    /// Edges taken from the kernel by one wait.
+    private static let eventsMax = 512
+    /// Slabs handed to one `sendmsg`.
+    private static let gatherMax = 16
+    /// Connections accepted between two waits, so that a flood of them leaves room for the others.
+    private static let acceptsMax = 64
+    private static let wakeUpBits = UInt64.max
+
+    private let epoll: Int32
+    private let receiveBuffer: UnsafeMutableRawPointer
+    private let events: UnsafeMutablePointer<epoll_event>
+    private let parts: UnsafeMutablePointer<iovec>
+    private var sockets = EpollSockets()
+    private var ready = TokenQueue()
+    /// Tokens in `ready` that belong to this batch; what is queued behind them waits for the next.
+    private var batchCount = 0
+    private var acceptsLeft = 0
+
+    /// - Throws: `SystemError` when the kernel refuses an epoll descriptor.
+    package init() throws(SystemError) {
+        epoll = cs_epoll_create()
+        guard epoll >= 0 else { throw SystemError(operation: "epoll_create1", errno: -epoll) }
+        receiveBuffer = .allocate(byteCount: EpollBackend.receiveBytesMax, alignment: 64)
+        events = .allocate(capacity: EpollBackend.eventsMax)
+        parts = .allocate(capacity: EpollBackend.gatherMax)
+    }
+
+    deinit {
+        Glibc.close(epoll)
+        receiveBuffer.deallocate()
+        events.deallocate()
+        parts.deallocate()
+    }
+
+    package func readClock() -> MonotonicTime { .readClock() }
+
+    package func watch(wakeUp descriptor: Int32) throws(SystemError) {
+        let status = cs_epoll_add_readable(epoll, descriptor, EpollBackend.wakeUpBits)
+        guard status == 0 else { throw SystemError(operation: "epoll_ctl eventfd", errno: -status) }
+    }
+
+    package func localAddress(of descriptor: Int32) -> SocketAddress? {
+        var storage = sockaddr_storage()
+        return cs_local_address(descriptor, &storage) == 0 ? SocketAddress(storage) : nil
+    }
+
+    // MARK: Waiting
+
+    package func wait(milliseconds: Int32) {
+        let count = cs_epoll_wait(
+            epoll, events, Int32(EpollBackend.eventsMax), ready.isEmpty ? milliseconds : 0)
+        var index = 0
+        while index < count {
+            note(events[index])
+            index += 1
+        }
+        batchCount = ready.count
+        acceptsLeft = EpollBackend.acceptsMax
+    }
+
+    /// Marks the socket of one edge, and queues it when that lets an operation go on.
+    private func note(_ event: epoll_event) {
+        guard event.data.u64 != EpollBackend.wakeUpBits else { return }
+        let token = Token(bits: event.data.u64)
+        guard let socket = sockets.find(token) else { return }
+        let flags = event.events
+        if flags & UInt32(CS_EPOLL_IN) != 0 { socket.pointee.marks.insert(.readable) }
+        if flags & UInt32(CS_EPOLL_OUT) != 0 { socket.pointee.marks.insert(.writable) }
+        if flags & UInt32(CS_EPOLL_ENDED) != 0 {
+            socket.pointee.marks.formUnion([.readable, .ended])
+            // A failed connection is also reported here; a send that waits learns its error.
+            if flags & UInt32(CS_EPOLL_FAILED) != 0 {
+                socket.pointee.marks.insert(.writable)
+            }
+        }
+        queueIfDue(socket, token)
+    }
+
+    private func queueIfDue(_ socket: UnsafeMutablePointer<EpollSocket>, _ token: Token) {
+        guard socket.pointee.isDue, !socket.pointee.marks.contains(.queued) else { return }
+        socket.pointee.marks.insert(.queued)
+        ready.append(token)
+    }
+
+    package func next() -> Event? {
+        while batchCount > 0 {
+            batchCount -= 1
+            let token = ready.popFirst()
+            guard let socket = sockets.find(token) else { continue }
+            socket.pointee.marks.remove(.queued)
+            let completion = perform(socket)
+            let isAccept = socket.pointee.marks.contains(.accepting)
+            queueIfDue(socket, token)
+            if isAccept, socket.pointee.marks.contains(.queued), acceptsLeft > 0 {
+                acceptsLeft -= 1
+                batchCount += 1
+            }
+            if let completion { return Event(token: token, completion: completion) }
+        }
+        return nil
+    }
+
+    /// The one operation that is due first; nil when the kernel has changed its mind.
+    private func perform(_ socket: UnsafeMutablePointer<EpollSocket>) -> Completion? {
+        let marks = socket.pointee.marks
+        if marks.isSuperset(of: [.connecting, .writable]) {
+            socket.pointee.marks.remove(.connecting)
+            return .connected(errno: cs_socket_error(socket.pointee.descriptor))
+        }
+        if marks.isSuperset(of: [.sending, .writable]) { return resumeSend(socket) }
+        if marks.isSuperset(of: [.receiving, .readable]) { return receive(socket) }
+        if marks.isSuperset(of: [.accepting, .readable]) { return accept(socket) }
+        return nil
+    }
+
+    // MARK: Listening and connecting
+
+    package func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32 {
+        let descriptor = cs_tcp_socket(address.family)
+        guard descriptor >= 0 else {
+            throw SystemError(operation: "socket \(address)", errno: -descriptor)
+        }
+        cs_set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
+        cs_set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)
+        if address.isIPv6 { cs_set_option(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+        cs_set_stream_options(descriptor)
+        var operation = "bind"
+        var status = address.withSockaddr { cs_bind(descriptor, $0, $1) }
+        if status == 0 {
+            operation = "listen"
+            status = cs_listen(descriptor, Int32(clamping: backlog))
+        }
+        guard status == 0 else {
+            Glibc.close(descriptor)
+            throw SystemError(operation: "\(operation) \(address)", errno: -status)
+        }
+        return descriptor
+    }
+
+    package func accept(on descriptor: Int32, _ token: Token) {
+        if let socket = sockets.find(token) {
+            socket.pointee.marks.insert(.accepting)
+            queueIfDue(socket, token)
+        } else {
+            sockets.insert(token, descriptor: descriptor, marks: [.accepting])
+            _ = cs_epoll_add_readable(epoll, descriptor, token.bits)
+        }
+    }
+
+    package func stopAccepting(_ token: Token) {
+        sockets.find(token)?.pointee.marks.remove(.accepting)
+    }
+
+    private func accept(_ socket: UnsafeMutablePointer<EpollSocket>) -> Completion? {
+        var storage = sockaddr_storage()
+        while true {
+            let descriptor = cs_accept(socket.pointee.descriptor, &storage)
+            if descriptor >= 0 {
+                return .accepted(
+                    descriptor: descriptor, peer: SocketAddress(storage) ?? SocketAddress.none)
+            }
+            switch -descriptor {
+            case EINTR, ECONNABORTED, EPROTO: continue
+            case EAGAIN:
+                socket.pointee.marks.remove(.readable)
+                return nil
+            default:
+                socket.pointee.marks.remove(.accepting)
+                return .acceptFailed(errno: -descriptor)
+            }
+        }
+    }
+
+    package func adopt(_ descriptor: Int32, _ token: Token) -> Int32 {
+        sockets.insert(token, descriptor: descriptor, marks: [])
+        return -cs_epoll_add(epoll, descriptor, token.bits)
+    }
+
+    package func connect(to address: SocketAddress, _ token: Token) -> Int32 {
+        let descriptor = cs_tcp_socket(address.family)
+        guard descriptor >= 0 else { return descriptor }
+        cs_set_stream_options(descriptor)
+        var status = address.withSockaddr { cs_connect(descriptor, $0, $1) }
+        if status == 0 || status == -EINPROGRESS {
+            // A connection that is up at once is reported like any other, by its first edge.
+            sockets.insert(token, descriptor: descriptor, marks: [.connecting])
+            status = cs_epoll_add(epoll, descriptor, token.bits)
+        }
+        guard status == 0 else {
+            sockets.remove(token)
+            Glibc.close(descriptor)
+            return status
+        }
+        return descriptor
+    }
+
+    // MARK: Moving bytes
+
+    package func receive(_ token: Token) {
+        guard let socket = sockets.find(token) else { return }
+        socket.pointee.marks.insert(.receiving)
+        queueIfDue(socket, token)
+    }
+
+    package func stopReceiving(_ token: Token) {
+        sockets.find(token)?.pointee.marks.remove(.receiving)
+    }
+
+    private func receive(_ socket: UnsafeMutablePointer<EpollSocket>) -> Completion? {
+        let count = cs_receive(
+            socket.pointee.descriptor, receiveBuffer, EpollBackend.receiveBytesMax)
+        if count > 0 {
+            // A short read has emptied the socket: the next byte, or the end, is a new edge. When
+            // the end has been announced already, there is none, and reading goes on to it.
+            if count < EpollBackend.receiveBytesMax, !socket.pointee.marks.contains(.ended) {
+                socket.pointee.marks.remove(.readable)
+            }
+            return .received(UnsafeRawBufferPointer(start: receiveBuffer, count: count))
+        }
+        switch -count {
+        case Int(EINTR): return nil
+        case Int(EAGAIN):
+            socket.pointee.marks.remove(.readable)
+            return nil
+        case 0:
+            socket.pointee.marks.remove(.receiving)
+            return .received(UnsafeRawBufferPointer(start: receiveBuffer, count: 0))
+        default:
+            socket.pointee.marks.remove(.receiving)
+            return .receiveFailed(errno: Int32(-count))
+        }
+    }
+
+    package func send(_ token: Token, first: Slab) -> SendOutcome {
+        guard let socket = sockets.find(token) else { return .failed(errno: EBADF) }
+        assert(!socket.pointee.marks.contains(.sending))
+        let count = transmit(socket.pointee.descriptor, first)
+        if count >= 0 { return .sent(byteCount: count) }
+        guard -count == Int(EAGAIN) else { return .failed(errno: Int32(-count)) }
+        socket.pointee.marks.remove(.writable)
+        socket.pointee.marks.insert(.sending)
+        socket.pointee.sending = first
+        return .pending
+    }
+
+    private func resumeSend(_ socket: UnsafeMutablePointer<EpollSocket>) -> Completion? {
+        guard let first = socket.pointee.sending else { return nil }
+        let count = transmit(socket.pointee.descriptor, first)
+        if -count == Int(EAGAIN) {
+            socket.pointee.marks.remove(.writable)
+            return nil
+        }
+        socket.pointee.marks.remove(.sending)
+        socket.pointee.sending = nil
+        return count >= 0 ? .sent(byteCount: count) : .sendFailed(errno: Int32(-count))
+    }
+
+    /// One system call for up to 16 slabs; bytes sent or a negative error number.
+    private func transmit(_ descriptor: Int32, _ first: Slab) -> Int {
+        var count = 0
+        var cursor: Slab? = first
+        while let slab = cursor, count < EpollBackend.gatherMax {
+            parts[count] = iovec(iov_base: slab.payload + slab.start, iov_len: slab.count)
+            count += 1
+            cursor = slab.next
+        }
+        while true {
+            let sent =
+                count == 1
+                ? cs_send(descriptor, parts[0].iov_base, parts[0].iov_len)
+                : cs_send_gathered(descriptor, parts, Int32(count))
+            if -sent != Int(EINTR) { return sent }
+        }
+    }
+
+    // MARK: Ending
+
+    package func shutDown(_ token: Token) {
+        guard let socket = sockets.find(token) else { return }
+        shutdown(socket.pointee.descriptor, Int32(SHUT_WR))
+    }
+
+    package func close(_ token: Token, withReset: Bool) -> Bool {
+        guard let socket = sockets.find(token) else { return false }
+        let descriptor = socket.pointee.descriptor
+        sockets.remove(token)
+        if withReset { cs_set_reset_on_close(descriptor) }
+        Glibc.close(descriptor)
+        return false
+    }
+
+    package func discard(_ descriptor: Int32) { Glibc.close(descriptor) }
+}

@@ -1,0 +1,135 @@
+// The backend of one loop: which implementation moves its bytes, chosen once, at start.
+//
+// An enum, not an existential, so that the usual case is a direct call; a test brings a backend
+// of its own through `custom` and pays for the indirection.
+
+import Glibc
+
+/// Which backend moves the bytes; `auto` picks.
+public enum BackendKind: String, Sendable, CaseIterable { case auto, epoll, io_uring }
+
+/// The implementations of `Backend` behind direct calls.
+enum LoopBackend {
+    case epoll(EpollBackend)
+    case custom(any Backend)
+
+    /// - Throws: `SystemError` when the kernel refuses, or the kind is not built in.
+    init(_ kind: BackendKind) throws(SystemError) {
+        switch kind {
+        case .auto, .epoll: self = .epoll(try EpollBackend())
+        case .io_uring: throw SystemError(operation: "io_uring", errno: ENOSYS)
+        }
+    }
+
+    func readClock() -> MonotonicTime {
+        switch self {
+        case .epoll(let backend): backend.readClock()
+        case .custom(let backend): backend.readClock()
+        }
+    }
+
+    func watch(wakeUp descriptor: Int32) throws(SystemError) {
+        switch self {
+        case .epoll(let backend): try backend.watch(wakeUp: descriptor)
+        case .custom(let backend): try backend.watch(wakeUp: descriptor)
+        }
+    }
+
+    func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32 {
+        switch self {
+        case .epoll(let backend): try backend.listen(on: address, backlog: backlog)
+        case .custom(let backend): try backend.listen(on: address, backlog: backlog)
+        }
+    }
+
+    func localAddress(of descriptor: Int32) -> SocketAddress? {
+        switch self {
+        case .epoll(let backend): backend.localAddress(of: descriptor)
+        case .custom(let backend): backend.localAddress(of: descriptor)
+        }
+    }
+
+    func accept(on descriptor: Int32, _ token: Token) {
+        switch self {
+        case .epoll(let backend): backend.accept(on: descriptor, token)
+        case .custom(let backend): backend.accept(on: descriptor, token)
+        }
+    }
+
+    func stopAccepting(_ token: Token) {
+        switch self {
+        case .epoll(let backend): backend.stopAccepting(token)
+        case .custom(let backend): backend.stopAccepting(token)
+        }
+    }
+
+    func adopt(_ descriptor: Int32, _ token: Token) -> Int32 {
+        switch self {
+        case .epoll(let backend): backend.adopt(descriptor, token)
+        case .custom(let backend): backend.adopt(descriptor, token)
+        }
+    }
+
+    func connect(to address: SocketAddress, _ token: Token) -> Int32 {
+        switch self {
+        case .epoll(let backend): backend.connect(to: address, token)
+        case .custom(let backend): backend.connect(to: address, token)
+        }
+    }
+
+    func receive(_ token: Token) {
+        switch self {
+        case .epoll(let backend): backend.receive(token)
+        case .custom(let backend): backend.receive(token)
+        }
+    }
+
+    func stopReceiving(_ token: Token) {
+        switch self {
+        case .epoll(let backend): backend.stopReceiving(token)
+        case .custom(let backend): backend.stopReceiving(token)
+        }
+    }
+
+    func send(_ token: Token, first: Slab) -> SendOutcome {
+        switch self {
+        case .epoll(let backend): backend.send(token, first: first)
+        case .custom(let backend): backend.send(token, first: first)
+        }
+    }
+
+    func shutDown(_ token: Token) {
+        switch self {
+        case .epoll(let backend): backend.shutDown(token)
+        case .custom(let backend): backend.shutDown(token)
+        }
+    }
+
+    func close(_ token: Token, withReset: Bool) -> Bool {
+        switch self {
+        case .epoll(let backend): backend.close(token, withReset: withReset)
+        case .custom(let backend): backend.close(token, withReset: withReset)
+        }
+    }
+
+    func discard(_ descriptor: Int32) {
+        switch self {
+        case .epoll(let backend): backend.discard(descriptor)
+        case .custom(let backend): backend.discard(descriptor)
+        }
+    }
+
+    func wait(milliseconds: Int32) {
+        switch self {
+        case .epoll(let backend): backend.wait(milliseconds: milliseconds)
+        case .custom(let backend): backend.wait(milliseconds: milliseconds)
+        }
+    }
+
+    func next() -> Event? {
+        switch self {
+        case .epoll(let backend): backend.next()
+        case .custom(let backend): backend.next()
+        }
+    }
+}

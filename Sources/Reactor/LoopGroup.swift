@@ -1,0 +1,119 @@
+// N loops, each made and run on a thread of its own; nothing of a loop ever leaves its thread but
+// its mailbox.
+
+import CEpoll.System
+import Glibc
+import Synchronization
+
+/// N loops, each on its own thread.
+public final class LoopGroup: Sendable {
+    /// The mailboxes of the loops, in their order.
+    public let mailboxes: [Mailbox]
+    private let threads: Mutex<[pthread_t]>
+
+    /// Starts `count` threads named "loop-N". `setUp` runs on each loop's thread before its first
+    /// tick; what it returns lives until that loop ends.
+    ///
+    /// - Throws: what `setUp` or the making of a loop has thrown first; all threads have ended
+    ///   again then.
+    public init(
+        count: Int, backend: BackendKind, setUp: @escaping @Sendable (Loop) throws -> AnyObject
+    ) throws {
+        var mailboxes: [Mailbox] = []
+        var started: [pthread_t] = []
+        var failure: (any Error)?
+        for index in 0..<count where failure == nil {
+            let launch = LoopLaunch(index: index, backend: backend, setUp: setUp)
+            do {
+                started.append(try launch.start())
+                mailboxes.append(try launch.awaitSetUp())
+            } catch { failure = error }
+        }
+        self.mailboxes = mailboxes
+        threads = Mutex(started)
+        if let failure {
+            stop()
+            join()
+            throw failure
+        }
+    }
+
+    /// Asks every loop to stop.
+    public func stop() { for mailbox in mailboxes { mailbox.postStop() } }
+
+    /// Waits until all threads have ended. Once is enough; later calls return at once.
+    public func join() {
+        let threads = self.threads.withLock { threads in
+            var taken: [pthread_t] = []
+            swap(&taken, &threads)
+            return taken
+        }
+        for thread in threads { pthread_join(thread, nil) }
+    }
+}
+
+/// The start of one loop's thread, and the word back from it.
+private final class LoopLaunch: Sendable {
+    private let index: Int
+    private let backend: BackendKind
+    private let setUp: @Sendable (Loop) throws -> AnyObject
+    private let result = Mutex<Result<Mailbox, any Error>?>(nil)
+    /// An eventfd that is readable once `result` is there.
+    private let ready = cs_eventfd()
+
+    init(
+        index: Int, backend: BackendKind, setUp: @escaping @Sendable (Loop) throws -> AnyObject
+    ) {
+        self.index = index
+        self.backend = backend
+        self.setUp = setUp
+    }
+
+    deinit { if ready >= 0 { close(ready) } }
+
+    /// Starts the thread, which keeps this object alive until the loop ends.
+    func start() throws(SystemError) -> pthread_t {
+        guard ready >= 0 else { throw SystemError(operation: "eventfd", errno: -ready) }
+        var thread = pthread_t()
+        let argument = Unmanaged.passRetained(self)
+        let status = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                Unmanaged<LoopLaunch>.fromOpaque(argument).takeRetainedValue().main()
+                return nil
+            }, argument.toOpaque())
+        guard status == 0 else {
+            argument.release()
+            throw SystemError(operation: "pthread_create", errno: status)
+        }
+        return thread
+    }
+
+    /// Waits until the thread has set its loop up, or has failed to.
+    func awaitSetUp() throws -> Mailbox {
+        var wanted = pollfd(fd: ready, events: Int16(POLLIN), revents: 0)
+        while poll(&wanted, 1, -1) != 1 {}
+        let outcome = result.withLock { $0 }
+        guard let outcome else { throw SystemError(operation: "loop-\(index)", errno: EIO) }
+        return try outcome.get()
+    }
+
+    /// The whole life of the thread.
+    private func main() {
+        cs_name_thread("loop-\(index)")
+        do {
+            let loop = try Loop(index: index, backend: backend)
+            let owner = try setUp(loop)
+            report(.success(loop.mailbox))
+            withExtendedLifetime(owner) { loop.run() }
+        } catch {
+            report(.failure(error))
+        }
+    }
+
+    private func report(_ outcome: Result<Mailbox, any Error>) {
+        result.withLock { $0 = outcome }
+        cs_eventfd_signal(ready)
+    }
+}

@@ -1,0 +1,38 @@
+// What OpenSSL has to say about a failure, as one printable line.
+//
+// OpenSSL keeps a queue of errors for each thread; whatever is left in it would be taken for the
+// cause of the next failure. So reading a failure always empties the queue.
+
+import CEpoll.TLS
+
+/// Reads OpenSSL's error queue.
+enum OpenSSLError {
+    /// The first error of this thread's queue, which is empty afterwards:
+    /// "tlsv1 alert unknown ca (SSL alert number 48)".
+    static func takeLine() -> String {
+        var data: UnsafePointer<CChar>?
+        var flags: Int32 = 0
+        let code = ERR_get_error_all(nil, nil, nil, &data, &flags)
+        var line = reason(code)
+        if flags & ERR_TXT_STRING != 0, let data, data.pointee != 0 {
+            line += " (\(String(cString: data)))"
+        }
+        ERR_clear_error()
+        return printable(line)
+    }
+
+    private static func reason(_ code: UInt) -> String {
+        guard code != 0 else { return "unexpected end of TLS" }
+        let errno = ct_system_error(code)
+        if errno != 0 { return SystemError.text(errno) }
+        guard let text = ERR_reason_error_string(code) else { return "OpenSSL error \(code)" }
+        return String(cString: text)
+    }
+
+    /// Printable ASCII only, at most 200 bytes: fit for a log line whatever is in it.
+    private static func printable(_ line: String) -> String {
+        String(
+            decoding: line.utf8.prefix(200).map { $0 >= 0x20 && $0 < 0x7F ? $0 : 0x3F },
+            as: UTF8.self)
+    }
+}

@@ -1,0 +1,77 @@
+// Who lives in which slot of a loop, and since which generation.
+//
+// A token finds its occupant by one index and one comparison. A slot that is given up answers to
+// no token from that moment, and is handed out again only after the tick is over, so that a
+// completion later in the same batch cannot meet its next occupant.
+
+/// What a slot is used for.
+enum Occupant {
+    case nobody
+    case stream(Stream)
+    case listener(Listener)
+    case timer(LoopTimer)
+}
+
+/// The slots of one loop.
+struct SlotTable {
+    private struct Entry {
+        var occupant: Occupant
+        var generation: UInt32
+    }
+
+    private var entries: [Entry] = []
+    private var free: [Int32] = []
+    private var released: [Int32] = []
+
+    /// Slots in use.
+    private(set) var count = 0
+
+    /// One past the highest slot ever used.
+    var endSlot: Int { entries.count }
+
+    /// Takes a slot; `occupy` says for whom.
+    mutating func reserve() -> Token {
+        count += 1
+        if let slot = free.popLast() {
+            return Token(slot: Int(slot), generation: entries[Int(slot)].generation)
+        }
+        entries.append(Entry(occupant: .nobody, generation: 1))
+        return Token(slot: entries.count - 1, generation: 1)
+    }
+
+    /// Puts an occupant into a reserved slot.
+    mutating func occupy(_ token: Token, _ occupant: Occupant) {
+        precondition(entries[token.slot].generation == token.generation)
+        entries[token.slot].occupant = occupant
+    }
+
+    /// Who is meant by `token`: nobody, if the slot has been given up since.
+    func find(_ token: Token) -> Occupant {
+        let slot = token.slot
+        guard slot < entries.count, entries[slot].generation == token.generation else {
+            return .nobody
+        }
+        return entries[slot].occupant
+    }
+
+    /// Who lives in a slot now.
+    func occupant(at slot: Int) -> Occupant {
+        slot < entries.count ? entries[slot].occupant : .nobody
+    }
+
+    /// Gives a slot up. Its token finds nobody any more.
+    mutating func release(_ token: Token) {
+        precondition(entries[token.slot].generation == token.generation)
+        entries[token.slot].occupant = .nobody
+        entries[token.slot].generation = (token.generation + 1) & 0xFF_FFFF
+        released.append(Int32(token.slot))
+        count -= 1
+    }
+
+    /// Makes the slots given up during this tick available again.
+    mutating func recycle() {
+        guard !released.isEmpty else { return }
+        free.append(contentsOf: released)
+        released.removeAll(keepingCapacity: true)
+    }
+}

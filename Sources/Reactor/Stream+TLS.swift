@@ -1,0 +1,87 @@
+// The stream's side of TLS: feeding the engine, and turning its verdicts into events.
+
+extension Stream {
+    /// Server side of STARTTLS: everything written so far leaves in plaintext, everything that
+    /// arrives from now on is TLS. Plaintext that came in the same read is the caller's to refuse.
+    public func startTLS(_ context: TLSContext) {
+        guard phase == .open, !isCondemned, !isOutputDead else { return }
+        precondition(engine == nil, "TLS is up already")
+        beginServerHandshake(context)
+        loop.settleLater(self)
+    }
+
+    /// Waits for a ClientHello.
+    func beginServerHandshake(_ context: TLSContext) {
+        engine = context.makeEngine(port: loop.tlsPort, serverName: nil)
+        guard engine != nil else { return condemn(.tls(OpenSSLError.takeLine())) }
+        phase = .handshaking
+    }
+
+    /// Ciphertext from the peer; what cannot be delivered now is kept.
+    func receiveTLS(_ bytes: UnsafeRawBufferPointer) {
+        var used = 0
+        if held.isEmpty {
+            if phase == .handshaking { used = shakeHands(bytes) }
+            used += decrypt(UnsafeRawBufferPointer(rebasing: bytes[used...]))
+        }
+        if phase <= .open, used < bytes.count {
+            hold(UnsafeRawBufferPointer(rebasing: bytes[used...]))
+        }
+    }
+
+    /// Goes on with the handshake; returns the bytes it used.
+    private func shakeHands(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard let engine else { return 0 }
+        let (used, outcome) = engine.handshake(bytes, into: output)
+        switch outcome {
+        case .needsInput: break
+        case .finished:
+            loop.counters.handshakesDone += 1
+            if engine.isResumed { loop.counters.handshakesResumed += 1 }
+            phase = .open
+            handler.streamOpened(self)
+        case .failed(let line):
+            loop.counters.handshakesFailed += 1
+            failTLS(line)
+        }
+        return used
+    }
+
+    /// Decrypts and delivers until the input is used up, or the handler has had enough; returns
+    /// the bytes used.
+    func decrypt(_ bytes: UnsafeRawBufferPointer) -> Int {
+        var used = 0
+        while phase == .open, !isReceivingPaused, !isCondemned, let engine {
+            let step = engine.decrypt(
+                UnsafeRawBufferPointer(rebasing: bytes[used...]), replies: output)
+            used += step.used
+            mayHavePlaintext = step.status == .hasMore
+            if !step.plaintext.isEmpty { deliver(step.plaintext) }
+            guard phase == .open, !isCondemned else { break }
+            switch step.status {
+            case .hasMore: continue
+            case .needsInput: return used
+            case .ended:
+                peerEnded()
+                return bytes.count
+            case .failed(let line):
+                failTLS(line)
+                return bytes.count
+            }
+        }
+        return used
+    }
+
+    /// Encrypts into the output queue.
+    func encrypt(_ bytes: UnsafeRawBufferPointer) {
+        guard let engine, !bytes.isEmpty else { return }
+        if !engine.encrypt(bytes, into: output) { failTLS(OpenSSLError.takeLine()) }
+    }
+
+    /// TLS is beyond repair. The alert that the engine has written leaves before the stream ends.
+    private func failTLS(_ line: String) {
+        guard phase < .draining else { return }
+        phase = .handshaking  // An engine that has failed must not be asked for a close_notify.
+        drain(.tls(line), awaitingEnd: true)
+    }
+}

@@ -1,0 +1,60 @@
+// Where the TLS engines of one loop meet their bytes: the struct behind their BIO, and the shared
+// plaintext buffer.
+//
+// Engines run one at a time and never keep a pointer from here, so an idle connection has no
+// buffer of its own at all.
+
+import CEpoll.TLS
+
+/// One loop's meeting place of ciphertext and OpenSSL.
+final class TLSPort {
+    /// Plaintext delivered by one call at most: as much as one receive can hold.
+    static let plaintextBytesMax = 65_536
+
+    /// The struct that the BIOs point to.
+    let pointer: UnsafeMutablePointer<ct_port>
+    /// Plaintext of whichever engine decrypted last.
+    let plaintext: UnsafeMutableRawBufferPointer
+
+    init() {
+        pointer = .allocate(capacity: 1)
+        pointer.initialize(to: ct_port())
+        pointer.pointee.refill = { TLSPort.refill($0) }
+        plaintext = .allocate(byteCount: TLSPort.plaintextBytesMax, alignment: 64)
+    }
+
+    deinit {
+        pointer.deallocate()
+        plaintext.deallocate()
+    }
+
+    /// Calls into OpenSSL with `input` to read and `output` to write; returns the bytes of
+    /// `input` that were used.
+    func run(
+        input: UnsafeRawBufferPointer, output: OutputQueue, _ body: () -> Void
+    ) -> Int {
+        pointer.pointee.in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        pointer.pointee.in_count = input.count
+        pointer.pointee.out = nil
+        pointer.pointee.out_room = 0
+        pointer.pointee.out_count = 0
+        pointer.pointee.sink = Unmanaged.passUnretained(output).toOpaque()
+        body()
+        if pointer.pointee.out_count > 0 { output.commit(pointer.pointee.out_count) }
+        pointer.pointee.sink = nil
+        return input.count - pointer.pointee.in_count
+    }
+
+    /// Bytes of the input that OpenSSL has not asked for yet.
+    var inputLeft: Int { pointer.pointee.in_count }
+
+    private static func refill(_ port: UnsafeMutablePointer<ct_port>) {
+        guard let sink = port.pointee.sink else { preconditionFailure("no call is under way") }
+        let output = Unmanaged<OutputQueue>.fromOpaque(sink).takeUnretainedValue()
+        if port.pointee.out_count > 0 { output.commit(port.pointee.out_count) }
+        let room = output.reserve()
+        port.pointee.out = room.baseAddress
+        port.pointee.out_room = room.count
+        port.pointee.out_count = 0
+    }
+}

@@ -1,0 +1,78 @@
+// The keys that seal session tickets (RFC 5077 section 4, RFC 8446 section 4.6.1), in memory only.
+//
+// A key seals for six hours and opens for six more, longer than a ticket lives. Time is an
+// argument; a key that was never used is never made.
+
+import CEpoll.TLS
+
+/// The ticket keys of one server context.
+struct TLSTicketKeys {
+    /// How long one key seals.
+    static let lifetimeMilliseconds = 6 * 3_600 * 1_000
+
+    /// One key and its public name.
+    struct Key {
+        var name: [UInt8]
+        var cipherKey: [UInt8]
+        var macKey: [UInt8]
+        var madeAt: MonotonicTime
+    }
+
+    /// The key that seals, and the one before it.
+    private(set) var current: Key?
+    private(set) var previous: Key?
+
+    /// Lets go of keys whose time is over, and makes the next; the key to seal with, or nil when
+    /// there is no randomness to be had.
+    mutating func rotate(now: MonotonicTime) -> Key? {
+        guard let key = current else {
+            current = TLSTicketKeys.makeKey(now)
+            return current
+        }
+        let age = now.milliseconds(since: key.madeAt)
+        if age >= TLSTicketKeys.lifetimeMilliseconds {
+            previous = age < 2 * TLSTicketKeys.lifetimeMilliseconds ? key : nil
+            current = TLSTicketKeys.makeKey(now)
+        }
+        return current
+    }
+
+    private static func makeKey(_ now: MonotonicTime) -> Key? {
+        guard let name = random(16), let cipherKey = random(32), let macKey = random(32) else {
+            return nil
+        }
+        return Key(name: name, cipherKey: cipherKey, macKey: macKey, madeAt: now)
+    }
+
+    private static func random(_ count: Int) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: count)
+        return RAND_bytes(&bytes, Int32(count)) == 1 ? bytes : nil
+    }
+
+    /// Prepares to seal a ticket: fills the 16 bytes of `name` and `iv`. OpenSSL's answer: 1 done,
+    /// -1 failed.
+    mutating func seal(
+        _ name: UnsafeMutablePointer<UInt8>, _ iv: UnsafeMutablePointer<UInt8>,
+        _ cipher: OpaquePointer, _ mac: OpaquePointer, now: MonotonicTime
+    ) -> Int32 {
+        guard let key = rotate(now: now), RAND_bytes(iv, 16) == 1 else { return -1 }
+        name.update(from: key.name, count: 16)
+        return ct_ticket_init(cipher, mac, key.cipherKey, key.macKey, iv, 1) == 1 ? 1 : -1
+    }
+
+    /// Prepares to open a ticket. OpenSSL's answer: 1 done, 2 done and the ticket is to be
+    /// renewed, 0 unknown key (a full handshake follows), -1 failed.
+    mutating func open(
+        _ name: UnsafePointer<UInt8>, _ iv: UnsafePointer<UInt8>,
+        _ cipher: OpaquePointer, _ mac: OpaquePointer, now: MonotonicTime
+    ) -> Int32 {
+        _ = rotate(now: now)
+        let wanted = UnsafeBufferPointer(start: name, count: 16)
+        for (key, answer) in [(current, Int32(1)), (previous, 2)] {
+            guard let key, key.name.elementsEqual(wanted) else { continue }
+            let isReady = ct_ticket_init(cipher, mac, key.cipherKey, key.macKey, iv, 0) == 1
+            return isReady ? answer : -1
+        }
+        return 0
+    }
+}
