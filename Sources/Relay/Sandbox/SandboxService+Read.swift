@@ -11,8 +11,8 @@ extension SandboxService {
     /// `GET /v1/emails`: newest first.
     func listEmails(_ request: SandboxRequest) -> SandboxAnswer {
         guard
-            let limit = number(request, "limit", SandboxLimits.pageSizeDefault), limit > 0,
-            limit <= SandboxLimits.pageSizeMax, let offset = number(request, "offset", 0)
+            let limit = number(request, "limit", SandboxLimits.api.pageSizeDefault), limit > 0,
+            limit <= SandboxLimits.api.pageSizeMax, let offset = number(request, "offset", 0)
         else {
             return .badRequest("limit must be 1 to 100, offset not negative")
         }

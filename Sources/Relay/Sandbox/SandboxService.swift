@@ -85,10 +85,10 @@ final class SandboxService {
         if behaviour.send == .tooLarge || behaviour.send == .revoked {
             return .answer(behaviour.send.refusal()!)
         }
-        if case .length(let length) = request.framing, length > SandboxLimits.requestBytesMax {
+        if case .length(let length) = request.framing, length > SandboxLimits.api.requestBytesMax {
             return .answer(.tooLarge("request body exceeds 80 MiB"))
         }
-        return .body(bytesMax: SandboxLimits.requestBytesMax)
+        return .body(bytesMax: SandboxLimits.api.requestBytesMax)
     }
 
     // MARK: POST /v1/send

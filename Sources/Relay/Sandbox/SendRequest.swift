@@ -38,11 +38,11 @@ struct SendRequest {
     var recipients: [String] { to + cc + bcc }
 
     /// Reads and checks a whole request body.
-    static func parse(_ body: [UInt8]) -> Result {
+    static func parse(_ body: [UInt8], limits: SandboxLimits = .api) -> Result {
         if let position = invalidUTF8Position(body.span) {
             return .invalid("request body is not valid UTF-8 at byte \(position)")
         }
-        var parser = SendRequestParser(body: body)
+        var parser = SendRequestParser(body: body, limits: limits)
         do throws(SendFault) {
             let request = try parser.parse()
             try request.check()

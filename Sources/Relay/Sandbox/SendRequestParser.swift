@@ -8,11 +8,15 @@ import Wire
 /// Reads one request body, field by field.
 struct SendRequestParser {
     private let body: [UInt8]
+    private let limits: SandboxLimits
     private var reader = JSONReader()
     private var request = SendRequest()
     private var decodedBytes = 0
 
-    init(body: [UInt8]) { self.body = body }
+    init(body: [UInt8], limits: SandboxLimits) {
+        self.body = body
+        self.limits = limits
+    }
 
     /// Reads the whole text; the rules between fields are the caller's to check.
     mutating func parse() throws(SendFault) -> SendRequest {
@@ -163,8 +167,8 @@ struct SendRequestParser {
 
     private mutating func attachment() throws(SendFault) {
         let place = "attachments[\(request.attachments.count)]"
-        if request.attachments.count == SandboxLimits.attachmentsMax {
-            throw .invalid("more than \(SandboxLimits.attachmentsMax) attachments")
+        if request.attachments.count == limits.attachmentsMax {
+            throw .invalid("more than \(limits.attachmentsMax) attachments")
         }
         var filename: String?
         var content: Range<Int>?
@@ -199,12 +203,12 @@ struct SendRequestParser {
         guard let bytes = AttachmentContent.decodedCount(body.span, content) else {
             throw .invalid("\"\(place).content\" is not valid base64")
         }
-        if bytes > SandboxLimits.attachmentBytesMax {
-            throw .tooLarge("attachment \(filename) exceeds 25 MiB")
+        if bytes > limits.attachmentBytesMax {
+            throw .tooLarge("attachment \(filename) exceeds \(limits.attachmentBytesMax) bytes")
         }
         decodedBytes += bytes
-        if decodedBytes > SandboxLimits.attachmentsBytesMax {
-            throw .tooLarge("attachments exceed 50 MiB in all")
+        if decodedBytes > limits.attachmentsBytesMax {
+            throw .tooLarge("attachments exceed \(limits.attachmentsBytesMax) bytes in all")
         }
         request.attachments.append(
             SendRequest.Attachment(

@@ -1,0 +1,381 @@
+"""Starts the built program and talks to it: what every end-to-end test shares.
+
+The program is $RELAY_BINARY, by default .build/release/postscale-relay. Each process has free ports
+of its own on 127.0.0.1, writes its log to a file of its own, and is ended by SIGTERM: `stop` insists
+on exit code 0, on a log without errors that speak of bugs, and on a log without any API key.
+"""
+
+import base64
+import http.client
+import json
+import os
+import pathlib
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+import urllib.parse
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("RELAY_BINARY", str(ROOT / ".build/release/postscale-relay"))
+READY_SECONDS = 10
+STOP_SECONDS = 45
+
+_ports = set()
+_keys = set()
+_key_count = 0
+
+
+def free_port():
+    """A port that nobody listens on and that no other process of this run was given."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in _ports:
+            _ports.add(port)
+            return port
+
+
+def new_key(behaviour="", kind="test"):
+    """A key that no other test uses, so that nothing cached about it leaks in. It behaves as the
+    magic name says (docs/sandbox.md)."""
+    global _key_count
+    _key_count += 1
+    unique = f"e2e{os.getpid()}x{_key_count}"
+    key = f"ps_{kind}_" + (f"{behaviour}_{unique}" if behaviour else unique)
+    _keys.add(key)
+    return key
+
+
+def secret_key(key):
+    """Registers a key that must not show up in logs and that `new_key` did not make."""
+    _keys.add(key)
+    return key
+
+
+def wait_until(condition, seconds=10, what="the condition"):
+    """Polls until `condition()` is true and returns its value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come true within {seconds} s")
+        time.sleep(0.02)
+
+
+class Process:
+    """One run of the program."""
+
+    def __init__(self, name, arguments, environment=None):
+        self.folder = tempfile.TemporaryDirectory(prefix=f"e2e-{name}-")
+        self.log_path = pathlib.Path(self.folder.name) / "log"
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                [BINARY, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **(environment or {})},
+            )
+
+    @property
+    def log(self):
+        return self.log_path.read_bytes()
+
+    def events(self):
+        """The JSON lines of the log."""
+        lines = self.log.decode("utf-8", "replace").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def wait_for_port(self, port):
+        def is_up():
+            if self.process.poll() is not None:
+                raise AssertionError(
+                    f"ended with {self.process.returncode}: {self.log.decode(errors='replace')}"
+                )
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                return True
+            except OSError:
+                return False
+
+        try:
+            wait_until(is_up, READY_SECONDS, f"port {port}")
+        except AssertionError:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def peak_kilobytes(self):
+        """The most memory the process has had resident (VmHWM)."""
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+        raise AssertionError("no VmHWM")
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        """As a crash would: nothing is flushed, nothing is said."""
+        self.process.kill()
+        self.process.wait()
+        self.check_log()
+        self.folder.cleanup()
+
+    def stop(self):
+        """SIGTERM, exit code 0, a clean log."""
+        if self.process.poll() is None:
+            self.terminate()
+        try:
+            code = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"still running {STOP_SECONDS} s after SIGTERM")
+        log = self.log.decode(errors="replace")
+        self.check_log()
+        self.folder.cleanup()
+        if code != 0:
+            raise AssertionError(f"exit code {code}; the log ends with:\n{log[-3000:]}")
+
+    def check_log(self):
+        """No key in the log, in the clear or as SASL carries it."""
+        log = self.log
+        for key in _keys:
+            plain = base64.b64encode(f"\0postscale\0{key}".encode())
+            login = base64.b64encode(key.encode())
+            for form in (key.encode(), plain.rstrip(b"="), login.rstrip(b"=")):
+                if form in log:
+                    raise AssertionError(f"an API key is in the log of {self.process.args}")
+
+
+class SandboxClient:
+    """Looks at what a sandbox has accepted, through its test access."""
+
+    def __init__(self, port):
+        self.port = port
+
+    def request(self, method, path, body=None, headers=None):
+        """(status, headers, body) of one request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
+
+    def get(self, path):
+        status, _, body = self.request("GET", path)
+        if status != 200:
+            raise AssertionError(f"GET {path}: {status} {body[:200]!r}")
+        return body
+
+    def list(self):
+        return json.loads(self.get("/sandbox/messages"))["messages"]
+
+    def stats(self):
+        return json.loads(self.get("/sandbox/stats"))
+
+    def clear(self):
+        self.request("DELETE", "/sandbox/messages")
+
+    def message(self, message_id):
+        """The request as the API was sent it."""
+        return json.loads(self.get(f"/sandbox/messages/{urllib.parse.quote(message_id)}"))
+
+    def attachment(self, message_id, number):
+        quoted = urllib.parse.quote(message_id)
+        return self.get(f"/sandbox/messages/{quoted}/attachments/{number}")
+
+    def only_message(self):
+        """The one message there is."""
+        found = self.list()
+        if len(found) != 1:
+            raise AssertionError(f"{len(found)} messages at the sandbox, expected 1")
+        return self.message(found[0]["message_id"])
+
+
+class Sandbox(Process):
+    """The sandbox as a process of its own."""
+
+    def __init__(self, *arguments):
+        self.port = free_port()
+        self.store = tempfile.TemporaryDirectory(prefix="e2e-store-")
+        super().__init__(
+            "sandbox",
+            ["sandbox", "--listen", f"127.0.0.1:{self.port}", "--store", self.store.name]
+            + ["--log-format", "json", "--log-level", "debug", *arguments],
+        )
+        self.client = SandboxClient(self.port)
+        self.wait_for_port(self.port)
+
+    def stored(self):
+        """Files in the store's folder."""
+        return sorted(path.name for path in pathlib.Path(self.store.name).iterdir())
+
+
+class Relay(Process):
+    """A relay with two STARTTLS listeners and one for TLS from the first byte.
+
+    Without `api_port` it has a sandbox inside.
+    """
+
+    def __init__(self, *arguments, api_port=None):
+        self.ports = [free_port(), free_port()]
+        self.tls_port = free_port()
+        self.store = tempfile.TemporaryDirectory(prefix="e2e-store-")
+        self.files = tempfile.TemporaryDirectory(prefix="e2e-files-")
+        self.certificate = os.path.join(self.files.name, "certificate.pem")
+        if api_port is None:
+            self.sandbox_port = free_port()
+            api = ["--sandbox", "--sandbox-listen", f"127.0.0.1:{self.sandbox_port}"]
+            api += ["--sandbox-store", self.store.name]
+            api += ["--write-certificate", self.certificate]
+        else:
+            self.sandbox_port = api_port
+            key = make_certificate(self.files.name, self.certificate)
+            api = ["--api-url", f"http://127.0.0.1:{api_port}"]
+            api += ["--tls-cert", self.certificate, "--tls-key", key]
+        listen = [f"--listen=127.0.0.1:{port}" for port in self.ports]
+        listen.append(f"--listen-tls=127.0.0.1:{self.tls_port}")
+        super().__init__(
+            "relay",
+            ["--hostname", "localhost", *listen, *api]
+            + ["--log-format", "json", "--log-level", "debug", *arguments],
+        )
+        self.sandbox = SandboxClient(self.sandbox_port)
+        for port in self.ports + [self.tls_port]:
+            self.wait_for_port(port)
+        if api_port is None:
+            self.wait_for_port(self.sandbox_port)
+
+    def context(self):
+        """Verifies the relay's certificate against `localhost`."""
+        return ssl.create_default_context(cafile=self.certificate)
+
+    def connect(self, port=None, timeout=60):
+        """A client behind its TLS handshake, not logged in."""
+        port = port or self.ports[0]
+        if port == self.tls_port:
+            return smtplib.SMTP_SSL(
+                "localhost", port, "client.test", timeout=timeout, context=self.context()
+            )
+        client = smtplib.SMTP("localhost", port, "client.test", timeout=timeout)
+        client.starttls(context=self.context())
+        return client
+
+    def login(self, key, port=None, timeout=60):
+        """A client that is logged in."""
+        client = self.connect(port, timeout)
+        client.login("postscale", key)
+        return client
+
+    def raw(self, port=None):
+        """A socket behind its TLS handshake on the listener for implicit TLS, greeting read."""
+        plain = socket.create_connection(("127.0.0.1", port or self.tls_port), timeout=30)
+        return RawClient(self.context().wrap_socket(plain, server_hostname="localhost"))
+
+    def plain(self):
+        """A socket on a STARTTLS listener."""
+        return RawClient(socket.create_connection(("127.0.0.1", self.ports[0]), timeout=30))
+
+
+class RawClient:
+    """Bytes to a server, whole replies back."""
+
+    def __init__(self, sock):
+        self.socket = sock
+        self.file = sock.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.socket.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def line(self):
+        """One line without its line end; empty at the end of the connection."""
+        return self.file.readline().rstrip(b"\r\n").decode("ascii")
+
+    def reply(self):
+        """One reply, the lines of a longer one joined by line feeds."""
+        lines = [self.line()]
+        while lines[-1][3:4] == "-":
+            lines.append(self.line())
+        return "\n".join(lines)
+
+    def replies(self, count):
+        return [self.reply() for _ in range(count)]
+
+    def ask(self, command):
+        self.send(command + b"\r\n")
+        return self.reply()
+
+    def log_in(self, key):
+        self.reply()
+        self.ask(b"EHLO client.test")
+        answer = self.ask(b"AUTH PLAIN " + base64.b64encode(f"\0postscale\0{key}".encode()))
+        if not answer.startswith("235 "):
+            raise AssertionError(answer)
+
+
+def make_certificate(folder, certificate):
+    """A self-signed certificate for localhost; returns the key's file."""
+    key = os.path.join(folder, "key.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        + ["-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        + ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        + ["-keyout", key, "-out", certificate],
+        check=True,
+        capture_output=True,
+    )
+    return key
+
+
+def in_threads(count, work):
+    """Runs `work(index)` in so many threads at once; raises the first error."""
+    errors = []
+
+    def run(index):
+        try:
+            work(index)
+        except BaseException as error:  # noqa: BLE001 - handed on below
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+class RelayTestCase(unittest.TestCase):
+    """One relay with a sandbox inside for all tests of a class; the sandbox empty before each."""
+
+    arguments = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.relay = Relay(*cls.arguments)
+        cls.addClassCleanup(cls.relay.stop)
+        cls.sandbox = cls.relay.sandbox
+
+    def setUp(self):
+        self.sandbox.clear()
