@@ -38,7 +38,7 @@ import Testing
             ("", "400 request body is not valid JSON: syntax error at byte 0"),
             ("[]", "400 request body must be a JSON object"),
             (#"{"from":oops}"#, "400 request body is not valid JSON: syntax error at byte 8"),
-            ("{\(minimal)", "400 request body is not valid JSON: syntax error at byte 65"),
+            ("{\(minimal)", "400 request body is not valid JSON: syntax error at byte 66"),
             (#"{"from":1}"#, #"400 "from" must be a string"#),
             (#"{"to":"c@d.test"}"#, #"400 "to" must be an array of strings"#),
             (#"{"to":[1]}"#, #"400 "to" must be an array of strings"#),
