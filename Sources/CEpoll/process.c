@@ -1,8 +1,11 @@
 #define _GNU_SOURCE
 #include "process.h"
 
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 int ck_available_cores(void) {
     cpu_set_t set;
@@ -14,4 +17,14 @@ void ck_name_current_thread(const char *name) {
     char cut[16] = {0};
     strncpy(cut, name, sizeof cut - 1);
     pthread_setname_np(pthread_self(), cut);
+}
+
+int ck_count_instructions(int thread) {
+    struct perf_event_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.size = sizeof attributes;
+    attributes.type = PERF_TYPE_HARDWARE;
+    attributes.config = PERF_COUNT_HW_INSTRUCTIONS;
+    attributes.inherit = 1;
+    return (int)syscall(SYS_perf_event_open, &attributes, thread, -1, -1, 0);
 }

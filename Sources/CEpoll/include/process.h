@@ -16,6 +16,12 @@ int ck_available_cores(void);
 /* Names a thread for `top -H` and debuggers; at most 15 characters count. */
 void ck_name_current_thread(const char *_Nonnull name);
 
+/*
+ * A descriptor that counts the instructions (user and kernel) of one thread and
+ * of threads it starts later; read(2) gives 8 bytes. -1 where the kernel won't.
+ */
+int ck_count_instructions(int thread);
+
 /* No core dumps, no /proc/PID/mem for others of the same user: keys stay inside. 0 or -1. */
 static inline int ck_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
