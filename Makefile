@@ -74,6 +74,30 @@ tsan: deps-build ## Unit tests and dialogs under ThreadSanitizer
 	timeout -k 10 1500 swift test --sanitize=thread --scratch-path .build-tsan \
 	  $(if $(FILTER),--filter $(FILTER))
 
+FUZZER := .build-fuzz/release/Fuzz
+FUZZ_TARGETS = $(shell sed -nE 's/.*FuzzTarget\(name: "([A-Za-z0-9]+)".*/\1/p' Tests/Fuzz/*.swift)
+
+.PHONY: fuzz-build
+fuzz-build: deps-build
+	POSTSCALE_FUZZ=1 swift build -c release --scratch-path .build-fuzz --product Fuzz \
+	  -Xswiftc -sanitize=fuzzer,address
+
+.PHONY: fuzz
+fuzz: fuzz-build ## Fuzz one target: make fuzz TARGET=DotReader SECONDS_EACH=600
+	mkdir -p .build-fuzz/corpus/$(TARGET)
+	FUZZ_TARGET=$(TARGET) timeout -k 10 $$(($(or $(SECONDS_EACH),60) + 60)) $(FUZZER) \
+	  -max_total_time=$(or $(SECONDS_EACH),60) -max_len=16384 -print_final_stats=1 \
+	  -artifact_prefix=.build-fuzz/ .build-fuzz/corpus/$(TARGET)
+
+.PHONY: fuzz-smoke
+fuzz-smoke: fuzz-build ## Every fuzz target for some seconds each
+	set -e; for target in $(FUZZ_TARGETS); do \
+	  $(MAKE) --no-print-directory fuzz TARGET=$$target SECONDS_EACH=$(or $(SECONDS_EACH),20) \
+	    2>&1 | grep -E 'stat::number_of_executed_units|ERROR|SUMMARY|Fatal' \
+	    | sed "s/^/$$target /"; \
+	  test "$${PIPESTATUS[0]}" = 0; \
+	done
+
 .PHONY: fmt
 fmt: ## Format the Swift sources
 	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)

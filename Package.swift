@@ -50,3 +50,14 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+// The fuzzers need the compiler's fuzzer instrumentation; `make fuzz` sets the variable.
+if Context.environment["POSTSCALE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["Wire"], path: "Tests/Fuzz",
+            swiftSettings: strict + [
+                .unsafeFlags(["-parse-as-library", "-sanitize=fuzzer,address"])
+            ],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]))
+}

@@ -1,0 +1,60 @@
+// Fuzz targets for what a client sends before a message: command lines, and the framing of DATA.
+
+import Wire
+
+let commandTarget = FuzzTarget(name: "Command") { bytes in
+    let command = Command.parse(bytes)
+    switch command {
+    case .ehlo(let range), .helo(let range): requireInside(range, bytes)
+    case .mail(let mail): requireInside(mail.path, bytes)
+    case .rcpt(let recipient): requireInside(recipient.path, bytes)
+    case .auth(let mechanism, let initial):
+        requireInside(mechanism, bytes)
+        if let initial { requireInside(initial, bytes) }
+    default: break
+    }
+}
+
+/// The first byte says where the rest is cut; cut or whole, the reader must say the same, and never
+/// pass on the end mark.
+let dotReaderTarget = FuzzTarget(name: "DotReader") { bytes in
+    guard bytes.count > 1 else { return }
+    let message = bytes.extracting(1..<bytes.count)
+    let cut = min(Int(bytes[0]), message.count)
+    let whole = readData(message, cutAt: message.count)
+    let split = readData(message, cutAt: cut)
+    require(whole.content == split.content && whole.hasEnded == split.hasEnded, "split differs")
+    let isEndInside = contains(whole.content, "\r\n.\r\n") && !contains(message.copied(), "\r\n..")
+    require(!isEndInside, "the end of data was passed on")
+}
+
+private func readData(_ bytes: Bytes, cutAt cut: Int) -> (content: [UInt8], hasEnded: Bool) {
+    var reader = DotReader()
+    var content: [UInt8] = []
+    for range in [0..<cut, cut..<bytes.count] {
+        let input = bytes.extracting(range)
+        var offset = 0
+        reading: while true {
+            switch reader.next(input, &offset) {
+            case .content(let range):
+                content.append(contentsOf: input.extracting(range).copied())
+            case .literalCR: content.append(0x0D)
+            case .needInput: break reading
+            case .end: return (content, true)
+            }
+        }
+    }
+    return (content, false)
+}
+
+private func contains(_ bytes: [UInt8], _ text: StaticString) -> Bool {
+    let needle = Array("\(text)".utf8)
+    guard bytes.count >= needle.count else { return false }
+    return (0...bytes.count - needle.count).contains {
+        bytes[$0..<$0 + needle.count].elementsEqual(needle)
+    }
+}
+
+func requireInside(_ range: Range<Int>, _ bytes: Bytes) {
+    require(range.lowerBound >= 0 && range.upperBound <= bytes.count, "a range outside the input")
+}
