@@ -73,7 +73,8 @@ final class LoadClient: StreamHandler {
 
     private func send(_ text: String, then next: Step) {
         step = next
-        stream?.write(Array(text.utf8).span)
+        let bytes = Array(text.utf8)
+        stream?.write(bytes.span)
     }
 
     private func answer(_ code: Int) {
@@ -135,7 +136,8 @@ final class LoadClient: StreamHandler {
     }
 
     private func writeRecipient(_ index: Int) {
-        stream?.write(Array("RCPT TO:<recipient\(index)@\(plan.recipientDomain)>\r\n".utf8).span)
+        let line = Array("RCPT TO:<recipient\(index)@\(plan.recipientDomain)>\r\n".utf8)
+        stream?.write(line.span)
     }
 
     private func mailAnswered() {
@@ -157,9 +159,10 @@ final class LoadClient: StreamHandler {
 
     private func sendContent() {
         guard let stream else { return }
-        while sentBytes < run.message.count && !stream.isAboveHighWater {
-            let end = min(sentBytes + 16_384, run.message.count)
-            stream.writeRecord(run.message.span.extracting(sentBytes..<end))
+        let message = run.message
+        while sentBytes < message.count && !stream.isAboveHighWater {
+            let end = min(sentBytes + 16_384, message.count)
+            stream.writeRecord(message.span.extracting(sentBytes..<end))
             sentBytes = end
         }
     }

@@ -135,7 +135,8 @@ struct IdleCommand: ParsableCommand {
             throw ValidationError("connections failed: \(run?.failures ?? [:])")
         }
         let bytes = after.privateDirty - before.privateDirty
-        print("\(connections) idle connections: \(bytes / connections) bytes of private memory each")
+        print(
+            "\(connections) idle connections: \(bytes / connections) bytes of private memory each")
     }
 
     /// A few connections first, so that what is allocated once is not counted.

@@ -1,20 +1,23 @@
 // The stream's side of TLS: feeding the engine, and turning its verdicts into events.
 
 extension Stream {
-    /// Server side of STARTTLS: everything written so far leaves in plaintext, everything that
-    /// arrives from now on is TLS. Plaintext that came in the same read is the caller's to refuse.
-    public func startTLS(_ context: TLSContext) {
+    /// STARTTLS: everything written so far leaves in plaintext, everything that arrives from now on
+    /// is TLS. Plaintext that came in the same read is the caller's to refuse.
+    /// - Parameter serverName: whom a client talks to (SNI, verification, session cache); nil for
+    ///   the server's side.
+    public func startTLS(_ context: TLSContext, serverName: String? = nil) {
         guard phase == .open, !isCondemned, !isOutputDead else { return }
         precondition(engine == nil, "TLS is up already")
-        beginServerHandshake(context)
+        beginHandshake(context, serverName: serverName)
         loop.settleLater(self)
     }
 
-    /// Waits for a ClientHello.
-    func beginServerHandshake(_ context: TLSContext) {
-        engine = context.makeEngine(port: loop.tlsPort, serverName: nil)
+    /// Waits for a ClientHello, or sends one.
+    func beginHandshake(_ context: TLSContext, serverName: String?) {
+        engine = context.makeEngine(port: loop.tlsPort, serverName: serverName)
         guard engine != nil else { return condemn(.tls(OpenSSLError.takeLine())) }
         phase = .handshaking
+        if serverName != nil { receiveTLS(UnsafeRawBufferPointer(start: nil, count: 0)) }
     }
 
     /// Ciphertext from the peer; what cannot be delivered now is kept.
