@@ -87,7 +87,7 @@ package struct AddressParser: Sendable {
         }
         let address = begin..<output.count
         var name = address.upperBound..<address.upperBound
-        let sources = entry.displayNames
+        let sources = entry.displayNames(value)
         for i in sources.indices where name.isEmpty && !sources[i].range.isEmpty {
             DisplayName.write(value, sources[i], charsets, into: &output, &losses)
             name = address.upperBound..<output.count
@@ -127,7 +127,7 @@ struct AddressEntry {
     var address: Range<Int>? { angle ?? bare }
 
     /// Where a display name may be, best first.
-    var displayNames: [3 of DisplayName] {
+    func displayNames(_ value: Bytes) -> [3 of DisplayName] {
         let comment = DisplayName(range: comment, isComment: true)
         if angle != nil {
             return [
@@ -135,7 +135,9 @@ struct AddressEntry {
                 DisplayName(range: tail, isComment: false), comment,
             ]
         }
-        let front = phrase.lowerBound..<max(phrase.lowerBound, bare?.lowerBound ?? 0)
+        var frontEnd = max(phrase.lowerBound, bare?.lowerBound ?? 0)
+        while frontEnd > phrase.lowerBound, Self.opens(value[frontEnd - 1]) { frontEnd -= 1 }
+        let front = phrase.lowerBound..<frontEnd
         let behind = min(bare?.upperBound ?? 0, phrase.upperBound)..<phrase.upperBound
         return [
             DisplayName(range: front, isComment: false), comment,
@@ -186,6 +188,11 @@ struct AddressEntry {
     /// they touch.
     private func isOpen(_ value: Bytes, _ next: Range<Int>) -> Bool {
         isJoinedToNext || Self.joins(value[next.lowerBound]) || run.upperBound == next.lowerBound
+    }
+
+    /// Blanks, and brackets that were not closed behind the address.
+    private static func opens(_ byte: UInt8) -> Bool {
+        byte.isWhitespace || byte == 0x3C || byte == 0x28 || byte == 0x3E
     }
 
     private static func joins(_ byte: UInt8) -> Bool { byte == 0x40 || byte == 0x2E }

@@ -44,7 +44,7 @@ package final class CharsetCache {
         if row.form == .userDefined { return .table(.userDefined) }
         guard let descriptor = open(row.iconvName) else { return .failed }
         defer { iconv_close(descriptor) }
-        return .table(SingleByteTable(asking: descriptor))
+        return .table(SingleByteTable(asking: descriptor, exceptions: row.exceptions))
     }
 
     private static func open(_ name: StaticString) -> iconv_t? {

@@ -35,18 +35,19 @@ struct IconvStep {
             taken += step
             switch reason {
             case 0: break
-            case EINVAL: return (taken, .incomplete)
+            case EINVAL where !isRefusedLate(bytes, at: taken): return (taken, .incomplete)
             case E2BIG: return (taken, .full)
             default:
                 guard let skip = refusedBytes(bytes, at: taken) else { return (taken, .incomplete) }
                 guard output.room >= Self.roomMin else { return (taken, .full) }
-                if lead == .gb && bytes[taken] == 0x80 {
-                    output.append(scalar: 0x20AC)  // WHATWG 10.2.1, as code page 936 has it
+                if let known = knownCharacter(bytes, at: taken) {
+                    output.append(scalar: known.scalar)
+                    taken += known.length
                 } else {
                     output.append(scalar: 0xFFFD)
                     replaced += 1
+                    taken += skip
                 }
-                taken += skip
             }
         }
         return (taken, .done)
@@ -74,6 +75,32 @@ struct IconvStep {
             }
         }
         return (bytes.count - inputLeft, reason)
+    }
+
+    /// Whether the beginning of a character at `start` can already be told to be none: iconv asks
+    /// for all four bytes of a GB 18030 character before it looks at the third.
+    private func isRefusedLate(_ bytes: Bytes, at start: Int) -> Bool {
+        lead == .gb && start + 2 < bytes.count && bytes[start + 2] < 0x81
+    }
+
+    /// What glibc lacks and the WHATWG Encoding Standard has: the euro sign of code page 936, a
+    /// few duplicates of Big5.
+    private func knownCharacter(
+        _ bytes: Bytes, at start: Int
+    ) -> (scalar: UInt32, length: Int)? {
+        if lead == .gb && bytes[start] == 0x80 { return (0x20AC, 1) }
+        guard lead == .big5, start + 1 < bytes.count else { return nil }
+        switch (bytes[start], bytes[start + 1]) {
+        case (0xA1, 0x5A): return (0x2574, 2)
+        case (0xA1, 0xC3): return (0xFFE3, 2)
+        case (0xA1, 0xC5): return (0x02CD, 2)
+        case (0xA1, 0xFE): return (0xFF0F, 2)
+        case (0xA2, 0x40): return (0xFF3C, 2)
+        case (0xA2, 0xCC): return (0x5341, 2)
+        case (0xA2, 0xCE): return (0x5345, 2)
+        case (0xA3, 0xE1): return (0x20AC, 2)
+        default: return nil
+        }
     }
 
     /// How many bytes one U+FFFD stands for where iconv refused: a lead byte and the 8-bit bytes

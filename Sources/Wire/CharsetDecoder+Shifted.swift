@@ -153,12 +153,10 @@ struct ShiftDecoder {
         let lead = first
         first = 0
         if lead >= 0x80 {
-            // An 8-bit character, although the charset has none: read it if it is a pair.
-            guard byte >= 0x80 else {
-                gathered.addInvalid()
-                return takeCharacter(byte, into: &gathered)
-            }
-            return gathered.add(lead, byte)
+            // An 8-bit character, although the charset has none: read it if it is a pair of EUC.
+            if (0xA1...0xFE).contains(lead) && byte >= 0xA1 { return gathered.add(lead, byte) }
+            gathered.addInvalid()
+            return byte < 0x80 ? takeCharacter(byte, into: &gathered) : ()
         }
         switch active {
         case .doubleThird: gathered.add(0x8F, lead | 0x80, byte | 0x80)

@@ -2,7 +2,7 @@
 //
 // Promises: what it writes is valid UTF-8, in whole characters; a character cut by the end of an
 // input is kept (at most 16 bytes) and gives the same as if it had not been cut; every call takes
-// input or finds the region too full. What cannot be decoded becomes U+FFFD and is counted.
+// input, writes, or finds the region too full. What cannot be decoded becomes U+FFFD and is counted.
 // us-ascii and unknown charsets: a sequence that is valid UTF-8 stays, any other 8-bit byte is
 // read as windows-1252. That is decided character by character, so it needs no look ahead, and
 // one broken character does not spoil its neighbours.
@@ -21,7 +21,7 @@ package struct CharsetDecoder: ~Copyable {
         case utf8, sniffed
         case table(SingleByteTable)
         case multiByte(iconv_t, MultiByteLead)
-        case shifted(iconv_t)
+        case shifted(iconv_t, MultiByteLead)
         case unicode
     }
 
@@ -56,7 +56,9 @@ package struct CharsetDecoder: ~Copyable {
         case .singleByte, .userDefined: cache.table(index).map { .table($0) } ?? .sniffed
         case .multiByte(let lead):
             cache.descriptor(index).map { .multiByte($0, lead) } ?? .sniffed
-        case .shifted: cache.descriptor(index).map { .shifted($0) } ?? .sniffed
+        case .shifted(let scheme):
+            cache.descriptor(index).map { .shifted($0, scheme == .iso2022JP ? .eucJP : .other) }
+                ?? .sniffed
         case .unicode: .unicode
         }
     }
@@ -73,8 +75,8 @@ package struct CharsetDecoder: ~Copyable {
             return result.taken
         case .multiByte(let descriptor, let lead):
             return feedMultiByte(input, into: &output, IconvStep(descriptor, lead))
-        case .shifted(let descriptor):
-            return feedShifted(input, into: &output, IconvStep(descriptor, .other))
+        case .shifted(let descriptor, let lead):
+            return feedShifted(input, into: &output, IconvStep(descriptor, lead))
         case .unicode:
             var taken = 0
             while taken < input.count && output.room >= Self.roomMin {

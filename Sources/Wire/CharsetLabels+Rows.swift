@@ -5,8 +5,11 @@ extension CharsetLabels {
     static let rows: [CharsetRow] =
         isoRows + windowsRows + otherSingleByteRows + multiByteRows + shiftedRows + unicodeRows
 
-    private static func single(_ name: StaticString, _ labels: StaticString) -> CharsetRow {
-        CharsetRow(iconvName: name, form: .singleByte, labels: labels)
+    private static func single(
+        _ name: StaticString, _ labels: StaticString,
+        _ exceptions: [(byte: UInt8, scalar: UInt32)] = []
+    ) -> CharsetRow {
+        CharsetRow(iconvName: name, form: .singleByte, labels: labels, exceptions: exceptions)
     }
 
     private static let isoRows: [CharsetRow] = [
@@ -60,10 +63,14 @@ extension CharsetLabels {
 
     private static let otherSingleByteRows: [CharsetRow] = [
         single("KOI8-R", "koi8r cskoi8r koi koi8"),
-        single("KOI8-U", "koi8u koi8ru cskoi8u"),
+        single("KOI8-U", "koi8u koi8ru cskoi8u", [(0xAE, 0x45E), (0xBE, 0x40E)]),
         single("KOI8-T", "koi8t"),
-        single("MACINTOSH", "macintosh csmacintosh mac xmacroman macroman xmac"),
-        single("MAC-UK", "xmaccyrillic xmacukrainian maccyrillic macukrainian macuk"),
+        single(
+            "MACINTOSH", "macintosh csmacintosh mac xmacroman macroman xmac",
+            [(0xC6, 0x2206), (0xF0, 0xF8FF)]),
+        single(
+            "MAC-UK", "xmaccyrillic xmacukrainian maccyrillic macukrainian macuk",
+            [(0xFF, 0x20AC)]),
         single("MAC-CENTRALEUROPE", "xmacce maccentraleurope xmaccentraleurroman maccee"),
         single("CP437", "cp437 ibm437 437 dos437 cspc8codepage437"),
         single("CP737", "cp737 ibm737 737"),
@@ -98,7 +105,7 @@ extension CharsetLabels {
                 ms936 windows936 euccn xeuccn cngb csgbk csgb18030 gb180302000 gb180302005 gb
                 """),
         CharsetRow(
-            iconvName: "BIG5-HKSCS", form: .multiByte(.other),
+            iconvName: "BIG5-HKSCS", form: .multiByte(.big5),
             labels: """
                 big5 big5hkscs cnbig5 csbig5 xxbig5 cp950 ms950 windows950 big5eten xbig5 \
                 csbig5hkscs big5hkscs2004

@@ -20,7 +20,7 @@ enum CharsetForm: Equatable, Sendable {
 }
 
 /// How long a character is by its first byte; needed only where iconv refuses one.
-enum MultiByteLead: Equatable, Sendable { case sjis, eucJP, eucTW, gb, other }
+enum MultiByteLead: Equatable, Sendable { case sjis, eucJP, eucTW, gb, big5, other }
 
 /// Which escape sequences shift.
 enum ShiftScheme: Equatable, Sendable { case iso2022JP, iso2022KR, iso2022CN, hz }
@@ -40,6 +40,8 @@ struct CharsetRow: Sendable {
     var form: CharsetForm
     /// Labels separated by one space.
     var labels: StaticString
+    /// Bytes that the WHATWG Encoding Standard reads in another way than iconv.
+    var exceptions: [(byte: UInt8, scalar: UInt32)] = []
 }
 
 enum CharsetLabels {

@@ -51,7 +51,7 @@ struct FieldParameterScanner {
 
     mutating func next(_ value: Bytes) -> FieldParameter? {
         while true {
-            offset = Self.skipSeparators(value, from: offset)
+            skipSeparators(value)
             guard offset < value.count else { return nil }
             if let parameter = parameter(value) { return parameter }
         }
@@ -126,10 +126,18 @@ extension FieldParameterScanner {
         return i
     }
 
-    private static func skipSeparators(_ value: Bytes, from start: Int) -> Int {
-        var i = start
-        while i < value.count, value[i].isWhitespace || value[i] == 0x3B { i += 1 }
-        return i
+    private mutating func skipSeparators(_ value: Bytes) {
+        while offset < value.count {
+            if value[offset].isWhitespace || value[offset] == 0x3B {
+                offset += 1
+            } else if value[offset] == 0x28,
+                let end = comments.end(value, from: offset, limit: value.count)
+            {
+                offset = end
+            } else {
+                return
+            }
+        }
     }
 
     /// The end of an unquoted value: its `;`, a missing one, or the end of the field.

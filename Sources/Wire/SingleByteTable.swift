@@ -20,8 +20,8 @@ struct SingleByteTable: Sendable {
     /// Latin-1 to begin with.
     private init() { entries = (0..<256).map { Self.entry(UInt32($0)) } }
 
-    /// Asks iconv for each byte.
-    init(asking descriptor: iconv_t) {
+    /// Asks iconv for each byte but the exceptions.
+    init(asking descriptor: iconv_t, exceptions: [(byte: UInt8, scalar: UInt32)]) {
         self.init()
         for byte in 0..<256 {
             if let entry = Self.ask(descriptor, UInt8(byte)) {
@@ -30,6 +30,9 @@ struct SingleByteTable: Sendable {
             } else if byte >= 0xA0 {
                 entries[byte] = Self.entry(0xFFFD) | Self.replacedBit
             }
+        }
+        for exception in exceptions {
+            entries[Int(exception.byte)] = Self.entry(exception.scalar)
         }
         isASCIISuperset = (0..<128).allSatisfy { entries[$0] == Self.entry(UInt32($0)) }
     }

@@ -1,0 +1,92 @@
+// Fields of header blocks, and the names that the relay knows.
+
+import Testing
+
+@testable import Wire
+
+@Suite("Header fields")
+struct HeaderScannerTests {
+    private func fields(_ block: String) -> (fields: [String], malformed: Int) {
+        let bytes = block.bytes
+        var scanner = HeaderScanner()
+        var found: [String] = []
+        while let field = scanner.next(bytes.span) {
+            found.append(Array(bytes[field.name]).text + "=" + Array(bytes[field.value]).text)
+        }
+        #expect(scanner.next(bytes.span) == nil)
+        return (found, scanner.malformedCount)
+    }
+
+    @Test(
+        "Fields come one by one, values without leading blanks and without their line end",
+        arguments: [
+            ("From: a\r\nTo: b\r\n\r\nbody: x", ["From=a", "To=b"], 0),
+            ("From: a\nTo: b\n\nbody: x", ["From=a", "To=b"], 0),
+            ("From: a", ["From=a"], 0),
+            ("From:a\r\n", ["From=a"], 0),
+            ("From : a\r\n", ["From=a"], 0),
+            ("Subject:\r\n folded\r\n\tmore\r\nTo: b", ["Subject=folded\r\n\tmore", "To=b"], 0),
+            ("Subject: a \r\nTo:\r\n\r\n", ["Subject=a ", "To="], 0),
+            ("A: 1\r\n \r\n b\r\nC: 2", ["A=1\r\n \r\n b", "C=2"], 0),
+            ("A: lone\rCR\r\nB: 2", ["A=lone\rCR", "B=2"], 0),
+            ("A: x:y\r\n", ["A=x:y"], 0),
+            ("", [], 0), ("\r\n", [], 0), ("\n\nA: b", [], 0),
+        ] as [(String, [String], Int)])
+    func blocks(block: String, expected: [String], malformed: Int) {
+        let found = fields(block)
+        #expect(found.fields == expected)
+        #expect(found.malformed == malformed)
+    }
+
+    @Test(
+        "Lines that are no fields are skipped with their folds and counted",
+        arguments: [
+            ("From me@x Mon Jan 1 10:00:00\r\nA: b", ["A=b"], 1),
+            ("no colon\r\n folded\r\nA: b", ["A=b"], 1),
+            (": empty\r\nA: b", ["A=b"], 1),
+            (" folds nothing\r\nA: b", ["A=b"], 1),
+            ("b\u{e9}d: x\r\nA: b\r\nbad", ["A=b"], 2),
+            (" \r\nA: b", ["A=b"], 1),
+        ] as [(String, [String], Int)])
+    func malformedLines(block: String, expected: [String], malformed: Int) {
+        let found = fields(block)
+        #expect(found.fields == expected)
+        #expect(found.malformed == malformed)
+    }
+
+    @Test(
+        "Known names are told in any case",
+        arguments: [
+            ("from", .from), ("to", .to), ("cc", .cc), ("bcc", .bcc), ("subject", .subject),
+            ("date", .date), ("message-id", .messageID), ("sender", .sender),
+            ("reply-to", .replyTo), ("mime-version", .mimeVersion),
+            ("content-type", .contentType),
+            ("content-transfer-encoding", .contentTransferEncoding),
+            ("content-disposition", .contentDisposition), ("content-id", .contentID),
+            ("content-language", .contentOther), ("content-", .contentOther),
+            ("received", .received), ("return-path", .returnPath),
+            ("delivered-to", .deliveredTo), ("dkim-signature", .dkimSignature),
+            ("arc-seal", .arc), ("arc-authentication-results", .arc),
+            ("x-postscale-tags", .postscaleTags), ("x-postscale-metadata", .postscaleMetadata),
+            ("x-postscale-metadata-user_id", .postscaleMetadataKey),
+            ("x-postscale-metadata-", .postscaleOther),
+            ("x-postscale-template", .postscaleTemplate),
+            ("x-postscale-template-id", .postscaleTemplateID),
+            ("x-postscale-variables", .postscaleVariables),
+            ("x-postscale-unsubscribe-scope", .postscaleUnsubscribeScope),
+            ("x-postscale-anything", .postscaleOther), ("x-postscale-", .postscaleOther),
+            ("resent-from", .resent), ("x-mailer", .other), ("fro", .other), ("arc", .other),
+            ("subjects", .other), ("x-postscale", .other), ("c", .other),
+        ] as [(String, FieldName)])
+    func knownNames(name: String, expected: FieldName) {
+        #expect(FieldName(name.bytes.span) == expected)
+        #expect(FieldName(name.uppercased().bytes.span) == expected)
+    }
+
+    @Test(
+        "A block of many short lines takes linear time", arguments: ["a\n", "a:\n ", ":\n", "\r"])
+    func linearTime(part: String) {
+        let block = String(repeating: part, count: 200_000 / part.utf8.count)
+        #expect(ContinuousClock().measure { _ = fields(block) } < .seconds(5))
+    }
+}
