@@ -1,6 +1,7 @@
-// The relay's version, in one place: `--version`, the log, the User-Agent.
+// The version of the relay, in one place: the API's User-Agent, `--version`, the metrics.
 
+/// What this build calls itself.
 enum RelayVersion {
-    /// Semantic version; CHANGELOG.md says what is in it.
+    /// Semantic version (semver.org).
     static let current = "0.1.0"
 }

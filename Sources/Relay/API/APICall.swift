@@ -1,0 +1,99 @@
+// One HTTP request to the API as its owner sees it: started once, answered once.
+//
+// The pool and the connection that carries the call keep their notes here; everything else about
+// the call belongs to the owner. A call lives on one loop.
+
+import Reactor
+
+/// How a call ended.
+enum APIResult {
+    case response(APIResponse)
+    /// Provably not acted on, and not to be tried again by us now (retries are spent, no address,
+    /// queue full, deadline).
+    case notSent(reason: String)
+    /// The API may have acted.
+    case uncertain(reason: String, requestID: String)
+}
+
+/// Who made a call. Called on the loop, never during a call that the owner makes itself.
+class APICallOwner {
+    /// The connection has taken enough of the body that more may be written.
+    func callWantsBody(_ call: APICall) {}
+    /// Exactly once, unless `abandon` came first. It can come before the body is complete (an
+    /// early answer); the body is then discarded by the owner.
+    func callFinished(_ call: APICall, _ result: APIResult) {}
+}
+
+/// One HTTP request to the API, from queue to answer.
+final class APICall {
+    enum Kind { case send, checkKey }
+
+    /// Where the call is; the pool moves it.
+    enum Place {
+        case notStarted
+        /// In the pool's queue under this number.
+        case queued(number: Int)
+        case onConnection(APIConnection)
+        /// Its result is known, and told at the end of the tick at the latest.
+        case finished
+    }
+
+    let kind: Kind
+    let key: APIKey
+    /// nil for GET.
+    let body: RequestBody?
+    let owner: APICallOwner
+    /// When the owner must have its result. For an upload still arriving: `.never` until
+    /// `bodyCompleted` sets it.
+    private(set) var deadline: MonotonicTime
+
+    /// Set by the pool only.
+    var place = Place.notStarted
+    /// Set by `start`, cleared when the call is finished.
+    var pool: ConnectionPool?
+    /// How often the call was put on a connection.
+    var tries = 0
+    /// The owner waits for `callWantsBody` already.
+    var isBodyWanted = false
+    /// Nobody waits any more.
+    private(set) var isAbandoned = false
+    /// Whether the last byte of the request has been handed to a connection.
+    var isHandedOver = false
+
+    init(
+        kind: Kind, key: APIKey, body: RequestBody?, owner: APICallOwner, deadline: MonotonicTime
+    ) {
+        precondition((kind == .send) == (body != nil), "only a send has a body")
+        self.kind = kind
+        self.key = key
+        self.body = body
+        self.owner = owner
+        self.deadline = deadline
+    }
+
+    /// More was written to the body.
+    func bodyGrew() {
+        if case .onConnection(let connection) = place { connection.bodyGrew() }
+    }
+
+    /// `body.complete()` was called; the answer is due at `deadline`.
+    func bodyCompleted(deadline: MonotonicTime) {
+        self.deadline = deadline
+        switch place {
+        case .queued(let number): pool?.deadlineChanged(of: self, number: number)
+        case .onConnection(let connection): connection.bodyGrew()
+        case .notStarted, .finished: break
+        }
+    }
+
+    /// Nobody waits any more. An unfinished body is never completed on the wire (the connection is
+    /// closed); a finished one may still be acted on.
+    func abandon() {
+        isAbandoned = true
+        switch place {
+        case .queued(let number): pool?.withdraw(self, number: number)
+        case .onConnection(let connection): connection.callAbandoned()
+        case .notStarted, .finished: break
+        }
+    }
+}

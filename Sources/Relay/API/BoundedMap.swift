@@ -1,0 +1,37 @@
+// A dictionary with a bound, for caches that strangers can fill.
+//
+// Two generations: when the young one has taken half of the bound it becomes the old one, and what
+// was old is forgotten. Every operation is O(1), and no sweep ever holds a lock for long.
+
+/// A map of at most `countMax` entries that forgets the oldest half when it is full.
+struct BoundedMap<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+    private var young: [Key: Value] = [:]
+    private var old: [Key: Value] = [:]
+    private let generationMax: Int
+
+    /// - Parameter countMax: at least 2.
+    init(countMax: Int) {
+        precondition(countMax >= 2)
+        generationMax = countMax / 2
+    }
+
+    /// Entries held now.
+    var count: Int { young.count + old.count }
+
+    subscript(key: Key) -> Value? { young[key] ?? old[key] }
+
+    /// Sets the value of `key`, which becomes the youngest.
+    mutating func insert(_ value: Value, for key: Key) {
+        old[key] = nil
+        young[key] = value
+        guard young.count >= generationMax else { return }
+        old = young
+        young = [:]
+    }
+
+    /// Forgets `key`.
+    mutating func remove(_ key: Key) {
+        young[key] = nil
+        old[key] = nil
+    }
+}

@@ -1,0 +1,304 @@
+// HTTP/1.1 keep-alive connections of one loop to all addresses of the API.
+//
+// The driver of `PoolMachine`: it opens, assigns and closes as the machine says. Everything is
+// carried out in one pass at the end of the tick, after the events: so a connection that the API
+// has just closed is known to be gone before a call is put on it, and no owner is ever called
+// during a call that it makes itself.
+
+import Reactor
+import Wire
+
+/// HTTP/1.1 keep-alive connections of one loop to all addresses of the API.
+final class ConnectionPool {
+    let loop: Loop
+    let options: APIOptions
+    let tls: TLSContext?
+    let head: RequestHead
+    private let log: PoolLog
+    private var machine: PoolMachine
+    private var connections: [APIConnection?] = []
+    /// The calls of the machine's queue by number.
+    private var queued: [APICall?] = []
+    private var finished: [(call: APICall, result: APIResult)] = []
+    private var wanting: [APICall] = []
+    private var resolver: Resolver?
+    private var timer: LoopTimer?
+    private var isServiceDue = false
+
+    /// - Parameters:
+    ///   - tls: nil for plain HTTP.
+    ///   - addresses: these instead of what the endpoint's host resolves to; for tests.
+    init(
+        loop: Loop, options: APIOptions, tls: TLSContext?, log: EventLog,
+        addresses: [SocketAddress]? = nil
+    ) {
+        self.loop = loop
+        self.options = options
+        self.tls = tls
+        self.log = PoolLog(log: log)
+        head = RequestHead(options: options)
+        machine = PoolMachine(
+            limits: PoolMachine.Limits(
+                connectionsMax: options.connectionsMax, queueMax: options.queueMax))
+        timer = LoopTimer(loop: loop, handler: PoolTimer(pool: self))
+        if let addresses {
+            machine.resolved(addresses)
+        } else {
+            let resolver = Resolver(
+                loop: loop, endpoint: options.endpoint,
+                ttlMilliseconds: options.dnsTTLMilliseconds, owner: PoolResolution(pool: self))
+            self.resolver = resolver
+            resolver.start()
+        }
+    }
+
+    /// Sends the call when a connection is free; Content-Length when its body is complete by then,
+    /// else chunked.
+    func start(_ call: APICall) {
+        guard case .notStarted = call.place else {
+            preconditionFailure("a call is started once")
+        }
+        call.pool = self
+        if head.fits(call.key) {
+            enqueue(call, isRetry: false)
+        } else {
+            finish(call, .notSent(reason: "the key does not fit into a request head"))
+        }
+    }
+
+    /// Closes idle connections and stops resolving; calls in flight finish.
+    func drain() {
+        resolver?.stop()
+        resolver = nil
+        machine.drain()
+        serviceLater()
+    }
+
+    /// At least one address is believed usable.
+    var isReady: Bool { machine.isReady(at: loop.now) }
+
+    /// Connections in any state.
+    var connectionCount: Int { machine.connectionCount }
+}
+
+// MARK: - Calls
+
+extension ConnectionPool {
+    private func enqueue(_ call: APICall, isRetry: Bool) {
+        guard
+            let number = machine.submit(deadline: queueDeadline(of: call), isRetry: isRetry)
+        else {
+            return finish(call, .notSent(reason: "too many calls wait for a connection"))
+        }
+        if number == queued.count { queued.append(nil) }
+        queued[number] = call
+        call.place = .queued(number: number)
+        serviceLater()
+    }
+
+    /// A call whose body is still arriving has no deadline of its own, but does not wait for ever.
+    private func queueDeadline(of call: APICall) -> MonotonicTime {
+        min(call.deadline, loop.now.advanced(byMilliseconds: options.timeoutMilliseconds))
+    }
+
+    func deadlineChanged(of call: APICall, number: Int) {
+        machine.setDeadline(queueDeadline(of: call), ofCall: number)
+        serviceLater()
+    }
+
+    /// The owner of a waiting call has left.
+    func withdraw(_ call: APICall, number: Int) {
+        machine.withdraw(call: number)
+        queued[number] = nil
+        finish(call, .notSent(reason: "abandoned"))
+    }
+
+    /// The connection under the call failed: the rule decides.
+    func callBroke(
+        _ call: APICall, on connection: APIConnection, progress: RequestProgress, reason: String,
+        requestID: String
+    ) {
+        guard !call.isAbandoned else { return finish(call, .notSent(reason: reason)) }
+        switch RetryRule.verdict(progress, tries: call.tries) {
+        case .retryNow, .retryElsewhere:
+            call.body?.rewind()
+            enqueue(call, isRetry: true)
+        case .notSent:
+            finish(call, .notSent(reason: reason))
+        case .uncertain:
+            uncertain(call, on: connection, reason: reason, requestID: requestID)
+        }
+    }
+
+    /// The API may have acted on the call, and nobody will know from us.
+    func uncertain(
+        _ call: APICall, on connection: APIConnection, reason: String, requestID: String
+    ) {
+        if call.kind == .send {
+            log.uncertain(connection.address, reason: reason, requestID: requestID)
+        }
+        finish(call, .uncertain(reason: reason, requestID: requestID))
+    }
+
+    /// Notes the result; the owner is told at the end of the tick.
+    func finish(_ call: APICall, _ result: APIResult) {
+        call.place = .finished
+        call.pool = nil
+        finished.append((call, result))
+        serviceLater()
+    }
+
+    /// Notes that the owner may write more; it is told at the end of the tick.
+    func wantBody(_ call: APICall) {
+        guard !call.isBodyWanted else { return }
+        call.isBodyWanted = true
+        wanting.append(call)
+        serviceLater()
+    }
+}
+
+// MARK: - Connections
+
+extension ConnectionPool {
+    func connectionOpened(_ connection: APIConnection) {
+        machine.opened(connection.number)
+        serviceLater()
+    }
+
+    func openingFailed(_ connection: APIConnection, reason: String) {
+        log.connectionFailed(connection.address, reason: reason, at: loop.now)
+        connections[connection.number] = nil
+        machine.openingFailed(connection.number, at: loop.now)
+        serviceLater()
+    }
+
+    func answered(_ connection: APIConnection, isReusable: Bool) {
+        machine.answered(connection.number, isReusable: isReusable)
+        serviceLater()
+    }
+
+    func brokeOff(_ connection: APIConnection, isFault: Bool) {
+        machine.broke(connection.number, isFault: isFault, at: loop.now)
+        serviceLater()
+    }
+
+    func retired(_ connection: APIConnection) { machine.retired(connection.number) }
+
+    func closed(_ connection: APIConnection) {
+        connections[connection.number] = nil
+        machine.closed(connection.number)
+        serviceLater()
+    }
+}
+
+// MARK: - Addresses
+
+extension ConnectionPool {
+    fileprivate func resolved(_ addresses: [SocketAddress]) {
+        machine.resolved(addresses)
+        serviceLater()
+    }
+
+    fileprivate func resolutionFailed(_ reason: String) {
+        log.resolutionFailed(options.endpoint.host, reason: reason)
+        machine.resolutionFailed()
+        serviceLater()
+    }
+}
+
+// MARK: - The pass at the end of the tick
+
+extension ConnectionPool {
+    private func serviceLater() {
+        guard !isServiceDue else { return }
+        isServiceDue = true
+        loop.later { [self] in service() }
+    }
+
+    fileprivate func service() {
+        isServiceDue = false
+        while carryOut(machine.next(at: loop.now)) {}
+        timer?.arm(at: machine.wakeTime)
+        tellOwners()
+    }
+
+    /// Does what the machine says; false when there is nothing to do.
+    private func carryOut(_ verdict: PoolMachine.Verdict) -> Bool {
+        switch verdict {
+        case .nothing: return false
+        case .open(let number, let address): open(number, address)
+        case .assign(let call, let number): assign(call, to: number)
+        case .fail(let call, let refusal): fail(call, refusal)
+        case .close(let number): connections[number]?.close()
+        case .rests(let address, let milliseconds):
+            log.rests(address, milliseconds: milliseconds)
+        case .isBack(let address): log.isBack(address)
+        }
+        return true
+    }
+
+    private func open(_ number: Int, _ address: SocketAddress) {
+        let connection = APIConnection(number: number, address: address, pool: self)
+        while connections.count <= number { connections.append(nil) }
+        connections[number] = connection
+        connection.open()
+    }
+
+    private func assign(_ number: Int, to connection: Int) {
+        guard let call = takeQueued(number), let connection = connections[connection] else {
+            preconditionFailure("the machine knows calls and connections that are there")
+        }
+        connection.begin(call)
+    }
+
+    private func fail(_ number: Int, _ refusal: PoolMachine.Refusal) {
+        guard let call = takeQueued(number) else {
+            preconditionFailure("the machine knows calls that are there")
+        }
+        switch refusal {
+        case .noAddress: finish(call, .notSent(reason: "no address of the API is usable"))
+        case .deadlinePassed: finish(call, .notSent(reason: "no connection was free in time"))
+        }
+    }
+
+    private func takeQueued(_ number: Int) -> APICall? {
+        defer { queued[number] = nil }
+        return queued[number]
+    }
+
+    /// Owners may start new calls meanwhile; those wait for the next pass.
+    private func tellOwners() {
+        let (hungry, done) = (wanting, finished)
+        wanting.removeAll()
+        finished.removeAll()
+        for call in hungry {
+            call.isBodyWanted = false
+            if case .onConnection = call.place, !call.isAbandoned { call.owner.callWantsBody(call) }
+        }
+        for (call, result) in done where !call.isAbandoned {
+            call.owner.callFinished(call, result)
+        }
+    }
+}
+
+/// The pool's one timer: deadlines in the queue.
+private final class PoolTimer: TimerHandler {
+    private let pool: ConnectionPool
+
+    init(pool: ConnectionPool) {
+        self.pool = pool
+        super.init()
+    }
+
+    override func timerFired(_ timer: LoopTimer) { pool.service() }
+}
+
+/// Passes the resolver's answers on.
+private final class PoolResolution: ResolverOwner {
+    private let pool: ConnectionPool
+
+    init(pool: ConnectionPool) { self.pool = pool }
+
+    override func resolved(_ addresses: [SocketAddress]) { pool.resolved(addresses) }
+    override func resolutionFailed(_ reason: String) { pool.resolutionFailed(reason) }
+}
