@@ -65,6 +65,7 @@ final class APIConnection: StreamHandler {
     /// Closes an idle connection.
     func close() {
         state = .closing
+        stream?.deadline = .never
         stream?.finish()
     }
 
