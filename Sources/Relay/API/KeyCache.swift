@@ -12,7 +12,7 @@ import Synchronization
 /// What the API said about a key.
 enum KeyVerdict: Sendable { case valid, refused, unavailable }
 
-/// Verdicts on keys, shared by all loops: valid ones for 60 s, refused ones for 10 s, single flight.
+/// Verdicts on keys, shared by all loops: valid for 60 s, refused for 10 s, single flight.
 final class KeyCache: Sendable {
     /// How one loop is told of a verdict that another loop was asking for.
     struct Waiter: Sendable {

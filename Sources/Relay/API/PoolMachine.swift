@@ -119,7 +119,7 @@ extension PoolMachine {
 extension PoolMachine {
     /// A call wants a connection by `deadline`. `isRetry` puts it in front of the others, even when
     /// the queue is full: it had its turn.
-    /// - Returns: its number until it is assigned, fails or is withdrawn; nil when the queue is full.
+    /// - Returns: its number until it is assigned, fails or is withdrawn; nil: the queue is full.
     mutating func submit(deadline: MonotonicTime, isRetry: Bool) -> Int? {
         guard isRetry || queue.count < limits.queueMax else { return nil }
         hasDemand = true

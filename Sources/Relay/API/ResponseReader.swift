@@ -119,12 +119,12 @@ extension ResponseReader {
     private mutating func takeHead(
         _ result: HTTPResponseHead.Result, _ source: Bytes, bytesBefore: Int, _ offset: inout Int
     ) -> Bool {
+        guard ResponseReader.looksLikeHTTP(source) else {
+            fail("the answer is not HTTP/1")
+            return true
+        }
         switch result {
         case .needMore:
-            guard ResponseReader.looksLikeHTTP(source) else {
-                fail("the answer is not HTTP/1")
-                return true
-            }
             if bytesBefore == 0 { headBuffer = source.copied() }
             offset += source.count - bytesBefore
             return false

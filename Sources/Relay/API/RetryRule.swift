@@ -11,7 +11,7 @@ enum RequestProgress: Equatable, Sendable {
     case tlsUnfinished
     /// A connection was there, and nothing was written to it.
     case nothingWritten
-    /// Some bytes were written, the last one of the body was not: the API saw an incomplete request.
+    /// Some bytes were written, the last one of the body was not: the API saw half a request.
     case partlyWritten(isBodyHeld: Bool)
     /// The last byte was handed to the connection.
     case handedOver

@@ -10,7 +10,8 @@ func onWire(_ reply: Reply) -> String {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reply.wireBytesMax) { memory in
         var region = Region(memory)
         reply.write(into: &region, enhanced: false)
-        return String(region.bytes.copiedText().dropLast(2))
+        // CRLF is one character.
+        return String(region.bytes.copiedText().dropLast(1))
     }
 }
 
