@@ -38,6 +38,8 @@ struct SessionLimits: Sendable, Equatable {
     var errorsMax = 20
     /// Refused logins in a session before 421.
     var failedLoginsMax = 3
+    /// Each refused login of a session but the first is answered this much later than the last.
+    var failedLoginDelayMilliseconds = 1_000
 }
 
 /// Per-address bounds on hostile behaviour; a prefix is /64 for IPv6 and /24 for IPv4.

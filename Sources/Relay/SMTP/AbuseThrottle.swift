@@ -1,0 +1,127 @@
+// Bounds on what one address, and one network, may do to us: connections, and guessing keys.
+//
+// A prefix is a /24 of IPv4 or a /64 of IPv6, because an attacker has the whole of it. Counts are
+// shared by all loops, in shards; memory is bounded by the live connections and a constant.
+
+import Reactor
+import Synchronization
+
+/// Connections and failed logins per address and prefix. Safe to use from any loop.
+final class AbuseThrottle: Sendable {
+    /// Failed logins are counted for this long.
+    static let windowMilliseconds = 600_000
+    /// Entries of a shard beyond which those without a connection are forgotten.
+    static let entriesPerShardMax = 4_096
+    private static let shardCount = 16
+
+    private struct Key: Hashable {
+        var high: UInt64
+        var low: UInt64
+        var isPrefix: Bool
+    }
+
+    private struct Entry {
+        var connections = 0
+        var failedLogins = 0
+        var windowStart = MonotonicTime(nanoseconds: 0)
+
+        /// Failed logins of a window that is over do not count.
+        mutating func refresh(at now: MonotonicTime) {
+            guard now.milliseconds(since: windowStart) >= windowMilliseconds else { return }
+            failedLogins = 0
+            windowStart = now
+        }
+    }
+
+    /// An address lies in the shard of its prefix, so that one lock covers both entries.
+    private final class Shard: Sendable {
+        let entries = Mutex<[Key: Entry]>([:])
+    }
+
+    private let limits: AbuseLimits
+    private let shards: [Shard]
+
+    init(limits: AbuseLimits) {
+        self.limits = limits
+        shards = (0..<Self.shardCount).map { _ in Shard() }
+    }
+
+    /// Entries held, for tests and metrics.
+    var entryCount: Int { shards.reduce(0) { $0 + $1.entries.withLock(\.count) } }
+
+    /// Whether a new connection may stay. If so it is counted, and `disconnected` must follow.
+    func admits(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
+        let (own, prefix) = Self.keys(address)
+        return shard(prefix).entries.withLock { entries in
+            var one = entries[own] ?? Entry()
+            var all = entries[prefix] ?? Entry()
+            one.refresh(at: now)
+            all.refresh(at: now)
+            guard one.connections < limits.connectionsPerAddressMax,
+                all.connections < limits.connectionsPerPrefixMax,
+                one.failedLogins < limits.failedLoginsPerAddressMax,
+                all.failedLogins < limits.failedLoginsPerPrefixMax
+            else { return false }
+            one.connections += 1
+            all.connections += 1
+            entries[own] = one
+            entries[prefix] = all
+            return true
+        }
+    }
+
+    /// A connection that was admitted has ended.
+    func disconnected(_ address: SocketAddress, at now: MonotonicTime) {
+        let (own, prefix) = Self.keys(address)
+        shard(prefix).entries.withLock { entries in
+            for key in [own, prefix] {
+                guard var entry = entries[key] else { continue }
+                entry.connections = max(0, entry.connections - 1)
+                entry.refresh(at: now)
+                let isEmpty = entry.connections == 0 && entry.failedLogins == 0
+                entries[key] = isEmpty ? nil : entry
+            }
+            if entries.count > Self.entriesPerShardMax { Self.forget(&entries, at: now) }
+        }
+    }
+
+    /// A login was refused.
+    func loginFailed(_ address: SocketAddress, at now: MonotonicTime) {
+        let (own, prefix) = Self.keys(address)
+        shard(prefix).entries.withLock { entries in
+            for key in [own, prefix] {
+                var entry = entries[key] ?? Entry(windowStart: now)
+                entry.refresh(at: now)
+                entry.failedLogins += 1
+                entries[key] = entry
+            }
+        }
+    }
+
+    /// Makes room: first what is out of date; if that is not enough, every address without a
+    /// connection (their prefixes are kept, which is where a spread-out attack shows).
+    private static func forget(_ entries: inout [Key: Entry], at now: MonotonicTime) {
+        entries = entries.filter { _, entry in
+            entry.connections > 0
+                || now.milliseconds(since: entry.windowStart) < windowMilliseconds
+        }
+        guard entries.count > entriesPerShardMax / 2 else { return }
+        entries = entries.filter { key, entry in entry.connections > 0 || key.isPrefix }
+        guard entries.count > entriesPerShardMax / 2 else { return }
+        entries = entries.filter { _, entry in entry.connections > 0 }
+    }
+
+    private func shard(_ prefix: Key) -> Shard {
+        let mixed = (prefix.high ^ prefix.low >> 8) &* 0x9E37_79B9_7F4A_7C15
+        return shards[Int(mixed >> 60)]
+    }
+
+    private static func keys(_ address: SocketAddress) -> (own: Key, prefix: Key) {
+        let (high, low) = address.addressBits
+        let isIPv4 = high == 0 && low >> 32 == 0xFFFF
+        return (
+            Key(high: high, low: low, isPrefix: false),
+            Key(high: high, low: isIPv4 ? low & ~0xFF : 0, isPrefix: true)
+        )
+    }
+}

@@ -1,0 +1,66 @@
+// What an operator can read about a session. Never a key, never content.
+
+import Reactor
+import Wire
+
+extension Session {
+    /// What became of a message; `session` and `message` together name it.
+    func logMessage(_ outcome: Outcome, _ reply: Reply) {
+        log.event(
+            .info, "message", session: id,
+            [
+                "peer": peer.host, "message": "\(messageNumber)",
+                "recipients": "\(envelope.recipientCount)",
+                "bytes": "\(machine.content.byteCount)", "outcome": outcome.word,
+                "reply": "\(reply.code)",
+                "message_id": outcome.messageIDText,
+            ])
+    }
+
+    /// A reply that refused something.
+    func logRefused(_ reply: Reply) {
+        log.event(
+            .debug, "refused", session: id, ["reply": "\(reply.code)", "text": "\(reply.text)"])
+    }
+
+    func logClosed(_ reason: CloseReason) {
+        log.event(
+            .debug, "session-closed", session: id,
+            ["reason": reason.word, "messages": "\(messageNumber)"])
+    }
+}
+
+extension Outcome {
+    /// One word for the log.
+    fileprivate var word: String {
+        switch self {
+        case .accepted: "accepted"
+        case .invalidRequest: "invalid"
+        case .keyRefused: "key-refused"
+        case .forbidden: "forbidden"
+        case .tooLarge: "too-large"
+        case .allSuppressed: "suppressed"
+        case .rateLimited: "rate-limited"
+        case .unavailable(let isUncertain): isUncertain ? "uncertain" : "unavailable"
+        case .unparsable: "unparsable"
+        case .attachmentLimit: "attachment-limit"
+        }
+    }
+
+    fileprivate var messageIDText: String {
+        guard case .accepted(let messageID) = self else { return "" }
+        return String(decoding: messageID, as: UTF8.self)
+    }
+}
+
+extension CloseReason {
+    /// Why a connection ended, for the log.
+    fileprivate var word: String {
+        switch self {
+        case .local: "local"
+        case .peer: "peer"
+        case .system(let errno): "errno \(errno)"
+        case .tls(let line): "tls: \(line)"
+        }
+    }
+}

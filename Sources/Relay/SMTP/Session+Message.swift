@@ -1,0 +1,95 @@
+// DATA: memory, content, outcome. The submission does the work; this is what it is fed with.
+
+import Reactor
+import Wire
+
+extension Session {
+    // MARK: Memory
+
+    func reserve(_ bytes: Int) {
+        let budget = worker.shared.budget
+        let share = budget.share(of: bytes)
+        if budget.reserve(share) {
+            reservedBytes += share
+            return perform(machine.budgetGranted(at: now))
+        }
+        let mailbox = worker.loop.mailbox
+        nonisolated(unsafe) let session = self  // Touched on its own loop only.
+        budgetTicket = budget.wait(for: share) { ticket in
+            mailbox.post { session.budgetGranted(ticket, share) }
+        }
+    }
+
+    private func budgetGranted(_ ticket: UInt64, _ bytes: Int) {
+        guard ticket == budgetTicket else { return worker.shared.budget.release(bytes) }
+        budgetTicket = 0
+        reservedBytes += bytes
+        perform(machine.budgetGranted(at: now))
+        finishEvent()
+    }
+
+    func leaveBudgetLine() {
+        guard budgetTicket != 0 else { return }
+        // When the grant is on its way, it finds another ticket here and gives the bytes back.
+        _ = worker.shared.budget.cancel(budgetTicket)
+        budgetTicket = 0
+    }
+
+    private func releaseMemory() {
+        guard reservedBytes > 0 else { return }
+        worker.shared.budget.release(reservedBytes)
+        reservedBytes = 0
+    }
+
+    // MARK: Content
+
+    func beginData() {
+        guard let key else { return perform(.close(.badSequence)) }
+        messageNumber += 1
+        submission = Submission(
+            worker: worker, envelope: envelope, key: key, owner: self, sessionID: id)
+        write(.startData)
+    }
+
+    func feed(_ content: Bytes) {
+        worker.counters.contentBytes += content.count
+        switch machine.contentArrived(content.count, at: now) {
+        case .discard: return
+        case .abandon: return dropSubmission()
+        case .feed: break
+        }
+        switch submission?.feed(content) {
+        case .goOn: break
+        case .pause: machine.submissionPaused(at: now)
+        case .decided, nil: machine.submissionDecided()
+        }
+        perform(machine.checkMemory(at: now))
+    }
+
+    /// Nothing of this message reaches the API as complete; its memory is free again.
+    func dropSubmission() {
+        submission?.abandon()
+        submission = nil
+        releaseMemory()
+    }
+
+    // MARK: Outcome
+
+    func finishMessage() {
+        guard let submission else { return conclude(.unavailable(isUncertain: false)) }
+        if let outcome = submission.finish() { conclude(outcome) }
+    }
+
+    /// The message has its outcome, and the client its reply.
+    func conclude(_ outcome: Outcome) {
+        let done = submission
+        submission = nil
+        releaseMemory()
+        let reply = outcome.reply(isVerbose: worker.shared.configuration.hasVerboseReplies)
+        logMessage(outcome, reply)
+        let isKeyRefused = outcome == .keyRefused
+        if isKeyRefused { key = nil }
+        if case .accepted = outcome { unseenSubmission = done }
+        perform(machine.outcome(reply, isKeyRefused: isKeyRefused, at: now))
+    }
+}

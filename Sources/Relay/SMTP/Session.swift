@@ -1,0 +1,160 @@
+// One SMTP session: the driver between a stream, the session's machine, and a submission.
+//
+// It decides nothing. It frames what arrives (`+Input`), hands it to the machine, and carries the
+// verdict out (`+Verdicts`, `+Login`, `+Message`). While something is waited for, nothing more is
+// read, and what is in hand is kept; so input in memory is bounded by one read of the stream.
+
+import Reactor
+import Wire
+
+/// A client's connection, from accept to close. Lives on its worker's loop.
+final class Session: SubmissionOwner {
+    let worker: Worker
+    let peer: SocketAddress
+    /// For the log and the API's; 0 until the stream is there.
+    private(set) var id: UInt64 = 0
+    var machine: SessionMachine
+    var input = SessionInput()
+    private(set) var stream: Stream?
+
+    /// The key of the login, and the one that is being asked about. Wiped with their last owner.
+    var key: APIKey?
+    var candidateKey: APIKey?
+
+    var envelope = Envelope()
+    var submission: Submission?
+    /// Accepted, and the client has not shown yet that it saw the 250.
+    var unseenSubmission: Submission?
+    /// Messages begun.
+    var messageNumber = 0
+
+    /// Bytes of the memory budget that are ours.
+    var reservedBytes = 0
+    /// Our place in the line for more; 0 when we don't stand there.
+    var budgetTicket: UInt64 = 0
+
+    /// The client does not read our replies: nothing more is taken from it.
+    var isOutputFull = false
+    var hasQuit = false
+
+    /// Links of `SessionList`.
+    var nextSession: Session?
+    var previousSession: Session?
+
+    var now: MonotonicTime { worker.loop.now }
+    var log: EventLog { worker.shared.log }
+
+    init(worker: Worker, peer: SocketAddress, isImplicitTLS: Bool) {
+        self.worker = worker
+        self.peer = peer
+        machine = SessionMachine(
+            options: SessionMachine.Options(worker.shared.configuration),
+            isImplicitTLS: isImplicitTLS, at: worker.loop.now)
+        super.init()
+    }
+
+    // MARK: The stream's events
+
+    override func streamAccepted(_ stream: Stream) {
+        self.stream = stream
+        id = worker.sessions.enter(self, loopIndex: worker.loop.index)
+        worker.counters.sessionsAccepted += 1
+        log.event(
+            .debug, "session-opened", session: id,
+            ["peer": "\(peer)", "tls": machine.isTLS ? "implicit" : "starttls"])
+        settle()
+    }
+
+    override func streamOpened(_ stream: Stream) {
+        perform(machine.opened(at: now))
+        finishEvent()
+    }
+
+    override func streamReceived(_ stream: Stream, _ bytes: Bytes) {
+        guard machine.phase != .closed else { return }
+        unseenSubmission = nil
+        take(bytes)
+        finishEvent()
+    }
+
+    override func streamDrained(_ stream: Stream) {
+        isOutputFull = false
+        finishEvent()
+    }
+
+    override func streamTimedOut(_ stream: Stream) {
+        perform(machine.timedOut(at: now))
+        finishEvent()
+    }
+
+    override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
+        if !(hasQuit && reason == .local) { unseenSubmission?.acceptedButUnseen() }
+        unseenSubmission = nil
+        machine.gone()
+        giveUp()
+        key = nil
+        input.wipe()
+        self.stream = nil
+        worker.sessions.leave(self)
+        worker.counters.sessionsClosed += 1
+        worker.counters.bareLineFeeds += input.bareLineFeeds
+        worker.shared.abuse.disconnected(peer, at: now)
+        logClosed(reason)
+    }
+
+    // MARK: Other events
+
+    override func keyChecked(_ verdict: KeyVerdict) {
+        settleKey(verdict)
+        finishEvent()
+    }
+
+    override func submissionCanContinue(_ submission: Submission) {
+        guard submission === self.submission else { return }
+        machine.submissionContinues(at: now)
+        finishEvent()
+    }
+
+    override func submissionFinished(_ submission: Submission, _ outcome: Outcome) {
+        guard submission === self.submission else { return }
+        conclude(outcome)
+        finishEvent()
+    }
+
+    /// The process is to end.
+    func drain() {
+        perform(machine.drain())
+        settle()
+    }
+
+    /// What comes behind every event: the drain that waited for it, the input that waited for it.
+    func finishEvent() {
+        if machine.isDraining { perform(machine.drain()) }
+        takeKept()
+        settle()
+    }
+
+    /// Reads or does not read, and wakes up in time, as the machine now needs it.
+    private func settle() {
+        guard let stream, machine.phase != .closed else { return }
+        let reads = machine.phase == .handshake || machine.acceptsInput && !isOutputFull
+        if reads == stream.isReceivingPaused {
+            if reads { stream.resumeReceiving() } else { stream.pauseReceiving() }
+        }
+        let deadline = machine.deadline
+        if deadline < stream.deadline { stream.deadline = deadline }
+    }
+}
+
+extension SessionMachine.Options {
+    /// Waits for an answer end this much after the answer's own deadline, should that be missed.
+    private static let answerGraceMilliseconds = 5_000
+
+    init(_ configuration: Configuration) {
+        self.init(
+            limits: configuration.limits,
+            bufferThresholdBytes: configuration.bufferThresholdBytes,
+            answerTimeoutMilliseconds: configuration.api.timeoutMilliseconds
+                + Self.answerGraceMilliseconds)
+    }
+}
