@@ -13,11 +13,12 @@ open class TimerHandler {
 /// A one-shot timer on a loop for work that has no stream. Resolution: the wheel's 10 ms.
 public final class LoopTimer {
     private let loop: Loop
-    private var handler: TimerHandler?
+    private let handler: TimerHandler
     private var token: Token?
     private var deadline: MonotonicTime = .never
 
-    /// A timer that is not armed. It holds `handler` until `cancel`, or until it is freed.
+    /// A timer that is not armed. It holds `handler` as long as it lives; an owner that is its own
+    /// handler lets go of the timer at the end, or neither is freed.
     public init(loop: Loop, handler: TimerHandler) {
         self.loop = loop
         self.handler = handler
@@ -25,7 +26,6 @@ public final class LoopTimer {
 
     /// Arms (or moves) it; `.never` disarms.
     public func arm(at time: MonotonicTime) {
-        guard handler != nil else { return }
         deadline = time
         guard time < .never else { return giveUpSlot() }
         let token = self.token ?? loop.occupySlot { .timer(self) }
@@ -33,12 +33,8 @@ public final class LoopTimer {
         loop.wheel.arm(token.slot, at: time)
     }
 
-    /// Disarms it for good and lets go of the handler; `arm` does nothing afterwards.
-    public func cancel() {
-        deadline = .never
-        giveUpSlot()
-        handler = nil
-    }
+    /// Disarms it; it may be armed again.
+    public func cancel() { arm(at: .never) }
 
     /// The wheel has come to this timer's slot: fires, or goes back for the rest of the time.
     func due(_ now: MonotonicTime) {
@@ -48,7 +44,7 @@ public final class LoopTimer {
         }
         deadline = .never
         giveUpSlot()
-        handler?.timerFired(self)
+        handler.timerFired(self)
     }
 
     private func giveUpSlot() {

@@ -27,19 +27,17 @@ final class TLSSessionCache: Sendable {
         }
     }
 
-    /// Offers the session kept for `name`, if there is one, on `ssl`.
+    /// Offers a copy of the session kept for `name`, if there is one, on `ssl`. A copy, because
+    /// OpenSSL spoils a TLS 1.3 session once it was used, and several connections may be opened
+    /// before the first has brought a new one.
     func resume(_ name: String, on ssl: OpaquePointer) {
         let ssl = UInt(bitPattern: ssl)
         sessions.withLock { sessions in
-            guard let bits = sessions[name], let session = OpaquePointer(bitPattern: bits) else {
-                return
-            }
-            if SSL_SESSION_is_resumable(session) == 1 {
-                SSL_set_session(OpaquePointer(bitPattern: ssl), session)
-            } else {
-                sessions[name] = nil
-                SSL_SESSION_free(session)
-            }
+            guard let bits = sessions[name], let session = OpaquePointer(bitPattern: bits),
+                let copy = SSL_SESSION_dup(session)
+            else { return }
+            SSL_set_session(OpaquePointer(bitPattern: ssl), copy)
+            SSL_SESSION_free(copy)
         }
     }
 }

@@ -60,18 +60,19 @@ struct TLSTicketKeys {
         return ct_ticket_init(cipher, mac, key.cipherKey, key.macKey, iv, 1) == 1 ? 1 : -1
     }
 
-    /// Prepares to open a ticket. OpenSSL's answer: 1 done, 2 done and the ticket is to be
-    /// renewed, 0 unknown key (a full handshake follows), -1 failed.
+    /// Prepares to open a ticket. OpenSSL's answer: 2 done, and the client gets a new ticket (in
+    /// TLS 1.3 it would have none for its next connection otherwise); 0 unknown key, and a full
+    /// handshake follows; -1 failed.
     mutating func open(
         _ name: UnsafePointer<UInt8>, _ iv: UnsafePointer<UInt8>,
         _ cipher: OpaquePointer, _ mac: OpaquePointer, now: MonotonicTime
     ) -> Int32 {
         _ = rotate(now: now)
         let wanted = UnsafeBufferPointer(start: name, count: 16)
-        for (key, answer) in [(current, Int32(1)), (previous, 2)] {
+        for key in [current, previous] {
             guard let key, key.name.elementsEqual(wanted) else { continue }
             let isReady = ct_ticket_init(cipher, mac, key.cipherKey, key.macKey, iv, 0) == 1
-            return isReady ? answer : -1
+            return isReady ? 2 : -1
         }
         return 0
     }

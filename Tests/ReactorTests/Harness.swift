@@ -12,7 +12,7 @@ final class TestLoop {
     private let guardHandler: GuardHandler
     private let timer: LoopTimer
 
-    init(limitMilliseconds: Int = 20_000, backend: (any Backend)? = nil) throws {
+    init(limitMilliseconds: Int = 90_000, backend: (any Backend)? = nil) throws {
         if let backend {
             loop = try Loop(index: 0, custom: backend)
         } else {

@@ -1,0 +1,65 @@
+import Glibc
+import Testing
+
+@testable import Reactor
+
+@Suite struct ListenerTests {
+    @Test func `out of descriptors a listener rests, counts it, and goes on`() async {
+        await #expect(processExitsWith: .success) {
+            let test = try TestLoop()
+            var servers: [Recorder] = []
+            let listener = try test.listen {
+                servers.append(Recorder())
+                return servers.last
+            }
+            let clients = (0..<4).map { _ in Recorder() }
+            for client in clients { _ = test.connect(listener, client) }
+            // Exactly two more descriptors than are in use now.
+            let probe = dup(0)
+            close(probe)
+            var limit = rlimit(rlim_cur: rlim_t(probe + 2), rlim_max: rlim_t(probe + 2))
+            #expect(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+            let begin = MonotonicTime.readClock()
+            while test.loop.counters.acceptPauses == 0 { test.loop.tick() }
+            #expect(servers.count == 2)
+            let ticks = test.loop.counters.ticks
+            servers[0].stream?.abort()
+            servers[1].stream?.abort()
+            test.loop.later {}
+            test.run { servers.count == 4 }
+            let waited = MonotonicTime.readClock().milliseconds(since: begin)
+            #expect(waited >= 900)
+            #expect(test.loop.counters.ticks - ticks < 200, "it does not spin")
+        }
+    }
+
+    @Test func `connections that come together are all accepted`() throws {
+        let test = try TestLoop()
+        var servers: [Recorder] = []
+        let listener = try test.listen {
+            servers.append(Recorder())
+            return servers.last
+        }
+        let clients = (0..<300).map { _ in Recorder() }
+        for client in clients {
+            client.onOpened = { $0.finish() }
+            _ = test.connect(listener, client)
+        }
+        test.run { servers.count == 300 && servers.allSatisfy(\.isClosed) }
+        #expect(clients.allSatisfy { $0.closes == [.local] })
+        #expect(servers.allSatisfy { $0.closes == [.peer] })
+        #expect(test.loop.counters.accepted == 300)
+    }
+
+    @Test func `a closed listener accepts nothing more, and closing twice is legal`() throws {
+        let test = try TestLoop()
+        let server = Recorder()
+        let listener = try test.listen { server }
+        let client = Recorder()
+        _ = test.connect(listener, client)
+        listener.close()
+        listener.close()
+        test.run { client.isClosed }
+        #expect(server.acceptedCount == 0)
+    }
+}
