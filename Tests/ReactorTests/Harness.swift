@@ -203,13 +203,18 @@ struct TrustedPair {
     }
 }
 
-/// Bytes that look random and are the same every time.
+/// Bytes that look random and are the same every time; they repeat after a prime number of them,
+/// so that a shift by any usual block size shows.
 func testBytes(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
-    return (0..<count).map { _ in
+    let block: [UInt8] = (0..<min(count, 65_521)).map { _ in
         state ^= state << 13
         state ^= state >> 7
         state ^= state << 17
         return UInt8(truncatingIfNeeded: state >> 24)
     }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count)
+    while bytes.count < count { bytes += block.prefix(count - bytes.count) }
+    return bytes
 }
