@@ -74,8 +74,9 @@ struct EncodedText: ~Copyable {
 
     private mutating func writeBlanks(into output: inout Region) {
         if output.count > start {
-            for _ in 0..<min(pendingBlanks, output.room) { output.append(0x20) }
-            if pendingBlanks > output.room { isTruncated = true }
+            let fitting = min(pendingBlanks, output.room)
+            for _ in 0..<fitting { output.append(0x20) }
+            if fitting < pendingBlanks { isTruncated = true }
         }
         pendingBlanks = 0
     }
@@ -84,29 +85,38 @@ struct EncodedText: ~Copyable {
         _ bytes: Bytes, _ range: Range<Int>, into output: inout Region,
         _ losses: inout DecodeLosses
     ) {
-        guard !range.isEmpty else { return }
+        guard !range.isEmpty && !isTruncated else { return }
         closeDecoder(into: &output, &losses)
         writeBlanks(into: &output)
         isBehindWord = false
-        openCharset = .undeclared
-        decode(bytes.extracting(range), into: &output)
+        let plain = bytes.extracting(range)
+        if plain.asciiRun(from: 0) == plain.count {
+            let begin = output.count
+            if output.append(plain) < plain.count { isTruncated = true }
+            return output.replaceControls(from: begin)
+        }
+        openDecoder(.undeclared)
+        decode(plain, into: &output)
         closeDecoder(into: &output, &losses)
+    }
+
+    private mutating func openDecoder(_ charset: Charset) {
+        openCharset = charset
+        decoder = CharsetDecoder(charset, cache: charsets)
     }
 
     private mutating func writeWord(
         _ bytes: Bytes, _ word: EncodedWordPlace, _ whole: Range<Int>,
         into output: inout Region, _ losses: inout DecodeLosses
     ) {
+        guard !isTruncated else { return }
         let charset = Charset(label: bytes.extracting(word.charset))
         if charset.kind == .unknown {
             return writeUnknown(bytes, word, whole, into: &output, &losses)
         }
         if !isBehindWord || openCharset != charset { closeDecoder(into: &output, &losses) }
         beginWord(into: &output)
-        if openCharset == nil {
-            openCharset = charset
-            decoder = CharsetDecoder(charset, cache: charsets)
-        }
+        if openCharset == nil { openDecoder(charset) }
         var bits = WordBits(word.encoding)
         var i = word.text.lowerBound
         while i < word.text.upperBound && !isTruncated {
@@ -164,7 +174,6 @@ struct EncodedText: ~Copyable {
         if !decoder.finish(into: &output) { isTruncated = true }
         output.replaceControls(from: begin)
         losses.replacedCharacters += decoder.replacedCount
-        decoder = CharsetDecoder(.undeclared, cache: charsets)
         openCharset = nil
     }
 }

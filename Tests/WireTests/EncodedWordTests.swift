@@ -132,6 +132,7 @@ struct EncodedWordTests {
                 capacity: capacity)
             #expect(text != "(not UTF-8)")
             #expect(losses.truncated == 1)
+            #expect("€ é €uro \(String(repeating: "é", count: 90))".hasPrefix(text))
         }
     }
 
