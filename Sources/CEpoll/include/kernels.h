@@ -108,25 +108,31 @@ static inline int ck_utf8_sequence(const uint8_t *_Nonnull p, size_t n) {
     return length;
 }
 
-/* Whether a byte stands for itself inside a JSON string (RFC 8259 7), ASCII only. */
-static inline int ck_json_is_plain(uint8_t c) {
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+/*
+ * How an ASCII byte stands inside a JSON string (RFC 8259 7): 0 as itself, 1 as \u00XX, any other
+ * value as a backslash and that character. CK_JSON_BEYOND for bytes that are not ASCII.
+ */
+enum { CK_JSON_PLAIN = 0, CK_JSON_LONG = 1, CK_JSON_BEYOND = 2 };
+
+static inline uint8_t ck_json_form(uint8_t c) {
+    static const uint8_t form[128] = {
+        1, 1, 1, 1, 1, 1, 1, 1, 'b', 't', 'n', 1, 'f', 'r', 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        ['"'] = '"', ['\\'] = '\\',
+    };
+    return c >= 0x80 ? CK_JSON_BEYOND : form[c];
 }
 
 /* Writes one ASCII byte as it stands in a JSON string; at most 6 bytes, the number is returned. */
 static inline size_t ck_json_escape_byte(uint8_t c, uint8_t *_Nonnull q) {
-    static const char short_form[] = "btn.fr";
-    if (ck_json_is_plain(c)) {
+    uint8_t form = ck_json_form(c);
+    if (form == CK_JSON_PLAIN) {
         q[0] = c;
         return 1;
     }
     q[0] = '\\';
-    if (c == '"' || c == '\\') {
-        q[1] = c;
-        return 2;
-    }
-    if (c >= 8 && c <= 13 && c != 11) {
-        q[1] = (uint8_t)short_form[c - 8];
+    if (form != CK_JSON_LONG) {
+        q[1] = form;
         return 2;
     }
     q[1] = 'u';
@@ -172,48 +178,77 @@ static inline unsigned ck_utf8_block(__m128i c) {
 #endif
 
 /*
+ * One character that is not ASCII, n bytes in sight: copied when it is valid, U+FFFD when it is
+ * not. Adds to `progress`; false when the end cuts it. Needs four bytes of room.
+ */
+static inline int ck_json_beyond(
+    const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, ck_progress *_Nonnull progress) {
+    int length = ck_utf8_sequence(p, n);
+    if (length == 0) return 0;
+    if (length < 0) {
+        memcpy(q, "\xEF\xBF\xBD", 3);
+        progress->taken += (size_t)-length;
+        progress->written += 3;
+        progress->replaced++;
+        return 1;
+    }
+    for (int k = 0; k < length; k++) q[k] = p[k];
+    progress->taken += (size_t)length;
+    progress->written += (size_t)length;
+    return 1;
+}
+
+/*
  * Writes the inside of a JSON string: plain bytes and valid UTF-8 as they are, escapes, U+FFFD for
- * what is invalid. With `line_feeds`, CRLF and CR become \n. Stops when fewer than 16 bytes of room
+ * what is invalid. With `line_feeds`, CRLF and CR become \n. Stops when fewer than 24 bytes of room
  * are left, or in front of a character (or such a CR) that the end of the input cuts.
  */
 static inline ck_progress ck_json_escape(
     const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, size_t room, int line_feeds) {
-    size_t i = 0, o = 0, replaced = 0;
-    while (i < n && room - o >= 16) {
+    ck_progress at = {0, 0, 0};
 #if defined(__SSE2__)
-        while (n - i >= 16 && room - o >= 16) {
-            __m128i c = _mm_loadu_si128((const __m128i *)(p + i));
-            _mm_storeu_si128((__m128i *)(q + o), c);
-            unsigned stops = ck_json_stops(c);
-            unsigned length = (unsigned)__builtin_ctz(stops | 0x10000);
-            if (stops && p[i + length] >= 0x80) length = ck_utf8_block(c);
-            i += length;
-            o += length;
-            if (length == 0 || (length < 16 && p[i] < 0x80)) break;
-        }
-        if (i == n || room - o < 16) break;
+    /* Up to here one byte at a time, so that text full of oddities does not try blocks in vain. */
+    size_t slow_end = 0;
 #endif
-        uint8_t c = p[i];
-        if (c >= 0x80) {
-            int length = ck_utf8_sequence(p + i, n - i);
-            if (length == 0) break;
-            const uint8_t *from = length > 0 ? p + i : (const uint8_t *)"\xEF\xBF\xBD";
-            size_t wide = length > 0 ? (size_t)length : 3;
-            for (size_t k = 0; k < wide; k++) q[o + k] = from[k];
-            o += wide;
-            i += length > 0 ? wide : (size_t)-length;
-            replaced += length < 0;
-        } else if (c == '\r' && line_feeds) {
-            if (i + 1 == n) break;
-            i += p[i + 1] == '\n' ? 2 : 1;
-            q[o++] = '\\';
-            q[o++] = 'n';
-        } else {
-            o += ck_json_escape_byte(c, q + o);
-            i++;
+    while (at.taken < n && room - at.written >= 24) {
+#if defined(__SSE2__)
+        if (at.taken >= slow_end && n - at.taken >= 16) {
+            __m128i c = _mm_loadu_si128((const __m128i *)(p + at.taken));
+            _mm_storeu_si128((__m128i *)(q + at.written), c);
+            unsigned length = (unsigned)__builtin_ctz(ck_json_stops(c) | 0x10000);
+            if (length < 16 && p[at.taken + length] >= 0x80) {
+                length = ck_utf8_block(c);
+                if (length == 0) slow_end = at.taken + 16;
+            }
+            at.taken += length;
+            at.written += length;
+            if (length == 16 || p[at.taken] >= 0x80) continue;
         }
+#endif
+        /* One byte, and the escapes behind it: line ends are two. */
+        uint8_t form;
+        do {
+            uint8_t c = p[at.taken];
+            form = ck_json_form(c);
+            if (form == CK_JSON_BEYOND) {
+                if (!ck_json_beyond(p + at.taken, n - at.taken, q + at.written, &at)) return at;
+            } else if (c == '\r' && line_feeds) {
+                if (at.taken + 1 == n) return at;
+                at.taken += p[at.taken + 1] == '\n' ? 2 : 1;
+                q[at.written++] = '\\';
+                q[at.written++] = 'n';
+            } else if (form > CK_JSON_BEYOND) {
+                q[at.written++] = '\\';
+                q[at.written++] = form;
+                at.taken++;
+            } else {
+                at.written += ck_json_escape_byte(c, q + at.written);
+                at.taken++;
+            }
+        } while (form > CK_JSON_BEYOND && at.taken < n && room - at.written >= 24 &&
+                 ck_json_form(p[at.taken]) > CK_JSON_BEYOND);
     }
-    return (ck_progress){i, o, replaced};
+    return at;
 }
 
 /* Offset of the first quotation mark, backslash or control byte in [p, p + n), or n. */
@@ -226,7 +261,7 @@ static inline size_t ck_json_find_stop(const uint8_t *_Nonnull p, size_t n) {
         if (stops) return i + (size_t)__builtin_ctz(stops);
     }
 #endif
-    while (i < n && (ck_json_is_plain(p[i]) || p[i] >= 0x80)) i++;
+    while (i < n && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') i++;
     return i;
 }
 

@@ -54,15 +54,19 @@ static inline int ck_base64_copy_64(const uint8_t *_Nonnull p, uint8_t *_Nonnull
 
 /*
  * Copies the alphabet and leaves blanks and line ends out; stops in front of any other byte and
- * when the room is used up. Lines of at least 64 characters are tried 64 at once.
+ * when the room is used up. As many blocks of 64 are tried
+ * at once as the last line had; in the first line as many as there are.
  */
 static inline ck_progress ck_base64_filter(
     const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, size_t room) {
-    size_t i = 0, o = 0, line = 0;
-    int is_wide = 1;
+    size_t i = 0, o = 0;
+#if defined(__SSE2__)
+    size_t line = 0, blocks = SIZE_MAX;
+#endif
     while (i < n && o < room) {
 #if defined(__SSE2__)
-        if (is_wide && n - i >= 64 && room - o >= 64 && ck_base64_copy_64(p + i, q + o)) {
+        for (size_t left = blocks; left > 0 && n - i >= 64 && room - o >= 64; left--) {
+            if (!ck_base64_copy_64(p + i, q + o)) break;
             i += 64;
             o += 64;
         }
@@ -76,14 +80,22 @@ static inline ck_progress ck_base64_filter(
             o += length;
             if (length < 16) break;
         }
+        if (n - i >= 2 && p[i] == '\r' && p[i + 1] == '\n') {
+            blocks = (o - line) / 64;
+            line = o;
+            i += 2;
+            continue;
+        }
         if (i == n || o == room) break;
 #endif
         uint8_t value = ck_base64_value(p[i]);
         if (value < 0x40) {
             q[o++] = p[i++];
         } else if (value == 0x40) {
-            is_wide = o - line >= 64;
+#if defined(__SSE2__)
+            blocks = (o - line) / 64;
             line = o;
+#endif
             do i++;
             while (i < n && ck_base64_value(p[i]) == 0x40);
         } else {
