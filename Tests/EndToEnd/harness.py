@@ -5,11 +5,13 @@ of its own on 127.0.0.1, writes its log to a file of its own, and is ended by SI
 on exit code 0, on a log without errors that speak of bugs, and on a log without any API key.
 """
 
+import atexit
 import base64
 import http.client
 import json
 import os
 import pathlib
+import shutil
 import signal
 import smtplib
 import socket
@@ -29,6 +31,13 @@ STOP_SECONDS = 45
 _ports = set()
 _keys = set()
 _key_count = 0
+
+
+def temporary_folder(name):
+    """A folder that is removed when the whole run is over."""
+    folder = tempfile.mkdtemp(prefix=f"e2e-{name}-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def free_port():
@@ -75,8 +84,8 @@ class Process:
     """One run of the program."""
 
     def __init__(self, name, arguments, environment=None):
-        self.folder = tempfile.TemporaryDirectory(prefix=f"e2e-{name}-")
-        self.log_path = pathlib.Path(self.folder.name) / "log"
+        self.folder = temporary_folder(name)
+        self.log_path = pathlib.Path(self.folder) / "log"
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [BINARY, *arguments],
@@ -129,7 +138,6 @@ class Process:
         self.process.kill()
         self.process.wait()
         self.check_log()
-        self.folder.cleanup()
 
     def stop(self):
         """SIGTERM, exit code 0, a clean log."""
@@ -143,7 +151,6 @@ class Process:
             raise AssertionError(f"still running {STOP_SECONDS} s after SIGTERM")
         log = self.log.decode(errors="replace")
         self.check_log()
-        self.folder.cleanup()
         if code != 0:
             raise AssertionError(f"exit code {code}; the log ends with:\n{log[-3000:]}")
 
@@ -210,10 +217,10 @@ class Sandbox(Process):
 
     def __init__(self, *arguments):
         self.port = free_port()
-        self.store = tempfile.TemporaryDirectory(prefix="e2e-store-")
+        self.store = temporary_folder("store")
         super().__init__(
             "sandbox",
-            ["sandbox", "--listen", f"127.0.0.1:{self.port}", "--store", self.store.name]
+            ["sandbox", "--listen", f"127.0.0.1:{self.port}", "--store", self.store]
             + ["--log-format", "json", "--log-level", "debug", *arguments],
         )
         self.client = SandboxClient(self.port)
@@ -221,7 +228,7 @@ class Sandbox(Process):
 
     def stored(self):
         """Files in the store's folder."""
-        return sorted(path.name for path in pathlib.Path(self.store.name).iterdir())
+        return sorted(path.name for path in pathlib.Path(self.store).iterdir())
 
 
 class Relay(Process):
@@ -233,17 +240,17 @@ class Relay(Process):
     def __init__(self, *arguments, api_port=None):
         self.ports = [free_port(), free_port()]
         self.tls_port = free_port()
-        self.store = tempfile.TemporaryDirectory(prefix="e2e-store-")
-        self.files = tempfile.TemporaryDirectory(prefix="e2e-files-")
-        self.certificate = os.path.join(self.files.name, "certificate.pem")
+        self.store = temporary_folder("store")
+        self.files = temporary_folder("files")
+        self.certificate = os.path.join(self.files, "certificate.pem")
         if api_port is None:
             self.sandbox_port = free_port()
             api = ["--sandbox", "--sandbox-listen", f"127.0.0.1:{self.sandbox_port}"]
-            api += ["--sandbox-store", self.store.name]
+            api += ["--sandbox-store", self.store]
             api += ["--write-certificate", self.certificate]
         else:
             self.sandbox_port = api_port
-            key = make_certificate(self.files.name, self.certificate)
+            key = make_certificate(self.files, self.certificate)
             api = ["--api-url", f"http://127.0.0.1:{api_port}"]
             api += ["--tls-cert", self.certificate, "--tls-key", key]
         listen = [f"--listen=127.0.0.1:{port}" for port in self.ports]

@@ -4,6 +4,7 @@ import smtplib
 import ssl
 import subprocess
 import unittest
+import warnings
 from email.mime.text import MIMEText
 
 import harness
@@ -56,8 +57,10 @@ class Python(harness.RelayTestCase):
 
     def test_tls_older_than_1_2_is_refused(self):
         context = self.relay.context()
-        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
         with self.assertRaises((ssl.SSLError, ConnectionError)):
             smtplib.SMTP_SSL("localhost", self.relay.tls_port, context=context)
 
