@@ -1,6 +1,7 @@
 """Starts the built program and talks to it: what every end-to-end test shares.
 
-The program is $RELAY_BINARY, by default .build/release/postscale-relay. Each process has free ports
+The program is $RELAY_BINARY, by default .build/release/postscale-relay; $RELAY_ARGUMENTS are given to
+every relay besides its own (`--backend io_uring`). Each process has free ports
 of its own on 127.0.0.1, writes its log to a file of its own, and is ended by SIGTERM: `stop` insists
 on exit code 0, on a log without errors that speak of bugs, and on a log without any API key.
 """
@@ -25,6 +26,7 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("RELAY_BINARY", str(ROOT / ".build/release/postscale-relay"))
+RELAY_ARGUMENTS = os.environ.get("RELAY_ARGUMENTS", "").split()
 READY_SECONDS = 10
 STOP_SECONDS = 45
 
@@ -223,27 +225,33 @@ class Sandbox(Process):
             ["sandbox", "--listen", f"127.0.0.1:{self.port}", "--store", self.store]
             + ["--log-format", "json", "--log-level", "debug", *arguments],
         )
-        self.client = SandboxClient(self.port)
+        self.client = SandboxClient(self.port)  # Speaks plain HTTP only.
         self.wait_for_port(self.port)
 
     def stored(self):
         """Files in the store's folder."""
         return sorted(path.name for path in pathlib.Path(self.store).iterdir())
 
+    def stored_messages(self):
+        """The requests in the store's folder, in no order."""
+        return [json.loads(path.read_bytes()) for path in pathlib.Path(self.store).glob("*.json")]
+
 
 class Relay(Process):
     """A relay with two STARTTLS listeners and one for TLS from the first byte.
 
-    Without `api_port` it has a sandbox inside.
+    Without `api_port` or `api_url` it has a sandbox inside.
     """
 
-    def __init__(self, *arguments, api_port=None):
+    def __init__(self, *arguments, api_port=None, api_url=None):
         self.ports = [free_port(), free_port()]
         self.tls_port = free_port()
         self.store = temporary_folder("store")
         self.files = temporary_folder("files")
         self.certificate = os.path.join(self.files, "certificate.pem")
-        if api_port is None:
+        if api_port is not None:
+            api_url = f"http://127.0.0.1:{api_port}"
+        if api_url is None:
             self.sandbox_port = free_port()
             api = ["--sandbox", "--sandbox-listen", f"127.0.0.1:{self.sandbox_port}"]
             api += ["--sandbox-store", self.store]
@@ -251,19 +259,19 @@ class Relay(Process):
         else:
             self.sandbox_port = api_port
             key = make_certificate(self.files, self.certificate)
-            api = ["--api-url", f"http://127.0.0.1:{api_port}"]
+            api = ["--api-url", api_url]
             api += ["--tls-cert", self.certificate, "--tls-key", key]
         listen = [f"--listen=127.0.0.1:{port}" for port in self.ports]
         listen.append(f"--listen-tls=127.0.0.1:{self.tls_port}")
         super().__init__(
             "relay",
             ["--hostname", "localhost", *listen, *api]
-            + ["--log-format", "json", "--log-level", "debug", *arguments],
+            + ["--log-format", "json", "--log-level", "debug", *RELAY_ARGUMENTS, *arguments],
         )
         self.sandbox = SandboxClient(self.sandbox_port)
         for port in self.ports + [self.tls_port]:
             self.wait_for_port(port)
-        if api_port is None:
+        if api_url is None:
             self.wait_for_port(self.sandbox_port)
 
     def context(self):
@@ -340,14 +348,14 @@ class RawClient:
             raise AssertionError(answer)
 
 
-def make_certificate(folder, certificate):
-    """A self-signed certificate for localhost; returns the key's file."""
+def make_certificate(folder, certificate, name="localhost"):
+    """A self-signed certificate for `name`; returns the key's file."""
     key = os.path.join(folder, "key.pem")
+    names = f"DNS:{name}" + (",IP:127.0.0.1" if name == "localhost" else "")
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        + ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-        + ["-keyout", key, "-out", certificate],
+        + ["-nodes", "-days", "2", "-subj", f"/CN={name}"]
+        + ["-addext", f"subjectAltName={names}", "-keyout", key, "-out", certificate],
         check=True,
         capture_output=True,
     )

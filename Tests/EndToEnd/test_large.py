@@ -52,6 +52,10 @@ def submit(client, content):
     return text.decode().removeprefix("Ok: queued as ")
 
 
+def sha256_of(path):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
 class Large(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -67,8 +71,7 @@ class Large(unittest.TestCase):
     def check_arrived(self, message_id):
         folder = pathlib.Path(self.sandbox.store) / message_id
         for number, digest in enumerate(self.digests, start=1):
-            content = (folder / f"{number}-part{number}.bin").read_bytes()
-            self.assertEqual(hashlib.sha256(content).hexdigest(), digest)
+            self.assertEqual(sha256_of(folder / f"{number}-part{number}.bin"), digest)
 
     def warm_up(self, at_once=1):
         """What one megabyte costs, on every listener; the peak afterwards."""

@@ -253,7 +253,7 @@ final class SandboxConnection: StreamHandler {
 
     private func log(_ answer: SandboxAnswer, _ requestID: String) {
         service.log.event(
-            .debug, "sandbox.answer",
+            .debug, "sandbox-answer",
             [
                 "method": request?.method ?? "", "path": request?.path ?? "",
                 "status": String(answer.status), "request_id": requestID,

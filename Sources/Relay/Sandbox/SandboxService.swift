@@ -144,7 +144,7 @@ final class SandboxService {
         do throws(SandboxFolderError) {
             message = try store.add(request, body: body, isTest: behaviour.isTest)
         } catch {
-            log.event(.error, "sandbox.store", ["reason": error.description])
+            log.event(.error, "sandbox-store-failed", ["reason": error.description])
             return .error(500, .text, "the sandbox cannot store the message")
         }
         statistics.accepted += 1
