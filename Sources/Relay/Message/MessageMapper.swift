@@ -82,15 +82,15 @@ final class MessageMapper {
         text = TextPipeline(charsets: charsets)
     }
 
-    /// Starts a message.
+    /// Starts a message; `addRecipient` for each of its envelope follows, and then its content.
     /// - Parameters:
-    ///   - envelope: read during this call only.
+    ///   - sender: MAIL FROM, empty for the null sender; read during this call only.
     ///   - request: written until `end`; nothing is written to it when `held` is set.
-    func begin(_ envelope: borrowing Envelope, into request: RequestBody) {
+    func begin(sender: Bytes, recipientCount: Int, into request: RequestBody) {
         walker = PartWalker(charsets: charsets)
-        planner.begin(envelope)
-        sender.removeAll(keepingCapacity: true)
-        envelope.bytes(envelope.sender).withUnsafeBufferPointer { sender.append(contentsOf: $0) }
+        planner.begin(recipientCount: recipientCount)
+        self.sender.removeAll(keepingCapacity: true)
+        sender.withUnsafeBufferPointer { self.sender.append(contentsOf: $0) }
         fields.removeAll(keepingCapacity: true)
         sink.aim(at: request)
         sink.replacedCount = 0
@@ -108,6 +108,9 @@ final class MessageMapper {
         decodeLosses = DecodeLosses()
         failure = nil
     }
+
+    /// One address of the envelope; read during this call only.
+    func addRecipient(_ address: Bytes) { planner.add(address) }
 
     /// Takes content of the message, which is used up. Look at `failure` afterwards.
     func feed(_ input: Bytes) {

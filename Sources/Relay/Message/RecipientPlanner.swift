@@ -6,7 +6,7 @@
 
 import Wire
 
-/// The recipients of one message. A value that is reused: `begin`, then `name` for every address of
+/// The recipients of one message. A value that is reused: `begin`, `add`…, then `name` for every address of
 /// To and Cc in their order, then `plan`.
 struct RecipientPlanner {
     enum Field: UInt8 { case to, cc, bcc }
@@ -39,8 +39,8 @@ struct RecipientPlanner {
     /// Envelope recipients.
     var count: Int { addresses.count }
 
-    /// Takes a copy of the envelope's recipients.
-    mutating func begin(_ envelope: borrowing Envelope) {
+    /// Starts a message with room for `recipientCount` recipients; `add` for each follows.
+    mutating func begin(recipientCount: Int) {
         addresses.removeAll()
         recipients.removeAll(keepingCapacity: true)
         foldedMarks.removeAll(keepingCapacity: true)
@@ -49,14 +49,15 @@ struct RecipientPlanner {
         isGroup = false
         strangerCount = 0
         named = 0
-        let count = envelope.recipientCount
-        exact.reset(forCount: count)
-        folded.reset(forCount: count)
-        for index in 0..<count { add(envelope.bytes(envelope.recipient(index))) }
+        exact.reset(forCount: recipientCount)
+        folded.reset(forCount: recipientCount)
     }
 
-    private mutating func add(_ address: Bytes) {
+    /// Copies one address of the envelope. One that is there already, to the letter of its local
+    /// part, is left out.
+    mutating func add(_ address: Bytes) {
         let index = Int32(addresses.count)
+        precondition(addresses.count < exact.capacity, "more recipients than announced")
         guard exact.find(address, in: addresses, orInsert: index) == nil else { return }
         var recipient = Recipient()
         if let first = folded.find(address, in: addresses, orInsert: index) {

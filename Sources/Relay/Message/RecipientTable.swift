@@ -20,6 +20,9 @@ struct RecipientTable {
         seed = source.next() | 1
     }
 
+    /// Entries that there is room for.
+    var capacity: Int { slots.count / 2 }
+
     /// Empties the table and makes room for `count` entries.
     mutating func reset(forCount count: Int) {
         var wanted = 16

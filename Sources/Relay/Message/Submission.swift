@@ -73,7 +73,12 @@ final class Submission: APICallOwner {
         hash.feed(key: key.hash, envelope)
         let mapper = worker.mappers.take()
         let body = RequestBody(pool: worker.loop.slabs)
-        mapper.begin(envelope, into: body)
+        mapper.begin(
+            sender: envelope.bytes(envelope.sender), recipientCount: envelope.recipientCount,
+            into: body)
+        for index in 0..<envelope.recipientCount {
+            mapper.addRecipient(envelope.bytes(envelope.recipient(index)))
+        }
         self.mapper = mapper
         self.body = body
     }
