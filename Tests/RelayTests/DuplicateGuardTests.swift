@@ -64,7 +64,11 @@ struct DuplicateGuardTests {
 
 @Suite("The fingerprint of a submission")
 struct DuplicateContentHashTests {
-    private let key = ContentHash.Key(words: (1 << 63 | 5, 0x1234_5678_9ABC_DEF1, 77, ~9))
+    private let key = ContentHash.Key(
+        words: (
+            0x9B05_688C_2B3E_6C1F, 0x510E_527F_ADE6_82D1, 0x3C6E_F372_FE94_F82B,
+            0xA54F_F53A_5F1D_36F1
+        ))
 
     private func digest(_ bytes: [UInt8], cut plan: [Int]) -> ContentDigest {
         var hash = ContentHash(key: key)

@@ -29,16 +29,14 @@ struct HeaderPolicyTests {
 
     @Test("a thousand names, each twice, are joined in linear time")
     func groups() {
-        var block: [UInt8] = []
+        var text = ""
+        for number in 0..<1_000 { text += "X-\(number): 1\r\n" }
+        for number in 0..<1_000 { text += "x-\(number): 2\r\n" }
+        let block = Array(text.utf8)
+        var scanner = HeaderScanner()
         var fields: [HeaderField] = []
-        for number in 0..<2_000 {
-            let name = number < 1_000 ? "X-\(number)" : "x-\(number - 1_000)"
-            let start = block.count
-            block += Array(name.utf8)
-            fields.append(
-                HeaderField(
-                    id: .other, name: start..<block.count, value: block.count..<block.count))
-        }
+        while let field = scanner.next(block.span) { fields.append(field) }
+        #expect(fields.count == 2_000)
         var groups = HeaderGroups()
         groups.reset(forCount: fields.count)
         for field in fields { groups.add(field, isAddresses: false, in: block.span) }

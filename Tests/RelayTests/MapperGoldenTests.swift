@@ -16,7 +16,8 @@ struct MapperGoldenTests {
         #expect(result.object == expected, "\(text)")
     }
 
-    @Test("the request does not depend on how the message arrives",
+    @Test(
+        "the request does not depend on how the message arrives",
         arguments: GoldenPairs.plain + GoldenPairs.parts)
     func splits(pair: GoldenPair) {
         let whole = bench.map(pair.mapped)

@@ -71,7 +71,7 @@ final class MapperBench {
         var isComplete = false
         while mapper.failure == nil && !isComplete { isComplete = mapper.drain(upTo: 1_000) }
         let request = MappedRequest(
-            json: mapper.held.map(bytes(of:)) ?? bytes(of: body), failure: mapper.failure,
+            json: mapper.held?.contents() ?? bytes(of: body), failure: mapper.failure,
             isGroup: mapper.held != nil, losses: mapper.allLosses,
             hasMessageID: mapper.hasMessageID)
         mapper.end()
@@ -98,10 +98,6 @@ final class MapperBench {
         }
         return bytes
     }
-
-    private func bytes(of held: SpillBuffer) -> [UInt8] {
-        held.contents()
-    }
 }
 
 extension SpillBuffer {
@@ -127,33 +123,4 @@ func parsed(_ text: String) -> NSDictionary? {
 /// A text with its line ends as CRLF.
 func crlf(_ text: String) -> String {
     text.replacingOccurrences(of: "\n", with: "\r\n")
-}
-
-/// Piece lengths that add up to `count`: byte by byte, and seeded cuts of several sizes.
-func mapperCuts(of count: Int, seed: UInt64) -> [[Int]] {
-    var plans = [[Int](repeating: 1, count: count)]
-    var generator = SeededGenerator(seed: seed)
-    for longest in [2, 5, 17, 64, 300] {
-        var plan: [Int] = []
-        var left = count
-        while left > 0 {
-            let piece = min(left, Int.random(in: 0...longest, using: &generator))
-            plan.append(piece)
-            left -= piece
-        }
-        plans.append(plan)
-    }
-    return plans
-}
-
-/// A small seeded generator (xorshift64*); the same seed gives the same test.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
-    mutating func next() -> UInt64 {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
 }

@@ -48,10 +48,13 @@ struct SubmissionGroupTests {
         #expect(sent == Array(0..<10))
     }
 
-    @Test("a failure that all calls would meet stops the rest", arguments: [
-        (limited, false), (Outcome.keyRefused, false), (Outcome.unavailable(isUncertain: true), false),
-        (invalid, true), (Outcome.allSuppressed, true), (accepted, true),
-    ])
+    @Test(
+        "a failure that all calls would meet stops the rest",
+        arguments: [
+            (limited, false), (Outcome.keyRefused, false),
+            (Outcome.unavailable(isUncertain: true), false),
+            (invalid, true), (Outcome.allSuppressed, true), (accepted, true),
+        ])
     func stops(outcome: Outcome, goesOn: Bool) {
         var machine = GroupMachine(count: 3, inFlightMax: 1)
         #expect(machine.next() == 0)

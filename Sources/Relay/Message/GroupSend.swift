@@ -20,15 +20,18 @@ final class GroupSend: APICallOwner {
     /// Calls at a time, when the message is small.
     static let inFlightMax = 8
 
-    private let submission: Submission
+    /// nil when the group has ended, so that neither keeps the other alive.
+    private var submission: Submission?
+    private let worker: Worker
+    private let key: APIKey
+    /// Of the whole message; branches into one digest a recipient.
+    private let hash: ContentHash
     private let held: SpillBuffer
     private let recipients: [[UInt8]]
     private let deadline: MonotonicTime
     private var machine: GroupMachine
     private var flights: [Flight] = []
     private let sink = JSONSink()
-
-    private var worker: Worker { submission.worker }
 
     /// - Parameters:
     ///   - held: the request without its opening brace and its `to`; owned from here on.
@@ -37,11 +40,14 @@ final class GroupSend: APICallOwner {
         submission: Submission, held: SpillBuffer, recipients: [[UInt8]], deadline: MonotonicTime
     ) {
         self.submission = submission
+        worker = submission.worker
+        key = submission.key
+        hash = submission.hash
         self.held = held
         self.recipients = recipients
         self.deadline = deadline
         let affordable =
-            submission.worker.configuration.bufferThresholdBytes
+            worker.configuration.bufferThresholdBytes
             / max(1, held.byteCount)
         machine = GroupMachine(
             count: recipients.count, inFlightMax: max(1, min(Self.inFlightMax, affordable)))
@@ -82,28 +88,34 @@ final class GroupSend: APICallOwner {
     override func callWantsBody(_ call: APICall) {
         guard let index = flights.firstIndex(where: { $0.call === call }) else { return }
         if flights[index].body.pendingBytes < Submission.pendingLowWater { pump(index) }
-        if machine.isDone { submission.groupFinished(self, end(), isDuringFinish: false) }
+        tellIfDone()
     }
 
     override func callFinished(_ call: APICall, _ result: APIResult) {
-        guard let index = flights.firstIndex(where: { $0.call === call }) else { return }
+        guard let index = flights.firstIndex(where: { $0.call === call }), let submission else {
+            return
+        }
         let flight = flights.remove(at: index)
         let outcome = submission.interpret(result, isComplete: flight.body.isComplete)
         flight.body.discard()
         machine.ended(flight.recipient, outcome)
         startCalls()
-        if machine.isDone {
-            submission.groupFinished(self, end(), isDuringFinish: false)
-        }
+        tellIfDone()
+    }
+
+    private func tellIfDone() {
+        guard machine.isDone, let submission else { return }
+        submission.groupFinished(self, end(), isDuringFinish: false)
     }
 
     private func end() -> Outcome {
         held.discard()
+        submission = nil
         return machine.outcome
     }
 
     private func digest(_ index: Int) -> ContentDigest {
-        var hash = submission.hash
+        var hash = hash
         let recipient = recipients[index]
         hash.feed(UInt64(recipient.count))
         hash.feed(recipient.span)
@@ -125,7 +137,7 @@ final class GroupSend: APICallOwner {
         let threshold = worker.configuration.bufferThresholdBytes
         let isHeldWhole = held.byteCount <= threshold
         let call = APICall(
-            kind: .send, key: submission.key, body: body, owner: self,
+            kind: .send, key: key, body: body, owner: self,
             deadline: isHeldWhole ? deadline : .never)
         flights.append(Flight(call: call, body: body, recipient: recipient))
         if isHeldWhole {

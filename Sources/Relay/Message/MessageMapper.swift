@@ -87,7 +87,7 @@ final class MessageMapper {
     ///   - sender: MAIL FROM, empty for the null sender; read during this call only.
     ///   - request: written until `end`; nothing is written to it when `held` is set.
     func begin(sender: Bytes, recipientCount: Int, into request: RequestBody) {
-        walker = PartWalker(charsets: charsets)
+        walker.reset()
         planner.begin(recipientCount: recipientCount)
         self.sender.removeAll(keepingCapacity: true)
         sender.withUnsafeBufferPointer { self.sender.append(contentsOf: $0) }
@@ -207,6 +207,7 @@ final class MessageMapper {
         sum.charactersReplaced += sink.replacedCount
         sum.charsetsUnknown += decodeLosses.unknownCharsets + inHeads.unknownCharsets
         sum.textTruncated += decodeLosses.truncated + inHeads.truncated
+        sum.preambles += walker.oddities.preambles + walker.oddities.epilogues
         sum.addressesMalformed += decodeLosses.malformedAddresses
         return sum
     }

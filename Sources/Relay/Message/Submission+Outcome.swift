@@ -76,7 +76,7 @@ extension Submission {
     }
 
     func note(_ losses: MappingLosses) {
-        guard losses.sum > 0 else { return }
+        guard losses != MappingLosses() else { return }
         worker.counters.losses.add(losses)
         worker.shared.log.event(
             .debug, "mapping-losses", session: sessionID, ["kinds": losses.summary])

@@ -21,7 +21,7 @@ struct RelayCounters {
 }
 
 /// What messages lost on the way, by kind ("Nothing is dropped in silence").
-struct MappingLosses {
+struct MappingLosses: Equatable {
     var headersNotPassed = 0
     var headersMalformed = 0
     var postscaleHeadersUnknown = 0
