@@ -150,22 +150,25 @@ final class GroupSend: APICallOwner {
         }
     }
 
-    /// Writes as much of the buffer as the call may have waiting, and completes it at the end.
+    /// Writes as much of the buffer as the call may have waiting, and completes it at the end. A
+    /// call that takes bytes at once does not ask for more: it is given more until it has enough.
     private func pump(_ index: Int) {
-        let flight = flights[index]
-        guard !flight.body.isComplete else { return }
-        copy(index, upTo: max(0, Submission.pendingHighWater - flight.body.pendingBytes))
-        if held.hasFailed {
-            flights.remove(at: index)
-            flight.call.abandon()
-            flight.body.discard()
-            machine.ended(flight.recipient, .unavailable(isUncertain: false))
-        } else if flights[index].offset == held.byteCount {
-            flight.body.complete()
-            flight.call.bodyCompleted(deadline: deadline)
-        } else {
-            flight.call.bodyGrew()
-        }
+        let (call, body) = (flights[index].call, flights[index].body)
+        guard !body.isComplete else { return }
+        repeat {
+            copy(index, upTo: Submission.pendingHighWater - body.pendingBytes)
+            if held.hasFailed {
+                let flight = flights.remove(at: index)
+                call.abandon()
+                body.discard()
+                return machine.ended(flight.recipient, .unavailable(isUncertain: false))
+            }
+            if flights[index].offset == held.byteCount {
+                body.complete()
+                return call.bodyCompleted(deadline: deadline)
+            }
+            call.bodyGrew()
+        } while body.pendingBytes < Submission.pendingLowWater
     }
 
     private func copy(_ index: Int, upTo bytes: Int) {

@@ -230,22 +230,31 @@ final class Submission: APICallOwner {
         worker.pool.start(call)
     }
 
-    /// Writes what waits behind the attachments, as fast as the API reads, and completes.
+    /// Writes what waits behind the attachments, as fast as the API reads, and completes. A call
+    /// that takes bytes at once does not ask for more: it is given more until it has enough.
     private func drain() {
         guard let mapper, let body else { return }
         let threshold = worker.configuration.bufferThresholdBytes
         let isHeldWhole = call == nil && body.byteCount + mapper.waitingBytes <= threshold
         if call == nil && !isHeldWhole { startCall(body, deadline: .never) }
-        let room = isHeldWhole ? Int.max : max(0, Self.pendingHighWater - body.pendingBytes)
-        let isComplete = mapper.drain(upTo: room)
-        if let failure = mapper.failure {
-            conclude(failure)
-            return
+        var isComplete = false
+        repeat {
+            let room = isHeldWhole ? Int.max : Self.pendingHighWater - body.pendingBytes
+            isComplete = mapper.drain(upTo: room)
+            if let failure = mapper.failure {
+                conclude(failure)
+                return
+            }
+            if !isComplete { call?.bodyGrew() }
+        } while !isComplete && body.pendingBytes < Self.pendingLowWater
+        if isComplete {
+            complete(body)
+        } else {
+            watchForStall()
         }
-        guard isComplete else {
-            call?.bodyGrew()
-            return watchForStall()
-        }
+    }
+
+    private func complete(_ body: RequestBody) {
         phase = .awaiting
         stallWatch?.cancel()
         giveMapperBack()
