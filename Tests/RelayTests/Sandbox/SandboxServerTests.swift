@@ -45,7 +45,7 @@ import Testing
         }
         guard status == 0 else { return "no connection" }
         for piece in pieces {
-            _ = send(descriptor, piece, piece.utf8.count, Int32(MSG_NOSIGNAL.rawValue))
+            _ = Glibc.send(descriptor, piece, piece.utf8.count, Int32(MSG_NOSIGNAL))
         }
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
