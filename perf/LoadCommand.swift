@@ -84,6 +84,11 @@ struct LoadCommand: ParsableCommand {
         let meter = server.pid.map {
             ProcessMeter(pid: $0, countsInstructions: server.instructions)
         }
+        if server.instructions && meter?.countsInstructions != true {
+            throw ValidationError(
+                "--instructions: this machine does not count them (perf_event_open refused), or "
+                    + "--pid is missing. Run the server under valgrind --tool=callgrind instead.")
+        }
         let loop = try Loop(index: 0, backend: .auto)
         var before = ProcessReading()
         var start = MonotonicTime.readClock()

@@ -34,6 +34,9 @@ final class ProcessMeter {
         }
     }
 
+    /// Whether the kernel counts instructions of this process.
+    var countsInstructions: Bool { !counters.isEmpty }
+
     deinit { for descriptor in counters { close(descriptor) } }
 
     func read() -> ProcessReading {

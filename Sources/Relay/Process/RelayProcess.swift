@@ -56,12 +56,20 @@ struct RelayProcess {
             try SandboxProcess(settings: $0, tls: nil, log: log).start()
         }
         let roster = WorkerRoster()
-        let group = try LoopGroup(
-            count: settings.configuration.loops, backend: settings.configuration.backend
-        ) { loop in
-            let worker = try Worker(loop: loop, shared: shared, listening: shared.configuration)
-            roster.enter(worker)
-            return worker
+        let group: LoopGroup
+        do {
+            group = try LoopGroup(
+                count: settings.configuration.loops, backend: settings.configuration.backend
+            ) { loop in
+                let worker = try Worker(
+                    loop: loop, shared: shared, listening: shared.configuration)
+                roster.enter(worker)
+                return worker
+            }
+        } catch let error as SystemError where error.errno == EACCES {
+            throw ValidationError(
+                "\(error). Ports below 1024 need root or the capability: "
+                    + "setcap cap_net_bind_service=+ep postscale-relay.")
         }
         announce()
         _ = Signals.wait(for: [SIGTERM, SIGINT], timeoutMilliseconds: nil)

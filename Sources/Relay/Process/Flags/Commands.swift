@@ -9,6 +9,28 @@ struct PostscaleRelay: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "postscale-relay",
         abstract: "An SMTP relay in front of the Postscale API.",
+        version: RelayVersion.current,
+        subcommands: [RunCommand.self, SandboxCommand.self],
+        defaultSubcommand: RunCommand.self)
+
+    /// The command of this command line. `--help` alone shows the flags of `run`, because that is
+    /// what everybody who asks wants to know.
+    static func parseCommand() throws -> any ParsedCommand {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let isHelp = arguments == ["--help"] || arguments == ["-h"] || arguments == ["help"]
+        return try parseAsRoot(isHelp ? ["help", "run"] : arguments)
+    }
+}
+
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Relay messages (the default).",
+        usage: """
+            postscale-relay [run] --tls-cert <file> --tls-key <file> [<options>]
+            postscale-relay [run] --sandbox [<options>]
+            postscale-relay sandbox [<options>]
+            postscale-relay --version
+            """,
         discussion: """
             Mail clients connect with STARTTLS or TLS, log in as `postscale` with their API key, \
             and hand over messages; each becomes a call of the API while it is still arriving.
@@ -16,18 +38,10 @@ struct PostscaleRelay: ParsableCommand {
             Try it:      postscale-relay --sandbox
             Production:  postscale-relay --tls-cert fullchain.pem --tls-key privkey.pem
 
-            Sizes have units (64KB, 50MB; 1 MB is 1,048,576 bytes), and times too (500ms, 60s, 5m).
-            """,
-        version: RelayVersion.current,
-        subcommands: [RunCommand.self, SandboxCommand.self],
-        defaultSubcommand: RunCommand.self)
-
-    static func parseCommand() throws -> any ParsedCommand { try parseAsRoot() }
-}
-
-struct RunCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Relay messages (the default).")
+            Sizes have units (64KB, 50MB; 1 MB is 1,048,576 bytes), and times too (500ms, 60s, \
+            5m). SIGTERM and SIGINT drain: no new connections, messages in flight get their \
+            answer; a second one stops at once. The sandbox alone: postscale-relay sandbox --help.
+            """)
 
     @OptionGroup(title: "Clients") var listen: ListenFlags
     @OptionGroup(title: "API") var api: APIFlags

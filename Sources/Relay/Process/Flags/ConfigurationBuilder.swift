@@ -54,7 +54,7 @@ struct ConfigurationBuilder {
         let apiOptions = try makeAPIOptions(sandbox: sandboxSettings)
         let loops = process.loops ?? availableCores()
         try check(loops >= 1 && loops <= 1_024, "--loops", "\(loops)", "1 to 1024")
-        let budget = limits.memoryBudget?.bytes ?? physicalMemoryBytes() / 4
+        let budget = limits.memoryBudget?.bytes ?? physicalMemoryBytes() / 4 / 1_048_576 * 1_048_576
         try check(
             budget >= limits.bufferThreshold.bytes, "--memory-budget", "\(budget)",
             "at least --buffer-threshold (\(limits.bufferThreshold.bytes) bytes)")
@@ -92,6 +92,9 @@ struct ConfigurationBuilder {
                 hosts.compactMap { SocketAddress("\($0):\(entry.port)") }
                     .map { ListenerSpec(address: $0, isImplicitTLS: entry.isImplicitTLS) }
             }
+        }
+        for address in startTLS + implicitTLS {
+            try check(address.port > 0, "--listen", "\(address)", "a port from 1 to 65535")
         }
         return startTLS.map { ListenerSpec(address: $0, isImplicitTLS: false) }
             + implicitTLS.map { ListenerSpec(address: $0, isImplicitTLS: true) }
