@@ -1,4 +1,4 @@
-"""The relay's calls over HTTPS, as in production: verified, resumed, and refused when not trusted."""
+"""The relay's calls over HTTPS, as in production: verified, and refused when not trusted."""
 
 import os
 import smtplib

@@ -72,7 +72,8 @@ class Mapping(harness.RelayTestCase):
         names = [a["filename"] for a in sent["attachments"]]
         self.assertEqual(names, ["logo.png", "Überblick 📎 2026.pdf", "data.csv"])
         types = [a["content_type"] for a in sent["attachments"]]
-        self.assertEqual([t.split(";")[0] for t in types], ["image/png", "application/pdf", "text/csv"])
+        essences = [text.split(";")[0] for text in types]
+        self.assertEqual(essences, ["image/png", "application/pdf", "text/csv"])
         self.assertEqual(sent["attachments"][0]["content_id"], "logo@x")
         self.assertNotIn("content_id", sent["attachments"][1])
         contents = [self.sandbox.attachment(self.message_id, n) for n in (1, 2, 3)]

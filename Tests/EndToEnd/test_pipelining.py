@@ -75,7 +75,9 @@ class StartTLS(harness.RelayTestCase):
     def test_commands_before_tls_are_answered_in_order(self):
         with self.relay.plain() as client:
             self.assertEqual(client.reply(), "220 localhost ESMTP Postscale SMTP Relay")
-            client.send(b"EHLO client.test\r\nNOOP\r\nAUTH PLAIN x\r\nMAIL FROM:<a@b.c>\r\nQUIT\r\n")
+            client.send(
+                b"EHLO client.test\r\nNOOP\r\nAUTH PLAIN x\r\nMAIL FROM:<a@b.c>\r\nQUIT\r\n"
+            )
             self.assertEqual(codes(client.replies(5)), [250, 250, 530, 502, 221])
 
     def test_bytes_behind_starttls_never_survive_it(self):
