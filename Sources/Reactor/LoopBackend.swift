@@ -6,7 +6,10 @@
 import Glibc
 
 /// Which backend moves the bytes; `auto` picks.
-public enum BackendKind: String, Sendable, CaseIterable { case auto, epoll, io_uring }
+public enum BackendKind: String, Sendable, CaseIterable {
+    case auto, epoll
+    case uring = "io_uring"
+}
 
 /// The implementations of `Backend` behind direct calls.
 enum LoopBackend {
@@ -17,7 +20,7 @@ enum LoopBackend {
     init(_ kind: BackendKind) throws(SystemError) {
         switch kind {
         case .auto, .epoll: self = .epoll(try EpollBackend())
-        case .io_uring: throw SystemError(operation: "io_uring", errno: ENOSYS)
+        case .uring: throw SystemError(operation: "io_uring", errno: ENOSYS)
         }
     }
 

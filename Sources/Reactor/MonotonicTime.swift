@@ -8,8 +8,10 @@ import Glibc
 
 /// Nanoseconds since an arbitrary fixed point (CLOCK_MONOTONIC); good for 584 years.
 public struct MonotonicTime: Comparable, Hashable, Sendable {
+    /// Since the clock's fixed point.
     public var nanoseconds: UInt64
 
+    /// The time this long after the clock's fixed point.
     @inlinable
     public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
@@ -39,6 +41,7 @@ public struct MonotonicTime: Comparable, Hashable, Sendable {
             ? Int((nanoseconds - earlier.nanoseconds) / 1_000_000) : 0
     }
 
+    /// Whether `a` is earlier than `b`.
     @inlinable
     public static func < (a: MonotonicTime, b: MonotonicTime) -> Bool {
         a.nanoseconds < b.nanoseconds

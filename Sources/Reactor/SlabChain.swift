@@ -10,8 +10,10 @@ public struct SlabChain: ~Copyable {
     /// Slabs in the chain.
     public private(set) var slabCount = 0
 
+    /// An empty chain.
     public init() {}
 
+    /// Whether there is no slab.
     public var isEmpty: Bool { head == nil }
 
     /// The oldest slab; still owned by the chain.
