@@ -45,7 +45,7 @@ struct HeaderBlockFinder {
         defer { lineStart = end }
         if line.isEmpty { return endBlock(blankLineEnd: end) }
         let isFirst = lineStart == skippedBytes
-        if !isFirst, line[0] == .space || line[0] == .tab {
+        if !isFirst, Self.isFolding(line[0]) {
             if fieldsEnd == lineStart { fieldsEnd = end }
             return .needMore
         }
@@ -64,7 +64,9 @@ struct HeaderBlockFinder {
     /// Whether a bound is passed when `reached` bytes of the block have come without its end.
     func checkSize(_ block: Bytes, reached: Int) -> Verdict? {
         let blockLimit = MIMEBounds.headerBlockBytesMax
-        let fieldLimit = fieldStart + MIMEBounds.headerBytesMax
+        let start =
+            reached > lineStart && !Self.isFolding(block[lineStart]) ? lineStart : fieldStart
+        let fieldLimit = start + MIMEBounds.headerBytesMax
         guard reached > min(blockLimit, fieldLimit) else { return nil }
         if lineStart == skippedBytes,
             !Self.isField(block.extracting(lineStart..<lineStart + MIMEBounds.headerBytesMax))
@@ -123,6 +125,8 @@ struct HeaderBlockFinder {
         let hasMark = line.count >= 3 && line[0] == 0xEF && line[1] == 0xBB && line[2] == 0xBF
         return hasMark ? 3 : nil
     }
+
+    private static func isFolding(_ byte: UInt8) -> Bool { byte == .space || byte == .tab }
 
     @_lifetime(copy line)
     private static func withoutLineEnd(_ line: Bytes) -> Bytes {

@@ -56,7 +56,7 @@ package struct StructureOddities: Equatable {
     package var unclosedMultiparts = 0
     /// Multiparts without a boundary parameter or without a delimiter line; passed on as text.
     package var undividedMultiparts = 0
-    /// Delimiter lines with nothing at all behind them.
+    /// Delimiter lines with nothing, or nothing but a blank line, behind them.
     package var absentParts = 0
     package init() {}
 }

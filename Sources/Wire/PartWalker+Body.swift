@@ -24,9 +24,34 @@ extension PartWalker {
         return nil
     }
 
-    private mutating func beginLeaf() -> Event {
+    /// A leaf begins at once, but for a part without any header: that is one only when there is
+    /// content, for senders end multiparts with a delimiter and a blank line.
+    private mutating func beginLeaf() -> Event? {
+        guard !isHeaderEmpty || levels.isEmpty else {
+            state = .bareLeaf
+            return nil
+        }
         state = .leaf
         return .leafStart
+    }
+
+    mutating func readBareLeaf(_ input: Bytes, _ offset: inout Int, isLast: Bool) -> Event? {
+        switch scan(input, &offset, isLast: isLast) {
+        case .content(let place):
+            preamble.removeAll(keepingCapacity: true)
+            _ = keepPreamble(place, input, &offset)
+            state = .preambleLeaf(isWhole: false)
+            return .leafStart
+        case .delimiter(let found):
+            pending = found
+            state = .delimiter
+        case .needInput:
+            guard isLast else { return .needInput }
+            countUnclosed(from: 0)
+            state = .ended
+        }
+        oddities.absentParts += 1
+        return nil
     }
 
     mutating func readLeaf(_ input: Bytes, _ offset: inout Int, isLast: Bool) -> Event? {

@@ -102,6 +102,7 @@ extension PartWalker {
             return nil
         }
         state = .entity
+        isHeaderEmpty = found.header.count <= 2
         guard isMessage else { return nil }
         isMessage = false
         return .messageHeader(place)

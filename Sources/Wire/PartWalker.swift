@@ -31,9 +31,11 @@ package struct PartWalker: ~Copyable {
         /// A header block was read: `head` says what begins.
         case entity
         case leaf
+        /// A part without any header, of which nothing has come yet.
+        case bareLeaf
         /// Text in front of the first delimiter of a multipart.
         case preamble
-        /// The kept preamble turned out to be a leaf of its own; it is whole, or goes on.
+        /// What `preamble` holds is a leaf or the beginning of one.
         case preambleLeaf(isWhole: Bool)
         case leafEnd
         /// `pending` is to be acted on.
@@ -70,6 +72,8 @@ package struct PartWalker: ~Copyable {
     /// The delimiter to act on; nil at the end of data.
     var pending: BoundaryStack.Delimiter?
     var isMessage = true
+    /// The header block has nothing but its blank line.
+    var isHeaderEmpty = true
     var partCount = 0
     /// Where the header block begins, in the message.
     var blockOffset = 0
@@ -156,6 +160,7 @@ extension PartWalker {
         case .header: return readHeader(input, &offset, isLast: isLast)
         case .entity: return beginEntity()
         case .leaf: return readLeaf(input, &offset, isLast: isLast)
+        case .bareLeaf: return readBareLeaf(input, &offset, isLast: isLast)
         case .preamble: return readPreamble(input, &offset, isLast: isLast)
         case .preambleLeaf(let isWhole):
             heldIn = .preamble

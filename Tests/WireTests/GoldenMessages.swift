@@ -68,8 +68,12 @@ private let multipartMessages: [GoldenMessage] = [
     GoldenMessage(
         "two parts", mixed + "--b\n\nx\n--b\n" + plain + "y\n\n--b--\n",
         ["1 text/plain: x", "1 text/plain: y\n"]),
-    GoldenMessage("empty part", mixed + "--b\n\n\n--b--\n", ["1 text/plain: "]),
-    GoldenMessage("part with a header alone", mixed + "--b\n\n--b--\n", ["1 text/plain: "]),
+    GoldenMessage("empty part", mixed + "--b\n\n\n--b--\n", []),
+    GoldenMessage("empty part with a type", mixed + "--b\n" + plain + "--b--", ["1 text/plain: "]),
+    GoldenMessage("blank part", mixed + "--b\n\n\n\n--b--\n", ["1 text/plain: \n"]),
+    GoldenMessage("part of a blank line", mixed + "--b\n\n--b--\n", []),
+    GoldenMessage(
+        "last delimiter and blank line", mixed + "--b\n\nx\n--b\n\n", ["1 text/plain: x"]),
     GoldenMessage(
         "header block without a blank line", mixed + "--b\nContent-Type: text/html\n--b--\n",
         ["1 text/html: "]),

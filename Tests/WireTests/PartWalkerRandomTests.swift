@@ -63,7 +63,7 @@ private struct Composer {
 }
 
 @Suite struct PartWalkerRandomTests {
-    @Test("Contents come out byte for byte", arguments: 0..<300)
+    @Test("Contents come out byte for byte", arguments: 0..<150)
     func balance(seed: Int) {
         var composer = Composer(seed: seed)
         composer.addEntity(depth: 0)
@@ -81,7 +81,7 @@ private struct Composer {
         }
     }
 
-    @Test("Whatever comes, the walk ends and does not depend on the cuts", arguments: 0..<600)
+    @Test("Whatever comes, the walk ends and does not depend on the cuts", arguments: 0..<200)
     func garbage(seed: Int) {
         var generator = SplitMix64(seed: UInt64(seed) &* 77)
         let tokens = [
