@@ -1,4 +1,4 @@
-// The boundaries of the open multiparts, innermost last, and which of them a line is (RFC 2046 5.1).
+// The boundaries of the open multiparts, innermost last, and which one a line is (RFC 2046 5.1).
 //
 // A delimiter is a whole line: of boundaries that are prefixes of one another only the right one
 // matches. An outer boundary closes what is open inside. All boundaries lie in one array.
