@@ -146,6 +146,7 @@ class Recorder: StreamHandler {
         onReceived = nil
         onDrained = nil
         onTimedOut = nil
+        onClosed = nil
     }
 }
 
