@@ -3,13 +3,12 @@
 
 import CEpoll.System
 import Glibc
-import Synchronization
 
 /// N loops, each on its own thread.
 public final class LoopGroup: Sendable {
     /// The mailboxes of the loops, in their order.
     public let mailboxes: [Mailbox]
-    private let threads: Mutex<[pthread_t]>
+    private let threads: Locked<[pthread_t]>
 
     /// Starts `count` threads named "loop-N". `setUp` runs on each loop's thread before its first
     /// tick; what it returns lives until that loop ends.
@@ -30,7 +29,7 @@ public final class LoopGroup: Sendable {
             } catch { failure = error }
         }
         self.mailboxes = mailboxes
-        threads = Mutex(started)
+        threads = Locked(started)
         if let failure {
             stop()
             join()
@@ -57,7 +56,7 @@ private final class LoopLaunch: Sendable {
     private let index: Int
     private let backend: BackendKind
     private let setUp: @Sendable (Loop) throws -> AnyObject
-    private let result = Mutex<Result<Mailbox, any Error>?>(nil)
+    private let result = Locked<Result<Mailbox, any Error>?>(nil)
     /// An eventfd that is readable once `result` is there.
     private let ready = cs_eventfd()
 

@@ -14,7 +14,7 @@ public final class Mailbox: Sendable {
         var isClosed = false
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let mail = Atomic(false)
     private let stop = Atomic(false)
     /// Readable, by edge, whenever something was posted.

@@ -14,7 +14,8 @@ enum OpenSSLError {
         var flags: Int32 = 0
         let code = ERR_get_error_all(nil, nil, nil, &data, &flags)
         var line = reason(code)
-        if flags & ERR_TXT_STRING != 0, let data, data.pointee != 0 {
+        let isOwn = ct_system_error(code) == 0
+        if isOwn, flags & ERR_TXT_STRING != 0, let data, data.pointee != 0 {
             line += " (\(String(cString: data)))"
         }
         ERR_clear_error()

@@ -5,7 +5,6 @@
 
 import CEpoll.TLS
 import Glibc
-import Synchronization
 
 /// One SSL_CTX: certificates and policy, shared by all loops.
 public final class TLSContext: Sendable {
@@ -13,7 +12,7 @@ public final class TLSContext: Sendable {
     /// shared and never changed afterwards.
     private nonisolated(unsafe) let handle: OpaquePointer
     private let sessions = TLSSessionCache()
-    private let ticketKeys = Mutex(TLSTicketKeys())
+    private let ticketKeys = Locked(TLSTicketKeys())
 
     private static let ciphers =
         "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"

@@ -1,7 +1,6 @@
 // A client's sessions for resumption, the youngest for each server name, shared by all loops.
 
 import CEpoll.TLS
-import Synchronization
 
 /// The sessions of one client context.
 final class TLSSessionCache: Sendable {
@@ -9,7 +8,7 @@ final class TLSSessionCache: Sendable {
     private static let namesMax = 64
 
     /// Addresses of SSL_SESSIONs, of each of which the cache holds one reference.
-    private let sessions = Mutex<[String: UInt]>([:])
+    private let sessions = Locked<[String: UInt]>([:])
 
     deinit {
         sessions.withLock { $0.values.forEach { SSL_SESSION_free(OpaquePointer(bitPattern: $0)) } }

@@ -17,7 +17,7 @@ import Testing
     @Test func `work posted from many threads all runs, in each thread's order`() throws {
         let test = try TestLoop()
         let mailbox = test.loop.mailbox
-        let counts = Mutex([Int](repeating: 0, count: 8))
+        let counts = Locked([Int](repeating: 0, count: 8))
         let isOrdered = Atomic(true)
         let threads = ThreadBox(count: 8) { index in
             for number in 0..<1_000 {
@@ -108,14 +108,14 @@ import Testing
     }
 
     @Test func `a group runs a loop on each of its threads and ends them`() throws {
-        let seen = Mutex<Set<Int>>([])
+        let seen = Locked<Set<Int>>([])
         let group = try LoopGroup(count: 3, backend: .auto) { loop in
             seen.withLock { _ = $0.insert(loop.index) }
             return loop
         }
         #expect(group.mailboxes.count == 3)
         #expect(seen.withLock { $0 } == [0, 1, 2])
-        let names = Mutex<Set<String>>([])
+        let names = Locked<Set<String>>([])
         for mailbox in group.mailboxes {
             mailbox.post {
                 var name = [UInt8](repeating: 0, count: 32)

@@ -12,13 +12,17 @@ import Testing
 
     @Test func `a key seals for one lifetime and opens for another`() throws {
         var keys = TLSTicketKeys()
-        let first = try #require(keys.rotate(now: Self.begin))
+        let firstKey = keys.rotate(now: Self.begin)
+        let first = try #require(firstKey)
         #expect(first.name.count == 16 && first.cipherKey.count == 32 && first.macKey.count == 32)
-        #expect(keys.rotate(now: Self.after(lifetimes: 0.9))?.name == first.name)
-        let second = try #require(keys.rotate(now: Self.after(lifetimes: 1)))
+        let same = keys.rotate(now: Self.after(lifetimes: 0.9))
+        #expect(same?.name == first.name)
+        let secondKey = keys.rotate(now: Self.after(lifetimes: 1))
+        let second = try #require(secondKey)
         #expect(second.name != first.name && second.cipherKey != first.cipherKey)
         #expect(keys.previous?.name == first.name)
-        let third = try #require(keys.rotate(now: Self.after(lifetimes: 2)))
+        let thirdKey = keys.rotate(now: Self.after(lifetimes: 2))
+        let third = try #require(thirdKey)
         #expect(keys.previous?.name == second.name && third.name != second.name)
     }
 

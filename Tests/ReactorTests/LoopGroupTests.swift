@@ -1,0 +1,62 @@
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Reactor
+
+@Suite struct LoopGroupTests {
+    /// One loop's part: a listener of its own, and clients that connect to it one after the other.
+    private final class Traffic {
+        let loop: Loop
+        let pair: TrustedPair
+        let listener: Listener
+        var left: Int
+        let report: @Sendable (_ resumed: Bool, _ isLast: Bool) -> Void
+
+        init(
+            _ loop: Loop, _ pair: TrustedPair, count: Int,
+            report: @escaping @Sendable (Bool, Bool) -> Void
+        ) throws {
+            self.loop = loop
+            self.pair = pair
+            self.report = report
+            left = count
+            listener = try Listener(
+                loop: loop, address: SocketAddress(ipv4: 0x7F00_0001, port: 0), tls: pair.server,
+                handler: Acceptor { Echo() })
+        }
+
+        func next() {
+            let client = Recorder()
+            client.onOpened = { $0.write("hello") }
+            client.onReceived = { stream, _ in stream.finish() }
+            client.onClosed = { [self] _ in
+                left -= 1
+                report(client.info?.resumed == true, left == 0)
+                if left > 0 { next() }
+            }
+            _ = Stream.connect(
+                loop: loop, to: listener.address, tls: pair.client, serverName: "localhost",
+                handler: client)
+        }
+    }
+
+    @Test func `loops on threads of their own share certificates, tickets and sessions`() throws {
+        let pair = try TrustedPair()
+        let resumed = Atomic(0)
+        let running = Atomic(2)
+        let group = try LoopGroup(count: 2, backend: .auto) { loop in
+            let traffic = try Traffic(loop, pair, count: 30) { wasResumed, isLast in
+                if wasResumed { resumed.add(1, ordering: .relaxed) }
+                if isLast { running.subtract(1, ordering: .releasing) }
+            }
+            traffic.next()
+            return traffic
+        }
+        while running.load(ordering: .acquiring) > 0 { usleep(1_000) }
+        group.stop()
+        group.join()
+        let count = resumed.load(ordering: .relaxed)
+        #expect(count >= 58, "all but the first of each loop")
+    }
+}
