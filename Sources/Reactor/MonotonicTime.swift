@@ -42,6 +42,7 @@ public struct MonotonicTime: Comparable, Hashable, Sendable {
     }
 
     /// Whether `a` is earlier than `b`.
+    /// Whether `a` comes before `b`.
     @inlinable
     public static func < (a: MonotonicTime, b: MonotonicTime) -> Bool {
         a.nanoseconds < b.nanoseconds
