@@ -1,0 +1,183 @@
+// The session's clocks and DATA: idle, rate, cap, memory, size, and who waits for whom.
+
+import Reactor
+import Testing
+import Wire
+
+@testable import Relay
+
+@Suite("Session machine: clocks and DATA")
+struct SessionClockTests {
+    @Test(
+        "Sixty idle seconds end the session",
+        arguments: [
+            SessionMachineBench.Start.plaintext,
+            .tls, .loggedIn, .mail, .rcpt,
+        ])
+    func idle(_ start: SessionMachineBench.Start) {
+        var bench = SessionMachineBench(start)
+        bench.wait(59_999)
+        #expect(bench.machine.timedOut(at: bench.now) == .none)
+        bench.wait(1)
+        #expect(bench.machine.timedOut(at: bench.now) == .close(.idleTimeout))
+    }
+
+    @Test("A handshake has the idle clock too, and no word")
+    func handshake() {
+        var bench = SessionMachineBench()
+        _ = bench.line("STARTTLS")
+        bench.wait(60_000)
+        #expect(bench.machine.timedOut(at: bench.now) == .hangUp)
+    }
+
+    @Test("A command starts the clock anew, up to the session's cap")
+    func cap() {
+        var bench = SessionMachineBench()
+        for _ in 0..<30 {
+            bench.wait(59_000)
+            #expect(bench.machine.timedOut(at: bench.now) == .none)
+            #expect(bench.line("NOOP") == .reply(.ok))
+        }
+        bench.wait(30_000)
+        #expect(bench.machine.timedOut(at: bench.now) == .close(.sessionTimeout))
+    }
+
+    @Test("DATA with progress outlives the cap, and the client is told behind it")
+    func dataOutlivesCap() {
+        var bench = SessionMachineBench(.data)
+        for _ in 0..<70 {
+            bench.wait(30_000)
+            #expect(bench.machine.contentArrived(64 * 1_024, at: bench.now) == .feed)
+            #expect(bench.machine.timedOut(at: bench.now) == .none)
+        }
+        _ = bench.machine.dataEnded(at: bench.now)
+        let reply = Reply.queued(as: [])
+        _ = bench.machine.outcome(reply, isKeyRefused: false, at: bench.now)
+        #expect(bench.machine.timedOut(at: bench.now) == .close(.sessionTimeout))
+    }
+
+    @Test("DATA that stops is idle; DATA that trickles is too slow")
+    func dataClocks() {
+        var bench = SessionMachineBench(.data)
+        _ = bench.machine.contentArrived(1_000_000, at: bench.now)
+        bench.wait(60_000)
+        #expect(bench.machine.timedOut(at: bench.now) == .close(.idleTimeout))
+
+        bench = SessionMachineBench(.data)
+        for _ in 0..<9 {
+            bench.wait(1_000)
+            _ = bench.machine.contentArrived(10, at: bench.now)
+            #expect(bench.machine.timedOut(at: bench.now) == .none)
+        }
+        bench.wait(1_000)
+        #expect(bench.machine.timedOut(at: bench.now) == .close(.tooSlow))
+    }
+
+    @Test("Time in which the client is not read is not held against it")
+    func pausedClock() {
+        var bench = SessionMachineBench(.data)
+        _ = bench.machine.contentArrived(1_024, at: bench.now)
+        bench.machine.submissionPaused(at: bench.now)
+        #expect(!bench.machine.acceptsInput)
+        bench.wait(50_000)
+        #expect(bench.machine.timedOut(at: bench.now) == .none)
+        bench.machine.submissionContinues(at: bench.now)
+        #expect(bench.machine.acceptsInput)
+        bench.wait(9_000)
+        #expect(bench.machine.timedOut(at: bench.now) == .none)
+        bench.wait(1_000)
+        #expect(bench.machine.timedOut(at: bench.now) == .close(.tooSlow))
+    }
+
+    @Test("A submission that never continues is given up; the reply follows the dot")
+    func stalled() {
+        var bench = SessionMachineBench(.data)
+        bench.machine.submissionPaused(at: bench.now)
+        #expect(bench.timeOut() == .giveUp(nil))
+        #expect(bench.machine.contentArrived(10, at: bench.now) == .discard)
+        #expect(bench.machine.dataEnded(at: bench.now) == .reply(.apiUnavailable))
+    }
+
+    @Test("An outcome that never comes is an outage")
+    func unanswered() {
+        var bench = SessionMachineBench(.outcome)
+        #expect(bench.timeOut() == .giveUp(.apiUnavailable))
+        #expect(bench.line("NOOP") == .reply(.ok))
+    }
+
+    @Test(
+        "DATA reserves the announced size, at most the threshold",
+        arguments: [
+            ("", 262_144), (" SIZE=1000", 1_000), (" SIZE=1000000", 262_144), (" SIZE=0", 0),
+        ])
+    func reserves(_ parameter: String, _ bytes: Int) {
+        var bench = SessionMachineBench(.loggedIn)
+        _ = bench.line("MAIL FROM:<a@b>" + parameter)
+        _ = bench.line("RCPT TO:<a@b>")
+        #expect(bench.line("DATA") == .reserve(bytes: bytes))
+        #expect(!bench.machine.acceptsInput)
+        #expect(bench.machine.budgetGranted(at: bench.now) == .beginData)
+    }
+
+    @Test("Without memory for sixty seconds DATA is refused")
+    func noMemory() {
+        var bench = SessionMachineBench(.rcpt)
+        _ = bench.line("DATA")
+        bench.wait(60_000)
+        #expect(bench.machine.timedOut(at: bench.now) == .giveUp(.insufficientMemory))
+        #expect(bench.line("DATA") == .reply(.badSequence))
+    }
+
+    @Test("Who sends more than it announced has to wait for memory again")
+    func topUp() {
+        var bench = SessionMachineBench(.loggedIn)
+        _ = bench.line("MAIL FROM:<a@b> SIZE=1000")
+        _ = bench.line("RCPT TO:<a@b>")
+        _ = bench.line("DATA")
+        _ = bench.machine.budgetGranted(at: bench.now)
+        _ = bench.machine.contentArrived(1_000, at: bench.now)
+        #expect(bench.machine.checkMemory(at: bench.now) == .none)
+        _ = bench.machine.contentArrived(1, at: bench.now)
+        #expect(bench.machine.checkMemory(at: bench.now) == .reserve(bytes: 261_144))
+        #expect(!bench.machine.acceptsInput)
+        var other = bench
+        #expect(bench.machine.budgetGranted(at: bench.now) == .none)
+        #expect(bench.machine.acceptsInput)
+        #expect(other.timeOut() == .giveUp(nil))
+        #expect(other.machine.dataEnded(at: other.now) == .reply(.insufficientMemory))
+    }
+
+    @Test("A message over the limit is abandoned, read to its end, and refused")
+    func tooLarge() {
+        var bench = SessionMachineBench(.data)
+        #expect(bench.machine.contentArrived(52_428_800, at: bench.now) == .feed)
+        #expect(bench.machine.contentArrived(1, at: bench.now) == .abandon)
+        #expect(bench.machine.contentArrived(1_000, at: bench.now) == .discard)
+        #expect(
+            bench.machine.dataEnded(at: bench.now)
+                == .reply(.messageTooLarge(bytesMax: 52_428_800)))
+        #expect(bench.line("RCPT TO:<a@b>") == .reply(.badSequence))
+    }
+
+    @Test("An endless message over the limit ends with the session's cap")
+    func endless() {
+        var bench = SessionMachineBench(.data)
+        _ = bench.machine.contentArrived(52_428_801, at: bench.now)
+        var verdict = SessionVerdict.none
+        for _ in 0..<70 where verdict == .none {
+            bench.wait(30_000)
+            _ = bench.machine.contentArrived(1_000_000, at: bench.now)
+            verdict = bench.machine.timedOut(at: bench.now)
+        }
+        #expect(verdict == .close(.sessionTimeout))
+    }
+
+    @Test("When the outcome is known early the rest is thrown away, and the reply follows the dot")
+    func decided() {
+        var bench = SessionMachineBench(.data)
+        bench.machine.submissionDecided()
+        #expect(bench.machine.contentArrived(10, at: bench.now) == .discard)
+        #expect(bench.machine.dataEnded(at: bench.now) == .finishMessage)
+        #expect(!bench.machine.acceptsInput)
+    }
+}

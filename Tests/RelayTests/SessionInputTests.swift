@@ -1,0 +1,169 @@
+// Split invariance: however a session's bytes are cut, the machine hears the same.
+//
+// A driver without a socket: it takes bytes in hand as the real one does, waits where the machine
+// says so, and writes down every verdict.
+
+import Reactor
+import Testing
+import Wire
+
+@testable import Relay
+
+/// Frames cut input and drives the machine with it; pauses are answered one piece later.
+private struct SocketlessSession {
+    var machine: SessionMachine
+    var input = SessionInput()
+    var transcript: [String] = []
+    var content: [UInt8] = []
+    var isWaiting = false
+    let now = MonotonicTime(nanoseconds: 1_000_000_000)
+
+    init() {
+        machine = SessionMachine(options: .init(), isImplicitTLS: true, at: now)
+        note(machine.opened(at: now))
+    }
+
+    mutating func receive(_ bytes: [UInt8]) {
+        input.keep(bytes.span)
+        pump()
+        // What was waited for comes before the next piece.
+        while isWaiting {
+            isWaiting = false
+            answer()
+            pump()
+        }
+    }
+
+    private mutating func pump() {
+        guard !input.isEmpty else { return }
+        let kept = input.take()
+        var offset = kept.start
+        let span = kept.bytes.span
+        loop: while offset < span.count, machine.acceptsInput {
+            if machine.phase == .data {
+                switch input.nextContent(span, &offset) {
+                case .content(let range): content += span.extracting(range).copied()
+                case .literalCR: content.append(0x0D)
+                case .endOfData:
+                    transcript.append("content \(content.count)")
+                    note(machine.dataEnded(at: now))
+                default: break loop
+                }
+            } else {
+                switch input.nextLine(span, &offset, lineBytesMax: machine.lineBytesMax) {
+                case .line(let range): line(span.extracting(range))
+                case .tooLong: note(machine.lineTooLong(at: now))
+                default: break loop
+                }
+            }
+        }
+        input.restore(kept, usedTo: offset)
+    }
+
+    private mutating func line(_ line: Bytes) {
+        if machine.phase == .response {
+            return note(machine.responseLine(line, at: now), line)
+        }
+        let command = Command.parse(line)
+        note(
+            machine.command(
+                command, in: line, hasBytesBehind: false, throttle: nil, at: now), line)
+    }
+
+    private mutating func note(_ verdict: SessionVerdict, _ line: Bytes = Bytes()) {
+        switch verdict {
+        case .reply(let reply), .close(let reply): transcript.append("\(reply.code)")
+        case .readResponse(let range, .plain):
+            transcript.append("response " + line.extracting(range).copiedText())
+            note(machine.response(.key(fingerprint: 1), at: now))
+        case .addRecipient(let range):
+            transcript.append("to " + line.extracting(range).copiedText())
+            machine.recipientAdded(isNew: true)
+        case .beginMail(let mail):
+            transcript.append("from " + line.extracting(mail.path).copiedText())
+        case .checkKey, .reserve, .finishMessage: isWaiting = true
+        default: transcript.append("\(verdict)")
+        }
+    }
+
+    private mutating func answer() {
+        switch machine.phase {
+        case .keyCheck: note(machine.keyChecked(.valid, at: now))
+        case .budget: note(machine.budgetGranted(at: now))
+        case .outcome: note(machine.outcome(.queued(as: []), isKeyRefused: false, at: now))
+        default: break
+        }
+    }
+}
+
+@Suite("Session input")
+struct SessionInputTests {
+    private static let session = Array(
+        ("EHLO client.example\r\nAUTH PLAIN\r\nresponse\r\nMAIL FROM:<a@b.example> SIZE=5\r\n"
+            + "RCPT TO:<c@d.example>\nRCPT TO:<e@f.example>\r\nDATA\r\n"
+            + "Subject: x\r\n\r\n..dotted\r\n.\n.\r\r\n\n.\r\nend\r\n.\r\n"
+            + String(repeating: "X", count: 13_000) + "\r\nNOOP\r\n"
+            + "MAIL FROM:<>\r\nRCPT TO:<g@h.example>\r\nDATA\r\n.\r\nXYZZY\r\nQUIT\r\n").utf8)
+
+    private func run(_ pieces: [[UInt8]]) -> (transcript: [String], content: [UInt8]) {
+        var session = SocketlessSession()
+        for piece in pieces where !piece.isEmpty { session.receive(piece) }
+        return (session.transcript, session.content)
+    }
+
+    @Test("The session means what it says")
+    func whole() {
+        let (transcript, content) = run([Self.session])
+        #expect(
+            transcript == [
+                "greet", "hello(isExtended: true)", "334", "response response", "logIn",
+                "from a@b.example", "to c@d.example", "to e@f.example", "beginData",
+                "content 37", "250", "500", "250", "from ", "to g@h.example", "beginData",
+                "content 37", "250", "500", "quit",
+            ])
+        #expect(
+            String(decoding: content, as: UTF8.self)
+                == "Subject: x\r\n\r\n.dotted\r\n\n.\r\r\n\n.\r\nend\r\n")
+    }
+
+    @Test("Byte by byte it is the same")
+    func byteByByte() {
+        let whole = run([Self.session])
+        let cut = run(Self.session.map { [$0] })
+        #expect(whole.transcript == cut.transcript)
+        #expect(whole.content == cut.content)
+    }
+
+    @Test("At seeded random cuts it is the same", arguments: 1...20)
+    func randomCuts(_ seed: UInt64) {
+        var state = seed &* 0x9E37_79B9_7F4A_7C15
+        var pieces: [[UInt8]] = []
+        var at = 0
+        while at < Self.session.count {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            let length = min(1 + Int(state >> 33) % 90, Self.session.count - at)
+            pieces.append(Array(Self.session[at..<at + length]))
+            at += length
+        }
+        let whole = run([Self.session])
+        let cut = run(pieces)
+        #expect(whole.transcript == cut.transcript)
+        #expect(whole.content == cut.content)
+    }
+
+    @Test("What was used is forgotten, what was not stays")
+    func keeps() {
+        var input = SessionInput()
+        let bytes = Array("NOOP\r\nQU".utf8)
+        input.keep(bytes.span)
+        let kept = input.take()
+        #expect(input.isEmpty)
+        input.restore(kept, usedTo: 6)
+        #expect(input.keptByteCount == 2)
+        let rest = input.take()
+        #expect(Array(rest.bytes[rest.start...]) == Array("QU".utf8))
+        #expect(rest.bytes[..<rest.start].allSatisfy { $0 == 0 })
+        input.restore(rest, usedTo: 8)
+        #expect(input.isEmpty)
+    }
+}

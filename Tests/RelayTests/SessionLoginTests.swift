@@ -1,0 +1,116 @@
+// AUTH on the machine: exchanges, refusals, and what guessing costs.
+
+import Reactor
+import Testing
+import Wire
+
+@testable import Relay
+
+@Suite("Session machine: logins")
+struct SessionLoginTests {
+    @Test("A login succeeds with PLAIN and with LOGIN", arguments: ["PLAIN", "LOGIN"])
+    func succeeds(_ mechanism: String) {
+        var bench = SessionMachineBench(.tls)
+        #expect(bench.logIn(.valid, with: mechanism) == .logIn)
+        #expect(bench.machine.isAuthenticated)
+    }
+
+    @Test("An initial response is read with the command")
+    func initialResponse() {
+        var bench = SessionMachineBench(.tls)
+        #expect(bench.line("AUTH PLAIN abcd") == .readResponse(11..<15, .plain))
+        bench = SessionMachineBench(.tls)
+        #expect(bench.line("AUTH LOGIN dXNlcg==") == .readResponse(11..<19, .loginUsername))
+        #expect(
+            bench.machine.response(.username, at: bench.now) == .reply(.passwordPrompt))
+        #expect(bench.line("a2V5") == .readResponse(0..<4, .loginPassword))
+    }
+
+    static let refusals: [(SASLResponse, Reply)] = [
+        (.cancelled, .authCancelled),
+        (.badBase64, .badBase64),
+        (.badFormat, .badAuthFormat),
+        (.wrongUsername(fingerprint: 1), .badUsername),
+        (.unusableKey(fingerprint: 1), .authFailed),
+    ]
+
+    @Test("A response that is no good is refused", arguments: refusals)
+    func refuses(_ response: SASLResponse, _ reply: Reply) {
+        var bench = SessionMachineBench(.tls)
+        _ = bench.line("AUTH PLAIN")
+        _ = bench.line("response")
+        #expect(bench.machine.response(response, at: bench.now) == .reply(reply))
+        #expect(bench.line("NOOP") == .reply(.ok))
+        #expect(bench.logIn(.valid, fingerprint: 2) == .logIn)
+    }
+
+    @Test("While the key is checked nothing is read")
+    func waits() {
+        var bench = SessionMachineBench(.tls)
+        _ = bench.line("AUTH PLAIN")
+        _ = bench.line("response")
+        #expect(bench.machine.response(.key(fingerprint: 1), at: bench.now) == .checkKey)
+        #expect(!bench.machine.acceptsInput)
+    }
+
+    @Test("The third failed login closes the session; each answer comes later than the last")
+    func failures() {
+        var bench = SessionMachineBench(.tls)
+        #expect(bench.logIn(.refused, fingerprint: 1) == .reply(.authFailed))
+        #expect(bench.logIn(.refused, fingerprint: 2) == .none)
+        #expect(!bench.machine.acceptsInput)
+        #expect(bench.machine.deadline == bench.now.advanced(byMilliseconds: 1_000))
+        #expect(bench.timeOut() == .reply(.authFailed))
+        #expect(bench.logIn(.refused, fingerprint: 3) == .none)
+        #expect(bench.machine.deadline == bench.now.advanced(byMilliseconds: 2_000))
+        #expect(bench.timeOut() == .close(.tooManyFailedLogins))
+    }
+
+    @Test("PLAIN and then LOGIN with the same key is one failure, once")
+    func repetition() {
+        var bench = SessionMachineBench(.tls)
+        _ = bench.logIn(.refused, with: "PLAIN")
+        #expect(bench.logIn(.refused, with: "LOGIN") == .reply(.authFailed))
+        #expect(bench.machine.failedLogins == 1)
+        #expect(bench.logIn(.refused, with: "PLAIN") == .none)
+        #expect(bench.machine.failedLogins == 2)
+    }
+
+    @Test("The same mechanism with the same key is another failure")
+    func sameMechanism() {
+        var bench = SessionMachineBench(.tls)
+        _ = bench.logIn(.refused)
+        _ = bench.logIn(.refused)
+        #expect(bench.machine.failedLogins == 2)
+    }
+
+    @Test("An outage is never counted")
+    func outage() {
+        var bench = SessionMachineBench(.tls)
+        for _ in 0..<10 {
+            #expect(bench.logIn(.unavailable) == .reply(.authUnavailable))
+        }
+        #expect(bench.machine.failedLogins == 0 && bench.machine.errors == 0)
+    }
+
+    @Test("An answer about the key that never comes is an outage")
+    func unanswered() {
+        var bench = SessionMachineBench(.tls)
+        _ = bench.line("AUTH PLAIN")
+        _ = bench.line("response")
+        _ = bench.machine.response(.key(fingerprint: 1), at: bench.now)
+        #expect(bench.timeOut() == .giveUp(.authUnavailable))
+        #expect(bench.machine.keyChecked(.valid, at: bench.now) == .none)
+        #expect(!bench.machine.isAuthenticated)
+    }
+
+    @Test("A key that the API refuses while sending logs the session out")
+    func loggedOut() {
+        var bench = SessionMachineBench(.outcome)
+        #expect(
+            bench.machine.outcome(.authFailed, isKeyRefused: true, at: bench.now)
+                == .reply(.authFailed))
+        #expect(bench.line("MAIL FROM:<a@b>") == .reply(.authRequired))
+        #expect(bench.logIn(.valid) == .logIn)
+    }
+}

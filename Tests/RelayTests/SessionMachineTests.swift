@@ -1,0 +1,204 @@
+// Every row of the reply table that the session itself decides, without a socket.
+
+import Reactor
+import Testing
+import Wire
+
+@testable import Relay
+
+@Suite("Session machine: commands")
+struct SessionMachineTests {
+    private typealias Start = SessionMachineBench.Start
+
+    struct Row: Sendable, CustomTestStringConvertible {
+        var start: SessionMachineBench.Start
+        var line: String
+        var reply: Reply
+        var testDescription: String { "\(start): \(line.prefix(40)) → \(reply.code)" }
+
+        init(_ start: SessionMachineBench.Start, _ line: String, _ reply: Reply) {
+            self.start = start
+            self.line = line
+            self.reply = reply
+        }
+    }
+
+    static let answered: [Row] = [
+        Row(.plaintext, "AUTH PLAIN AHBvc3RzY2FsZQBr", .tlsRequired),
+        Row(.plaintext, "AUTH CRAM-MD5", .tlsRequired),
+        Row(.plaintext, "MAIL FROM:<a@b>", .authRequired),
+        Row(.plaintext, "RCPT TO:<a@b>", .badSequence),
+        Row(.plaintext, "DATA", .badSequence),
+        Row(.plaintext, "NOOP", .ok),
+        Row(.plaintext, "RSET", .ok),
+        Row(.plaintext, "VRFY someone", .cannotVerify),
+        Row(.plaintext, "EXPN list", .notImplemented),
+        Row(.plaintext, "HELP", .help),
+        Row(.plaintext, "XYZZY", .unrecognized),
+        Row(.plaintext, "EHLO", .badSyntax),
+        Row(.plaintext, "STARTTLS now", .argumentsNotAllowed),
+        Row(.tls, "STARTTLS", .tlsAlreadyActive),
+        Row(.tls, "MAIL FROM:<a@b>", .authRequired),
+        Row(.tls, "AUTH CRAM-MD5", .unknownMechanism),
+        Row(.tls, "AUTH XOAUTH2 abcd", .unknownMechanism),
+        Row(.tls, "AUTH PLAIN", .emptyChallenge),
+        Row(.tls, "auth login", .usernamePrompt),
+        Row(.loggedIn, "AUTH PLAIN", .alreadyAuthenticated),
+        Row(.loggedIn, "AUTH LOGIN", .alreadyAuthenticated),
+        Row(.loggedIn, "RCPT TO:<a@b>", .badSequence),
+        Row(.loggedIn, "DATA", .badSequence),
+        Row(.loggedIn, "MAIL FROM:<a@b> SIZE=52428801", .messageTooLarge(bytesMax: 52_428_800)),
+        Row(.loggedIn, "MAIL FROM:<a@b> FOO=1", .unknownParameter),
+        Row(.loggedIn, "MAIL FROM:<ü@b>", .utf8Required),
+        Row(.loggedIn, "MAIL FROM:a b", .badAddress),
+        Row(.mail, "MAIL FROM:<a@b>", .badSequence),
+        Row(.mail, "AUTH PLAIN", .badSequence),
+        Row(.mail, "DATA", .badSequence),
+        Row(.mail, "RCPT TO:<ü@b>", .utf8Required),
+        Row(.mail, "RCPT TO:<a@b> NOTIFY=NEVER", .unknownParameter),
+        Row(.mail, "RCPT TO:<>", .badAddress),
+    ]
+
+    @Test("A command is answered as the table says", arguments: answered)
+    func answers(_ row: Row) {
+        var bench = SessionMachineBench(row.start)
+        #expect(bench.line(row.line) == .reply(row.reply))
+        #expect(bench.machine.phase != .closed)
+    }
+
+    static let closing: [Row] = [
+        Row(.plaintext, "GET / HTTP/1.1", .notHTTP),
+        Row(.tls, "POST /v1/send HTTP/1.1", .notHTTP),
+        Row(.plaintext, "BDAT 5 LAST", .badSequence),
+        Row(.rcpt, "BDAT 5", .badSequence),
+    ]
+
+    @Test("What may hide commands closes the session", arguments: closing)
+    func closes(_ row: Row) {
+        var bench = SessionMachineBench(row.start)
+        #expect(bench.line(row.line) == .close(row.reply))
+        #expect(bench.machine.phase == .closed)
+        #expect(!bench.machine.acceptsInput)
+    }
+
+    @Test("EHLO, HELO, MAIL, RCPT and QUIT are left to the driver")
+    func drives() {
+        var bench = SessionMachineBench(.loggedIn)
+        #expect(bench.line("EHLO me") == .hello(isExtended: true))
+        #expect(bench.line("HELO me") == .hello(isExtended: false))
+        guard case .beginMail(let mail) = bench.line("MAIL FROM:<a@b> SIZE=77") else {
+            Issue.record("no transaction")
+            return
+        }
+        #expect(mail.size == 77)
+        #expect(bench.line("RCPT TO:<c@d>") == .addRecipient(9..<12))
+        #expect(bench.line("QUIT") == .quit)
+        #expect(bench.machine.phase == .closed)
+    }
+
+    @Test("RSET and EHLO end the transaction and keep the login", arguments: ["RSET", "EHLO x"])
+    func resets(_ command: String) {
+        var bench = SessionMachineBench(.rcpt)
+        _ = bench.line(command)
+        #expect(bench.line("DATA") == .reply(.badSequence))
+        guard case .beginMail = bench.line("MAIL FROM:<>") else {
+            Issue.record("not logged in any more")
+            return
+        }
+    }
+
+    @Test("The 101st recipient is refused; the first hundred stand")
+    func recipientsMax() {
+        var bench = SessionMachineBench(.mail)
+        for i in 0..<100 {
+            guard case .addRecipient = bench.line("RCPT TO:<r\(i)@d>") else {
+                Issue.record("recipient \(i)")
+                return
+            }
+        }
+        #expect(bench.line("RCPT TO:<r100@d>") == .reply(.tooManyRecipients))
+        #expect(bench.machine.recipientCount == 100)
+        #expect(bench.line("DATA") == .reserve(bytes: 262_144))
+    }
+
+    @Test("MAIL is refused while the key is throttled, before a byte is uploaded")
+    func throttled() {
+        var bench = SessionMachineBench(.loggedIn)
+        bench.throttle = .rateLimited
+        #expect(bench.line("MAIL FROM:<a@b>") == .reply(.rateLimited))
+        bench.throttle = nil
+        guard case .beginMail = bench.line("MAIL FROM:<a@b>") else {
+            Issue.record("still throttled")
+            return
+        }
+    }
+
+    @Test("SMTPUTF8 lets addresses be UTF-8")
+    func utf8() {
+        var bench = SessionMachineBench(.loggedIn)
+        guard case .beginMail = bench.line("MAIL FROM:<ü@b> SMTPUTF8") else {
+            Issue.record("refused")
+            return
+        }
+        guard case .addRecipient = bench.line("RCPT TO:<ö@ü.example>") else {
+            Issue.record("refused")
+            return
+        }
+    }
+
+    @Test("Bytes behind STARTTLS close the session; nothing from before TLS survives it")
+    func startTLS() {
+        var bench = SessionMachineBench()
+        #expect(
+            bench.line("STARTTLS", hasBytesBehind: true) == .close(.bytesBehindSTARTTLS))
+        bench = SessionMachineBench()
+        _ = bench.line("EHLO before")
+        #expect(bench.line("STARTTLS") == .startTLS)
+        #expect(!bench.machine.acceptsInput)
+        #expect(bench.machine.opened(at: bench.now) == .none)
+        #expect(bench.machine.isTLS && !bench.machine.isAuthenticated)
+        #expect(bench.line("MAIL FROM:<a@b>") == .reply(.authRequired))
+        #expect(bench.line("STARTTLS") == .reply(.tlsAlreadyActive))
+    }
+
+    @Test("The twentieth wrong command closes the session")
+    func tooManyErrors() {
+        var bench = SessionMachineBench()
+        for _ in 1..<20 { #expect(bench.line("XYZZY") == .reply(.unrecognized)) }
+        #expect(bench.line("XYZZY") == .close(.tooManyErrors))
+    }
+
+    @Test("A line over the limit is refused; inside AUTH it ends the exchange")
+    func tooLong() {
+        var bench = SessionMachineBench(.tls)
+        #expect(bench.machine.lineTooLong(at: bench.now) == .reply(.lineTooLong))
+        _ = bench.line("AUTH PLAIN")
+        #expect(bench.machine.lineTooLong(at: bench.now) == .reply(.authLineTooLong))
+        #expect(bench.line("NOOP") == .reply(.ok))
+    }
+
+    @Test("A drain ends who is idle, and others behind their answer")
+    func drain() {
+        for start in [Start.plaintext, .tls, .loggedIn, .mail, .rcpt] {
+            var bench = SessionMachineBench(start)
+            #expect(bench.machine.drain() == .close(.shuttingDown))
+        }
+        var bench = SessionMachineBench(.data)
+        #expect(bench.machine.drain() == .none)
+        #expect(bench.machine.acceptsInput)
+        _ = bench.machine.dataEnded(at: bench.now)
+        #expect(bench.machine.drain() == .none)
+        let reply = Reply.queued(as: [0x31])
+        #expect(
+            bench.machine.outcome(reply, isKeyRefused: false, at: bench.now) == .reply(reply))
+        #expect(!bench.machine.acceptsInput)
+        #expect(bench.machine.drain() == .close(.shuttingDown))
+    }
+
+    @Test("A drain ends a handshake without a word")
+    func drainHandshake() {
+        var bench = SessionMachineBench()
+        _ = bench.line("STARTTLS")
+        #expect(bench.machine.drain() == .hangUp)
+    }
+}
