@@ -9,8 +9,10 @@
 //     C: AUTH PLAIN {plain:postscale:ok}      base64 of NUL postscale NUL ok
 //     C: {base64:postscale}
 //     C: {repeat:1000:X}
+//     C| {lines:1000:NOOP}
 //     S: 250 Ok                 what the server must answer, to the letter
 //     S: ~250 Ok: queued as *   the same with wildcards
+//     # replies 1000 250 Ok     so many times the same answer
 //     # starttls                the client's half of the handshake
 //     # pause 100ms             waits
 //     # closed                  the server must close now, having sent nothing more
@@ -29,6 +31,7 @@ struct Dialog: Sendable, CustomTestStringConvertible {
     enum Step: Sendable, Equatable {
         case send([UInt8])
         case expect(String)
+        case replies(count: Int, String)
         case startTLS, closed, close, reset, reconnect, drain, release
         case pause(milliseconds: Int)
         case apiSends(Int)
@@ -94,6 +97,9 @@ struct Dialog: Sendable, CustomTestStringConvertible {
         case "reset": append(.reset, number)
         case "reconnect": append(.reconnect, number)
         case "drain": append(.drain, number)
+        case "replies":
+            let text = words[2...].joined(separator: " ")
+            append(.replies(count: value(words[1]), text), number)
         case "release": append(.release, number)
         case "pause": append(.pause(milliseconds: value(words[1])), number)
         case "api": append(.apiSends(value(words[1])), number)
@@ -154,6 +160,8 @@ struct Dialog: Sendable, CustomTestStringConvertible {
         case "base64": return base64(words[1])
         case "repeat":
             return Array(String(repeating: words[2], count: Int(words[1]) ?? 0).utf8)
+        case "lines":
+            return Array(String(repeating: words[2] + "\r\n", count: Int(words[1]) ?? 0).utf8)
         default: fatalError("{\(text)}")
         }
     }

@@ -102,6 +102,7 @@ final class DialogRunner {
         switch step {
         case .send(let bytes): send(bytes)
         case .expect(let line): return expect(line)
+        case .replies(let count, let line): return expect(line, count: count)
         case .startTLS: return startTLS()
         case .closed: return expectClosed()
         case .close, .reset:
@@ -175,6 +176,16 @@ final class DialogRunner {
         let matches =
             line.hasPrefix("~") ? Self.matches(got, String(line.dropFirst())) : got == line
         return matches ? nil : "expected \"\(line)\", got \"\(got)\""
+    }
+
+    private func expect(_ line: String, count: Int) -> String? {
+        let expected = Array(String(repeating: line + "\r\n", count: count).utf8)
+        tick { client.received.count >= expected.count || client.isClosed }
+        guard client.received.starts(with: expected) else {
+            return "got \(client.received.count) bytes instead of \(expected.count)"
+        }
+        client.received.removeFirst(expected.count)
+        return nil
     }
 
     private func expectClosed() -> String? {
