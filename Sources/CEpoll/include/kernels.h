@@ -156,47 +156,30 @@ static inline unsigned ck_json_stops(__m128i c) {
 
 /*
  * How many of 16 bytes, from a character's start on, are plain ASCII and valid, whole sequences of
- * two or three bytes. Four-byte ones are left to ck_utf8_sequence.
+ * two or three bytes. Four-byte ones are left to ck_utf8_sequence. `stops` is ck_json_stops(c).
  */
-static inline unsigned ck_utf8_block(__m128i c) {
+static inline unsigned ck_utf8_block(__m128i c, unsigned stops) {
     unsigned beyond = (unsigned)_mm_movemask_epi8(c);
     unsigned behind = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(c, _mm_set1_epi8(-64)));
-    unsigned from_e0 = beyond & (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(c, _mm_set1_epi8(-33)));
-    unsigned from_f0 = beyond & (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(c, _mm_set1_epi8(-17)));
     unsigned below_c2 = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(c, _mm_set1_epi8(-62)));
-    unsigned below_a0 = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(c, _mm_set1_epi8(-96)));
-    unsigned e0 = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(c, _mm_set1_epi8((char)0xE0)));
-    unsigned ed = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(c, _mm_set1_epi8((char)0xED)));
+    unsigned from_e0 = beyond & (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(c, _mm_set1_epi8(-33)));
     unsigned lead = beyond & ~behind;
-    unsigned expected = lead << 1 | from_e0 << 2;
-    unsigned stop = ((behind ^ expected) & 0xFFFF) | from_f0 | (lead & below_c2) |
-                    (e0 << 1 & below_a0) | (ed << 1 & ~below_a0) | (ck_json_stops(c) & ~beyond);
+    unsigned expected = lead << 1;
+    unsigned stop = (stops & ~beyond) | (lead & below_c2);
+    if (from_e0) {
+        unsigned below_a0 = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(c, _mm_set1_epi8(-96)));
+        unsigned e0 = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(c, _mm_set1_epi8((char)0xE0)));
+        unsigned ed = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(c, _mm_set1_epi8((char)0xED)));
+        unsigned from_f0 = (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(c, _mm_set1_epi8(-17)));
+        expected |= from_e0 << 2;
+        stop |= (beyond & from_f0) | (e0 << 1 & below_a0) | (ed << 1 & ~below_a0);
+    }
+    stop |= (behind ^ expected) & 0xFFFF;
     unsigned length = (unsigned)__builtin_ctz(stop | 0x10000);
-    while (length > 0 && (expected >> length & 1)) length--;
+    while (expected >> length & 1) length--;
     return length;
 }
 #endif
-
-/*
- * One character that is not ASCII, n bytes in sight: copied when it is valid, U+FFFD when it is
- * not. Adds to `progress`; false when the end cuts it. Needs four bytes of room.
- */
-static inline int ck_json_beyond(
-    const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, ck_progress *_Nonnull progress) {
-    int length = ck_utf8_sequence(p, n);
-    if (length == 0) return 0;
-    if (length < 0) {
-        memcpy(q, "\xEF\xBF\xBD", 3);
-        progress->taken += (size_t)-length;
-        progress->written += 3;
-        progress->replaced++;
-        return 1;
-    }
-    for (int k = 0; k < length; k++) q[k] = p[k];
-    progress->taken += (size_t)length;
-    progress->written += (size_t)length;
-    return 1;
-}
 
 /*
  * Writes the inside of a JSON string: plain bytes and valid UTF-8 as they are, escapes, U+FFFD for
@@ -205,50 +188,62 @@ static inline int ck_json_beyond(
  */
 static inline ck_progress ck_json_escape(
     const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, size_t room, int line_feeds) {
-    ck_progress at = {0, 0, 0};
+    size_t i = 0, o = 0, replaced = 0;
 #if defined(__SSE2__)
     /* Up to here one byte at a time, so that text full of oddities does not try blocks in vain. */
     size_t slow_end = 0;
 #endif
-    while (at.taken < n && room - at.written >= 24) {
+    while (i < n && room - o >= 24) {
 #if defined(__SSE2__)
-        if (at.taken >= slow_end && n - at.taken >= 16) {
-            __m128i c = _mm_loadu_si128((const __m128i *)(p + at.taken));
-            _mm_storeu_si128((__m128i *)(q + at.written), c);
-            unsigned length = (unsigned)__builtin_ctz(ck_json_stops(c) | 0x10000);
-            if (length < 16 && p[at.taken + length] >= 0x80) {
-                length = ck_utf8_block(c);
-                if (length == 0) slow_end = at.taken + 16;
+        if (i >= slow_end && n - i >= 16) {
+            __m128i c = _mm_loadu_si128((const __m128i *)(p + i));
+            _mm_storeu_si128((__m128i *)(q + o), c);
+            unsigned stops = ck_json_stops(c);
+            if (stops == 0) {
+                i += 16;
+                o += 16;
+                continue;
             }
-            at.taken += length;
-            at.written += length;
-            if (length == 16 || p[at.taken] >= 0x80) continue;
+            unsigned length = (unsigned)__builtin_ctz(stops);
+            int is_beyond = p[i + length] >= 0x80;
+            if (is_beyond) {
+                length = ck_utf8_block(c, stops);
+                if (length == 0) slow_end = i + 16;
+            }
+            i += length;
+            o += length;
+            if (is_beyond && (length == 16 || (length > 0 && p[i] >= 0x80))) continue;
         }
 #endif
-        /* One byte, and the escapes behind it: line ends are two. */
-        uint8_t form;
-        do {
-            uint8_t c = p[at.taken];
-            form = ck_json_form(c);
-            if (form == CK_JSON_BEYOND) {
-                if (!ck_json_beyond(p + at.taken, n - at.taken, q + at.written, &at)) return at;
-            } else if (c == '\r' && line_feeds) {
-                if (at.taken + 1 == n) return at;
-                at.taken += p[at.taken + 1] == '\n' ? 2 : 1;
-                q[at.written++] = '\\';
-                q[at.written++] = 'n';
-            } else if (form > CK_JSON_BEYOND) {
-                q[at.written++] = '\\';
-                q[at.written++] = form;
-                at.taken++;
+        uint8_t c = p[i];
+        uint8_t form = ck_json_form(c);
+        if (form > CK_JSON_BEYOND) {
+            /* Short escapes come in twos: line ends, the quotation marks of an empty value. */
+            do {
+                int is_return = line_feeds && p[i] == '\r';
+                if (is_return && i + 1 == n) return (ck_progress){i, o, replaced};
+                i += is_return && p[i + 1] == '\n' ? 2 : 1;
+                q[o] = '\\';
+                q[o + 1] = is_return ? 'n' : form;
+                o += 2;
+            } while (i < n && room - o >= 24 && (form = ck_json_form(p[i])) > CK_JSON_BEYOND);
+        } else if (form != CK_JSON_BEYOND) {
+            o += ck_json_escape_byte(c, q + o);
+            i++;
+        } else {
+            int length = ck_utf8_sequence(p + i, n - i);
+            if (length == 0) break;
+            if (length > 0) {
+                for (int k = 0; k < length; k++) q[o++] = p[i++];
             } else {
-                at.written += ck_json_escape_byte(c, q + at.written);
-                at.taken++;
+                memcpy(q + o, "\xEF\xBF\xBD", 3);
+                o += 3;
+                i += (size_t)-length;
+                replaced++;
             }
-        } while (form > CK_JSON_BEYOND && at.taken < n && room - at.written >= 24 &&
-                 ck_json_form(p[at.taken]) > CK_JSON_BEYOND);
+        }
     }
-    return at;
+    return (ck_progress){i, o, replaced};
 }
 
 /* Offset of the first quotation mark, backslash or control byte in [p, p + n), or n. */
