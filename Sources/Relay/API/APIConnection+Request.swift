@@ -19,30 +19,31 @@ extension APIConnection {
             return false
         }
         var hasMoved = false
+        var hasEnd = false
         while !stream.isAboveHighWater, let slab = body.nextReady {
             let isLast = body.isComplete && slab.count == body.pendingBytes
-            let hasEnd = write(slab, isLast: isLast, of: call, to: stream)
+            hasEnd = write(slab, isLast: isLast, of: call, to: stream)
             body.handedOver(slab, isHeld: !isChunked)
-            if isLast && !hasEnd { stream.write(ChunkedEncoder.end) }
             hasMoved = true
         }
-        if body.isHandedOver { finishRequest(call, body, stream) }
+        if body.isHandedOver { finishRequest(call, body, to: stream, hasEnd: hasEnd) }
         return hasMoved
     }
 
-    private func finishRequest(_ call: APICall, _ body: RequestBody, _ stream: Stream) {
-        if !isHeadWritten {
-            // An empty body; the API will say what it thinks of it.
-            writeHeadAlone(call, to: stream)
-            if isChunked { stream.write(ChunkedEncoder.end) }
-        }
+    /// All of the body is handed over; what may be missing is the end of its framing.
+    private func finishRequest(
+        _ call: APICall, _ body: RequestBody, to stream: Stream, hasEnd: Bool
+    ) {
+        // An empty body; the API will say what it thinks of it.
+        if !isHeadWritten { writeHeadAlone(call, to: stream) }
+        // Completed when its last slab had left already, or no room behind that slab.
+        if isChunked && !hasEnd { stream.write(ChunkedEncoder.end) }
         call.isHandedOver = true
         body.release()
     }
 
     /// Writes one slab with the framing around it, as one record.
-    /// - Returns: whether nothing is missing behind it: the end of a chunked body went along, or
-    ///   was not due.
+    /// - Returns: whether the end of a chunked body went along.
     private func write(_ slab: Slab, isLast: Bool, of call: APICall, to stream: Stream) -> Bool {
         var start = slab.payload + slab.start
         var end = slab.payload + slab.end
@@ -55,8 +56,9 @@ extension APIConnection {
             let room = start - slab.payload
             start -= writeHead(call, before: start, room: room)
         }
-        let hasEnd = !isChunked || (isLast && end - start <= 16_384 - 5)
-        if isChunked && isLast && hasEnd { end = APIConnection.put(ChunkedEncoder.end, at: end) }
+        let endBytes = ChunkedEncoder.end.utf8CodeUnitCount
+        let hasEnd = isChunked && isLast && end - start <= Stream.recordBytesMax - endBytes
+        if hasEnd { end = APIConnection.put(ChunkedEncoder.end, at: end) }
         stream.writeRecord(UnsafeBufferPointer(start: start, count: end - start).span)
         return hasEnd
     }
