@@ -23,7 +23,9 @@ let package = Package(
             name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(
             name: "CEpoll",
-            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+            linkerSettings: [
+                .linkedLibrary("ssl"), .linkedLibrary("crypto"), .linkedLibrary("uring"),
+            ]),
         .target(
             name: "Reactor", dependencies: ["CEpoll", "COpenSSL"], swiftSettings: strict),
         .target(name: "Wire", dependencies: ["CEpoll"], swiftSettings: strict),

@@ -54,8 +54,7 @@ package final class EpollBackend: Backend {
     }
 
     package func localAddress(of descriptor: Int32) -> SocketAddress? {
-        var storage = sockaddr_storage()
-        return cs_local_address(descriptor, &storage) == 0 ? SocketAddress(storage) : nil
+        SocketCalls.localAddress(of: descriptor)
     }
 
     // MARK: Waiting
@@ -130,25 +129,7 @@ package final class EpollBackend: Backend {
     // MARK: Listening and connecting
 
     package func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32 {
-        let descriptor = cs_tcp_socket(address.family)
-        guard descriptor >= 0 else {
-            throw SystemError(operation: "socket \(address)", errno: -descriptor)
-        }
-        cs_set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
-        cs_set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)
-        if address.isIPv6 { cs_set_option(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
-        cs_set_stream_options(descriptor)
-        var operation = "bind"
-        var status = address.withSockaddr { cs_bind(descriptor, $0, $1) }
-        if status == 0 {
-            operation = "listen"
-            status = cs_listen(descriptor, Int32(clamping: backlog))
-        }
-        guard status == 0 else {
-            Glibc.close(descriptor)
-            throw SystemError(operation: "\(operation) \(address)", errno: -status)
-        }
-        return descriptor
+        try SocketCalls.listen(on: address, backlog: backlog, isBlocking: false)
     }
 
     package func accept(on descriptor: Int32, _ token: Token) {
@@ -191,9 +172,8 @@ package final class EpollBackend: Backend {
     }
 
     package func connect(to address: SocketAddress, _ token: Token) -> Int32 {
-        let descriptor = cs_tcp_socket(address.family)
+        let descriptor = SocketCalls.makeStreamSocket(address.family, isBlocking: false)
         guard descriptor >= 0 else { return descriptor }
-        cs_set_stream_options(descriptor)
         var status = address.withSockaddr { cs_connect(descriptor, $0, $1) }
         if status == 0 || status == -EINPROGRESS {
             // A connection that is up at once is reported like any other, by its first edge.

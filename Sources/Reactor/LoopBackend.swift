@@ -14,19 +14,21 @@ public enum BackendKind: String, Sendable, CaseIterable {
 /// The implementations of `Backend` behind direct calls.
 enum LoopBackend {
     case epoll(EpollBackend)
+    case uring(UringBackend)
     case custom(any Backend)
 
     /// - Throws: `SystemError` when the kernel refuses, or the kind is not built in.
     init(_ kind: BackendKind) throws(SystemError) {
         switch kind {
         case .auto, .epoll: self = .epoll(try EpollBackend())
-        case .uring: throw SystemError(operation: "io_uring", errno: ENOSYS)
+        case .uring: self = .uring(try UringBackend())
         }
     }
 
     func readClock() -> MonotonicTime {
         switch self {
         case .epoll(let backend): backend.readClock()
+        case .uring(let backend): backend.readClock()
         case .custom(let backend): backend.readClock()
         }
     }
@@ -34,6 +36,7 @@ enum LoopBackend {
     func watch(wakeUp descriptor: Int32) throws(SystemError) {
         switch self {
         case .epoll(let backend): try backend.watch(wakeUp: descriptor)
+        case .uring(let backend): try backend.watch(wakeUp: descriptor)
         case .custom(let backend): try backend.watch(wakeUp: descriptor)
         }
     }
@@ -41,6 +44,7 @@ enum LoopBackend {
     func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32 {
         switch self {
         case .epoll(let backend): try backend.listen(on: address, backlog: backlog)
+        case .uring(let backend): try backend.listen(on: address, backlog: backlog)
         case .custom(let backend): try backend.listen(on: address, backlog: backlog)
         }
     }
@@ -48,6 +52,7 @@ enum LoopBackend {
     func localAddress(of descriptor: Int32) -> SocketAddress? {
         switch self {
         case .epoll(let backend): backend.localAddress(of: descriptor)
+        case .uring(let backend): backend.localAddress(of: descriptor)
         case .custom(let backend): backend.localAddress(of: descriptor)
         }
     }
@@ -55,6 +60,7 @@ enum LoopBackend {
     func accept(on descriptor: Int32, _ token: Token) {
         switch self {
         case .epoll(let backend): backend.accept(on: descriptor, token)
+        case .uring(let backend): backend.accept(on: descriptor, token)
         case .custom(let backend): backend.accept(on: descriptor, token)
         }
     }
@@ -62,6 +68,7 @@ enum LoopBackend {
     func stopAccepting(_ token: Token) {
         switch self {
         case .epoll(let backend): backend.stopAccepting(token)
+        case .uring(let backend): backend.stopAccepting(token)
         case .custom(let backend): backend.stopAccepting(token)
         }
     }
@@ -69,6 +76,7 @@ enum LoopBackend {
     func adopt(_ descriptor: Int32, _ token: Token) -> Int32 {
         switch self {
         case .epoll(let backend): backend.adopt(descriptor, token)
+        case .uring(let backend): backend.adopt(descriptor, token)
         case .custom(let backend): backend.adopt(descriptor, token)
         }
     }
@@ -76,6 +84,7 @@ enum LoopBackend {
     func connect(to address: SocketAddress, _ token: Token) -> Int32 {
         switch self {
         case .epoll(let backend): backend.connect(to: address, token)
+        case .uring(let backend): backend.connect(to: address, token)
         case .custom(let backend): backend.connect(to: address, token)
         }
     }
@@ -83,6 +92,7 @@ enum LoopBackend {
     func receive(_ token: Token) {
         switch self {
         case .epoll(let backend): backend.receive(token)
+        case .uring(let backend): backend.receive(token)
         case .custom(let backend): backend.receive(token)
         }
     }
@@ -90,6 +100,7 @@ enum LoopBackend {
     func stopReceiving(_ token: Token) {
         switch self {
         case .epoll(let backend): backend.stopReceiving(token)
+        case .uring(let backend): backend.stopReceiving(token)
         case .custom(let backend): backend.stopReceiving(token)
         }
     }
@@ -97,6 +108,7 @@ enum LoopBackend {
     func send(_ token: Token, first: Slab) -> SendOutcome {
         switch self {
         case .epoll(let backend): backend.send(token, first: first)
+        case .uring(let backend): backend.send(token, first: first)
         case .custom(let backend): backend.send(token, first: first)
         }
     }
@@ -104,6 +116,7 @@ enum LoopBackend {
     func shutDown(_ token: Token) {
         switch self {
         case .epoll(let backend): backend.shutDown(token)
+        case .uring(let backend): backend.shutDown(token)
         case .custom(let backend): backend.shutDown(token)
         }
     }
@@ -111,6 +124,7 @@ enum LoopBackend {
     func close(_ token: Token, withReset: Bool) -> Bool {
         switch self {
         case .epoll(let backend): backend.close(token, withReset: withReset)
+        case .uring(let backend): backend.close(token, withReset: withReset)
         case .custom(let backend): backend.close(token, withReset: withReset)
         }
     }
@@ -118,6 +132,7 @@ enum LoopBackend {
     func discard(_ descriptor: Int32) {
         switch self {
         case .epoll(let backend): backend.discard(descriptor)
+        case .uring(let backend): backend.discard(descriptor)
         case .custom(let backend): backend.discard(descriptor)
         }
     }
@@ -125,6 +140,7 @@ enum LoopBackend {
     func wait(milliseconds: Int32) {
         switch self {
         case .epoll(let backend): backend.wait(milliseconds: milliseconds)
+        case .uring(let backend): backend.wait(milliseconds: milliseconds)
         case .custom(let backend): backend.wait(milliseconds: milliseconds)
         }
     }
@@ -132,6 +148,7 @@ enum LoopBackend {
     func next() -> Event? {
         switch self {
         case .epoll(let backend): backend.next()
+        case .uring(let backend): backend.next()
         case .custom(let backend): backend.next()
         }
     }

@@ -12,11 +12,16 @@ final class TestLoop {
     private let guardHandler: GuardHandler
     private let timer: LoopTimer
 
+    /// `make test-unit` runs these tests once with each backend.
+    static let backend: BackendKind =
+        getenv("POSTSCALE_TEST_BACKEND").flatMap { BackendKind(rawValue: String(cString: $0)) }
+        ?? .epoll
+
     init(limitMilliseconds: Int = 90_000, backend: (any Backend)? = nil) throws {
         if let backend {
             loop = try Loop(index: 0, custom: backend)
         } else {
-            loop = try Loop(index: 0, backend: .epoll)
+            loop = try Loop(index: 0, backend: TestLoop.backend)
         }
         guardHandler = GuardHandler(loop: loop)
         timer = LoopTimer(loop: loop, handler: guardHandler)

@@ -75,9 +75,10 @@ static inline long cs_send_gathered(int fd, struct iovec *_Nonnull parts, int co
     return cs_result(sendmsg(fd, &message, MSG_NOSIGNAL));
 }
 
-/* A TCP socket, non-blocking and close-on-exec. */
-static inline int cs_tcp_socket(int family) {
-    return (int)cs_result(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+/* A TCP socket, close-on-exec. */
+static inline int cs_tcp_socket(int family, int is_blocking) {
+    int type = SOCK_STREAM | SOCK_CLOEXEC | (is_blocking ? 0 : SOCK_NONBLOCK);
+    return (int)cs_result(socket(family, type, IPPROTO_TCP));
 }
 
 static inline int cs_set_option(int fd, int level, int name, int value) {

@@ -1,0 +1,75 @@
+/*
+ * io_uring over liburing: one ring with its provided-buffer ring, and one
+ * function for each operation that the Swift backend asks for. Errors are
+ * negative errno. Every function must be called on the thread that made the ring.
+ *
+ * Sockets must be blocking ones: for O_NONBLOCK the kernel answers EAGAIN
+ * instead of completing later.
+ */
+#ifndef CEPOLL_URING_H
+#define CEPOLL_URING_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+typedef struct cu_ring cu_ring;
+
+/* One completion, with the bytes of its provided buffer where it has one. */
+typedef struct {
+    uint64_t user_data;
+    int32_t result;
+    /* Whether the same request will complete again (multishot). */
+    int has_more;
+    /* Index of the provided buffer, or -1. */
+    int buffer;
+} cu_completion;
+
+/*
+ * Makes a ring with `entries` submission entries (and four times as many
+ * completions), and `buffer_count` (a power of two) buffers of `buffer_size`
+ * bytes for receiving. Fails with -ENOSYS, -EPERM, -EINVAL… where the kernel
+ * refuses io_uring or is too old for what is used here.
+ */
+int cu_open(
+    cu_ring *_Nullable *_Nonnull ring, unsigned entries, unsigned buffer_count,
+    unsigned buffer_size);
+/* Ends the ring; what it had in flight is cancelled by the kernel. */
+void cu_close(cu_ring *_Nonnull ring);
+
+/* Multishot operations: they complete again and again while `has_more` is set. */
+void cu_poll_readable(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
+void cu_accept(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
+void cu_receive(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
+
+/* Submits at once, so the address need not stay. */
+void cu_connect(
+    cu_ring *_Nonnull ring, int fd, const struct sockaddr *_Nonnull address, socklen_t size,
+    uint64_t user_data);
+/* The bytes must stay until the completion. */
+void cu_send(
+    cu_ring *_Nonnull ring, int fd, const void *_Nonnull bytes, unsigned size, uint64_t user_data);
+/* The same for up to CU_GATHER_MAX parts, which are copied; their bytes must stay. */
+#define CU_GATHER_MAX 16
+void cu_send_gathered(
+    cu_ring *_Nonnull ring, int fd, const struct iovec *_Nonnull parts, unsigned count,
+    uint64_t user_data);
+/* Cancels every request with this user data; completes with 0 user data, to be ignored. */
+void cu_cancel(cu_ring *_Nonnull ring, uint64_t user_data);
+/* Cancels every request on this descriptor. */
+void cu_cancel_all(cu_ring *_Nonnull ring, int fd);
+
+/* Submits, and waits for a completion for at most `milliseconds` (-1: for ever, 0: not at all). */
+void cu_wait(cu_ring *_Nonnull ring, int milliseconds);
+/* Takes the next completion; 0 when there is none. */
+int cu_next(cu_ring *_Nonnull ring, cu_completion *_Nonnull completion);
+
+/* The memory of a provided buffer. */
+uint8_t *_Nonnull cu_buffer(cu_ring *_Nonnull ring, int buffer);
+/* Gives a provided buffer back to the kernel. */
+void cu_recycle(cu_ring *_Nonnull ring, int buffer);
+
+/* The address of the peer of a connected socket. */
+int cu_peer_address(int fd, struct sockaddr_storage *_Nonnull address);
+
+#endif

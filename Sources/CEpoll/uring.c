@@ -1,0 +1,213 @@
+#define _GNU_SOURCE
+#include "uring.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { BUFFER_GROUP = 0, GATHERS_MAX = 128 };
+
+/* A sendmsg's arguments; the kernel reads them when it takes the submission. */
+struct gather {
+    struct msghdr message;
+    struct iovec parts[CU_GATHER_MAX];
+};
+
+struct cu_ring {
+    struct io_uring ring;
+    struct io_uring_buf_ring *buffers;
+    uint8_t *memory;
+    unsigned buffer_count;
+    unsigned buffer_size;
+    unsigned gather_count;
+    struct gather gathers[GATHERS_MAX];
+};
+
+static size_t buffers_size(const struct cu_ring *r) {
+    return (size_t)r->buffer_count * sizeof(struct io_uring_buf);
+}
+
+static size_t memory_size(const struct cu_ring *r) {
+    return (size_t)r->buffer_count * r->buffer_size;
+}
+
+static void *map_pages(size_t size) {
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static int register_buffers(struct cu_ring *r) {
+    r->buffers = map_pages(buffers_size(r));
+    r->memory = map_pages(memory_size(r));
+    if (!r->buffers || !r->memory) return -ENOMEM;
+    struct io_uring_buf_reg reg;
+    memset(&reg, 0, sizeof reg);
+    reg.ring_addr = (uint64_t)(uintptr_t)r->buffers;
+    reg.ring_entries = r->buffer_count;
+    reg.bgid = BUFFER_GROUP;
+    int status = io_uring_register_buf_ring(&r->ring, &reg, 0);
+    if (status < 0) return status;
+    io_uring_buf_ring_init(r->buffers);
+    for (unsigned i = 0; i < r->buffer_count; i++)
+        io_uring_buf_ring_add(
+            r->buffers, r->memory + (size_t)i * r->buffer_size, r->buffer_size,
+            (unsigned short)i, io_uring_buf_ring_mask(r->buffer_count), (int)i);
+    io_uring_buf_ring_advance(r->buffers, (int)r->buffer_count);
+    return 0;
+}
+
+int cu_open(cu_ring **ring, unsigned entries, unsigned buffer_count, unsigned buffer_size) {
+    struct cu_ring *r = calloc(1, sizeof *r);
+    if (!r) return -ENOMEM;
+    r->buffer_count = buffer_count;
+    r->buffer_size = buffer_size;
+    struct io_uring_params params;
+    memset(&params, 0, sizeof params);
+    params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                   IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
+    params.cq_entries = entries * 4;
+    int status = io_uring_queue_init_params(entries, &r->ring, &params);
+    if (status < 0) {
+        free(r);
+        return status;
+    }
+    io_uring_ring_dontfork(&r->ring);
+    status = register_buffers(r);
+    if (status < 0) {
+        cu_close(r);
+        return status;
+    }
+    *ring = r;
+    return 0;
+}
+
+void cu_close(cu_ring *r) {
+    io_uring_queue_exit(&r->ring);
+    if (r->buffers) munmap(r->buffers, buffers_size(r));
+    if (r->memory) munmap(r->memory, memory_size(r));
+    free(r);
+}
+
+/* Hands the submissions so far to the kernel, which then has read their arguments. */
+static void submit(struct cu_ring *r) {
+    io_uring_submit(&r->ring);
+    r->gather_count = 0;
+}
+
+static struct io_uring_sqe *entry(struct cu_ring *r) {
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&r->ring);
+    while (!sqe) {
+        submit(r);
+        sqe = io_uring_get_sqe(&r->ring);
+    }
+    return sqe;
+}
+
+void cu_poll_readable(cu_ring *r, int fd, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_poll_multishot(sqe, fd, POLLIN);
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
+void cu_accept(cu_ring *r, int fd, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
+void cu_receive(cu_ring *r, int fd, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = BUFFER_GROUP;
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
+void cu_connect(
+    cu_ring *r, int fd, const struct sockaddr *address, socklen_t size, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_connect(sqe, fd, address, size);
+    io_uring_sqe_set_data64(sqe, user_data);
+    submit(r);
+}
+
+void cu_send(cu_ring *r, int fd, const void *bytes, unsigned size, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_send(sqe, fd, bytes, size, MSG_NOSIGNAL);
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
+void cu_send_gathered(
+    cu_ring *r, int fd, const struct iovec *parts, unsigned count, uint64_t user_data) {
+    if (r->gather_count == GATHERS_MAX) submit(r);
+    struct gather *g = &r->gathers[r->gather_count++];
+    memset(&g->message, 0, sizeof g->message);
+    memcpy(g->parts, parts, count * sizeof *parts);
+    g->message.msg_iov = g->parts;
+    g->message.msg_iovlen = count;
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&r->ring);
+    if (!sqe) {
+        /* Submitting would free this gather too: its entry in the queue comes first. */
+        io_uring_submit(&r->ring);
+        sqe = io_uring_get_sqe(&r->ring);
+    }
+    io_uring_prep_sendmsg(sqe, fd, &g->message, MSG_NOSIGNAL);
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
+void cu_cancel(cu_ring *r, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_cancel64(sqe, user_data, IORING_ASYNC_CANCEL_ALL);
+    io_uring_sqe_set_data64(sqe, 0);
+}
+
+void cu_cancel_all(cu_ring *r, int fd) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_cancel_fd(sqe, fd, IORING_ASYNC_CANCEL_ALL);
+    io_uring_sqe_set_data64(sqe, 0);
+}
+
+void cu_wait(cu_ring *r, int milliseconds) {
+    struct io_uring_cqe *cqe;
+    if (milliseconds == 0) {
+        io_uring_submit_and_get_events(&r->ring);
+    } else if (milliseconds < 0) {
+        io_uring_submit_and_wait(&r->ring, 1);
+    } else {
+        struct __kernel_timespec limit = {
+            .tv_sec = milliseconds / 1000, .tv_nsec = (long long)(milliseconds % 1000) * 1000000};
+        io_uring_submit_and_wait_timeout(&r->ring, &cqe, 1, &limit, NULL);
+    }
+    r->gather_count = 0;
+}
+
+int cu_next(cu_ring *r, cu_completion *completion) {
+    struct io_uring_cqe *cqe;
+    if (io_uring_peek_cqe(&r->ring, &cqe) != 0) return 0;
+    completion->user_data = cqe->user_data;
+    completion->result = cqe->res;
+    completion->has_more = (cqe->flags & IORING_CQE_F_MORE) != 0;
+    completion->buffer = cqe->flags & IORING_CQE_F_BUFFER
+                             ? (int)(cqe->flags >> IORING_CQE_BUFFER_SHIFT) : -1;
+    io_uring_cqe_seen(&r->ring, cqe);
+    return 1;
+}
+
+uint8_t *cu_buffer(cu_ring *r, int buffer) {
+    return r->memory + (size_t)buffer * r->buffer_size;
+}
+
+void cu_recycle(cu_ring *r, int buffer) {
+    io_uring_buf_ring_add(
+        r->buffers, cu_buffer(r, buffer), r->buffer_size, (unsigned short)buffer,
+        io_uring_buf_ring_mask(r->buffer_count), 0);
+    io_uring_buf_ring_advance(r->buffers, 1);
+}
+
+int cu_peer_address(int fd, struct sockaddr_storage *address) {
+    socklen_t size = sizeof *address;
+    return getpeername(fd, (struct sockaddr *)address, &size) < 0 ? -errno : 0;
+}

@@ -1,0 +1,48 @@
+// Making sockets: what every backend of the kernel does in the same way.
+
+import CEpoll.System
+import Glibc
+
+/// System calls on sockets that no backend waits for.
+enum SocketCalls {
+    /// A TCP socket, small segments sent at once, dead peers noticed; or a negative error number.
+    /// - Parameter isBlocking: io_uring needs blocking sockets, everyone else the others.
+    static func makeStreamSocket(_ family: Int32, isBlocking: Bool) -> Int32 {
+        let descriptor = cs_tcp_socket(family, isBlocking ? 1 : 0)
+        if descriptor >= 0 { cs_set_stream_options(descriptor) }
+        return descriptor
+    }
+
+    /// A listening socket, its port shared with other loops; what it accepts has its options.
+    /// - Throws: `SystemError` that names the call and the address.
+    static func listen(
+        on address: SocketAddress, backlog: Int, isBlocking: Bool
+    ) throws(SystemError) -> Int32 {
+        let descriptor = makeStreamSocket(address.family, isBlocking: isBlocking)
+        guard descriptor >= 0 else {
+            throw SystemError(operation: "socket \(address)", errno: -descriptor)
+        }
+        cs_set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
+        cs_set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)
+        if address.isIPv6 {
+            cs_set_option(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1)
+        }
+        var operation = "bind"
+        var status = address.withSockaddr { cs_bind(descriptor, $0, $1) }
+        if status == 0 {
+            operation = "listen"
+            status = cs_listen(descriptor, Int32(clamping: backlog))
+        }
+        guard status == 0 else {
+            Glibc.close(descriptor)
+            throw SystemError(operation: "\(operation) \(address)", errno: -status)
+        }
+        return descriptor
+    }
+
+    /// The address that a socket is bound to.
+    static func localAddress(of descriptor: Int32) -> SocketAddress? {
+        var storage = sockaddr_storage()
+        return cs_local_address(descriptor, &storage) == 0 ? SocketAddress(storage) : nil
+    }
+}

@@ -1,0 +1,372 @@
+// Completions over io_uring (io_uring(7)): submissions of one tick go to the kernel in the same call
+// that waits for their completions, so a busy loop makes one system call a tick.
+//
+// Accept and receive are multishot: one submission, a completion for each connection or piece.
+// Received bytes lie in buffers that the kernel picks from a ring; each is given back when the next
+// completion is asked for. Sockets are blocking ones, because io_uring answers EAGAIN for others
+// instead of waiting. Memory given to `send` and a closed socket's slot are the kernel's until every
+// request on them has completed: that is what `released` says.
+
+import CEpoll.System
+import CEpoll.Uring
+import Glibc
+
+/// The backend for kernels that allow io_uring (6.1 and newer).
+package final class UringBackend: Backend {
+    /// Bytes of one receive buffer.
+    private static let bufferBytes: UInt32 = 32_768
+    /// Receive buffers of the loop; a power of two.
+    private static let bufferCount: UInt32 = 64
+    private static let entries: UInt32 = 1_024
+    private static let wakeUpData = UInt64.max
+
+    private let ring: OpaquePointer
+    private var sockets = UringSockets()
+    /// Tokens of sockets that hold pieces received while they were paused, and may deliver them.
+    private var resumed = TokenQueue()
+    /// The buffer whose bytes the last completion showed; -1 for none.
+    private var shownBuffer: Int32 = -1
+    /// The copy whose bytes the last completion showed.
+    private var shownCopy: UnsafeMutableRawPointer?
+    private let parts: UnsafeMutablePointer<iovec>
+
+    /// - Throws: `SystemError` when the kernel refuses io_uring, or lacks what is used here.
+    package init() throws(SystemError) {
+        var ring: OpaquePointer?
+        let status = cu_open(
+            &ring, UringBackend.entries, UringBackend.bufferCount, UringBackend.bufferBytes)
+        guard status == 0, let ring else {
+            throw SystemError(operation: "io_uring_setup", errno: -status)
+        }
+        self.ring = ring
+        parts = .allocate(capacity: Int(CU_GATHER_MAX))
+    }
+
+    deinit {
+        recycleShown()
+        cu_close(ring)
+        parts.deallocate()
+    }
+
+    package func readClock() -> MonotonicTime { .readClock() }
+
+    package func watch(wakeUp descriptor: Int32) throws(SystemError) {
+        cu_poll_readable(ring, descriptor, UringBackend.wakeUpData)
+        wakeUpDescriptor = descriptor
+    }
+
+    private var wakeUpDescriptor: Int32 = -1
+
+    package func localAddress(of descriptor: Int32) -> SocketAddress? {
+        SocketCalls.localAddress(of: descriptor)
+    }
+
+    // MARK: Waiting
+
+    package func wait(milliseconds: Int32) {
+        recycleShown()
+        cu_wait(ring, resumed.isEmpty ? milliseconds : 0)
+        resumable = resumed.count
+    }
+
+    /// Resumed sockets that may deliver in this batch.
+    private var resumable = 0
+
+    package func next() -> Event? {
+        recycleShown()
+        while resumable > 0 {
+            resumable -= 1
+            if let event = deliverHeld(resumed.popFirst()) { return event }
+        }
+        var completion = cu_completion()
+        while cu_next(ring, &completion) != 0 {
+            if let event = handle(completion) { return event }
+        }
+        return nil
+    }
+
+    private func recycleShown() {
+        if shownBuffer >= 0 {
+            cu_recycle(ring, shownBuffer)
+            shownBuffer = -1
+        } else if let copy = shownCopy {
+            copy.deallocate()
+            shownCopy = nil
+        }
+    }
+
+    private func handle(_ completion: cu_completion) -> Event? {
+        let data = completion.user_data
+        if data == UringBackend.wakeUpData {
+            if completion.has_more == 0 {
+                cu_poll_readable(ring, wakeUpDescriptor, UringBackend.wakeUpData)
+            }
+            return nil
+        }
+        guard data != 0 else { return nil }
+        let token = Token(bits: data & 0x00FF_FFFF_FFFF_FFFF)
+        guard let socket = sockets.find(token) else {
+            recycle(completion)
+            if case .accept? = Operation(data: data), completion.result >= 0 {
+                Glibc.close(completion.result)
+            }
+            return nil
+        }
+        let result: Completion?
+        switch Operation(data: data) {
+        case .accept: result = accepted(socket, completion)
+        case .connect: result = connected(socket, completion)
+        case .receive: result = received(socket, completion)
+        case .send: result = sent(socket, completion)
+        case nil: result = nil
+        }
+        if socket.pointee.isClosing {
+            return socket.pointee.inFlight.isEmpty ? release(socket, token) : nil
+        }
+        return result.map { Event(token: token, completion: $0) }
+    }
+
+    private func recycle(_ completion: cu_completion) {
+        if completion.buffer >= 0 { cu_recycle(ring, completion.buffer) }
+    }
+
+    // MARK: Listening and connecting
+
+    package func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32 {
+        try SocketCalls.listen(on: address, backlog: backlog, isBlocking: true)
+    }
+
+    package func accept(on descriptor: Int32, _ token: Token) {
+        if sockets.find(token) == nil { sockets.insert(token, descriptor: descriptor) }
+        guard let socket = sockets.find(token) else { return }
+        socket.pointee.isReceiving = true
+        startAccepting(socket)
+    }
+
+    private func startAccepting(_ socket: UnsafeMutablePointer<UringSocket>) {
+        guard !socket.pointee.inFlight.contains(.accept) else { return }
+        socket.pointee.inFlight.insert(.accept)
+        cu_accept(ring, socket.pointee.descriptor, Operation.accept.data(socket.pointee.token))
+    }
+
+    package func stopAccepting(_ token: Token) {
+        guard let socket = sockets.find(token) else { return }
+        socket.pointee.isReceiving = false
+        if socket.pointee.inFlight.contains(.accept) {
+            cu_cancel(ring, Operation.accept.data(token))
+        }
+    }
+
+    private func accepted(
+        _ socket: UnsafeMutablePointer<UringSocket>, _ completion: cu_completion
+    ) -> Completion? {
+        if completion.has_more == 0 { socket.pointee.inFlight.remove(.accept) }
+        let wantsMore = socket.pointee.isReceiving && !socket.pointee.isClosing
+        guard completion.result >= 0 else {
+            switch -completion.result {
+            case ECANCELED, EINTR, ECONNABORTED, EPROTO, EAGAIN:
+                if wantsMore { startAccepting(socket) }
+                return nil
+            default:
+                socket.pointee.isReceiving = false
+                return .acceptFailed(errno: -completion.result)
+            }
+        }
+        guard wantsMore else {
+            Glibc.close(completion.result)
+            return nil
+        }
+        if completion.has_more == 0 { startAccepting(socket) }
+        var storage = sockaddr_storage()
+        _ = cu_peer_address(completion.result, &storage)
+        return .accepted(
+            descriptor: completion.result, peer: SocketAddress(storage) ?? SocketAddress.none)
+    }
+
+    package func adopt(_ descriptor: Int32, _ token: Token) -> Int32 {
+        sockets.insert(token, descriptor: descriptor)
+        return 0
+    }
+
+    package func connect(to address: SocketAddress, _ token: Token) -> Int32 {
+        let descriptor = SocketCalls.makeStreamSocket(address.family, isBlocking: true)
+        guard descriptor >= 0 else { return descriptor }
+        sockets.insert(token, descriptor: descriptor)
+        guard let socket = sockets.find(token) else { return -EBADF }
+        socket.pointee.inFlight.insert(.connect)
+        // The kernel reads the address when it takes the submission: at once, so that it need not
+        // be kept. Connecting is rare.
+        address.withSockaddr { pointer, size in
+            cu_connect(ring, descriptor, pointer, size, Operation.connect.data(token))
+        }
+        return descriptor
+    }
+
+    private func connected(
+        _ socket: UnsafeMutablePointer<UringSocket>, _ completion: cu_completion
+    ) -> Completion {
+        socket.pointee.inFlight.remove(.connect)
+        return .connected(errno: max(0, -completion.result))
+    }
+
+    // MARK: Moving bytes
+
+    package func receive(_ token: Token) {
+        guard let socket = sockets.find(token) else { return }
+        socket.pointee.isReceiving = true
+        if !socket.pointee.held.isEmpty {
+            resumed.append(token)
+        } else {
+            startReceiving(socket)
+        }
+    }
+
+    package func stopReceiving(_ token: Token) {
+        guard let socket = sockets.find(token), socket.pointee.isReceiving else { return }
+        socket.pointee.isReceiving = false
+        if socket.pointee.inFlight.contains(.receive) {
+            cu_cancel(ring, Operation.receive.data(token))
+        }
+    }
+
+    private func startReceiving(_ socket: UnsafeMutablePointer<UringSocket>) {
+        guard !socket.pointee.inFlight.contains(.receive), !socket.pointee.isClosing else { return }
+        socket.pointee.inFlight.insert(.receive)
+        cu_receive(ring, socket.pointee.descriptor, Operation.receive.data(socket.pointee.token))
+    }
+
+    private func received(
+        _ socket: UnsafeMutablePointer<UringSocket>, _ completion: cu_completion
+    ) -> Completion? {
+        if completion.has_more == 0 { socket.pointee.inFlight.remove(.receive) }
+        if socket.pointee.isClosing {
+            recycle(completion)
+            return nil
+        }
+        switch completion.result {
+        case -ECANCELED, -ENOBUFS, -EINTR, -EAGAIN:
+            // Cancelled by a pause that is over, or out of buffers for a moment: begin again.
+            if socket.pointee.isReceiving { startReceiving(socket) }
+            return nil
+        default: break
+        }
+        guard socket.pointee.isReceiving, socket.pointee.held.isEmpty else {
+            hold(completion, socket)
+            return nil
+        }
+        if completion.buffer < 0 { return ended(completion.result, socket) }
+        goOnReceiving(socket)
+        shownBuffer = completion.buffer
+        return .received(
+            UnsafeRawBufferPointer(
+                start: cu_buffer(ring, completion.buffer), count: Int(completion.result)))
+    }
+
+    /// The end of the peer's bytes, or an error.
+    private func ended(
+        _ result: Int32, _ socket: UnsafeMutablePointer<UringSocket>
+    ) -> Completion {
+        socket.pointee.isReceiving = false
+        return result < 0
+            ? .receiveFailed(errno: -result)
+            : .received(UnsafeRawBufferPointer(start: parts, count: 0))
+    }
+
+    /// A multishot receive may end with a piece; it goes on with the next.
+    private func goOnReceiving(_ socket: UnsafeMutablePointer<UringSocket>) {
+        if !socket.pointee.inFlight.contains(.receive) { startReceiving(socket) }
+    }
+
+    private func hold(_ completion: cu_completion, _ socket: UnsafeMutablePointer<UringSocket>) {
+        var memory: UnsafeMutableRawPointer?
+        if completion.buffer >= 0 {
+            let copy = UnsafeMutableRawPointer.allocate(
+                byteCount: Int(completion.result), alignment: 16)
+            copy.copyMemory(
+                from: cu_buffer(ring, completion.buffer), byteCount: Int(completion.result))
+            memory = copy
+            cu_recycle(ring, completion.buffer)
+        }
+        socket.pointee.held.append(HeldPiece(result: completion.result, memory: memory))
+    }
+
+    /// The next piece that came while the socket was paused.
+    private func deliverHeld(_ token: Token) -> Event? {
+        guard let socket = sockets.find(token), !socket.pointee.isClosing,
+            socket.pointee.isReceiving, !socket.pointee.held.isEmpty
+        else { return nil }
+        let piece = socket.pointee.held.removeFirst()
+        guard let memory = piece.memory else {
+            return Event(token: token, completion: ended(piece.result, socket))
+        }
+        if socket.pointee.held.isEmpty {
+            goOnReceiving(socket)
+        } else {
+            resumed.append(token)
+        }
+        shownCopy = memory
+        let bytes = UnsafeRawBufferPointer(start: memory, count: Int(piece.result))
+        return Event(token: token, completion: .received(bytes))
+    }
+
+    package func send(_ token: Token, first: Slab) -> SendOutcome {
+        guard let socket = sockets.find(token) else { return .failed(errno: EBADF) }
+        socket.pointee.inFlight.insert(.send)
+        let data = Operation.send.data(token)
+        guard let second = first.next else {
+            cu_send(
+                ring, socket.pointee.descriptor, first.payload + first.start,
+                UInt32(first.count), data)
+            return .pending
+        }
+        parts[0] = iovec(iov_base: first.payload + first.start, iov_len: first.count)
+        var count = 1
+        var cursor: Slab? = second
+        while let slab = cursor, count < Int(CU_GATHER_MAX) {
+            parts[count] = iovec(iov_base: slab.payload + slab.start, iov_len: slab.count)
+            count += 1
+            cursor = slab.next
+        }
+        cu_send_gathered(ring, socket.pointee.descriptor, parts, UInt32(count), data)
+        return .pending
+    }
+
+    private func sent(
+        _ socket: UnsafeMutablePointer<UringSocket>, _ completion: cu_completion
+    ) -> Completion {
+        socket.pointee.inFlight.remove(.send)
+        return completion.result >= 0
+            ? .sent(byteCount: Int(completion.result)) : .sendFailed(errno: -completion.result)
+    }
+
+    // MARK: Ending
+
+    package func shutDown(_ token: Token) {
+        guard let socket = sockets.find(token) else { return }
+        shutdown(socket.pointee.descriptor, Int32(SHUT_WR))
+    }
+
+    package func close(_ token: Token, withReset: Bool) -> Bool {
+        guard let socket = sockets.find(token) else { return false }
+        for piece in socket.pointee.held { piece.memory?.deallocate() }
+        socket.pointee.held = []
+        if withReset { cs_set_reset_on_close(socket.pointee.descriptor) }
+        guard !socket.pointee.inFlight.isEmpty else {
+            Glibc.close(socket.pointee.descriptor)
+            sockets.remove(token)
+            return false
+        }
+        socket.pointee.isClosing = true
+        cu_cancel_all(ring, socket.pointee.descriptor)
+        return true
+    }
+
+    /// The last request of a closing socket has completed.
+    private func release(_ socket: UnsafeMutablePointer<UringSocket>, _ token: Token) -> Event {
+        Glibc.close(socket.pointee.descriptor)
+        sockets.remove(token)
+        return Event(token: token, completion: .released)
+    }
+
+    package func discard(_ descriptor: Int32) { Glibc.close(descriptor) }
+}

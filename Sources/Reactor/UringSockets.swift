@@ -1,0 +1,96 @@
+// What the io_uring backend remembers of each socket: which requests the kernel has, and what was
+// received while nobody wanted it.
+
+import Glibc
+
+/// The kinds of requests, as the upper byte of their user data; never 0.
+enum Operation: UInt8 {
+    case accept = 1
+    case connect = 2
+    case receive = 3
+    case send = 4
+
+    init?(data: UInt64) { self.init(rawValue: UInt8(truncatingIfNeeded: data >> 56)) }
+
+    /// User data of such a request on the socket of `token`.
+    func data(_ token: Token) -> UInt64 { token.bits | UInt64(rawValue) << 56 }
+}
+
+/// Requests in flight on one socket, a bit each.
+struct RequestSet {
+    private var bits: UInt8 = 0
+
+    var isEmpty: Bool { bits == 0 }
+    func contains(_ operation: Operation) -> Bool { bits & 1 << operation.rawValue != 0 }
+    mutating func insert(_ operation: Operation) { bits |= 1 << operation.rawValue }
+    mutating func remove(_ operation: Operation) { bits &= ~(1 << operation.rawValue) }
+}
+
+/// What came while a socket was paused: bytes, the end (0), or a negative error number. The bytes
+/// are a copy, so that paused sockets never use up the ring's buffers.
+struct HeldPiece {
+    let result: Int32
+    /// `result` bytes, freed by whoever takes the piece; nil for the end and for errors.
+    let memory: UnsafeMutableRawPointer?
+}
+
+/// One socket of the io_uring backend.
+struct UringSocket {
+    var token: Token
+    var descriptor: Int32
+    var inFlight = RequestSet()
+    /// `receive` (or `accept`) is wanted.
+    var isReceiving = false
+    /// `close` was called; requests are still in flight.
+    var isClosing = false
+    /// Received since `stopReceiving`; nearly always empty, and without memory of its own then.
+    var held: [HeldPiece] = []
+}
+
+/// The sockets by slot.
+struct UringSockets: ~Copyable {
+    private var storage: UnsafeMutablePointer<UringSocket>
+    private var capacity: Int
+
+    init() {
+        capacity = 64
+        storage = .allocate(capacity: capacity)
+        storage.initialize(repeating: UringSockets.nobody, count: capacity)
+    }
+
+    deinit {
+        storage.deinitialize(count: capacity)
+        storage.deallocate()
+    }
+
+    private static var nobody: UringSocket {
+        UringSocket(token: Token(bits: .max), descriptor: -1)
+    }
+
+    /// The socket that `token` names, if it is still there; valid until the next insertion.
+    func find(_ token: Token) -> UnsafeMutablePointer<UringSocket>? {
+        let slot = token.slot
+        guard slot < capacity, storage[slot].token == token else { return nil }
+        return storage + slot
+    }
+
+    mutating func insert(_ token: Token, descriptor: Int32) {
+        let slot = token.slot
+        if slot >= capacity { grow(to: max(capacity * 2, slot + 1)) }
+        storage[slot] = UringSocket(token: token, descriptor: descriptor)
+    }
+
+    mutating func remove(_ token: Token) {
+        find(token)?.pointee = UringSockets.nobody
+    }
+
+    private mutating func grow(to newCapacity: Int) {
+        let larger = UnsafeMutablePointer<UringSocket>.allocate(capacity: newCapacity)
+        larger.moveInitialize(from: storage, count: capacity)
+        (larger + capacity).initialize(
+            repeating: UringSockets.nobody, count: newCapacity - capacity)
+        storage.deallocate()
+        storage = larger
+        capacity = newCapacity
+    }
+}
