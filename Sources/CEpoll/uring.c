@@ -126,12 +126,10 @@ void cu_receive(cu_ring *r, int fd, uint64_t user_data) {
     io_uring_sqe_set_data64(sqe, user_data);
 }
 
-void cu_connect(
-    cu_ring *r, int fd, const struct sockaddr *address, socklen_t size, uint64_t user_data) {
+void cu_poll_writable(cu_ring *r, int fd, uint64_t user_data) {
     struct io_uring_sqe *sqe = entry(r);
-    io_uring_prep_connect(sqe, fd, address, size);
+    io_uring_prep_poll_add(sqe, fd, POLLOUT);
     io_uring_sqe_set_data64(sqe, user_data);
-    submit(r);
 }
 
 void cu_send(cu_ring *r, int fd, const void *bytes, unsigned size, uint64_t user_data) {

@@ -189,16 +189,16 @@ package final class UringBackend: Backend {
     }
 
     package func connect(to address: SocketAddress, _ token: Token) -> Int32 {
-        let descriptor = SocketCalls.makeStreamSocket(address.family, isBlocking: true)
+        let descriptor = SocketCalls.makeStreamSocket(address.family, isBlocking: false)
         guard descriptor >= 0 else { return descriptor }
-        sockets.insert(token, descriptor: descriptor)
-        guard let socket = sockets.find(token) else { return -EBADF }
-        socket.pointee.inFlight.insert(.connect)
-        // The kernel reads the address when it takes the submission: at once, so that it need not
-        // be kept. Connecting is rare.
-        address.withSockaddr { pointer, size in
-            cu_connect(ring, descriptor, pointer, size, Operation.connect.data(token))
+        let status = address.withSockaddr { cs_connect(descriptor, $0, $1) }
+        guard status == 0 || status == -EINPROGRESS else {
+            Glibc.close(descriptor)
+            return status
         }
+        sockets.insert(token, descriptor: descriptor)
+        sockets.find(token)?.pointee.inFlight.insert(.connect)
+        cu_poll_writable(ring, descriptor, Operation.connect.data(token))
         return descriptor
     }
 
@@ -206,7 +206,13 @@ package final class UringBackend: Backend {
         _ socket: UnsafeMutablePointer<UringSocket>, _ completion: cu_completion
     ) -> Completion {
         socket.pointee.inFlight.remove(.connect)
-        return .connected(errno: max(0, -completion.result))
+        guard completion.result >= 0 else { return .connected(errno: -completion.result) }
+        let errno = cs_socket_error(socket.pointee.descriptor)
+        if errno == 0 {
+            cs_set_blocking(socket.pointee.descriptor)
+            if socket.pointee.isReceiving { startReceiving(socket) }
+        }
+        return .connected(errno: errno)
     }
 
     // MARK: Moving bytes
@@ -230,7 +236,11 @@ package final class UringBackend: Backend {
     }
 
     private func startReceiving(_ socket: UnsafeMutablePointer<UringSocket>) {
-        guard !socket.pointee.inFlight.contains(.receive), !socket.pointee.isClosing else { return }
+        // A receive that waits for the connection would swallow its error.
+        let mustWait =
+            socket.pointee.isClosing || socket.pointee.inFlight.contains(.connect)
+            || socket.pointee.inFlight.contains(.receive)
+        guard !mustWait else { return }
         socket.pointee.inFlight.insert(.receive)
         cu_receive(ring, socket.pointee.descriptor, Operation.receive.data(socket.pointee.token))
     }
@@ -254,7 +264,10 @@ package final class UringBackend: Backend {
             hold(completion, socket)
             return nil
         }
-        if completion.buffer < 0 { return ended(completion.result, socket) }
+        guard completion.result > 0, completion.buffer >= 0 else {
+            recycle(completion)
+            return ended(completion.result, socket)
+        }
         goOnReceiving(socket)
         shownBuffer = completion.buffer
         return .received(
@@ -279,7 +292,9 @@ package final class UringBackend: Backend {
 
     private func hold(_ completion: cu_completion, _ socket: UnsafeMutablePointer<UringSocket>) {
         var memory: UnsafeMutableRawPointer?
-        if completion.buffer >= 0 {
+        if completion.result <= 0 {
+            recycle(completion)
+        } else if completion.buffer >= 0 {
             let copy = UnsafeMutableRawPointer.allocate(
                 byteCount: Int(completion.result), alignment: 16)
             copy.copyMemory(
@@ -355,6 +370,10 @@ package final class UringBackend: Backend {
             Glibc.close(socket.pointee.descriptor)
             sockets.remove(token)
             return false
+        }
+        if socket.pointee.inFlight.contains(.accept) {
+            // Its descriptor closes a little later; from now on nobody is let in.
+            shutdown(socket.pointee.descriptor, Int32(SHUT_RDWR))
         }
         socket.pointee.isClosing = true
         cu_cancel_all(ring, socket.pointee.descriptor)

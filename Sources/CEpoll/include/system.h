@@ -8,6 +8,7 @@
 #define CEPOLL_SYSTEM_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -98,6 +99,11 @@ static inline void cs_set_stream_options(int fd) {
 static inline void cs_set_reset_on_close(int fd) {
     struct linger now = {.l_onoff = 1, .l_linger = 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+/* Takes O_NONBLOCK off. */
+static inline void cs_set_blocking(int fd) {
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
 /* The pending error of a socket (0 for none); reading clears it. */

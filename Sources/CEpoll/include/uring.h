@@ -42,10 +42,8 @@ void cu_poll_readable(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 void cu_accept(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 void cu_receive(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 
-/* Submits at once, so the address need not stay. */
-void cu_connect(
-    cu_ring *_Nonnull ring, int fd, const struct sockaddr *_Nonnull address, socklen_t size,
-    uint64_t user_data);
+/* Completes once, when `fd` is writable or has failed. */
+void cu_poll_writable(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 /* The bytes must stay until the completion. */
 void cu_send(
     cu_ring *_Nonnull ring, int fd, const void *_Nonnull bytes, unsigned size, uint64_t user_data);
