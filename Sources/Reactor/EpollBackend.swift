@@ -24,7 +24,7 @@ package final class EpollBackend: Backend {
     private let receiveBuffer: UnsafeMutableRawPointer
     private let events: UnsafeMutablePointer<epoll_event>
     private let parts: UnsafeMutablePointer<iovec>
-    private var sockets = EpollSockets()
+    private var sockets = SocketTable<EpollSocket>()
     private var ready = TokenQueue()
     /// Tokens in `ready` that belong to this batch; what is queued behind them waits for the next.
     private var batchCount = 0
@@ -137,7 +137,7 @@ package final class EpollBackend: Backend {
             socket.pointee.marks.insert(.accepting)
             queueIfDue(socket, token)
         } else {
-            sockets.insert(token, descriptor: descriptor, marks: [.accepting])
+            sockets.insert(EpollSocket(token: token, descriptor: descriptor, marks: [.accepting]))
             _ = cs_epoll_add_readable(epoll, descriptor, token.bits)
         }
     }
@@ -167,7 +167,7 @@ package final class EpollBackend: Backend {
     }
 
     package func adopt(_ descriptor: Int32, _ token: Token) -> Int32 {
-        sockets.insert(token, descriptor: descriptor, marks: [])
+        sockets.insert(EpollSocket(token: token, descriptor: descriptor, marks: []))
         return -cs_epoll_add(epoll, descriptor, token.bits)
     }
 
@@ -177,7 +177,7 @@ package final class EpollBackend: Backend {
         var status = address.withSockaddr { cs_connect(descriptor, $0, $1) }
         if status == 0 || status == -EINPROGRESS {
             // A connection that is up at once is reported like any other, by its first edge.
-            sockets.insert(token, descriptor: descriptor, marks: [.connecting])
+            sockets.insert(EpollSocket(token: token, descriptor: descriptor, marks: [.connecting]))
             status = cs_epoll_add(epoll, descriptor, token.bits)
         }
         guard status == 0 else {

@@ -20,15 +20,15 @@ package final class UringBackend: Backend {
     private static let entries: UInt32 = 1_024
     private static let wakeUpData = UInt64.max
 
-    private let ring: OpaquePointer
-    private var sockets = UringSockets()
+    let ring: OpaquePointer
+    var sockets = SocketTable<UringSocket>()
     /// Tokens of sockets that hold pieces received while they were paused, and may deliver them.
-    private var resumed = TokenQueue()
+    var resumed = TokenQueue()
     /// The buffer whose bytes the last completion showed; -1 for none.
-    private var shownBuffer: Int32 = -1
+    var shownBuffer: Int32 = -1
     /// The copy whose bytes the last completion showed.
-    private var shownCopy: UnsafeMutableRawPointer?
-    private let parts: UnsafeMutablePointer<iovec>
+    var shownCopy: UnsafeMutableRawPointer?
+    let parts: UnsafeMutablePointer<iovec>
 
     /// - Throws: `SystemError` when the kernel refuses io_uring, or lacks what is used here.
     package init() throws(SystemError) {
@@ -126,7 +126,7 @@ package final class UringBackend: Backend {
         return result.map { Event(token: token, completion: $0) }
     }
 
-    private func recycle(_ completion: cu_completion) {
+    func recycle(_ completion: cu_completion) {
         if completion.buffer >= 0 { cu_recycle(ring, completion.buffer) }
     }
 
@@ -137,7 +137,9 @@ package final class UringBackend: Backend {
     }
 
     package func accept(on descriptor: Int32, _ token: Token) {
-        if sockets.find(token) == nil { sockets.insert(token, descriptor: descriptor) }
+        if sockets.find(token) == nil {
+            sockets.insert(UringSocket(token: token, descriptor: descriptor))
+        }
         guard let socket = sockets.find(token) else { return }
         socket.pointee.isReceiving = true
         startAccepting(socket)
@@ -184,7 +186,7 @@ package final class UringBackend: Backend {
     }
 
     package func adopt(_ descriptor: Int32, _ token: Token) -> Int32 {
-        sockets.insert(token, descriptor: descriptor)
+        sockets.insert(UringSocket(token: token, descriptor: descriptor))
         return 0
     }
 
@@ -196,7 +198,7 @@ package final class UringBackend: Backend {
             Glibc.close(descriptor)
             return status
         }
-        sockets.insert(token, descriptor: descriptor)
+        sockets.insert(UringSocket(token: token, descriptor: descriptor))
         sockets.find(token)?.pointee.inFlight.insert(.connect)
         cu_poll_writable(ring, descriptor, Operation.connect.data(token))
         return descriptor
@@ -216,113 +218,6 @@ package final class UringBackend: Backend {
     }
 
     // MARK: Moving bytes
-
-    package func receive(_ token: Token) {
-        guard let socket = sockets.find(token) else { return }
-        socket.pointee.isReceiving = true
-        if !socket.pointee.held.isEmpty {
-            resumed.append(token)
-        } else {
-            startReceiving(socket)
-        }
-    }
-
-    package func stopReceiving(_ token: Token) {
-        guard let socket = sockets.find(token), socket.pointee.isReceiving else { return }
-        socket.pointee.isReceiving = false
-        if socket.pointee.inFlight.contains(.receive) {
-            cu_cancel(ring, Operation.receive.data(token))
-        }
-    }
-
-    private func startReceiving(_ socket: UnsafeMutablePointer<UringSocket>) {
-        // A receive that waits for the connection would swallow its error.
-        let mustWait =
-            socket.pointee.isClosing || socket.pointee.inFlight.contains(.connect)
-            || socket.pointee.inFlight.contains(.receive)
-        guard !mustWait else { return }
-        socket.pointee.inFlight.insert(.receive)
-        cu_receive(ring, socket.pointee.descriptor, Operation.receive.data(socket.pointee.token))
-    }
-
-    private func received(
-        _ socket: UnsafeMutablePointer<UringSocket>, _ completion: cu_completion
-    ) -> Completion? {
-        if completion.has_more == 0 { socket.pointee.inFlight.remove(.receive) }
-        if socket.pointee.isClosing {
-            recycle(completion)
-            return nil
-        }
-        switch completion.result {
-        case -ECANCELED, -ENOBUFS, -EINTR, -EAGAIN:
-            // Cancelled by a pause that is over, or out of buffers for a moment: begin again.
-            if socket.pointee.isReceiving { startReceiving(socket) }
-            return nil
-        default: break
-        }
-        guard socket.pointee.isReceiving, socket.pointee.held.isEmpty else {
-            hold(completion, socket)
-            return nil
-        }
-        guard completion.result > 0, completion.buffer >= 0 else {
-            recycle(completion)
-            return ended(completion.result, socket)
-        }
-        goOnReceiving(socket)
-        shownBuffer = completion.buffer
-        return .received(
-            UnsafeRawBufferPointer(
-                start: cu_buffer(ring, completion.buffer), count: Int(completion.result)))
-    }
-
-    /// The end of the peer's bytes, or an error.
-    private func ended(
-        _ result: Int32, _ socket: UnsafeMutablePointer<UringSocket>
-    ) -> Completion {
-        socket.pointee.isReceiving = false
-        return result < 0
-            ? .receiveFailed(errno: -result)
-            : .received(UnsafeRawBufferPointer(start: parts, count: 0))
-    }
-
-    /// A multishot receive may end with a piece; it goes on with the next.
-    private func goOnReceiving(_ socket: UnsafeMutablePointer<UringSocket>) {
-        if !socket.pointee.inFlight.contains(.receive) { startReceiving(socket) }
-    }
-
-    private func hold(_ completion: cu_completion, _ socket: UnsafeMutablePointer<UringSocket>) {
-        var memory: UnsafeMutableRawPointer?
-        if completion.result <= 0 {
-            recycle(completion)
-        } else if completion.buffer >= 0 {
-            let copy = UnsafeMutableRawPointer.allocate(
-                byteCount: Int(completion.result), alignment: 16)
-            copy.copyMemory(
-                from: cu_buffer(ring, completion.buffer), byteCount: Int(completion.result))
-            memory = copy
-            cu_recycle(ring, completion.buffer)
-        }
-        socket.pointee.held.append(HeldPiece(result: completion.result, memory: memory))
-    }
-
-    /// The next piece that came while the socket was paused.
-    private func deliverHeld(_ token: Token) -> Event? {
-        guard let socket = sockets.find(token), !socket.pointee.isClosing,
-            socket.pointee.isReceiving, !socket.pointee.held.isEmpty
-        else { return nil }
-        let piece = socket.pointee.held.removeFirst()
-        guard let memory = piece.memory else {
-            return Event(token: token, completion: ended(piece.result, socket))
-        }
-        if socket.pointee.held.isEmpty {
-            goOnReceiving(socket)
-        } else {
-            resumed.append(token)
-        }
-        shownCopy = memory
-        let bytes = UnsafeRawBufferPointer(start: memory, count: Int(piece.result))
-        return Event(token: token, completion: .received(bytes))
-    }
 
     package func send(_ token: Token, first: Slab) -> SendOutcome {
         guard let socket = sockets.find(token) else { return .failed(errno: EBADF) }

@@ -13,9 +13,6 @@
 /* Cores in this process's affinity mask; 1 when the kernel won't say. */
 int ck_available_cores(void);
 
-/* Names a thread for `top -H` and debuggers; at most 15 characters count. */
-void ck_name_current_thread(const char *_Nonnull name);
-
 /*
  * A descriptor that counts the instructions (user and kernel) of one thread and
  * of threads it starts later; read(2) gives 8 bytes. -1 where the kernel won't.

@@ -4,7 +4,7 @@
 // reader of standard error is slow the buffer fills to its bound; then lines are dropped and
 // counted, and the count is written as soon as there is room. The relay never waits for its log.
 
-import CEpoll.Process
+import CEpoll.System
 import Glibc
 import Synchronization
 
@@ -28,7 +28,7 @@ final class LogWriter: Sendable {
     init(descriptor: Int32) {
         self.descriptor = descriptor
         startThread { [self] in
-            ck_name_current_thread("log")
+            cs_name_thread("log")
             drain()
         }
     }

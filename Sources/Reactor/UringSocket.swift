@@ -35,7 +35,9 @@ struct HeldPiece {
 }
 
 /// One socket of the io_uring backend.
-struct UringSocket {
+struct UringSocket: SlotSocket {
+    static var nobody: UringSocket { UringSocket(token: Token(bits: .max), descriptor: -1) }
+
     var token: Token
     var descriptor: Int32
     var inFlight = RequestSet()
@@ -45,52 +47,4 @@ struct UringSocket {
     var isClosing = false
     /// Received since `stopReceiving`; nearly always empty, and without memory of its own then.
     var held: [HeldPiece] = []
-}
-
-/// The sockets by slot.
-struct UringSockets: ~Copyable {
-    private var storage: UnsafeMutablePointer<UringSocket>
-    private var capacity: Int
-
-    init() {
-        capacity = 64
-        storage = .allocate(capacity: capacity)
-        storage.initialize(repeating: UringSockets.nobody, count: capacity)
-    }
-
-    deinit {
-        storage.deinitialize(count: capacity)
-        storage.deallocate()
-    }
-
-    private static var nobody: UringSocket {
-        UringSocket(token: Token(bits: .max), descriptor: -1)
-    }
-
-    /// The socket that `token` names, if it is still there; valid until the next insertion.
-    func find(_ token: Token) -> UnsafeMutablePointer<UringSocket>? {
-        let slot = token.slot
-        guard slot < capacity, storage[slot].token == token else { return nil }
-        return storage + slot
-    }
-
-    mutating func insert(_ token: Token, descriptor: Int32) {
-        let slot = token.slot
-        if slot >= capacity { grow(to: max(capacity * 2, slot + 1)) }
-        storage[slot] = UringSocket(token: token, descriptor: descriptor)
-    }
-
-    mutating func remove(_ token: Token) {
-        find(token)?.pointee = UringSockets.nobody
-    }
-
-    private mutating func grow(to newCapacity: Int) {
-        let larger = UnsafeMutablePointer<UringSocket>.allocate(capacity: newCapacity)
-        larger.moveInitialize(from: storage, count: capacity)
-        (larger + capacity).initialize(
-            repeating: UringSockets.nobody, count: newCapacity - capacity)
-        storage.deallocate()
-        storage = larger
-        capacity = newCapacity
-    }
 }
