@@ -11,7 +11,7 @@ extension UringBackend {
         guard let socket = sockets.find(token) else { return }
         socket.pointee.isReceiving = true
         if !socket.pointee.held.isEmpty {
-            resumed.append(token)
+            queueHeld(socket)
         } else {
             startReceiving(socket)
         }
@@ -46,7 +46,8 @@ extension UringBackend {
         switch completion.result {
         case -ECANCELED, -ENOBUFS, -EINTR, -EAGAIN:
             // Cancelled by a pause that is over, or out of buffers for a moment: begin again.
-            if socket.pointee.isReceiving { startReceiving(socket) }
+            // What is held comes first, or it would never be caught up with.
+            if socket.pointee.isReceiving, socket.pointee.held.isEmpty { startReceiving(socket) }
             return nil
         default: break
         }
@@ -95,10 +96,18 @@ extension UringBackend {
         socket.pointee.held.append(HeldPiece(result: completion.result, memory: memory))
     }
 
+    /// Has the next piece that is held delivered in the next batch.
+    private func queueHeld(_ socket: UnsafeMutablePointer<UringSocket>) {
+        guard !socket.pointee.isQueued else { return }
+        socket.pointee.isQueued = true
+        resumed.append(socket.pointee.token)
+    }
+
     /// The next piece that came while the socket was paused.
     func deliverHeld(_ token: Token) -> Event? {
-        guard let socket = sockets.find(token), !socket.pointee.isClosing,
-            socket.pointee.isReceiving, !socket.pointee.held.isEmpty
+        guard let socket = sockets.find(token) else { return nil }
+        socket.pointee.isQueued = false
+        guard !socket.pointee.isClosing, socket.pointee.isReceiving, !socket.pointee.held.isEmpty
         else { return nil }
         let piece = socket.pointee.held.removeFirst()
         guard let memory = piece.memory else {
@@ -107,7 +116,7 @@ extension UringBackend {
         if socket.pointee.held.isEmpty {
             goOnReceiving(socket)
         } else {
-            resumed.append(token)
+            queueHeld(socket)
         }
         shownCopy = memory
         let bytes = UnsafeRawBufferPointer(start: memory, count: Int(piece.result))

@@ -13,8 +13,9 @@ import Glibc
 
 /// The backend for kernels that allow io_uring (6.1 and newer).
 package final class UringBackend: Backend {
-    /// Bytes of one receive buffer.
-    private static let bufferBytes: UInt32 = 32_768
+    /// Bytes of one receive buffer. All of them together, a megabyte, are what one connection can be
+    /// sent behind a pause before its request is cancelled.
+    private static let bufferBytes: UInt32 = 16_384
     /// Receive buffers of the loop; a power of two.
     private static let bufferCount: UInt32 = 64
     private static let entries: UInt32 = 1_024

@@ -45,6 +45,8 @@ struct UringSocket: SlotSocket {
     var isReceiving = false
     /// `close` was called; requests are still in flight.
     var isClosing = false
+    /// Stands in the queue of those with pieces to deliver.
+    var isQueued = false
     /// Received since `stopReceiving`; nearly always empty, and without memory of its own then.
     var held: [HeldPiece] = []
 }
