@@ -58,6 +58,10 @@ test: deps test-unit test-e2e ## Unit tests, dialogs and end-to-end tests
 test-unit: deps-build ## Unit tests and dialogs (FILTER=name for some of them)
 	swift build --build-tests
 	swift test --skip-build $(if $(FILTER),--filter $(FILTER))
+	@if [ "$$(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null)" = 0 ]; then \
+	  echo "The reactor's tests again, over io_uring"; \
+	  POSTSCALE_TEST_BACKEND=io_uring swift test --skip-build --filter ReactorTests; \
+	else echo "This kernel does not allow io_uring: its tests are skipped"; fi
 
 .PHONY: test-e2e
 test-e2e: release ## End to end: the built relay, its sandbox, real clients

@@ -31,27 +31,28 @@ final class PoolLog {
         silences[address] = Silence(
             until: now.advanced(byMilliseconds: PoolLog.intervalMilliseconds), suppressed: 0)
         log.event(
-            .warning, "API connection failed",
+            .warning, "api-connection-failed",
             ["address": "\(address)", "reason": reason, "suppressed": "\(suppressed)"])
     }
 
+    /// The outcome of a message is logged with its session by who sent it; this says which address.
     func uncertain(_ address: SocketAddress, reason: String, requestID: String) {
         log.event(
-            .error, "API outcome uncertain",
+            .debug, "api-call-broken",
             ["address": "\(address)", "reason": reason, "request_id": requestID])
     }
 
     func rests(_ address: SocketAddress, milliseconds: Int) {
         log.event(
-            .info, "API address rests",
+            .info, "api-address-rests",
             ["address": "\(address)", "milliseconds": "\(milliseconds)"])
     }
 
     func isBack(_ address: SocketAddress) {
-        log.event(.info, "API address is back", ["address": "\(address)"])
+        log.event(.info, "api-address-back", ["address": "\(address)"])
     }
 
     func resolutionFailed(_ host: String, reason: String) {
-        log.event(.warning, "API host not resolved", ["host": host, "reason": reason])
+        log.event(.warning, "api-host-not-resolved", ["host": host, "reason": reason])
     }
 }

@@ -89,7 +89,7 @@ struct RelayProcess {
             let signal = Signals.wait(for: [SIGTERM, SIGINT], timeoutMilliseconds: 20)
             isForced = signal != nil || elapsed >= limit
         }
-        if isForced { log.event(.warning, "stopped before all sessions had ended") }
+        if isForced { log.event(.warning, "drain-cut-short") }
         group.stop()
         group.join()
         log.event(.notice, "stopped")

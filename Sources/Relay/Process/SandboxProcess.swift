@@ -28,7 +28,7 @@ struct SandboxProcess {
         let group = try start()
         for address in settings.listen {
             log.event(
-                .notice, "sandbox listening",
+                .notice, "sandbox-listening",
                 ["url": "\(tls == nil ? "http" : "https")://\(address)"])
         }
         _ = Signals.wait(for: [SIGTERM, SIGINT], timeoutMilliseconds: nil)

@@ -15,7 +15,10 @@ struct ProcessFlags: ParsableArguments {
             valueName: "count"))
     var loops: Int?
 
-    @Option(help: ArgumentHelp("How bytes are moved.", valueName: "backend"))
+    @Option(
+        help: ArgumentHelp(
+            "How bytes are moved: epoll, io_uring (kernel 6.1 or newer), or auto, which is epoll.",
+            valueName: "backend"))
     var backend = BackendKind.auto
 
     @Option(
