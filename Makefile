@@ -47,6 +47,10 @@ deps-build:
 release: deps-build ## Build the relay: .build/release/postscale-relay
 	swift build -c release --product postscale-relay
 
+.PHONY: perf-build
+perf-build: release ## Build relay-perf beside the relay (docs/performance.md)
+	swift build -c release --product relay-perf
+
 .PHONY: run
 run: release ## Build and start the relay with its sandbox API on loopback
 	exec $(RELAY) --sandbox $(ARGS)
