@@ -200,7 +200,7 @@ extension ConnectionPool {
     }
 
     fileprivate func resolutionFailed(_ reason: String) {
-        log.resolutionFailed(options.endpoint.host, reason: reason)
+        log.resolutionFailed(options.endpoint.host, reason: reason, at: loop.now)
         machine.resolutionFailed()
         serviceLater()
     }

@@ -1,7 +1,7 @@
 // What a pool writes to the log: addresses, request ids, reasons; never a key, never a body.
 //
 // A dead address fails again and again; its failures are logged at most once in ten seconds, with
-// the number of those that were not.
+// the number of those that were not. So are those of the name server.
 
 import Reactor
 
@@ -18,6 +18,7 @@ final class PoolLog {
 
     private let log: EventLog
     private var silences: [SocketAddress: Silence] = [:]
+    private var resolutionSilentUntil = MonotonicTime(nanoseconds: 0)
 
     init(log: EventLog) { self.log = log }
 
@@ -52,7 +53,9 @@ final class PoolLog {
         log.event(.info, "api-address-back", ["address": "\(address)"])
     }
 
-    func resolutionFailed(_ host: String, reason: String) {
+    func resolutionFailed(_ host: String, reason: String, at now: MonotonicTime) {
+        guard now >= resolutionSilentUntil else { return }
+        resolutionSilentUntil = now.advanced(byMilliseconds: PoolLog.intervalMilliseconds)
         log.event(.warning, "api-host-not-resolved", ["host": host, "reason": reason])
     }
 }
