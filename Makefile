@@ -85,7 +85,7 @@ tsan: deps-build ## Unit tests and dialogs under ThreadSanitizer
 	  $(if $(FILTER),--filter $(FILTER))
 
 FUZZER := .build-fuzz/release/Fuzz
-FUZZ_TARGETS = $(shell sed -nE 's/.*FuzzTarget\(name: "([A-Za-z0-9]+)".*/\1/p' Tests/Fuzz/*.swift)
+FUZZ_TARGETS = $(shell grep -oh 'name: "[A-Za-z0-9]*"' Tests/Fuzz/*Targets.swift | cut -d'"' -f2)
 
 .PHONY: fuzz-build
 fuzz-build: deps-build
