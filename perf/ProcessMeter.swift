@@ -8,9 +8,8 @@ struct ProcessReading {
     /// Microseconds.
     var userTime = 0
     var systemTime = 0
-    /// Bytes resident at most so far; bytes of its proportional share now; private dirty bytes.
+    /// Bytes resident at most so far; private dirty bytes now.
     var peakResident = 0
-    var proportional = 0
     var privateDirty = 0
     var descriptors = 0
     /// nil where the kernel won't count, or was not asked.
@@ -48,7 +47,6 @@ final class ProcessMeter {
             reading.systemTime = (Int(fields[12]) ?? 0) * tick
         }
         reading.peakResident = kilobytes("VmHWM:", in: "/proc/\(pid)/status")
-        reading.proportional = kilobytes("Pss:", in: "/proc/\(pid)/smaps_rollup")
         reading.privateDirty = kilobytes("Private_Dirty:", in: "/proc/\(pid)/smaps_rollup")
         reading.descriptors = entries("/proc/\(pid)/fd").count
         if !counters.isEmpty { reading.instructions = counters.reduce(0) { $0 + count($1) } }

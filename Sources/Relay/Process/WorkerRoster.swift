@@ -14,7 +14,7 @@ final class WorkerRoster: Sendable {
         let worker: Worker
     }
 
-    private let entries = Mutex<[Entry]>([])
+    private let entries = Locked<[Entry]>([])
     private let ended = Atomic<Int>(0)
 
     /// From the worker's own thread, before its loop runs.

@@ -16,9 +16,6 @@ final class EventLog: Sendable {
         EventLog(logger: Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() })
     }
 
-    /// Whether an event of this level would be written.
-    func isEnabled(_ level: Logger.Level) -> Bool { logger.logLevel <= level }
-
     /// Writes one event.
     /// - Parameters:
     ///   - name: what happened, in words that never change: people grep for them.

@@ -6,7 +6,7 @@
 
 import CEpoll.System
 import Glibc
-import Synchronization
+import Reactor
 
 /// Writes lines to one descriptor from a thread of its own.
 final class LogWriter: Sendable {
@@ -19,7 +19,7 @@ final class LogWriter: Sendable {
         var isStopping = false
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let wake = Semaphore()
     private let done = Semaphore()
     private let descriptor: Int32
