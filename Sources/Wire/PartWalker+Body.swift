@@ -21,7 +21,7 @@ extension PartWalker {
         scanner.stack.push(boundary.span)
         preamble.removeAll(keepingCapacity: true)
         state = .preamble
-        return nil
+        return .multipartStart
     }
 
     /// A leaf begins at once, but for a part without any header: that is one only when there is

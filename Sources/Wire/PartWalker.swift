@@ -15,6 +15,9 @@ package struct PartWalker: ~Copyable {
         case needInput
         /// The message's own header block, whole; comes first, once.
         case messageHeader(Place)
+        /// A multipart with a boundary begins. Its head is in `leafHead` until the next event;
+        /// `leafDepth` counts it already.
+        case multipartStart
         /// A leaf begins. Its head is in `leafHead`.
         case leafStart
         /// Content of the leaf, still transfer-encoded.

@@ -71,7 +71,7 @@ final class MapperBench {
         var isComplete = false
         while mapper.failure == nil && !isComplete { isComplete = mapper.drain(upTo: 1_000) }
         let request = MappedRequest(
-            json: mapper.held?.contents() ?? bytes(of: body), failure: mapper.failure,
+            json: mapper.held?.contents() ?? body.contents(), failure: mapper.failure,
             isGroup: mapper.held != nil, losses: mapper.allLosses,
             hasMessageID: mapper.hasMessageID)
         mapper.end()
@@ -87,31 +87,6 @@ final class MapperBench {
             let address = Array(recipient.utf8)
             mapper.addRecipient(address.span)
         }
-    }
-
-    private func bytes(of body: RequestBody) -> [UInt8] {
-        body.complete()
-        var bytes: [UInt8] = []
-        while let slab = body.nextReady {
-            bytes += slab.bytes.copied()
-            body.handedOver(slab, isHeld: false)
-        }
-        return bytes
-    }
-}
-
-extension SpillBuffer {
-    /// Everything that was written, read in pieces of an odd length.
-    func contents() -> [UInt8] {
-        var bytes: [UInt8] = []
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 997) { memory in
-            while bytes.count < byteCount && !hasFailed {
-                var region = Region(memory)
-                _ = read(at: bytes.count, into: &region)
-                bytes += region.bytes.copied()
-            }
-        }
-        return bytes
     }
 }
 

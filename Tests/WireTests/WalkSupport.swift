@@ -82,6 +82,7 @@ struct Walk: Equatable {
         case .messageHeader(let place):
             if header != nil || !leaves.isEmpty { mistakes.append("header not first") }
             header = walker.bytes(place, in: input).copied()
+        case .multipartStart: break
         case .leafStart:
             if isInLeaf || header == nil { mistakes.append("leaf out of place") }
             isInLeaf = true

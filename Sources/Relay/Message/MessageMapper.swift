@@ -233,7 +233,7 @@ final class MessageMapper {
             endLeaf()
         case .failed(let fault):
             fail(.unparsable(reason: Array(fault.description.utf8)))
-        case .needInput, .end:
+        case .multipartStart, .needInput, .end:
             break
         }
     }

@@ -1,53 +1,10 @@
-// Small texts that the sandbox writes and reads: JSON strings, hexadecimal names, times, queries.
+// Small texts that the sandbox writes and reads: hexadecimal names, times, queries.
 //
 // Nothing here is on the relay's byte path; plain and bounded is enough. RFC 9110 5.6.7 for HTTP
 // dates, RFC 3986 2.1 for percent-encoding.
 
 import Glibc
 import Wire
-
-extension [UInt8] {
-    /// Appends `text` as it is.
-    mutating func append(text: String) { append(contentsOf: text.utf8) }
-
-    /// Appends `text` as a JSON string with its quotes.
-    mutating func append(jsonString text: String) {
-        let source = Array(text.utf8)
-        var escaper = JSONEscaper()
-        var offset = 0
-        var isFinished = false
-        append(0x22)
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 1_024) { memory in
-            while !isFinished {
-                var region = Region(memory)
-                offset += escaper.feed(
-                    source.span.extracting(offset..<source.count), into: &region)
-                if offset == source.count { isFinished = escaper.finish(into: &region) }
-                append(bytes: region.bytes)
-            }
-        }
-        append(0x22)
-    }
-
-    /// Appends a copy of `bytes`.
-    mutating func append(bytes: Bytes) {
-        bytes.withUnsafeBufferPointer { append(contentsOf: $0) }
-    }
-
-    /// Appends a JSON array; `each` appends one element.
-    mutating func append<Item>(
-        jsonArray elements: some Sequence<Item>, each: (inout [UInt8], Item) -> Void
-    ) {
-        append(0x5B)
-        var isFirst = true
-        for element in elements {
-            if !isFirst { append(0x2C) }
-            isFirst = false
-            each(&self, element)
-        }
-        append(0x5D)
-    }
-}
 
 enum SandboxText {
     /// `count` random hexadecimal digits, at most 16.

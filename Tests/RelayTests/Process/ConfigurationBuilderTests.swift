@@ -12,8 +12,8 @@ struct ConfigurationBuilderTests {
         let command = try RunCommand.parse(arguments)
         return try ConfigurationBuilder(
             listen: command.listen, api: command.api, limits: command.limits,
-            message: command.message, process: command.process, sandbox: command.sandbox,
-            environment: environment
+            mapping: command.mapping, message: command.message, process: command.process,
+            sandbox: command.sandbox, environment: environment
         ).build()
     }
 

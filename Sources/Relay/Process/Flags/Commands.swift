@@ -1,4 +1,5 @@
-// The command line: `postscale-relay [run]` and `postscale-relay sandbox`.
+// The command line: `postscale-relay [run]`, `postscale-relay sandbox` and `postscale-relay explain`
+// (which has a folder of its own).
 
 import ArgumentParser
 import Reactor
@@ -10,7 +11,7 @@ struct PostscaleRelay: ParsableCommand {
         commandName: "postscale-relay",
         abstract: "An SMTP relay in front of the Postscale API.",
         version: RelayVersion.current,
-        subcommands: [RunCommand.self, SandboxCommand.self],
+        subcommands: [RunCommand.self, SandboxCommand.self, ExplainCommand.self],
         defaultSubcommand: RunCommand.self)
 
     /// The command of this command line. `--help` alone shows the flags of `run`, because that is
@@ -29,6 +30,7 @@ struct RunCommand: ParsableCommand {
             postscale-relay [run] --tls-cert <file> --tls-key <file> [<options>]
             postscale-relay [run] --sandbox [<options>]
             postscale-relay sandbox [<options>]
+            postscale-relay explain <file> ...
             postscale-relay --version
             """,
         discussion: """
@@ -47,7 +49,8 @@ struct RunCommand: ParsableCommand {
     @OptionGroup(title: "API") var api: APIFlags
     @OptionGroup(title: "Sandbox") var sandbox: SandboxFlags
     @OptionGroup(title: "Limits") var limits: LimitFlags
-    @OptionGroup(title: "Messages and replies") var message: MessageFlags
+    @OptionGroup(title: "Messages") var mapping: MappingFlags
+    @OptionGroup(title: "Replies") var message: MessageFlags
     @OptionGroup(title: "Process") var process: ProcessFlags
 
     @Flag(help: "Check flags, files and certificates, print what would run, and end.")
@@ -56,8 +59,8 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         let environment = processEnvironment()
         let settings = try ConfigurationBuilder(
-            listen: listen, api: api, limits: limits, message: message, process: process,
-            sandbox: sandbox, environment: environment
+            listen: listen, api: api, limits: limits, mapping: mapping, message: message,
+            process: process, sandbox: sandbox, environment: environment
         ).build()
         let log = try process.log.makeLog(environment: environment)
         let relay = try RelayProcess(settings: settings, log: log.events)

@@ -42,6 +42,7 @@ struct ConfigurationBuilder {
     let listen: ListenFlags
     let api: APIFlags
     let limits: LimitFlags
+    let mapping: MappingFlags
     let message: MessageFlags
     let process: ProcessFlags
     let sandbox: SandboxFlags
@@ -53,9 +54,9 @@ struct ConfigurationBuilder {
         let sandboxSettings = hasSandbox ? try makeSandbox() : nil
         let apiOptions = try makeAPIOptions(sandbox: sandboxSettings)
         let loops = process.loops ?? availableCores()
-        try check(loops >= 1 && loops <= 1_024, "--loops", "\(loops)", "1 to 1024")
+        try FlagCheck.check(loops >= 1 && loops <= 1_024, "--loops", "\(loops)", "1 to 1024")
         let budget = limits.memoryBudget?.bytes ?? physicalMemoryBytes() / 4 / 1_048_576 * 1_048_576
-        try check(
+        try FlagCheck.check(
             budget >= limits.bufferThreshold.bytes, "--memory-budget", "\(budget)",
             "at least --buffer-threshold (\(limits.bufferThreshold.bytes) bytes)")
         var configuration = Configuration(
@@ -64,7 +65,7 @@ struct ConfigurationBuilder {
         configuration.backend = process.backend
         configuration.limits = try makeSessionLimits()
         configuration.abuse = try makeAbuseLimits()
-        configuration.mapping = try makeMapping()
+        configuration.mapping = try mapping.options()
         configuration.bufferThresholdBytes = limits.bufferThreshold.bytes
         configuration.duplicateWindowMilliseconds = message.duplicateWindow.milliseconds
         configuration.drainTimeoutMilliseconds = process.drainTimeout.milliseconds
@@ -94,7 +95,8 @@ struct ConfigurationBuilder {
             }
         }
         for address in startTLS + implicitTLS {
-            try check(address.port > 0, "--listen", "\(address)", "a port from 1 to 65535")
+            try FlagCheck.check(
+                address.port > 0, "--listen", "\(address)", "a port from 1 to 65535")
         }
         return startTLS.map { ListenerSpec(address: $0, isImplicitTLS: false) }
             + implicitTLS.map { ListenerSpec(address: $0, isImplicitTLS: true) }
@@ -117,7 +119,7 @@ struct ConfigurationBuilder {
             ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7A || $0 >= 0x30 && $0 <= 0x39
                 || [0x2D, 0x2E, 0x3A, 0x5B, 0x5D, 0x5F].contains($0)
         }
-        try check(
+        try FlagCheck.check(
             isValid && !name.isEmpty && name.utf8.count <= 255, "--hostname", name,
             "a host name such as smtp.example.com")
         return name
@@ -162,18 +164,19 @@ struct ConfigurationBuilder {
         let endpoint = try APIEndpoint(url: text)
         var options = APIOptions(endpoint: endpoint)
         options.caFile = api.caFile ?? environment["POSTSCALE_API_CA"]
-        try check(
+        try FlagCheck.check(
             api.keyCheckPath.hasPrefix("/")
                 && api.keyCheckPath.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F },
             "--key-check-path", api.keyCheckPath, "a path such as /v1/emails?limit=1")
         options.keyCheckPath = api.keyCheckPath
-        options.timeoutMilliseconds = try positive("--api-timeout", api.timeout)
-        options.connectTimeoutMilliseconds = try positive(
+        options.timeoutMilliseconds = try FlagCheck.positive("--api-timeout", api.timeout)
+        options.connectTimeoutMilliseconds = try FlagCheck.positive(
             "--api-connect-timeout", api.connectTimeout)
-        options.connectionsMax = try positive("--api-connections", api.connectionsMax)
-        options.queueMax = try positive("--api-queue", api.queueMax)
-        options.idleTimeoutMilliseconds = try positive("--api-idle-timeout", api.idleTimeout)
-        options.dnsTTLMilliseconds = try positive("--dns-ttl", api.dnsTTL)
+        options.connectionsMax = try FlagCheck.positive("--api-connections", api.connectionsMax)
+        options.queueMax = try FlagCheck.positive("--api-queue", api.queueMax)
+        options.idleTimeoutMilliseconds = try FlagCheck.positive(
+            "--api-idle-timeout", api.idleTimeout)
+        options.dnsTTLMilliseconds = try FlagCheck.positive("--dns-ttl", api.dnsTTL)
         options.validKeyTTLMilliseconds = api.keyTTL.milliseconds
         options.refusedKeyTTLMilliseconds = api.refusedKeyTTL.milliseconds
         return options
@@ -181,62 +184,30 @@ struct ConfigurationBuilder {
 
     private func makeSessionLimits() throws -> SessionLimits {
         var result = SessionLimits()
-        result.messageBytesMax = try positive("--max-message-size", limits.maxMessageSize.bytes)
-        result.recipientsMax = try positive("--max-recipients", limits.maxRecipients)
-        result.idleTimeoutMilliseconds = try positive("--idle-timeout", limits.idleTimeout)
-        result.sessionTimeoutMilliseconds = try positive(
+        result.messageBytesMax = try FlagCheck.positive(
+            "--max-message-size", limits.maxMessageSize.bytes)
+        result.recipientsMax = try FlagCheck.positive("--max-recipients", limits.maxRecipients)
+        result.idleTimeoutMilliseconds = try FlagCheck.positive(
+            "--idle-timeout", limits.idleTimeout)
+        result.sessionTimeoutMilliseconds = try FlagCheck.positive(
             "--session-timeout", limits.sessionTimeout)
         result.dataRateMin = limits.minDataRate.bytes
-        result.errorsMax = try positive("--max-errors", limits.maxErrors)
-        result.failedLoginsMax = try positive("--max-failed-logins", limits.maxFailedLogins)
+        result.errorsMax = try FlagCheck.positive("--max-errors", limits.maxErrors)
+        result.failedLoginsMax = try FlagCheck.positive(
+            "--max-failed-logins", limits.maxFailedLogins)
         return result
     }
 
     private func makeAbuseLimits() throws -> AbuseLimits {
         AbuseLimits(
-            connectionsPerAddressMax: try positive(
+            connectionsPerAddressMax: try FlagCheck.positive(
                 "--max-connections-per-address", limits.maxConnectionsPerAddress),
-            connectionsPerPrefixMax: try positive(
+            connectionsPerPrefixMax: try FlagCheck.positive(
                 "--max-connections-per-prefix", limits.maxConnectionsPerPrefix),
-            failedLoginsPerAddressMax: try positive(
+            failedLoginsPerAddressMax: try FlagCheck.positive(
                 "--max-failed-logins-per-address", limits.maxFailedLoginsPerAddress),
-            failedLoginsPerPrefixMax: try positive(
+            failedLoginsPerPrefixMax: try FlagCheck.positive(
                 "--max-failed-logins-per-prefix", limits.maxFailedLoginsPerPrefix))
-    }
-
-    private func makeMapping() throws -> MappingOptions {
-        for name in message.passedHeaders {
-            let isName = name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x3A }
-            try check(!name.isEmpty && isName, "--pass-header", name, "a header's name")
-        }
-        return MappingOptions(
-            hasBareRecipients: message.bareRecipients,
-            hasInlineContentID: !message.omitsInlineContentID,
-            passedHeaders: message.passedHeaders.map { $0.lowercased() },
-            attachmentsMax: try positive("--max-attachments", message.maxAttachments),
-            attachmentBytesMax: try positive(
-                "--max-attachment-size", message.maxAttachmentSize.bytes),
-            attachmentsBytesMax: try positive(
-                "--max-attachments-size", message.maxAttachmentsSize.bytes))
-    }
-
-    // MARK: - Checks
-
-    private func positive(_ flag: String, _ value: Int) throws -> Int {
-        try check(value > 0 && value <= 1 << 40, flag, "\(value)", "a number above 0")
-        return value
-    }
-
-    private func positive(_ flag: String, _ value: TimeSpan) throws -> Int {
-        let text = value.defaultValueDescription
-        try check(
-            value.milliseconds > 0 && value.milliseconds <= 7 * 86_400_000, flag, text,
-            "a time above 0 and at most 168h")
-        return value.milliseconds
-    }
-
-    private func check(_ holds: Bool, _ flag: String, _ value: String, _ want: String) throws {
-        guard holds else { throw ValidationError("\(flag) \(value): give \(want).") }
     }
 }
 

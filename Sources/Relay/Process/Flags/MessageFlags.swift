@@ -2,7 +2,8 @@
 
 import ArgumentParser
 
-struct MessageFlags: ParsableArguments {
+/// What `run` and `explain` both need to know.
+struct MappingFlags: ParsableArguments {
     @Flag(help: "Send recipients as bare addresses, without their display names.")
     var bareRecipients = false
 
@@ -31,6 +32,25 @@ struct MessageFlags: ParsableArguments {
     )
     var maxAttachmentsSize = ByteSize.megabytes(50)
 
+    /// - Throws: `ValidationError` with the flag, its value and what would do instead.
+    func options() throws -> MappingOptions {
+        for name in passedHeaders {
+            let isName = name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x3A }
+            try FlagCheck.check(!name.isEmpty && isName, "--pass-header", name, "a header's name")
+        }
+        return MappingOptions(
+            hasBareRecipients: bareRecipients,
+            hasInlineContentID: !omitsInlineContentID,
+            passedHeaders: passedHeaders.map { $0.lowercased() },
+            attachmentsMax: try FlagCheck.positive("--max-attachments", maxAttachments),
+            attachmentBytesMax: try FlagCheck.positive(
+                "--max-attachment-size", maxAttachmentSize.bytes),
+            attachmentsBytesMax: try FlagCheck.positive(
+                "--max-attachments-size", maxAttachmentsSize.bytes))
+    }
+}
+
+struct MessageFlags: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "How long to remember a message whose 250 the client can't have seen.",
