@@ -52,6 +52,45 @@ extension GoldenPairs {
                      "content": "JVBERi0="}]}
                 """#),
         GoldenPair(
+            name: "a picture beside the HTML keeps its id, though it is called an attachment",
+            message: """
+                From: a@example.com
+                Content-Type: multipart/mixed; boundary=m
+
+                --m
+                Content-Type: multipart/related; boundary=r
+
+                --r
+                Content-Type: text/html
+
+                <p>Html</p>
+                --r
+                Content-Type: image/png; name=logo.png
+                Content-Disposition: attachment; filename=logo.png
+                Content-Transfer-Encoding: base64
+                Content-ID: <logo@x>
+
+                iVBORw0K
+                --r--
+                --m
+                Content-Type: application/pdf
+                Content-Disposition: attachment; filename=r.pdf
+                Content-Transfer-Encoding: base64
+                Content-ID: <of-every-file@x>
+
+                JVBERi0=
+                --m--
+                """,
+            request: #"""
+                {"from": "a@example.com", "to": ["to@example.com"], "subject": "(no subject)",
+                 "html_body": "<p>Html</p>",
+                 "attachments": [
+                    {"filename": "logo.png", "content_type": "image/png",
+                     "content_id": "logo@x", "content": "iVBORw0K"},
+                    {"filename": "r.pdf", "content_type": "application/pdf",
+                     "content": "JVBERi0="}]}
+                """#),
+        GoldenPair(
             name: "a body behind the attachments is written behind them",
             message: """
                 From: a@example.com

@@ -18,7 +18,7 @@ extension MessageMapper {
             }
         } else {
             route = .attachment
-            attachment.begin(head)
+            attachment.begin(head, isInBody: walker.isInAlternative)
             nameAttachment(head)
         }
     }

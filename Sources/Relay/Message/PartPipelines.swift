@@ -63,7 +63,10 @@ struct AttachmentPipeline {
         path == .filter ? filter.strayCount : path == .recode ? transfer.irregularCount : 0
     }
 
-    mutating func begin(_ head: EntityHead) {
+    /// - Parameter isInBody: it stands inside a multipart/related or multipart/alternative. There
+    ///   a Content-ID is what an HTML body refers to, whatever the disposition says (Nodemailer
+    ///   calls its embedded images attachments); elsewhere it may be on any file (Ruby's mail).
+    mutating func begin(_ head: EntityHead, isInBody: Bool) {
         switch head.encoding {
         case .base64: path = .filter
         case .identity, .unknown: path = .encode
@@ -76,6 +79,6 @@ struct AttachmentPipeline {
         isOpen = false
         mediaType = head.mediaType
         filename = head.filename
-        contentID = head.isAttachment ? [] : head.contentID
+        contentID = head.isAttachment && !isInBody ? [] : head.contentID
     }
 }
