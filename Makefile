@@ -12,6 +12,9 @@ SWIFT_SOURCES := Package.swift Sources Tests
 # What building needs, and what the tests need besides.
 BUILD_PACKAGES := libssl-dev liburing-dev pkg-config
 TEST_PACKAGES := python3 swaks openssl
+# The clients that `make test-clients` runs, none of them ours.
+CLIENT_PACKAGES := nodejs node-nodemailer php-cli libphp-phpmailer ruby ruby-mail golang-go msmtp \
+  mutt s-nail
 
 export SWIFT_BACKTRACE ?= enable=no
 
@@ -70,6 +73,13 @@ test-unit: deps-build ## Unit tests and dialogs (FILTER=name for some of them)
 .PHONY: test-e2e
 test-e2e: release ## End to end: the built relay, its sandbox, real clients
 	RELAY_BINARY=$(RELAY) python3 -m unittest discover -s Tests/EndToEnd -v
+
+# Clients that cannot be installed fail their tests; CLIENTS_OPTIONAL=1 skips them with a message.
+.PHONY: test-clients
+test-clients: release deps ## The mail clients that people use, real ones, against the built relay
+	$(if $(CLIENTS_OPTIONAL),-)$(call install_packages,$(CLIENT_PACKAGES))
+	CLIENTS_OPTIONAL=$(CLIENTS_OPTIONAL) RELAY_BINARY=$(RELAY) \
+	  timeout -k 10 480 python3 -m unittest discover -s Tests/Clients -v
 
 # Sanitizer runs have scratch folders of their own, so they never disturb a normal build. Leaks are
 # not looked for: the fixtures of RelayTests let their loops go with the process.

@@ -1,0 +1,233 @@
+"""The clients that compose a message by themselves, each as its documents configure it.
+
+`limits` and `hides` are the client's own: what it has no means for, and which of the relay's texts
+it keeps from its user. Everything else is tested.
+"""
+
+import subprocess
+
+import support
+
+_go_binary = None
+
+
+def _go(account, message, folder):
+    """Compiles the program once in a run: Go's `go run` would do it every time."""
+    global _go_binary
+    if _go_binary is None:
+        target = support.new_folder("go")
+        subprocess.run(
+            ["go", "build", "-o", target / "send", support.PROGRAMS / "smtp_send.go"],
+            check=True,
+            env={"PATH": "/usr/bin:/bin:/usr/local/go/bin", "HOME": str(target),
+                 "GO111MODULE": "off", "GOFLAGS": "", "GOCACHE": str(target / "cache")},
+        )  # fmt: skip
+        _go_binary = target / "send"
+    return [_go_binary], None
+
+
+def _mailboxes(people, quoted=True):
+    """As a person types them."""
+
+    def mailbox(name, address):
+        quote = '"' if quoted or "," in name else ""
+        return f"{quote}{name}{quote} <{address}>" if name else address
+
+    return [mailbox(person["name"], person["address"]) for person in people]
+
+
+def _swaks(account, message, folder):
+    """swaks encodes no header: words beyond ASCII go out as UTF-8, as they were typed."""
+    given = support.read(message)
+    tls = "--tls" if account.encryption == "starttls" else "--tls-on-connect"
+    people = given["to"] + given["cc"] + given["bcc"]
+    arguments = ["swaks", "--server", f"localhost:{account.port}", tls]
+    arguments += ["--tls-verify", "--tls-ca-path", account.ca]
+    if account.user:
+        arguments += ["--auth", "PLAIN"]
+        arguments += ["--auth-user", account.user, "--auth-password", account.key]
+    arguments += ["--from", given["from"]["address"]]
+    arguments += ["--to", ",".join(person["address"] for person in people)]
+    headers = {"From": _mailboxes([given["from"]])[0], "To": ", ".join(_mailboxes(given["to"]))}
+    if given["cc"]:
+        headers["Cc"] = ", ".join(_mailboxes(given["cc"]))
+    headers |= {"Reply-To": given["reply_to"], "Subject": given["subject"], **given["headers"]}
+    for name, value in headers.items():
+        arguments += ["--header", f"{name}: {value}"]
+    if not given["html"]:
+        return arguments + ["--body", "@" + given["text_path"]], None
+    arguments += ["--attach-type", "text/plain; charset=utf-8"]
+    arguments += ["--attach-body", "@" + given["text_path"]]
+    arguments += ["--attach-type", "text/html; charset=utf-8"]
+    arguments += ["--attach-body", "@" + given["html_path"]]
+    for entry in [given["inline"], *given["attachments"]]:
+        arguments += ["--attach-type", entry["type"], "--attach-name", entry["name"]]
+        arguments += ["--attach", "@" + entry["path"]]
+    return arguments, None
+
+
+def msmtp_configuration(account, folder):
+    """A .msmtprc: the example of msmtp's manual with our host, port and key."""
+    path = folder / "msmtprc"
+    login = f"auth on\nuser {account.user}\npassword {account.key}\n" if account.user else ""
+    path.write_text(
+        "defaults\n"
+        f"tls on\ntls_starttls {'on' if account.encryption == 'starttls' else 'off'}\n"
+        f"tls_trust_file {account.ca}\n\n"
+        f"account postscale\nhost localhost\nport {account.port}\n"
+        f"from sender@yourdomain.com\n{login}\naccount default : postscale\n"
+    )
+    path.chmod(0o600)
+    return path
+
+
+def _mutt(transport):
+    """mutt without its screen (`mutt -s … -a … -- to`), by its own SMTP or by msmtp."""
+
+    def command(account, message, folder):
+        given = support.read(message)
+        lines = ["set charset=utf-8 send_charset=utf-8 copy=no", "set edit_headers=no signature=''"]
+        lines += [f"set from={given['from']['address']}", f"set realname='{given['from']['name']}'"]
+        lines += ["unset user_agent", "set use_envelope_from=yes", f"my_hdr Reply-To: {given['reply_to']}"]
+        lines += [f"my_hdr {name}: {value}" for name, value in given["headers"].items()]
+        if given["html"]:
+            script = folder / "to-html"
+            script.write_text(f"#!/bin/sh\nprintf 'text/html\\n\\n'\ncat {given['html_path']}\n")
+            script.chmod(0o755)
+            lines += ["set send_multipart_alternative=yes"]
+            lines += [f"set send_multipart_alternative_filter={script}"]
+        if transport == "msmtp":
+            lines += [f"set sendmail='msmtp -C {msmtp_configuration(account, folder)}'"]
+        else:
+            scheme = "smtp" if account.encryption == "starttls" else "smtps"
+            user = account.user + "@" if account.user else ""
+            lines += [f"set smtp_url='{scheme}://{user}localhost:{account.port}'"]
+            lines += [f"set smtp_pass='{account.key}'", "set ssl_force_tls=yes"]
+            lines += [f"set certificate_file={account.ca} ssl_verify_host=yes"]
+        configuration = folder / "muttrc"
+        configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        arguments = ["mutt", "-n", "-F", configuration, "-s", given["subject"]]
+        for option, people in (("-c", given["cc"]), ("-b", given["bcc"])):
+            for mailbox in _mailboxes(people):
+                arguments += [option, mailbox]
+        files = ([given["inline"]] if given["inline"] else []) + given["attachments"]
+        if files:
+            arguments += ["-a", *[entry["named_path"] for entry in files]]
+        return arguments + ["--", *_mailboxes(given["to"])], given["text"]
+
+    return command
+
+
+def _s_nail(transport):
+    """s-nail without its screen; `~^` is how its manual has scripts describe attachments."""
+
+    def command(account, message, folder):
+        given = support.read(message)
+        lines = ["set v15-compat ttycharset=utf-8 sendcharsets=utf-8 quiet record=/dev/null"]
+        lines += ["unset record", "set sendwait fullnames"]
+        lines += [f"wysh set from='{_mailboxes([given['from']], quoted=False)[0]}' reply-to={given['reply_to']}"]
+        if transport == "msmtp":
+            lines += ["set mta=/usr/bin/msmtp"]
+            lines += [f"wysh set mta-arguments='-C {msmtp_configuration(account, folder)}'"]
+        else:
+            scheme = "smtp" if account.encryption == "starttls" else "smtps"
+            login = f"{account.user}:{account.key}@" if account.user else ""
+            lines += [f"set mta={scheme}://{login}localhost:{account.port} smtp-use-starttls"]
+            lines += [f"set smtp-auth={'plain' if account.user else 'none'}"]
+            lines += [f"set tls-verify=strict tls-ca-file={account.ca} tls-ca-no-defaults"]
+        configuration = folder / "mailrc"
+        configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        arguments = ["s-nail", "-~", "-:/", "-X", f"source {configuration}", "-s", given["subject"]]
+        for name, value in given["headers"].items():
+            arguments += ["-C", f"{name}: {value}"]
+        for option, people in (("-c", given["cc"]), ("-b", given["bcc"])):
+            for mailbox in _mailboxes(people, quoted=False):
+                arguments += [option, mailbox]
+        script = ""
+        if given["html"]:
+            script += _s_nail_attached({"path": given["html_path"], "type": "text/html"}, "inline")
+            inline = given["inline"]
+            script += _s_nail_attached(inline, "inline", inline["content_id"])
+        for entry in given["attachments"]:
+            script += _s_nail_attached(entry)
+        return arguments + _mailboxes(given["to"], quoted=False), script + given["text"]
+
+    return command
+
+
+def _s_nail_attached(entry, disposition=None, content_id=None):
+    attributes = {"content-type": entry["type"]}
+    if "name" in entry:
+        attributes["filename"] = entry["name"]
+    if disposition:
+        attributes["content-disposition"] = disposition
+    if content_id:
+        attributes["content-id"] = f"<{content_id}>"
+    path = entry["path"]
+    lines = [f"~^ attachment insert {path}"]
+    # The name last: it is what the attachment is found by, unless a path is given.
+    lines += [f"~^ attachment attribute-set {path} {k} '{v}'" for k, v in attributes.items()]
+    return "\n".join(lines) + "\n"
+
+
+_CANONICAL = {
+    "line ends of text files": "sends text files in canonical form, with CRLF (RFC 2045 6.8)"
+}
+_MUTT = {
+    "Content-ID": "has no way to give a part a Content-ID without its screen",
+    **_CANONICAL,
+}
+_FROM = {"From at a line's start": "smtplib's generator writes >From, as for a mailbox file"}
+_RUBY = {"line ends of HTML": "quoted-printable of text with CRLF is =0D before each line end"}
+_S_NAIL = {
+    "quoted display names": "encodes a quoted name together with its first quote",
+    **_CANONICAL,
+}
+_PHP = "getMessage() and ErrorInfo say 'Could not authenticate.'; SMTPDebug shows our text"
+
+COMPOSERS = [
+    support.Client(
+        "Python email", ["python3"], ["python3", "--version"],
+        support.program("python_email.py", "python3"), limits=_FROM,
+    ),
+    support.Client(
+        "Python email.mime", ["python3"], ["python3", "--version"],
+        support.program("python_mime.py", "python3"),
+    ),
+    support.Client(
+        "swaks", ["swaks"], ["swaks", "--version"], _swaks,
+        own_headers=("x-mailer",),
+        limits={"Content-ID": "has no option for it"},
+    ),
+    support.Client(
+        "Nodemailer", ["node", "/usr/share/nodejs/nodemailer/package.json"],
+        ["node", "-p", "require('/usr/share/nodejs/nodemailer/package.json').version"],
+        support.program("nodemailer.js", "env", "NODE_PATH=/usr/share/nodejs", "node"),
+    ),
+    support.Client(
+        "PHPMailer", ["php", "/usr/share/php/libphp-phpmailer/autoload.php"],
+        ["php", "-r", "require '/usr/share/php/libphp-phpmailer/autoload.php';"
+         "echo PHPMailer\\PHPMailer\\PHPMailer::VERSION;"],
+        support.program("phpmailer.php", "php"),
+        own_headers=("x-mailer",),
+        hides={"wrong user": _PHP, "key refused": _PHP, "key cannot be checked": _PHP},
+    ),
+    support.Client(
+        "Ruby mail", ["ruby"],
+        ["ruby", "-e", "require 'mail'; puts Mail::VERSION.version"],
+        support.program("ruby_mail.rb", "ruby"), limits=_RUBY,
+    ),
+    support.Client("Go net/smtp", ["go"], ["go", "version"], _go),
+    support.Client("mutt", ["mutt"], ["mutt", "-v"], _mutt("smtp"), limits=_MUTT),
+    support.Client(
+        "mutt over msmtp", ["mutt", "msmtp"], ["msmtp", "--version"], _mutt("msmtp"),
+        limits=_MUTT,
+    ),
+    support.Client("s-nail", ["s-nail"], ["s-nail", "--version"], _s_nail("smtp"),
+        own_headers=("user-agent",), limits=_S_NAIL,
+    ),
+    support.Client(
+        "s-nail over msmtp", ["s-nail", "msmtp"], ["msmtp", "--version"], _s_nail("msmtp"),
+        own_headers=("user-agent",), limits=_S_NAIL,
+    ),
+]  # fmt: skip

@@ -1,0 +1,174 @@
+"""What the tests of real clients share: how a client is described, run and reported on.
+
+A client is a program that is not ours. It gets an account (host, port, encryption, user, key and
+the certificate to trust) and a message, and is run as its own documents say. It must be installed:
+a missing one fails, or is skipped and says so where $CLIENTS_OPTIONAL is 1. What was seen of each
+is noted in the file $CLIENTS_REPORT, from which matrix.py makes docs/clients.md.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "EndToEnd"))
+
+import harness  # noqa: E402 - found by the line above
+
+PROGRAMS = HERE / "programs"
+OPTIONAL = os.environ.get("CLIENTS_OPTIONAL") == "1"
+REPORT = os.environ.get("CLIENTS_REPORT")
+RUN_SECONDS = 60
+
+
+@dataclasses.dataclass
+class Account:
+    """What a user types into a client's settings; `user` empty: no login."""
+
+    relay: harness.Relay
+    encryption: str = "starttls"
+    user: str = "postscale"
+    key: str = dataclasses.field(default_factory=harness.new_key)
+    verbose: bool = False
+
+    @property
+    def port(self):
+        return self.relay.tls_port if self.encryption == "tls" else self.relay.ports[0]
+
+    @property
+    def ca(self):
+        return self.relay.certificate
+
+
+@dataclasses.dataclass
+class Client:
+    """One program. `command(account, message, folder)` gives (arguments, standard input) and may
+    write configuration files into `folder`; `message` is the path of a message.json."""
+
+    name: str
+    needs: list  # Programs or files that must be there, the first of them the client's own.
+    version: list  # A command; the first line it prints.
+    command: object
+    # Headers that the client adds of itself, in lower case.
+    own_headers: tuple = ()
+    # What it cannot express, with the reason; message.py says what each name lifts.
+    limits: dict = dataclasses.field(default_factory=dict)
+    # Rows of the error table whose text it does not show, with the reason.
+    hides: dict = dataclasses.field(default_factory=dict)
+    encryptions: tuple = ("starttls", "tls")
+
+    def missing(self):
+        """The first thing that is not installed, or None."""
+        for need in self.needs:
+            if not (os.path.exists(need) if need.startswith("/") else shutil.which(need)):
+                return need
+        return None
+
+    def require(self, case):
+        missing = self.missing()
+        if missing and OPTIONAL:
+            print(f"{self.name} is not installed ({missing}): skipped", file=sys.stderr)
+            case.skipTest(f"{missing} is not installed")
+        case.assertIsNone(missing, f"{self.name} is not installed")
+
+    def environment(self, account, message, folder):
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "LC_ALL": "C.UTF-8",
+            "MESSAGE": str(message),
+            "SMTP_HOST": "localhost",
+            "SMTP_PORT": str(account.port),
+            "SMTP_TLS": account.encryption,
+            "SMTP_USER": account.user,
+            "SMTP_KEY": account.key,
+            "SMTP_VERBOSE": "1" if account.verbose else "",
+            # The relay's certificate stands where a system keeps the authorities it trusts: OpenSSL
+            # (Python, PHP, Ruby) and Go read the first, Node.js the second.
+            "SSL_CERT_FILE": account.ca,
+            "NODE_EXTRA_CA_CERTS": account.ca,
+        }
+
+    def run(self, account, message, folder):
+        """The finished process, its two outputs as one text in `shown`."""
+        arguments, text = self.command(account, message, folder)
+        process = subprocess.run(
+            [str(argument) for argument in arguments],
+            input=(text or "").encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=self.environment(account, message, folder),
+            timeout=RUN_SECONDS,
+        )
+        process.shown = process.stdout.decode("utf-8", "replace")
+        return process
+
+
+def new_folder(name):
+    return pathlib.Path(harness.temporary_folder(re.sub(r"\W+", "-", name)))
+
+
+def read(message):
+    """A message.json."""
+    return json.loads(pathlib.Path(message).read_text(encoding="utf-8"))
+
+
+def program(name, *runner):
+    """The command of a program of ours that reads its account and message from the environment."""
+    return lambda account, message, folder: ([*runner, PROGRAMS / name], None)
+
+
+def for_each(clients):
+    """Makes of each method `check_something(self, client)` one test for each client."""
+
+    def expand(cls):
+        for name in [name for name in vars(cls) if name.startswith("check_")]:
+            for client in clients:
+                setattr(cls, _test_name(name, client), _bound(getattr(cls, name), client))
+        return cls
+
+    return expand
+
+
+def _test_name(method, client):
+    words = "".join(c if c.isalnum() else "_" for c in client.name.lower())
+    return f"test_{words}_{method.removeprefix('check_')}"
+
+
+def _bound(method, client):
+    def test(self):
+        client.require(self)
+        method(self, client)
+
+    return test
+
+
+def version_of(client):
+    result = subprocess.run(
+        client.version, capture_output=True, text=True, errors="replace", timeout=RUN_SECONDS
+    )
+    lines = (result.stdout + result.stderr).strip().splitlines()
+    return lines[0].strip() if lines else "?"
+
+
+def note(client, column, text="yes"):
+    """One cell of the matrix."""
+    if REPORT:
+        cell = {"client": client.name, "column": column, "text": text}
+        cell["version"] = version_of(client)
+        with open(REPORT, "a", encoding="utf-8") as report:
+            report.write(json.dumps(cell, ensure_ascii=False) + "\n")
+
+
+class ClientTestCase(harness.RelayTestCase):
+    """One relay for all clients; none of them is anything that it would throttle."""
+
+    def succeed(self, process):
+        self.assertEqual(process.returncode, 0, process.shown)
+        return process
