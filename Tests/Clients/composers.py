@@ -4,26 +4,34 @@
 it keeps from its user. Everything else is tested.
 """
 
+import functools
+import os
 import subprocess
 
 import support
 
-_go_binary = None
+
+@functools.cache
+def go_cache():
+    """Where Go keeps what it has compiled, for one run of the tests."""
+    return support.new_folder("go-cache")
+
+
+@functools.cache
+def _go_binary():
+    """Compiles the program once in a run: `go run` would link it for every message."""
+    target = support.new_folder("go") / "send"
+    subprocess.run(
+        ["go", "build", "-o", target, support.PROGRAMS / "smtp_send.go"],
+        check=True,
+        env={"PATH": os.environ["PATH"], "HOME": str(target.parent), "GO111MODULE": "off",
+             "GOFLAGS": "", "GOCACHE": str(go_cache())},
+    )  # fmt: skip
+    return target
 
 
 def _go(account, message, folder):
-    """Compiles the program once in a run: Go's `go run` would do it every time."""
-    global _go_binary
-    if _go_binary is None:
-        target = support.new_folder("go")
-        subprocess.run(
-            ["go", "build", "-o", target / "send", support.PROGRAMS / "smtp_send.go"],
-            check=True,
-            env={"PATH": "/usr/bin:/bin:/usr/local/go/bin", "HOME": str(target),
-                 "GO111MODULE": "off", "GOFLAGS": "", "GOCACHE": str(target / "cache")},
-        )  # fmt: skip
-        _go_binary = target / "send"
-    return [_go_binary], None
+    return [_go_binary()], None
 
 
 def _mailboxes(people, quoted=True):
@@ -113,7 +121,11 @@ def _mutt(transport):
         files = ([given["inline"]] if given["inline"] else []) + given["attachments"]
         if files:
             arguments += ["-a", *[entry["named_path"] for entry in files]]
-        return arguments + ["--", *_mailboxes(given["to"])], given["text"]
+        arguments += ["--", *_mailboxes(given["to"])]
+        if account.verbose:
+            log = 'mutt -d 2 "$@"; status=$?; cat "$HOME/.muttdebug0"; exit $status'
+            arguments = ["sh", "-c", log, *arguments]
+        return arguments, given["text"]
 
     return command
 
@@ -183,7 +195,10 @@ _S_NAIL = {
     "quoted display names": "encodes a quoted name together with its first quote",
     **_CANONICAL,
 }
+_MUTT_LOGIN = "says 'SASL authentication failed'; its log (-d 2) has our text"
 _PHP = "getMessage() and ErrorInfo say 'Could not authenticate.'; SMTPDebug shows our text"
+
+LOGIN_ROWS = ("wrong user", "key refused", "key cannot be checked")
 
 COMPOSERS = [
     support.Client(
@@ -210,7 +225,7 @@ COMPOSERS = [
          "echo PHPMailer\\PHPMailer\\PHPMailer::VERSION;"],
         support.program("phpmailer.php", "php"),
         own_headers=("x-mailer",),
-        hides={"wrong user": _PHP, "key refused": _PHP, "key cannot be checked": _PHP},
+        hides=dict.fromkeys(LOGIN_ROWS, _PHP),
     ),
     support.Client(
         "Ruby mail", ["ruby"],
@@ -218,7 +233,9 @@ COMPOSERS = [
         support.program("ruby_mail.rb", "ruby"), limits=_RUBY,
     ),
     support.Client("Go net/smtp", ["go"], ["go", "version"], _go),
-    support.Client("mutt", ["mutt"], ["mutt", "-v"], _mutt("smtp"), limits=_MUTT),
+    support.Client("mutt", ["mutt"], ["mutt", "-v"], _mutt("smtp"), limits=_MUTT,
+        hides=dict.fromkeys(LOGIN_ROWS, _MUTT_LOGIN),
+    ),
     support.Client(
         "mutt over msmtp", ["mutt", "msmtp"], ["msmtp", "--version"], _mutt("msmtp"),
         limits=_MUTT,

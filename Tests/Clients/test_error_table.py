@@ -1,0 +1,59 @@
+"""Each client against each row of the page's error table: what the person sees has our text."""
+
+import unittest
+
+import composers
+import harness
+import message
+import support
+
+TO = [("", "someone@example.com")]
+SUPPRESSED = [("", "one@suppressed.test"), ("", "two@suppressed.test")]
+
+# Row: (user, key's behaviour, recipients, headers, what must be shown).
+ROWS = {
+    "wrong user": ("someone", "", TO, {}, 'Invalid username, use "postscale"'),
+    "key refused": ("postscale", "revoked", TO, {}, "Authentication failed"),
+    "key cannot be checked": (
+        "postscale", "auth_down", TO, {}, "Authentication service unavailable",
+    ),
+    "API unavailable": ("postscale", "down", TO, {}, "API unavailable"),
+    "malformed": (
+        "postscale", "", TO, {"X-Postscale-Metadata": '{"user_id": oops}'},
+        "Failed to parse message: ",
+    ),
+    "rate limit": ("postscale", "limited", TO, {}, "Rate limit exceeded, try again later"),
+    "suppressed": ("postscale", "", SUPPRESSED, {}, "All recipients suppressed"),
+    "not logged in": ("", "", TO, {}, "Authentication required"),
+}  # fmt: skip
+
+
+@support.for_each(composers.COMPOSERS)
+class ErrorTable(support.ClientTestCase):
+    # A run of clients is one address that fails to log in again and again.
+    arguments = (
+        "--max-failed-logins-per-address", "1000", "--max-failed-logins-per-prefix", "1000",
+    )  # fmt: skip
+
+    def check_shows_each_error(self, client):
+        for row, (user, behaviour, to, headers, text) in ROWS.items():
+            with self.subTest(row):
+                folder = support.new_folder(client.name)
+                given = message.write(folder, rich=False, to=to, headers=headers)
+                key = harness.new_key(behaviour)
+                process = client.run(
+                    support.Account(self.relay, user=user, key=key), given, folder
+                )
+                self.assertNotEqual(process.returncode, 0, process.shown)
+                if row in client.hides:
+                    # Where a client has a way to show more, that one must do.
+                    account = support.Account(self.relay, user=user, key=key, verbose=True)
+                    process = client.run(account, given, folder)
+                self.assertIn(text, " ".join(process.shown.split()))
+                self.assertNotIn(key, process.shown)
+                support.note(client, row, client.hides.get(row, "yes"))
+        self.assertEqual(self.sandbox.list(), [], "refused, and yet sent")
+
+
+if __name__ == "__main__":
+    unittest.main()
