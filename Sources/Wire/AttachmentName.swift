@@ -19,6 +19,17 @@ package enum AttachmentName {
         return cut(name)
     }
 
+    /// `name` with `suffix` behind it, cut in front of that when both are too long together.
+    package static func appending(_ suffix: StaticString, to name: [UInt8]) -> [UInt8] {
+        var end = min(name.count, bytesMax - suffix.utf8CodeUnitCount)
+        if end < name.count {
+            while end > 0, name[end] & 0xC0 == 0x80 { end -= 1 }
+        }
+        var whole = Array(name[..<end])
+        suffix.withUTF8Buffer { whole.append(contentsOf: $0) }
+        return whole
+    }
+
     /// Behind the last separator that has a name behind it.
     private static func lastComponent(_ raw: Bytes) -> Range<Int> {
         var end = raw.count

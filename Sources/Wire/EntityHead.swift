@@ -1,17 +1,23 @@
 // What an entity's header block says about its content (RFC 2045, 2046, 2183, 2231, 2392).
 //
 // Reads the four Content-* fields that matter, the first of each. Whatever they hold, the answer is
-// usable: an absent or unreadable media type is text/plain, or message/rfc822 in a digest. Texts
-// are bounded and clean. Reading again reuses the memory.
+// usable: an absent or unreadable media type is text/plain, or message/rfc822 in a digest; content
+// in an unknown transfer encoding is application/octet-stream. Texts are bounded and clean. Reading
+// again reuses the memory.
 
 /// Media type, charset, transfer encoding, disposition and names of a leaf.
 package struct EntityHead {
     package enum Media: Equatable, Sendable {
         case textPlain, textHTML, textOther, multipart, messageRFC822, other
+
+        var isText: Bool { self == .textPlain || self == .textHTML || self == .textOther }
     }
     package var media = Media.textPlain
     /// "image/png", lower case, at most 127 bytes; the RFC's default when absent or unreadable.
     package var mediaType: [UInt8]
+    /// What of the type's parameters a receiver of the leaf as a file needs, as it is written behind
+    /// the type: "; charset=koi8-r", "; method=REQUEST; charset=utf-8". Tokens only (RFC 2045 5.1).
+    package private(set) var typeParameters: [UInt8] = []
     package var charset = Charset.undeclared
     package var encoding = TransferEncoding.identity
     /// Content-Disposition: attachment.
@@ -24,22 +30,22 @@ package struct EntityHead {
     /// The boundary parameter without trailing blanks; empty when there is none. One byte more
     /// than `BoundaryStack.boundaryBytesMax` stands for any longer one.
     package private(set) var boundary: [UInt8] = []
+    /// Where in the block a second Content-Type field begins; nil when there is none.
+    private(set) var secondTypeStart: Int?
 
-    /// Bytes of a media type (RFC 6838 4.2 allows 127 on each side of the slash).
-    static let mediaTypeBytesMax = 127
     /// A longer Content-ID is left out.
     static let contentIDBytesMax = 998
     /// Bytes of a decoded file name that are looked at.
     private static let rawNameBytesMax = 4_096
     private static let charsetLabelBytesMax = 64
+    /// Bytes of a calendar's method; the longest registered one has 14.
+    private static let methodBytesMax = 32
 
     /// The head of an entity without any header: text/plain, us-ascii.
     package init() { mediaType = Self.textPlain }
 
-    private static let textPlain: [UInt8] = Array("text/plain".utf8)
+    static let textPlain: [UInt8] = Array("text/plain".utf8)
     private static let messageRFC822: [UInt8] = Array("message/rfc822".utf8)
-    private static let multipartMixed: [UInt8] = Array("multipart/mixed".utf8)
-    private static let octetStream: [UInt8] = Array("application/octet-stream".utf8)
 
     /// Whether a multipart's parts are messages unless they say otherwise (RFC 2046 5.1.5).
     var isDigest: Bool { mediaType.span.equalsIgnoringCase("multipart/digest") }
@@ -69,6 +75,8 @@ package struct EntityHead {
             case .contentType where !seen.type:
                 seen.type = true
                 readType(value, charsets, &losses)
+            case .contentType where secondTypeStart == nil:
+                secondTypeStart = field.name.lowerBound
             case .contentTransferEncoding where !seen.encoding:
                 seen.encoding = true
                 encoding = TransferEncoding(label: value)
@@ -79,13 +87,17 @@ package struct EntityHead {
             default: break
             }
         }
+        // RFC 2045 6.4: what can't be decoded is not of its type any more.
+        if encoding == .unknown, media != .multipart { becomeOctetStream() }
     }
 
     private mutating func clear(isInDigest: Bool) {
         media = isInDigest ? .messageRFC822 : .textPlain
         set(&mediaType, isInDigest ? Self.messageRFC822.span : Self.textPlain.span)
+        typeParameters.removeAll(keepingCapacity: true)
         charset = .undeclared
         encoding = .identity
+        secondTypeStart = nil
         isAttachment = false
         filename.removeAll(keepingCapacity: true)
         contentID.removeAll(keepingCapacity: true)
@@ -109,6 +121,14 @@ extension EntityHead {
         withScratch(Self.charsetLabelBytesMax) { head, region in
             if parameters.raw("charset", value, into: &region) {
                 head.charset = Charset(label: region.bytes)
+                if head.media.isText { head.keepParameter("; charset=", region.bytes) }
+            }
+        }
+        if mediaType.span.equalsIgnoringCase("text/calendar") {
+            // RFC 6047 2.4: without the method an invitation is only a file.
+            withScratch(Self.methodBytesMax) { head, region in
+                guard parameters.raw("method", value, into: &region) else { return }
+                head.keepParameter("; method=", region.bytes)
             }
         }
         if media == .multipart { readBoundary(parameters, value, charsets, &losses) }
@@ -172,75 +192,24 @@ extension EntityHead {
             if value[index] != UInt8(ascii: "<") { contentID.append(value[index]) }
         }
     }
+}
 
-    /// False when this is no "type/subtype".
-    private mutating func setType(_ text: Bytes) -> Bool {
-        guard text.count <= Self.mediaTypeBytesMax,
-            let slash = text.firstIndex(of: UInt8(ascii: "/")), slash > 0,
-            slash + 1 < text.count
-        else { return false }
-        for index in 0..<text.count where index != slash && !Self.isToken(text[index]) {
-            return false
-        }
-        set(&mediaType, text)
-        media = Self.media(text)
-        return true
-    }
+// MARK: - Memory
 
-    /// A type alone, or one with something wrong behind it ("text/plain charset=utf-8").
-    private mutating func setTypeWithoutSubtype(_ text: Bytes) {
-        var end = 0
-        while end < text.count, Self.isToken(text[end]) || text[end] == UInt8(ascii: "/") {
-            end += 1
+extension EntityHead {
+    mutating func forgetTypeParameters() { typeParameters.removeAll(keepingCapacity: true) }
+
+    private mutating func keepParameter(_ name: StaticString, _ value: Bytes) {
+        let start = typeParameters.count
+        name.withUTF8Buffer { typeParameters.append(contentsOf: $0) }
+        let nameEnd = typeParameters.count
+        for index in 0..<value.count where Self.isToken(value[index]) {
+            if value[index] != UInt8(ascii: "'") { typeParameters.append(value[index]) }
         }
-        let main = text.extracting(0..<end)
-        let slash = main.firstIndex(of: UInt8(ascii: "/")) ?? end
-        if slash > 0, slash + 1 < end, end <= Self.mediaTypeBytesMax {
-            var lower = main.copied()
-            for index in 0..<lower.count { lower[index] = lower[index].asciiLowercased }
-            if setType(lower.span) { return }
-        }
-        let type = main.extracting(0..<slash)
-        if type.equalsIgnoringCase("multipart") {
-            set(&mediaType, Self.multipartMixed.span)
-            media = .multipart
-        } else if Self.isBinary(type) {
-            set(&mediaType, Self.octetStream.span)
-            media = .other
+        if typeParameters.count == nameEnd {
+            typeParameters.removeLast(typeParameters.count - start)
         }
     }
-
-    private static func isBinary(_ type: Bytes) -> Bool {
-        type.equalsIgnoringCase("application") || type.equalsIgnoringCase("image")
-            || type.equalsIgnoringCase("audio") || type.equalsIgnoringCase("video")
-            || type.equalsIgnoringCase("font") || type.equalsIgnoringCase("model")
-    }
-
-    private static func media(_ type: Bytes) -> Media {
-        if type.startsIgnoringCase("text/") {
-            if type.equalsIgnoringCase("text/plain") { return .textPlain }
-            return type.equalsIgnoringCase("text/html") ? .textHTML : .textOther
-        }
-        if type.startsIgnoringCase("multipart/") { return .multipart }
-        let isMessage =
-            type.equalsIgnoringCase("message/rfc822") || type.equalsIgnoringCase("message/global")
-        return isMessage ? .messageRFC822 : .other
-    }
-
-    /// RFC 2045 5.1: printable ASCII but for blanks and tspecials.
-    private static func isToken(_ byte: UInt8) -> Bool {
-        guard byte > 0x20, byte < 0x7F else { return false }
-        switch byte {
-        case UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "<"), UInt8(ascii: ">"),
-            UInt8(ascii: "@"), UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: ":"),
-            UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "/"), UInt8(ascii: "["),
-            UInt8(ascii: "]"), UInt8(ascii: "?"), UInt8(ascii: "="):
-            return false
-        default: return true
-        }
-    }
-
-    // MARK: Memory
 
     private mutating func withScratch(
         _ capacity: Int, _ body: (inout EntityHead, inout Region) -> Void
@@ -251,7 +220,7 @@ extension EntityHead {
         }
     }
 
-    private func set(_ target: inout [UInt8], _ text: Bytes) {
+    func set(_ target: inout [UInt8], _ text: Bytes) {
         target.removeAll(keepingCapacity: true)
         text.withUnsafeBufferPointer { target.append(contentsOf: $0) }
     }

@@ -149,9 +149,8 @@ extension PartWalker {
             guard found.level == levels.count - 1, !found.isClose else {
                 return endUndivided(atEnd: false)
             }
-            if !isBlank(preamble.span) { oddities.preambles += 1 }
             state = .delimiter
-            return nil
+            return endPreamble()
         case .needInput:
             guard isLast else { return .needInput }
             pending = nil
@@ -186,6 +185,17 @@ extension PartWalker {
         return false
     }
 
+    /// The first delimiter is there: what came in front of it is no part, or was meant to be one.
+    private mutating func endPreamble() -> Event? {
+        guard !isBlank(preamble.span) else { return nil }
+        if !Preamble.isCustomary(preamble.span) {
+            if mergedHead != nil { return beginPreambleLeaf(isWhole: true) }
+            if keptPreamble.isEmpty { keptPreamble = preamble }
+        }
+        oddities.preambles += 1
+        return nil
+    }
+
     /// The multipart ends without having had a part: its content is a text, if there is any.
     private mutating func endUndivided(atEnd: Bool) -> Event? {
         oddities.undividedMultiparts += 1
@@ -195,7 +205,12 @@ extension PartWalker {
     }
 
     private mutating func beginPreambleLeaf(isWhole: Bool) -> Event {
-        head.becomeText()
+        if let merged = mergedHead {
+            head = merged
+            mergedHead = nil
+        } else {
+            head.becomeText()
+        }
         state = .preambleLeaf(isWhole: isWhole)
         return .leafStart
     }

@@ -65,9 +65,7 @@ extension PartWalker {
         let range = start + found.header.lowerBound..<start + found.header.upperBound
         offset = start + found.bodyStart
         if !found.isAbsent {
-            head.read(
-                input.extracting(range), isInDigest: levels.last?.isDigest ?? false,
-                charsets: charsets, losses: &losses)
+            readHead(input.extracting(range))
         }
         return endHeader(found, place: Place(source: .input, range: range))
     }
@@ -78,11 +76,24 @@ extension PartWalker {
         heldIn = .block
         if !found.isAbsent {
             let lines = block
-            head.read(
-                lines.span.extracting(found.header), isInDigest: levels.last?.isDigest ?? false,
-                charsets: charsets, losses: &losses)
+            readHead(lines.span.extracting(found.header))
         }
         return endHeader(found, place: Place(source: .held, range: found.header))
+    }
+
+    /// Reads what a block says. A multipart's block with a second Content-Type has run into that of
+    /// its first part, because the delimiter between them is gone: that part's head is read too.
+    private mutating func readHead(_ header: Bytes) {
+        head.read(
+            header, isInDigest: levels.last?.isDigest ?? false, charsets: charsets,
+            losses: &losses)
+        mergedHead = nil
+        guard head.media == .multipart, let start = head.secondTypeStart else { return }
+        var part = EntityHead()
+        part.read(
+            header.extracting(start..<header.count), isInDigest: head.isDigest,
+            charsets: charsets, losses: &losses)
+        if part.media != .multipart { mergedHead = part }
     }
 
     private mutating func finishHeader() -> Event? {

@@ -70,8 +70,13 @@ package struct PartWalker: ~Copyable {
     /// What of `block` belongs to the body and is still to be read before any input.
     var replay = 0..<0
     var preamble: [UInt8] = []
+    /// The first text in front of a delimiter that says more than that this is MIME.
+    var keptPreamble: [UInt8] = []
     var heldIn = HeldIn.block
     var head = EntityHead()
+    /// Of a part whose header block has run into that of the multipart around it: its own head. The
+    /// text in front of the multipart's first delimiter is that part's content then.
+    var mergedHead: EntityHead?
     /// The delimiter to act on; nil at the end of data.
     var pending: BoundaryStack.Delimiter?
     var isMessage = true
@@ -101,6 +106,8 @@ package struct PartWalker: ~Copyable {
         block.removeAll(keepingCapacity: block.capacity <= MIMEBounds.keptBytesMax)
         replay = 0..<0
         preamble.removeAll(keepingCapacity: true)
+        keptPreamble.removeAll()
+        mergedHead = nil
         pending = nil
         isMessage = true
         partCount = 0
@@ -132,6 +139,14 @@ package struct PartWalker: ~Copyable {
 
     /// Whether one of them is multipart/alternative or multipart/related.
     package var isInAlternative: Bool { levels.last?.isAlternative ?? false }
+
+    /// The first text in front of a delimiter that says more than that this is MIME, for a message
+    /// that has no other; empty when there is none. It counts as dropped no more.
+    package mutating func takePreamble() -> [UInt8] {
+        defer { keptPreamble = [] }
+        if !keptPreamble.isEmpty { oddities.preambles -= 1 }
+        return keptPreamble
+    }
 
     /// The bytes of a place; valid until the next call.
     @_lifetime(borrow self, copy input)

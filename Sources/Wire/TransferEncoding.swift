@@ -10,21 +10,36 @@ package enum TransferEncoding: Equatable, Sendable {
     /// A label that nobody knows; the content is passed on untouched.
     case unknown
 
-    /// Reads a Content-Transfer-Encoding value: the first word without case, white space and
-    /// hyphens, up to a `;` or a comment. Empty is absent.
+    /// Reads a Content-Transfer-Encoding value without comments, case, white space, hyphens and
+    /// quotes, up to a `;`; if nobody knows that, its first word. Empty is absent. The name of a
+    /// charset is no encoding, but says that none was meant.
     package init(label: Bytes) {
-        self = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 24) { memory in
-            var word = Region(memory)
-            for index in 0..<label.count {
-                let byte = label[index]
-                if byte == UInt8(ascii: ";") || byte == UInt8(ascii: "(") { break }
-                if byte.isWhitespace || byte == .hyphen || byte == UInt8(ascii: "\"") { continue }
-                guard word.room > 0 else { break }
-                word.append(byte)
+        let main = FieldParameters(label).main
+        let value = label.extracting(main)
+        var end = 0
+        while end < value.count, !value[end].isWhitespace, value[end] != UInt8(ascii: ",") {
+            end += 1
+        }
+        self = Self.read(label)
+        if self == .unknown, end < value.count { self = Self.read(value.extracting(0..<end)) }
+        if self == .unknown, Charset(label: value).kind != .unknown { self = .identity }
+    }
+
+    private static func read(_ label: Bytes) -> TransferEncoding {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2 * labelBytesMax) { memory in
+            var main = Region(UnsafeMutableBufferPointer(rebasing: memory[..<labelBytesMax]))
+            FieldParameters(label).writeMain(label, into: &main)
+            var word = Region(UnsafeMutableBufferPointer(rebasing: memory[labelBytesMax...]))
+            for index in 0..<main.count {
+                let byte = main.bytes[index]
+                if byte != .hyphen, byte != UInt8(ascii: "\"") { word.append(byte) }
             }
-            return Self.named(word.bytes)
+            return named(word.bytes)
         }
     }
+
+    /// Bytes of a label that are looked at; no known one is as long.
+    private static let labelBytesMax = 32
 
     private static func named(_ word: Bytes) -> TransferEncoding {
         if word.isEmpty || word.equalsIgnoringCase("7bit") || word.equalsIgnoringCase("8bit")

@@ -1,19 +1,26 @@
 // Uuencoded text to bytes (POSIX uuencode, historical format).
 //
 // Looks for the `begin` line, decodes line by line up to `end`. Lenient: blanks cut off at the end
-// of a line count as zeros, a check character behind a line is skipped, lines that are none are
-// skipped and counted, and so is everything when there is no `begin`.
+// of a line count as zeros, a check character behind a line is skipped. Lines in front of `begin`,
+// behind `end` and those that are none are left out and counted. A content without a `begin` line
+// near its front is not uuencoded, whatever its label says, and passes as it is.
 
-/// A resumable decoder; it keeps at most a group of four characters between calls.
+/// A resumable decoder; it keeps a group of four characters between calls, and in front of the
+/// `begin` line at most `frontBytesMax` bytes.
 package struct UUDecoder {
-    /// Lines that are not uuencoded and were left out.
+    /// Lines that are not uuencoded and were left out; 1 for a content that passes as it is.
     package private(set) var irregularCount = 0
+
+    /// So far behind the beginning, no `begin` line is looked for any more.
+    static let frontBytesMax = 4_096
 
     private enum State {
         /// At the start of a line before `begin`; so many of its characters have matched.
         case beforeBegin(matched: Int)
         /// In a line before `begin` that is not it.
         case skippingFront
+        /// There is no `begin`: everything is written as it is.
+        case literal
         /// In the rest of the `begin` line.
         case beginLine
         case lineStart
@@ -21,10 +28,16 @@ package struct UUDecoder {
         case line(bytesLeft: Int)
         /// In the rest of a line.
         case lineRest
+        /// In the rest of the `end` line, or of a line behind it that is counted.
+        case ending
+        /// Behind the `end` line, in a line that has been blank so far.
         case ended
     }
 
     private var state = State.beforeBegin(matched: 0)
+    /// What came before `begin`, and how much of it is written.
+    private var front: [UInt8] = []
+    private var frontWritten = 0
     private var group: UInt32 = 0
     private var groupCount = 0
     /// Decoded bytes that are not written yet, the next one in the highest of the low three bytes.
@@ -37,6 +50,10 @@ package struct UUDecoder {
     package mutating func feed(_ input: Bytes, into output: inout Region) -> Int {
         var taken = 0
         while writeDecoded(into: &output), taken < input.count {
+            if case .literal = state {
+                guard writeFront(into: &output) else { break }
+                return taken + output.append(input.extracting(taken..<input.count))
+            }
             if take(input[taken]) { taken += 1 }
         }
         return taken
@@ -44,7 +61,12 @@ package struct UUDecoder {
 
     /// - Returns: false when more room is needed; call again with the next region.
     package mutating func finish(into output: inout Region) -> Bool {
+        switch state {
+        case .beforeBegin, .skippingFront: passLiterally()
+        default: break
+        }
         while writeDecoded(into: &output) {
+            if case .literal = state { return writeFront(into: &output) }
             guard case .line(let bytesLeft) = state, bytesLeft > 0 else { return true }
             take(sextet: 0, bytesLeft)
         }
@@ -54,8 +76,13 @@ package struct UUDecoder {
     /// False: the byte has to be shown again.
     private mutating func take(_ byte: UInt8) -> Bool {
         switch state {
-        case .beforeBegin(let matched): search(byte, matched)
-        case .skippingFront: if byte == .lineFeed { state = .beforeBegin(matched: 0) }
+        case .beforeBegin(let matched):
+            search(byte, matched)
+            return keepInFront(byte)
+        case .skippingFront:
+            if byte == .lineFeed { state = .beforeBegin(matched: 0) }
+            return keepInFront(byte)
+        case .literal: return false
         case .beginLine: if byte == .lineFeed { state = .lineStart }
         case .lineStart: startLine(byte)
         case .line(let bytesLeft):
@@ -65,16 +92,26 @@ package struct UUDecoder {
             }
             take(sextet: byte &- 32 & 63, bytesLeft)
         case .lineRest: if byte == .lineFeed { state = .lineStart }
-        case .ended: break
+        case .ending: if byte == .lineFeed { state = .ended }
+        case .ended:
+            if !byte.isWhitespace {
+                irregularCount += 1
+                state = .ending
+            }
         }
         return true
     }
 
+    // MARK: In front of the data
+
+    /// `begin`, a blank and the first octal digit of the file's mode.
     private mutating func search(_ byte: UInt8, _ matched: Int) {
         let begin: StaticString = "begin "
-        if byte == begin.utf8Start[matched] {
-            let isWhole = matched + 1 == begin.utf8CodeUnitCount
-            state = isWhole ? .beginLine : .beforeBegin(matched: matched + 1)
+        if matched == begin.utf8CodeUnitCount {
+            state = 0x30...0x37 ~= byte ? .beginLine : .skippingFront
+            if case .skippingFront = state { irregularCount += 1 }
+        } else if byte == begin.utf8Start[matched] {
+            state = .beforeBegin(matched: matched + 1)
         } else if byte == .lineFeed {
             if matched > 0 { irregularCount += 1 }
             state = .beforeBegin(matched: 0)
@@ -82,13 +119,44 @@ package struct UUDecoder {
             irregularCount += 1
             state = .skippingFront
         }
+        if byte == .lineFeed, case .skippingFront = state { state = .beforeBegin(matched: 0) }
     }
+
+    /// Forgets the front when it is over. False: there is no room for the byte, which is literal.
+    private mutating func keepInFront(_ byte: UInt8) -> Bool {
+        if case .beginLine = state {
+            front.removeAll()
+            return true
+        }
+        guard front.count < Self.frontBytesMax else {
+            passLiterally()
+            return false
+        }
+        front.append(byte)
+        return true
+    }
+
+    private mutating func passLiterally() {
+        irregularCount = front.isEmpty ? 0 : 1
+        state = .literal
+    }
+
+    /// False: the region is full.
+    private mutating func writeFront(into output: inout Region) -> Bool {
+        let rest = front.count - frontWritten
+        guard rest > 0 else { return true }
+        let kept = front
+        frontWritten += output.append(kept.span.extracting(frontWritten..<kept.count))
+        return frontWritten == kept.count
+    }
+
+    // MARK: Data
 
     /// The first character of a line is the number of its bytes; 0 is the last line.
     private mutating func startLine(_ byte: UInt8) {
         switch byte {
         case .lineFeed, .carriageReturn: break
-        case UInt8(ascii: "e"): state = .ended
+        case UInt8(ascii: "e"): state = .ending
         case 0x21...0x5F: state = .line(bytesLeft: Int(byte - 32))
         case 0x20, 0x60: state = .lineRest
         default:

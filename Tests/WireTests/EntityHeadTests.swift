@@ -57,6 +57,57 @@ private func head(_ fields: String, isInDigest: Bool = false) -> EntityHead {
         #expect(head("Content-Type: text/html", isInDigest: true).media == .textHTML)
     }
 
+    @Test(
+        "Parameters that a receiver of the file needs stay with its type",
+        arguments: [
+            ("Content-Type: text/csv; charset=windows-1252", "; charset=windows-1252"),
+            ("Content-Type: text/csv; x=y; CHARSET=\"Koi8-R\" (c); name=a", "; charset=Koi8-R"),
+            ("Content-Type: text/plain; charset=\"a b\\\";x\"", "; charset=abx"),
+            ("Content-Type: text/plain; charset='utf-8'", "; charset=utf-8"),
+            ("Content-Type: text/plain; charset=\"\"; format=flowed", ""),
+            ("Content-Type: text/plain", ""),
+            ("Content-Type: application/json; charset=utf-8", ""),
+            (
+                "Content-Type: text/calendar; charset=utf-8; method=REQUEST",
+                "; charset=utf-8; method=REQUEST"
+            ),
+            ("Content-Type: text/calendar; method=\"REPLY\"", "; method=REPLY"),
+            ("Content-Type: text/plain; method=REPLY", ""),
+            ("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: x-zip", ""),
+        ])
+    func typeParameters(fields: String, parameters: String) {
+        #expect(head(fields).typeParameters.text == parameters)
+    }
+
+    @Test("What is in an unknown transfer encoding is a file of no known type")
+    func unknownEncoding() {
+        let encoding = "\nContent-Transfer-Encoding: x-zip"
+        #expect(head("Content-Type: text/html" + encoding).media == .other)
+        #expect(
+            head("Content-Type: message/rfc822" + encoding).mediaType.text
+                == "application/octet-stream")
+        #expect(head("Content-Type: multipart/mixed; boundary=b" + encoding).media == .multipart)
+    }
+
+    @Test("A text without a subtype is a plain one in a digest, too")
+    func textInDigest() {
+        #expect(head("Content-Type: text", isInDigest: true).mediaType.text == "text/plain")
+        #expect(head("Content-Type: ?", isInDigest: true).mediaType.text == "message/rfc822")
+    }
+
+    @Test("A suffix counts for the bytes of a name")
+    func suffixes() {
+        func named(_ name: String) -> String {
+            AttachmentName.appending(".eml", to: name.bytes).text
+        }
+        let long = String(repeating: "x", count: 251)
+        #expect(named("a") == "a.eml")
+        #expect(named(long) == long + ".eml")
+        #expect(named(long + "yz") == long + ".eml")
+        let wide = String(repeating: "\u{65E5}", count: 85)
+        #expect(named(wide) == String(repeating: "\u{65E5}", count: 83) + ".eml")
+    }
+
     @Test("Charset, encoding, disposition and id")
     func fields() {
         let head = head(

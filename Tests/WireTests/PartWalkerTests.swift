@@ -97,6 +97,55 @@ extension String {
                 == .messageHeader(Place(source: .held, range: 0..<14)))
     }
 
+    @Test("The text of a part that lost its delimiter to the multipart's header is a leaf")
+    func mergedHead() {
+        let message = """
+            Content-Type: multipart/alternative; boundary=b
+            Content-Type: text/plain; charset=koi8-r
+            Content-Transfer-Encoding: quoted-printable
+
+            text
+
+            --b
+            Content-Type: text/html
+
+            html
+            --b--
+            """
+        let walk = Walk(message.mail)
+        #expect(
+            walk.leaves.map(\.description)
+                == [
+                    "1 text/plain alternative quotedPrintable: text\r\n",
+                    "1 text/html alternative: html",
+                ])
+        #expect(walk.oddities == StructureOddities())
+        for plan in Splits.everyCut(of: message.mail.count) {
+            #expect(Walk(message.mail, plan: plan) == walk)
+        }
+        let customary = message.replacing("text\n", with: "This is a multi-part message.\n")
+        #expect(Walk(customary.mail).leaves.map(\.type) == ["text/html"])
+        #expect(Walk(customary.mail).oddities.preambles == 1)
+    }
+
+    @Test("A preamble that says more than that this is MIME can be had, once")
+    func keptPreamble() {
+        let rest = "--b\nContent-Type: image/png\n\nx\n--b--\n"
+        let start = "Content-Type: multipart/mixed; boundary=b\n\n"
+        func kept(_ preamble: String) -> String {
+            var walker = PartWalker(charsets: CharsetCache())
+            _ = Walk((start + preamble + rest).mail, plan: nil, with: &walker)
+            let text = walker.takePreamble().text
+            #expect(walker.oddities.preambles == (text.isEmpty && !preamble.isEmpty ? 1 : 0))
+            #expect(walker.takePreamble().isEmpty)
+            return text
+        }
+        #expect(kept("see the picture\n") == "see the picture")
+        #expect(kept("This is a multi-part message in MIME format.\n") == "")
+        #expect(kept("this message is MULTIPART\n") == "")
+        #expect(kept("") == "")
+    }
+
     @Test("Oddities of the structure are counted")
     func oddities() {
         let start = "Content-Type: multipart/mixed; boundary=b\n\n"

@@ -72,8 +72,14 @@ private let encodedTexts: [DecodedText] = [
     .init(.uuencode, "begin 644 x\n#\n#0V%T\n`\nend\n", "\0\0\0Cat"),
     .init(.uuencode, "begin 644 x\n#0V%T", "Cat"),
     .init(.uuencode, "begin 644 x\n#0V%", "Ca@"),
-    .init(.uuencode, "begin 644 x\n~~~\n#0V%T\nend\nmore\n", "Cat", irregular: 1),
-    .init(.uuencode, "no begin\nat all", "", irregular: 2),
+    .init(.uuencode, "begin 644 x\n~~~\n#0V%T\nend\nmore\n", "Cat", irregular: 2),
+    .init(.uuencode, "begin 644 x\n#0V%T\nend \n\n \nmore\n\nand more", "Cat", irregular: 2),
+    .init(.uuencode, "begin at once\nbegin 644 x\n#0V%T\nend", "Cat", irregular: 1),
+    .init(.uuencode, "begin \nbegin 644 x\n#0V%T\nend", "Cat", irregular: 1),
+    .init(.uuencode, "", ""),
+    .init(.uuencode, "no begin\nat all", "no begin\nat all", irregular: 1),
+    .init(.uuencode, "#0V%T\r\n`\r\nend\r\n", "#0V%T\r\n`\r\nend\r\n", irregular: 1),
+    .init(.uuencode, "begin", "begin", irregular: 1),
 ]
 
 @Suite struct TransferDecoderTests {
@@ -117,6 +123,18 @@ private let encodedTexts: [DecodedText] = [
         #expect(decoded(input, .quotedPrintable, region: 16_384).text != nil)
     }
 
+    @Test("A begin line too far behind the front is text, and nothing of it is lost")
+    func farBegin() {
+        let front = String(repeating: "Some text.\r\n", count: 400)
+        let input = (front + "begin 644 x\r\n#0V%T\r\n`\r\nend\r\n").bytes
+        for plan in Splits.plans(for: input.count) {
+            for region in [1, 4_096] {
+                let result = decoded(input, .uuencode, plan: plan, region: region)
+                #expect(result.text == input && result.irregular == 1)
+            }
+        }
+    }
+
     @Test(
         "Labels",
         arguments: [
@@ -126,6 +144,10 @@ private let encodedTexts: [DecodedText] = [
             ("quoted-printable", .quotedPrintable), ("Quoted-Printable;", .quotedPrintable),
             ("quoted printable", .quotedPrintable), ("x-uuencode", .uuencode),
             ("uuencode", .uuencode), ("x-uue", .uuencode), ("plain", .unknown),
+            ("(a comment) base64", .base64), ("\r\n (a\r\n b)\r\n base64 (c)", .base64),
+            ("\"base64\"", .base64), ("base64, 8bit", .base64), ("7bit charset=utf-8", .identity),
+            ("utf-8", .identity), ("ISO-8859-1", .identity), ("x-zip", .unknown),
+            ("base64 x-zip", .base64), ("(only a comment)", .identity),
             ("text/html", .unknown), ("base6", .unknown),
             (String(repeating: "7", count: 99), .unknown),
         ])

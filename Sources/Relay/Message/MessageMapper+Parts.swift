@@ -4,7 +4,7 @@ import Wire
 
 extension MessageMapper {
     /// The first inline text/plain and text/html that are not empty are the bodies; everything
-    /// else is attached.
+    /// else is attached. A content in an unknown transfer encoding is no text (see `EntityHead`).
     func startLeaf(_ head: EntityHead) {
         if head.encoding == .unknown { losses.encodingsIrregular += 1 }
         if isBody(head) {
@@ -44,10 +44,18 @@ extension MessageMapper {
     /// All leaves are done: closes what is open, all but the object itself.
     func closeParts() {
         if isAttachmentOpen { sink.literal("]") }
-        if !isTextTaken && !isHTMLTaken && !hasTemplate {
-            // The API wants a body, and a message need not have one.
-            sink.literal(",\"text_body\":\"\\n\"")
-        }
+        isAttachmentOpen = false
+        if !isTextTaken && !isHTMLTaken && !hasTemplate { writeSubstituteBody() }
+    }
+
+    /// The API wants a body, and a message need not have one. What somebody wrote in front of the
+    /// first part instead of into one is better than nothing.
+    private func writeSubstituteBody() {
+        let text = walker.takePreamble()
+        guard !text.isEmpty else { return sink.literal(",\"text_body\":\"\\n\"") }
+        startText(EntityHead())
+        feedText(text.span)
+        finishText()
     }
 
     func markTaken(isHTML: Bool) {
@@ -73,7 +81,7 @@ extension MessageMapper {
             let suffix = MediaExtension.of(head.mediaType)
             attachment.filename = Array("attachment-\(attachmentCount + 1).\(suffix)".utf8)
         } else if head.media == .messageRFC822, !endsWithEML(attachment.filename) {
-            attachment.filename += Array(".eml".utf8)
+            attachment.filename = AttachmentName.appending(".eml", to: attachment.filename)
         }
     }
 

@@ -51,6 +51,7 @@ struct AttachmentPipeline {
     var encodedBytes = 0
     /// Whether its object is begun in the JSON.
     var isOpen = false
+    /// With the parameters that a receiver needs to read the file.
     var mediaType: [UInt8] = []
     var filename: [UInt8] = []
     var contentID: [UInt8] = []
@@ -78,6 +79,7 @@ struct AttachmentPipeline {
         encodedBytes = 0
         isOpen = false
         mediaType = head.mediaType
+        if !head.typeParameters.isEmpty { mediaType += head.typeParameters }
         filename = head.filename
         contentID = head.isAttachment && !isInBody ? [] : head.contentID
     }
