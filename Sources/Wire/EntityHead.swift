@@ -20,7 +20,7 @@ package struct EntityHead {
     package private(set) var typeParameters: [UInt8] = []
     package var charset = Charset.undeclared
     package var encoding = TransferEncoding.identity
-    /// Content-Disposition: attachment.
+    /// Content-Disposition: attachment, or one that nobody knows (RFC 2183 2.8).
     package var isAttachment = false
     /// Decoded file name from Content-Disposition or Content-Type; controls and path separators
     /// taken out, at most 255 bytes of UTF-8; empty when there is none.
@@ -160,7 +160,8 @@ extension EntityHead {
         let parameters = FieldParameters(value)
         withScratch(32) { head, region in
             parameters.writeMain(value, into: &region)
-            head.isAttachment = region.bytes.equalsIgnoringCase("attachment")
+            head.isAttachment =
+                !region.bytes.isEmpty && !region.bytes.equalsIgnoringCase("inline")
         }
         readName("filename", parameters, value, charsets, &losses)
     }

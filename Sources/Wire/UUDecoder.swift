@@ -90,7 +90,7 @@ package struct UUDecoder {
                 take(sextet: 0, bytesLeft)
                 return false
             }
-            take(sextet: byte &- 32 & 63, bytesLeft)
+            take(sextet: (byte &- 32) & 63, bytesLeft)
         case .lineRest: if byte == .lineFeed { state = .lineStart }
         case .ending: if byte == .lineFeed { state = .ended }
         case .ended:

@@ -77,6 +77,7 @@ private let encodedTexts: [DecodedText] = [
     .init(.uuencode, "begin at once\nbegin 644 x\n#0V%T\nend", "Cat", irregular: 1),
     .init(.uuencode, "begin \nbegin 644 x\n#0V%T\nend", "Cat", irregular: 1),
     .init(.uuencode, "", ""),
+    .init(.uuencode, "begin 644 x\n#``$`\n&````!```\n`\nend", "\0\u{1}\0\0\0\0\u{4}\0\0"),
     .init(.uuencode, "no begin\nat all", "no begin\nat all", irregular: 1),
     .init(.uuencode, "#0V%T\r\n`\r\nend\r\n", "#0V%T\r\n`\r\nend\r\n", irregular: 1),
     .init(.uuencode, "begin", "begin", irregular: 1),
