@@ -7,12 +7,31 @@ let strict: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
+// The fuzzers need the compiler's fuzzer instrumentation; `make fuzz` sets the variable. An
+// executable cannot be linked into another one, so for them the relay is a library without its
+// entry, and `@testable` sees its insides as the tests do.
+let isFuzzing = Context.environment["POSTSCALE_FUZZ"] != nil
+let relayDependencies: [Target.Dependency] = [
+    "CEpoll", "COpenSSL", "Reactor", "Wire",
+    .product(name: "ArgumentParser", package: "swift-argument-parser"),
+    .product(name: "Logging", package: "swift-log"),
+]
+let relay: Target =
+    isFuzzing
+    ? .target(
+        name: "Relay", dependencies: relayDependencies, exclude: ["Process/Main.swift"],
+        swiftSettings: strict)
+    : .executableTarget(
+        name: "Relay", dependencies: relayDependencies, swiftSettings: strict)
+
 let package = Package(
     name: "postscale-relay",
-    products: [
-        .executable(name: "postscale-relay", targets: ["Relay"]),
-        .executable(name: "relay-perf", targets: ["Perf"]),
-    ],
+    products: isFuzzing
+        ? []
+        : [
+            .executable(name: "postscale-relay", targets: ["Relay"]),
+            .executable(name: "relay-perf", targets: ["Perf"]),
+        ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
@@ -29,14 +48,7 @@ let package = Package(
         .target(
             name: "Reactor", dependencies: ["CEpoll", "COpenSSL"], swiftSettings: strict),
         .target(name: "Wire", dependencies: ["CEpoll"], swiftSettings: strict),
-        .executableTarget(
-            name: "Relay",
-            dependencies: [
-                "CEpoll", "COpenSSL", "Reactor", "Wire",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: strict),
+        relay,
         .executableTarget(
             name: "Perf",
             dependencies: [
@@ -53,11 +65,11 @@ let package = Package(
     ]
 )
 
-// The fuzzers need the compiler's fuzzer instrumentation; `make fuzz` sets the variable.
-if Context.environment["POSTSCALE_FUZZ"] != nil {
+if isFuzzing {
     package.targets.append(
         .executableTarget(
-            name: "Fuzz", dependencies: ["Wire"], path: "Tests/Fuzz",
+            name: "Fuzz", dependencies: ["Reactor", "Relay", "Wire"], path: "Tests/Fuzz",
+            exclude: ["Dictionaries", "Seeds", "run.sh"],
             swiftSettings: strict + [
                 .unsafeFlags(["-parse-as-library", "-sanitize=fuzzer,address"])
             ],

@@ -15,7 +15,8 @@ struct FuzzTarget: Sendable {
 
 private let targets: [FuzzTarget] = [
     commandTarget, dotReaderTarget, jsonReaderTarget, jsonEscaperTarget, base64Target,
-    responseHeadTarget, requestHeadTarget, chunkedTarget,
+    responseHeadTarget, requestHeadTarget, chunkedTarget, headerScannerTarget,
+    fieldParametersTarget, encodedWordTarget, addressListTarget, partWalkerTarget, mapperTarget,
 ]
 
 /// The target that FUZZ_TARGET names; ends the process when it names none.
@@ -49,6 +50,40 @@ public func fuzzMain(
 /// Traps with a reason when `condition` does not hold.
 func require(_ condition: Bool, _ reason: @autoclosure () -> String) {
     if !condition { fatalError(reason()) }
+}
+
+/// Lends an empty region of `capacity` bytes and returns what was written to it.
+func written(capacity: Int, _ body: (inout Region) -> Void) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: max(capacity, 1)) { memory, count in
+        var region = Region(UnsafeMutableBufferPointer(rebasing: memory[0..<capacity]))
+        body(&region)
+        count = region.count
+    }
+}
+
+/// Decoded header text: valid UTF-8 without line ends and other C0 controls.
+func requireClean(_ text: [UInt8], _ what: String) {
+    require(String(validating: text, as: UTF8.self) != nil, "\(what) is not valid UTF-8")
+    require(!text.contains { $0 < 0x20 }, "\(what) holds a control")
+}
+
+/// Lengths of pieces that add up to `count`; from the 200th cut on the rest is one piece, for each
+/// one costs an allocation. The input's own bytes say how long they are, so that the fuzzer finds
+/// the cuts and an input always has the same ones.
+func pieces(of bytes: Bytes) -> [Int] {
+    var lengths: [Int] = []
+    var left = bytes.count
+    var state = UInt64(bytes.count) &* 0x9E37_79B9_7F4A_7C15
+    if bytes.count > 0 { state ^= UInt64(bytes[bytes.count / 2]) << 8 }
+    let longest = [1, 3, 16, 80, 700][bytes.count % 5]
+    while left > 0 && lengths.count < 200 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        let length = min(left, longest == 1 ? 1 : Int(state >> 33) % (longest + 1))
+        lengths.append(length)
+        left -= length
+    }
+    if left > 0 { lengths.append(left) }
+    return lengths
 }
 
 /// Runs a transform to its end through regions of `size` bytes and returns all it wrote.

@@ -1,0 +1,103 @@
+// Whether everything that a message holds is in the request, byte for byte.
+
+import Foundation
+
+@testable import Wire
+
+/// The contents of a request, against which the leaves of its message are set off.
+struct RequestBalance {
+    /// Decoded with an implementation that is not ours.
+    private var attachments: [[UInt8]] = []
+    private var bodies: [[UInt8]] = []
+    private let hasTemplate: Bool
+
+    /// - Parameter request: as an independent parser read it.
+    init(_ request: [String: Any]) {
+        hasTemplate = request["template"] != nil || request["template_id"] != nil
+        for key in ["text_body", "html_body"] {
+            if let body = request[key] as? String {
+                bodies.append(Self.withoutMarks(Array(body.utf8)))
+            }
+        }
+        for attachment in request["attachments"] as? [[String: Any]] ?? [] {
+            let content = attachment["content"] as? String
+            guard let content, let data = Data(base64Encoded: content), !data.isEmpty else {
+                fatalError("an attachment without content in base64")
+            }
+            require(attachment["content_type"] is String, "an attachment without a type")
+            let name = attachment["filename"] as? String ?? ""
+            require(!name.isEmpty, "an attachment without a name")
+            attachments.append(Array(data))
+        }
+    }
+
+    /// Each leaf that is not empty is the next attachment or one of the bodies (or a body that a
+    /// template replaces), and nothing else is in the request.
+    func check(_ message: Bytes, charsets: CharsetCache) {
+        let walk = WalkedMessage(message, in: [message.count], charsets: charsets)
+        var nextAttachment = 0
+        var bodies = bodies
+        for leaf in walk.leaves {
+            let content = Self.decoded(leaf)
+            if content.isEmpty { continue }
+            if nextAttachment < attachments.count, attachments[nextAttachment] == content {
+                nextAttachment += 1
+                continue
+            }
+            let text = Self.text(content, leaf.charset, charsets)
+            if let index = bodies.firstIndex(of: text) {
+                bodies.remove(at: index)
+            } else {
+                require(text.isEmpty || hasTemplate, "a leaf is not in the request")
+            }
+        }
+        require(nextAttachment == attachments.count, "an attachment that is no leaf")
+        guard !bodies.isEmpty else { return }
+        let preamble = Self.text(walk.keptPreamble, .undeclared, charsets)
+        require(bodies == [preamble.isEmpty ? [0x0A] : preamble], "a body that is no leaf")
+    }
+
+    /// Content without its transfer encoding.
+    private static func decoded(_ leaf: FuzzedLeaf) -> [UInt8] {
+        var decoder = TransferDecoder(leaf.encoding)
+        var offset = 0
+        return collect(size: 4_096) { region in
+            offset += decoder.feed(
+                leaf.content.span.extracting(offset..<leaf.content.count), into: &region)
+            return offset == leaf.content.count && decoder.finish(into: &region)
+        }
+    }
+
+    /// What a reader of UTF-8 sees: charset decoded, invalid UTF-8 replaced, line ends `\n`.
+    private static func text(
+        _ content: [UInt8], _ charset: Charset, _ charsets: CharsetCache
+    ) -> [UInt8] {
+        var bytes = content
+        if !charset.isPassThrough {
+            var decoder = CharsetDecoder(charset, cache: charsets)
+            var offset = 0
+            bytes = collect(size: 4_096) { region in
+                offset += decoder.feed(
+                    content.span.extracting(offset..<content.count), into: &region)
+                return offset == content.count && decoder.finish(into: &region)
+            }
+        }
+        var text: [UInt8] = []
+        for byte in String(decoding: bytes, as: UTF8.self).utf8 {
+            if byte == 0x0A, text.last == 0x0D {
+                text[text.count - 1] = 0x0A
+            } else {
+                if text.last == 0x0D { text[text.count - 1] = 0x0A }
+                text.append(byte)
+            }
+        }
+        if text.last == 0x0D { text[text.count - 1] = 0x0A }
+        return withoutMarks(text)
+    }
+
+    /// Foundation's parser of JSON drops a U+FEFF that stands behind an escape, so none is compared.
+    private static func withoutMarks(_ text: [UInt8]) -> [UInt8] {
+        let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
+        return Array(String(String.UnicodeScalarView(scalars.filter { $0 != "\u{FEFF}" })).utf8)
+    }
+}

@@ -1,0 +1,164 @@
+// Fuzz target for the structure of messages: header blocks, parts, delimiters.
+
+@testable import Wire
+
+private nonisolated(unsafe) let charsets = CharsetCache()
+
+/// A message comes apart the same however it is cut, and its bytes are all accounted for.
+let partWalkerTarget = FuzzTarget(name: "PartWalker") { message in
+    let whole = WalkedMessage(message, in: [message.count], charsets: charsets)
+    let cut = WalkedMessage(message, in: pieces(of: message), charsets: charsets)
+    require(whole == cut, "split differs")
+    guard whole.fault == nil else { return }
+    whole.requireBalance(with: message)
+}
+
+/// One leaf and its content, still transfer-encoded.
+struct FuzzedLeaf: Equatable {
+    var depth: Int
+    var isInAlternative: Bool
+    var mediaType: [UInt8]
+    var charset: Charset
+    var encoding: TransferEncoding
+    var isAttachment: Bool
+    var filename: [UInt8]
+    var contentID: [UInt8]
+    var content: [UInt8] = []
+
+    init(_ walker: borrowing PartWalker) {
+        let head = walker.leafHead
+        depth = walker.leafDepth
+        isInAlternative = walker.isInAlternative
+        mediaType = head.mediaType
+        charset = head.charset
+        encoding = head.encoding
+        isAttachment = head.isAttachment
+        filename = head.filename
+        contentID = head.contentID
+    }
+}
+
+/// All that a walker says of a message.
+struct WalkedMessage: Equatable {
+    var header: [UInt8] = []
+    var leaves: [FuzzedLeaf] = []
+    var fault: MIMEFault?
+    var oddities = StructureOddities()
+    var losses = DecodeLosses()
+    /// Text in front of a first delimiter that the walker keeps in case there is no body.
+    var keptPreamble: [UInt8] = []
+    private var multiparts = 0
+    private var isInLeaf = false
+    private var hasHeader = false
+
+    init(_ message: Bytes, in lengths: [Int], charsets: CharsetCache) {
+        var walker = PartWalker(charsets: charsets)
+        var start = 0
+        for length in lengths where fault == nil {
+            // Memory of its own, so that reading past it or keeping it is found.
+            let piece = message.extracting(start..<start + length).copied()
+            start += length
+            var offset = 0
+            while fault == nil {
+                let event = walker.next(piece.span, &offset)
+                if event == .needInput { break }
+                require(event != .end, "the end in the middle")
+                take(event, walker, piece.span)
+            }
+            require(fault != nil || offset == length, "input that is not used up")
+        }
+        while fault == nil {
+            let event = walker.finish()
+            if event == .end { break }
+            require(event != .needInput, "input needed at the end")
+            take(event, walker, Bytes())
+        }
+        require(fault != nil || (hasHeader && !isInLeaf), "something is left open")
+        oddities = walker.oddities
+        losses = walker.losses
+        keptPreamble = walker.takePreamble()
+    }
+
+    private mutating func take(
+        _ event: PartWalker.Event, _ walker: borrowing PartWalker, _ input: Bytes
+    ) {
+        switch event {
+        case .messageHeader(let place):
+            require(!hasHeader, "a second header")
+            hasHeader = true
+            header = walker.bytes(place, in: input).copied()
+        case .multipartStart:
+            require(hasHeader && !isInLeaf, "a multipart out of place")
+            multiparts += 1
+        case .leafStart:
+            require(hasHeader && !isInLeaf, "a leaf out of place")
+            isInLeaf = true
+            leaves.append(FuzzedLeaf(walker))
+            requireBounded(leaves[leaves.count - 1])
+        case .content(let place):
+            require(isInLeaf && !place.range.isEmpty, "content out of place")
+            leaves[leaves.count - 1].content += walker.bytes(place, in: input).copied()
+        case .leafEnd:
+            require(isInLeaf, "the end of no leaf")
+            isInLeaf = false
+        case .failed(let fault): self.fault = fault
+        case .needInput, .end: break
+        }
+    }
+
+    private func requireBounded(_ leaf: FuzzedLeaf) {
+        requireClean(leaf.filename, "a file name")
+        require(leaf.filename.count <= AttachmentName.bytesMax, "a file name over its bound")
+        requireClean(leaf.mediaType, "a media type")
+        require(leaf.mediaType.count <= 127 && leaf.mediaType.contains(0x2F), "a bad media type")
+        require(!leaf.contentID.contains { $0 < 0x20 }, "a content id holds a control")
+        require(leaf.depth <= MIMEBounds.nestingMax, "nested too deep")
+    }
+
+    /// The header and each leaf's content stand in the message in this order, each in one piece.
+    /// Where there is no multipart, header and content are all there is.
+    func requireBalance(with message: Bytes) {
+        let noise = leadingNoise(message)
+        require(header.count <= message.count - noise, "more header than message")
+        var reached = noise + header.count
+        require(
+            message.extracting(noise..<reached).copied() == header, "text in front of the header")
+        if multiparts == 0 {
+            require(leaves.count == 1, "one leaf is all")
+            require(message.count - reached == leaves[0].content.count, "bytes are missing")
+        }
+        for leaf in leaves {
+            reached = position(of: leaf.content, in: message, from: reached) + leaf.content.count
+        }
+    }
+
+    /// Bytes in front of the header that are none of it: a byte order mark, or an mbox line.
+    private func leadingNoise(_ message: Bytes) -> Int {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        if header.starts(with: mark) { return 0 }
+        if message.count >= 3, message.extracting(0..<3).copied() == mark { return 3 }
+        let isMbox =
+            message.startsIgnoringCase("From ") || message.startsIgnoringCase(">From ")
+        let feed = message.firstIndex(of: 0x0A).map { $0 + 1 } ?? message.count
+        return isMbox && !isFieldLine(message.extracting(0..<feed)) ? feed : 0
+    }
+
+    /// "From : x" is a field; "From x: y" is none.
+    private func isFieldLine(_ line: Bytes) -> Bool {
+        var scanner = HeaderScanner()
+        return scanner.next(line) != nil
+    }
+
+    private func position(of text: [UInt8], in message: Bytes, from start: Int) -> Int {
+        guard let first = text.first else { return start }
+        var at = start
+        while let found = message.firstIndex(of: first, from: at) {
+            guard found + text.count <= message.count else { break }
+            var length = 1
+            while length < text.count, message[found + length] == text[length] { length += 1 }
+            if length == text.count { return found }
+            at = found + 1
+        }
+        fatalError("content that the message does not hold in this order")
+    }
+}
