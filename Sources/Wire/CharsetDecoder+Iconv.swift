@@ -17,10 +17,12 @@ struct IconvStep {
 
     private let descriptor: iconv_t
     private let lead: MultiByteLead
+    private let repairs: CharsetRepairs
 
     init(_ descriptor: iconv_t, _ lead: MultiByteLead) {
         self.descriptor = descriptor
         self.lead = lead
+        repairs = CharsetRepairs(lead)
     }
 
     /// Converts `bytes`; what is refused becomes U+FFFD. `.incomplete`: the rest is the beginning
@@ -29,28 +31,52 @@ struct IconvStep {
         _ bytes: Bytes, into output: inout Region, replaced: inout Int
     ) -> (taken: Int, outcome: Outcome) {
         var taken = 0
+        var end = 0
         while taken < bytes.count {
             guard output.room >= Self.roomMin else { return (taken, .full) }
-            let (step, reason) = call(bytes.extracting(taken..<bytes.count), into: &output)
+            if taken >= end { end = repairs.endOfTrusted(bytes, from: taken) }
+            let (step, reason) =
+                end > taken ? call(bytes.extracting(taken..<end), into: &output) : (0, EILSEQ)
             taken += step
             switch reason {
             case 0: break
-            case EINVAL where !isRefusedLate(bytes, at: taken): return (taken, .incomplete)
+            case EINVAL where end == bytes.count && !isRefusedLate(bytes, at: taken):
+                return (taken, .incomplete)
             case E2BIG: return (taken, .full)
             default:
-                guard let skip = refusedBytes(bytes, at: taken) else { return (taken, .incomplete) }
                 guard output.room >= Self.roomMin else { return (taken, .full) }
-                if let known = knownCharacter(bytes, at: taken) {
-                    output.append(scalar: known.scalar)
-                    taken += known.length
-                } else {
-                    output.append(scalar: 0xFFFD)
-                    replaced += 1
-                    taken += skip
-                }
+                guard let skip = writeRefused(bytes, taken, behind: step, into: &output, &replaced)
+                else { return (taken, .incomplete) }
+                taken += skip
             }
         }
         return (taken, .done)
+    }
+
+    /// Writes what stands for the character that iconv refused, and returns how many bytes that
+    /// takes; nil when more input is needed to tell.
+    private func writeRefused(
+        _ bytes: Bytes, _ at: Int, behind step: Int, into output: inout Region,
+        _ replaced: inout Int
+    ) -> Int? {
+        if step > 0, let scalar = repairs.swallowed(bytes, before: at) {
+            output.append(scalar: scalar)
+            return 0
+        }
+        // An iconv that refuses a character and takes it all the same must not lead us past the end.
+        guard at < bytes.count else {
+            output.append(scalar: 0xFFFD)
+            replaced += 1
+            return 0
+        }
+        if let known = repairs.known(bytes, at: at) {
+            output.append(scalar: known.scalar)
+            return known.length
+        }
+        guard let skip = refusedBytes(bytes, at: at) else { return nil }
+        output.append(scalar: 0xFFFD)
+        replaced += 1
+        return skip
     }
 
     /// Calls iconv and flushes it. Returns bytes taken and errno, 0 for success.
@@ -83,26 +109,6 @@ struct IconvStep {
         lead == .gb && start + 2 < bytes.count && bytes[start + 2] < 0x81
     }
 
-    /// What glibc lacks and the WHATWG Encoding Standard has: the euro sign of code page 936, a
-    /// few duplicates of Big5.
-    private func knownCharacter(
-        _ bytes: Bytes, at start: Int
-    ) -> (scalar: UInt32, length: Int)? {
-        if lead == .gb && bytes[start] == 0x80 { return (0x20AC, 1) }
-        guard lead == .big5, start + 1 < bytes.count else { return nil }
-        switch (bytes[start], bytes[start + 1]) {
-        case (0xA1, 0x5A): return (0x2574, 2)
-        case (0xA1, 0xC3): return (0xFFE3, 2)
-        case (0xA1, 0xC5): return (0x02CD, 2)
-        case (0xA1, 0xFE): return (0xFF0F, 2)
-        case (0xA2, 0x40): return (0xFF3C, 2)
-        case (0xA2, 0xCC): return (0x5341, 2)
-        case (0xA2, 0xCE): return (0x5345, 2)
-        case (0xA3, 0xE1): return (0x20AC, 2)
-        default: return nil
-        }
-    }
-
     /// How many bytes one U+FFFD stands for where iconv refused: a lead byte and the 8-bit bytes
     /// that belong to it, so that the next character is read in step; an ASCII byte is never
     /// swallowed. Nil when more input is needed to tell.
@@ -120,9 +126,9 @@ struct IconvStep {
     private func characterBytes(_ byte: UInt8) -> Int {
         switch (lead, byte) {
         case (_, 0..<0x81), (_, 0xFF), (.sjis, 0xA0...0xDF), (.sjis, 0xFD...): 1
-        case (.eucJP, 0x8F): 3
-        case (.eucJP, 0x8E): 2
-        case (.eucJP, 0x81..<0xA1): 1
+        case (.eucJP, 0x8F), (.eucJISX0213, 0x8F): 3
+        case (.eucJP, 0x8E), (.eucJISX0213, 0x8E): 2
+        case (.eucJP, 0x81..<0xA1), (.eucJISX0213, 0x81..<0xA1): 1
         case (.eucTW, 0x8E): 4
         case (.eucTW, 0x81..<0xA1): 1
         default: 2

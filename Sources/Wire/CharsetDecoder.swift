@@ -21,7 +21,7 @@ package struct CharsetDecoder: ~Copyable {
         case utf8, sniffed
         case table(SingleByteTable)
         case multiByte(iconv_t, MultiByteLead)
-        case shifted(iconv_t, MultiByteLead)
+        case shifted(iconv_t)
         case unicode
     }
 
@@ -29,7 +29,7 @@ package struct CharsetDecoder: ~Copyable {
     package internal(set) var replacedCount = 0
 
     /// Owns the descriptor in `mode`.
-    private let cache: CharsetCache
+    let cache: CharsetCache
     private let mode: Mode
     var carry = Carry()
     var shift = ShiftDecoder(.hz)
@@ -56,9 +56,8 @@ package struct CharsetDecoder: ~Copyable {
         case .singleByte, .userDefined: cache.table(index).map { .table($0) } ?? .sniffed
         case .multiByte(let lead):
             cache.descriptor(index).map { .multiByte($0, lead) } ?? .sniffed
-        case .shifted(let scheme):
-            cache.descriptor(index).map { .shifted($0, scheme == .iso2022JP ? .eucJP : .other) }
-                ?? .sniffed
+        case .shifted:
+            cache.descriptor(index).map { .shifted($0) } ?? .sniffed
         case .unicode: .unicode
         }
     }
@@ -75,11 +74,14 @@ package struct CharsetDecoder: ~Copyable {
             return result.taken
         case .multiByte(let descriptor, let lead):
             return feedMultiByte(input, into: &output, IconvStep(descriptor, lead))
-        case .shifted(let descriptor, let lead):
-            return feedShifted(input, into: &output, IconvStep(descriptor, lead))
+        case .shifted(let descriptor):
+            return feedShifted(input, into: &output, descriptor)
         case .unicode:
             var taken = 0
             while taken < input.count && output.room >= Self.roomMin {
+                let run = unicode.takeRun(input, from: taken, into: &output)
+                taken += run
+                if run > 0 { continue }
                 replacedCount += unicode.take(input[taken], into: &output)
                 taken += 1
             }

@@ -46,19 +46,19 @@ extension CharsetLabels {
 
     private static let windowsRows: [CharsetRow] = [
         single("CP874", "windows874 dos874 iso885911 tis620 cp874 xwindows874 cswindows874 ms874"),
-        single("CP1250", "windows1250 cp1250 xcp1250 win1250 ms1250 cswindows1250"),
-        single("CP1251", "windows1251 cp1251 xcp1251 win1251 ms1251 cswindows1251"),
-        single("CP1253", "windows1253 cp1253 xcp1253 win1253 ms1253 cswindows1253"),
+        single("CP1250", "windows1250 cp1250 xcp1250 win1250 ms1250 cswindows1250 1250"),
+        single("CP1251", "windows1251 cp1251 xcp1251 win1251 ms1251 cswindows1251 1251"),
+        single("CP1253", "windows1253 cp1253 xcp1253 win1253 ms1253 cswindows1253 1253"),
         single(
             "CP1254",
             """
-            windows1254 cp1254 xcp1254 win1254 ms1254 cswindows1254 csisolatin5 iso88599 \
+            windows1254 cp1254 xcp1254 win1254 ms1254 cswindows1254 1254 csisolatin5 iso88599 \
             isoir148 iso885991989 l5 latin5 iso885991999
             """),
-        single("CP1255", "windows1255 cp1255 xcp1255 win1255 ms1255 cswindows1255"),
-        single("CP1256", "windows1256 cp1256 xcp1256 win1256 ms1256 cswindows1256"),
-        single("CP1257", "windows1257 cp1257 xcp1257 win1257 ms1257 cswindows1257"),
-        single("CP1258", "windows1258 cp1258 xcp1258 win1258 ms1258 cswindows1258"),
+        single("CP1255", "windows1255 cp1255 xcp1255 win1255 ms1255 cswindows1255 1255"),
+        single("CP1256", "windows1256 cp1256 xcp1256 win1256 ms1256 cswindows1256 1256"),
+        single("CP1257", "windows1257 cp1257 xcp1257 win1257 ms1257 cswindows1257 1257"),
+        single("CP1258", "windows1258 cp1258 xcp1258 win1258 ms1258 cswindows1258 1258"),
     ]
 
     private static let otherSingleByteRows: [CharsetRow] = [
@@ -87,6 +87,9 @@ extension CharsetLabels {
         single("CP864", "cp864 ibm864 864 csibm864"),
         single("CP865", "cp865 ibm865 865 csibm865"),
         single("CP866", "ibm866 cp866 866 csibm866 dos866"),
+        single("CP1125", "cp1125 ibm1125 1125 ruscii cp866u"),
+        single("HP-ROMAN8", "hproman8 roman8 r8 cshproman8 cp1051 ibm1051"),
+        single("MAC-IS", "xmacicelandic maciceland xmaciceland"),
         single("CP869", "cp869 ibm869 869 cpgr csibm869"),
         single("ARMSCII-8", "armscii8"),
         single("GEORGIAN-PS", "georgianps"),
@@ -102,13 +105,14 @@ extension CharsetLabels {
             iconvName: "GB18030", form: .multiByte(.gb),
             labels: """
                 gbk gb18030 gb2312 chinese csgb2312 csiso58gb231280 gb231280 isoir58 xgbk cp936 \
-                ms936 windows936 euccn xeuccn cngb csgbk csgb18030 gb180302000 gb180302005 gb
+                ms936 windows936 euccn xeuccn cngb csgbk csgb18030 gb180302000 gb180302005 gb \
+                xmacchinesesimp 936
                 """),
         CharsetRow(
             iconvName: "BIG5-HKSCS", form: .multiByte(.big5),
             labels: """
                 big5 big5hkscs cnbig5 csbig5 xxbig5 cp950 ms950 windows950 big5eten xbig5 \
-                csbig5hkscs big5hkscs2004
+                csbig5hkscs big5hkscs2004 big5tw hkscs xmacchinesetrad 950
                 """),
         CharsetRow(iconvName: "EUC-TW", form: .multiByte(.eucTW), labels: "euctw xeuctw cseuctw"),
         CharsetRow(
@@ -118,16 +122,19 @@ extension CharsetLabels {
                 extendedunixcodepackedformatforjapanese
                 """),
         CharsetRow(
+            iconvName: "EUC-JISX0213", form: .multiByte(.eucJISX0213),
+            labels: "eucjisx0213 eucjis2004"),
+        CharsetRow(
             iconvName: "CP932", form: .multiByte(.sjis),
             labels: """
                 shiftjis csshiftjis ms932 mskanji sjis windows31j xsjis cp932 cswindows31j \
-                windows932 cp943 ibm943 xmsjis
+                windows932 cp943 ibm943 xmsjis shiftjis2004 shiftjisx0213 xmacjapanese 932
                 """),
         CharsetRow(
-            iconvName: "UHC", form: .multiByte(.other),
+            iconvName: "UHC", form: .multiByte(.uhc),
             labels: """
                 euckr cseuckr csksc56011987 isoir149 korean ksc56011987 ksc56011989 ksc5601 \
-                windows949 cp949 ms949 uhc xwindows949 cp51949
+                windows949 cp949 ms949 uhc xwindows949 cp51949 ksx1001 xmackorean 949
                 """),
         CharsetRow(iconvName: "JOHAB", form: .multiByte(.other), labels: "johab cp1361 ms1361"),
     ]
@@ -156,8 +163,10 @@ extension CharsetLabels {
         unicode(
             .utf16(bigEndian: false, marked: true),
             "utf16 unicode csunicode iso10646ucs2 ucs2 csutf16"),
-        unicode(.utf16(bigEndian: false, marked: false), "utf16le unicodefeff ucs2le csutf16le"),
-        unicode(.utf16(bigEndian: true, marked: false), "utf16be unicodefffe ucs2be csutf16be"),
+        unicode(
+            .utf16(bigEndian: false, marked: false), "utf16le unicodefeff ucs2le csutf16le cp1200"),
+        unicode(
+            .utf16(bigEndian: true, marked: false), "utf16be unicodefffe ucs2be csutf16be cp1201"),
         unicode(
             .utf32(bigEndian: true, marked: true), "utf32 ucs4 iso10646ucs4 csucs4 csutf32"),
         unicode(.utf32(bigEndian: false, marked: false), "utf32le ucs4le csutf32le"),

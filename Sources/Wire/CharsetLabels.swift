@@ -20,7 +20,9 @@ enum CharsetForm: Equatable, Sendable {
 }
 
 /// How long a character is by its first byte; needed only where iconv refuses one.
-enum MultiByteLead: Equatable, Sendable { case sjis, eucJP, eucTW, gb, big5, other }
+enum MultiByteLead: Equatable, Sendable {
+    case sjis, eucJP, eucJISX0213, eucTW, gb, big5, uhc, other
+}
 
 /// Which escape sequences shift.
 enum ShiftScheme: Equatable, Sendable { case iso2022JP, iso2022KR, iso2022CN, hz }
@@ -49,14 +51,14 @@ enum CharsetLabels {
     private static let labelBytesMax = 40
 
     private static let utf8: StaticString =
-        "utf8 unicode11utf8 unicode20utf8 xunicode20utf8 utf8mb4 cp65001 csutf8"
+        "utf8 unicode11utf8 unicode20utf8 xunicode20utf8 utf8mb4 cp65001 csutf8 utf u8 utf8n"
     private static let ascii: StaticString = """
         usascii ascii ansix341968 ansix341986 us isoir6 iso646us iso646irv1991 iso646irv csascii \
         ibm367 cp367 646 7bit 8bit unknown8bit unknown xunknown default binary none
         """
     private static let latin1: StaticString = """
         iso88591 windows1252 latin1 l1 cp1252 cp819 csisolatin1 ibm819 isoir100 iso885911987 \
-        xcp1252 win1252 ms1252 cswindows1252 winlatin1 ansi isolatin1 xansi iso885911998
+        xcp1252 win1252 ms1252 cswindows1252 winlatin1 ansi isolatin1 xansi iso885911998 1252 88591
         """
 
     /// The kind of a trimmed label. Makes no copy and no string.
@@ -74,6 +76,11 @@ enum CharsetLabels {
             if length > labelBytesMax { return .unknown }
         }
         return length == 0 ? .unknown : lookUp(hash.value)
+    }
+
+    /// Position of the row of stateless multi-byte text with these lead bytes.
+    static func row(of lead: MultiByteLead) -> Int {
+        rows.firstIndex { $0.form == .multiByte(lead) }!
     }
 
     private static func lookUp(_ hash: UInt64) -> Charset.Kind {

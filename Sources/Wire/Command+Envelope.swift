@@ -39,6 +39,8 @@ extension Command {
             return .malformed(.badSyntax)
         }
         var scanner = PathScanner(line, from: start, to: argument.upperBound)
+        // The API knows no host whose postmaster that could be.
+        if scanner.isPostmaster { return .malformed(.noDomain) }
         guard let path = scanner.path(isNullAllowed: false) else {
             return .malformed(.badAddress)
         }

@@ -73,6 +73,7 @@ package enum CommandFault: Equatable {
     case unrecognized  // 500
     case badSyntax  // 501
     case badAddress  // 501
+    case noDomain  // 553, RCPT TO:<Postmaster>
     case badSize  // 501
     case argumentsNotAllowed  // 501
     case unknownParameter  // 555

@@ -3,8 +3,8 @@
 // What unstructured fields, display names and parameters share. A piece is a range of bytes, so a
 // quoted string can be fed without its quotes and backslashes and nothing is copied in between.
 // White space that holds a line end becomes one space, other white space stays as it is; between
-// two encoded words it is dropped (RFC 2047 6.2). Characters may be cut between two words of the
-// same charset (illegal and common), so their decoder stays open.
+// two encoded words it is dropped (RFC 2047 6.2). Characters and groups of base64 may be cut between
+// two words of the same charset (illegal and common), so their decoders stay open.
 
 /// Text under way into a region; `finish` must be the last call.
 struct EncodedText: ~Copyable {
@@ -15,6 +15,8 @@ struct EncodedText: ~Copyable {
     private var isTruncated = false
     private var openCharset: Charset?
     private var decoder: CharsetDecoder
+    /// Of the word before, while its decoder is open.
+    private var bits = WordBits(.quoted)
 
     init(_ charsets: CharsetCache, _ output: borrowing Region) {
         self.charsets = charsets
@@ -116,8 +118,14 @@ struct EncodedText: ~Copyable {
         }
         if !isBehindWord || openCharset != charset { closeDecoder(into: &output, &losses) }
         beginWord(into: &output)
-        if openCharset == nil { openDecoder(charset) }
-        var bits = WordBits(word.encoding)
+        if openCharset == nil {
+            openDecoder(charset)
+            bits = WordBits(word.encoding)
+        } else if bits.encoding == word.encoding {
+            bits.beginNext(bytes, word.text)
+        } else {
+            bits = WordBits(word.encoding)
+        }
         var i = word.text.lowerBound
         while i < word.text.upperBound && !isTruncated {
             var chunk = WordChunk()

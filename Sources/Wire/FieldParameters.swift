@@ -1,6 +1,7 @@
 // The value and the parameters of Content-Type and Content-Disposition. RFC 2045 5.1, RFC 2231.
 //
-// Promises: linear time, no recursion, nothing kept but the place of the value. Parameters are
+// Promises: no recursion, nothing kept but the place of the value, linear time but for the sorting
+// of RFC 2231 sections that are out of order. Parameters are
 // scanned anew for each question, of which there are two or three a field. The first of several
 // parameters with the same name wins, and RFC 2231 wins over the plain form.
 // `FieldParameters+Scanner.swift` says what is tolerated.
@@ -44,10 +45,10 @@ package struct FieldParameters: Sendable {
             return true
         }
         // RFC 2231 3 allows a boundary to be continued, too.
-        var sections = SectionSearch(name, from: start)
-        guard let first = sections.next(value) else { return false }
+        var sections = ParameterSections(name, value, from: start)
+        guard let first = sections.take() else { return false }
         writeSection(first, value, isFirst: true, into: &output)
-        while let section = sections.next(value) {
+        while let section = sections.take() {
             writeSection(section, value, isFirst: false, into: &output)
         }
         return true
@@ -61,8 +62,8 @@ package struct FieldParameters: Sendable {
         _ name: StaticString, _ value: Bytes, charsets: CharsetCache, into output: inout Region,
         losses: inout DecodeLosses
     ) -> Bool {
-        var sections = SectionSearch(name, from: start)
-        if let first = sections.next(value) {
+        var sections = ParameterSections(name, value, from: start)
+        if let first = sections.take() {
             if first.isExtended {
                 writeExtended(first, &sections, value, charsets, into: &output, &losses)
             } else {
@@ -95,7 +96,7 @@ package struct FieldParameters: Sendable {
 extension FieldParameters {
     /// Writes sections of which the first says the charset: `charset'language'percent-encoded`.
     private func writeExtended(
-        _ first: FieldParameter, _ sections: inout SectionSearch, _ value: Bytes,
+        _ first: FieldParameter, _ sections: inout ParameterSections, _ value: Bytes,
         _ charsets: CharsetCache, into output: inout Region, _ losses: inout DecodeLosses
     ) {
         let (label, textStart) = charsetPrefix(value, first.value)
@@ -111,7 +112,7 @@ extension FieldParameters {
                 text.write(value, low..<piece.upperBound, isEncoded: true, into: &output)
             }
         }
-        while let section = sections.next(value) {
+        while let section = sections.take() {
             section.eachPiece(value) {
                 text.write(value, $0, isEncoded: section.isExtended, into: &output)
             }
@@ -130,15 +131,15 @@ extension FieldParameters {
     }
 
     /// Writes plain sections. Mailers that continue like this may put an encoded word across the
-    /// sections, so they are joined before they are decoded: the one place that allocates.
+    /// sections, so they are joined before they are decoded.
     private func writeJoined(
-        _ first: FieldParameter, _ sections: inout SectionSearch, _ value: Bytes,
+        _ first: FieldParameter, _ sections: inout ParameterSections, _ value: Bytes,
         _ charsets: CharsetCache, into output: inout Region, _ losses: inout DecodeLosses
     ) {
         let joined = [UInt8](unsafeUninitializedCapacity: value.count) { memory, count in
             var region = Region(memory)
             writeSection(first, value, isFirst: true, into: &region)
-            while let section = sections.next(value) {
+            while let section = sections.take() {
                 writeSection(section, value, isFirst: false, into: &region)
             }
             count = region.count

@@ -3,6 +3,8 @@
 // Checks the form of the mailbox byte by byte, so that a quoted local part may hold blanks, `>`
 // and `@`. Says nothing about whether the mailbox can exist: that is the API's to decide. Bytes
 // beyond ASCII must be valid UTF-8, because the address goes into JSON and must not change there.
+// Accepted although the RFC does not allow it: dots at the ends of a local part and next to each
+// other, which many mailboxes of Japanese carriers have.
 
 /// Reads one path and stops behind it.
 struct PathScanner: ~Escapable {
@@ -65,35 +67,53 @@ struct PathScanner: ~Escapable {
     /// `Dot-string / Quoted-string`.
     @_lifetime(self: copy self)
     private mutating func localPart() -> Bool {
-        guard take(0x22) else { return dotted { $0.isAtomText } }
-        while let byte = peek {
-            // A tab is legal here by the RFC and no part of any address that exists.
-            guard byte != 0x09 else { return false }
+        guard take(0x22) else { return dotText() }
+        while let byte = peek, byte.isQuotable {
             offset += 1
             if byte == 0x22 { return true }
             if byte == 0x5C {
-                guard offset < end else { return false }
+                guard let quoted = peek, quoted.isQuotable else { return false }
                 offset += 1
             }
         }
         return false
     }
 
+    /// Text and dots in any order, and not dots alone.
+    @_lifetime(self: copy self)
+    private mutating func dotText() -> Bool {
+        var isText = false
+        while let byte = peek, byte == 0x2E || byte.isAtomText {
+            isText = isText || byte != 0x2E
+            offset += 1
+        }
+        return isText
+    }
+
+    /// Whether the path is `<Postmaster>`, which stands for the mailbox of whoever runs this host
+    /// (RFC 5321 4.1.1.3).
+    var isPostmaster: Bool {
+        let name: StaticString = "<postmaster>"
+        guard line.extracting(offset..<end).startsIgnoringCase(name) else { return false }
+        let behind = offset + name.utf8CodeUnitCount
+        return behind == end || line[behind].isBlank
+    }
+
     /// `Domain / address-literal`; underscores are in use and pass.
     @_lifetime(self: copy self)
     private mutating func domain() -> Bool {
-        guard take(0x5B) else { return dotted { $0.isDomainText } }
+        guard take(0x5B) else { return labels() }
         let start = offset
         while let byte = peek, byte.isLiteralText { offset += 1 }
         return offset > start && take(0x5D)
     }
 
-    /// One or more runs of `isText`, single dots between them.
+    /// One or more labels, single dots between them.
     @_lifetime(self: copy self)
-    private mutating func dotted(_ isText: (UInt8) -> Bool) -> Bool {
+    private mutating func labels() -> Bool {
         repeat {
             let start = offset
-            while let byte = peek, isText(byte) { offset += 1 }
+            while let byte = peek, byte.isDomainText { offset += 1 }
             guard offset > start else { return false }
         } while take(0x2E)
         return true
@@ -112,6 +132,10 @@ extension UInt8 {
     fileprivate var isDomainText: Bool {
         isAlphanumeric || self == 0x2D || self == 0x5F || self >= 0x80
     }
+
+    /// RFC 5321 4.1.2 `qtextSMTP` and `quoted-pairSMTP`, and RFC 6531 3.3: no control may get into
+    /// an address.
+    fileprivate var isQuotable: Bool { self >= 0x20 && self != 0x7F }
 
     /// RFC 5321 4.1.3 `dcontent`: printable ASCII without brackets and backslash.
     fileprivate var isLiteralText: Bool {

@@ -10,21 +10,32 @@ extension Region {
     /// Writes the UTF-8 form of a Unicode scalar value; there must be room for 4 bytes.
     mutating func append(scalar: UInt32) {
         assert(scalar < 0x110000 && !(0xD800..<0xE000).contains(scalar))
+        precondition(room >= Self.characterBytesMax)
+        withRoom { memory, _ in Self.store(scalar: scalar, at: memory) }
+    }
+
+    /// Writes the UTF-8 form of a Unicode scalar value to memory with room for 4 bytes; returns
+    /// how many bytes it takes.
+    static func store(scalar: UInt32, at memory: UnsafeMutablePointer<UInt8>) -> Int {
         switch scalar {
         case 0..<0x80:
-            append(UInt8(scalar))
+            memory[0] = UInt8(scalar)
+            return 1
         case 0x80..<0x800:
-            append(UInt8(0xC0 | scalar >> 6))
-            append(UInt8(0x80 | scalar & 0x3F))
+            memory[0] = UInt8(0xC0 | scalar >> 6)
+            memory[1] = UInt8(0x80 | scalar & 0x3F)
+            return 2
         case 0x800..<0x10000:
-            append(UInt8(0xE0 | scalar >> 12))
-            append(UInt8(0x80 | scalar >> 6 & 0x3F))
-            append(UInt8(0x80 | scalar & 0x3F))
+            memory[0] = UInt8(0xE0 | scalar >> 12)
+            memory[1] = UInt8(0x80 | scalar >> 6 & 0x3F)
+            memory[2] = UInt8(0x80 | scalar & 0x3F)
+            return 3
         default:
-            append(UInt8(0xF0 | scalar >> 18))
-            append(UInt8(0x80 | scalar >> 12 & 0x3F))
-            append(UInt8(0x80 | scalar >> 6 & 0x3F))
-            append(UInt8(0x80 | scalar & 0x3F))
+            memory[0] = UInt8(0xF0 | scalar >> 18)
+            memory[1] = UInt8(0x80 | scalar >> 12 & 0x3F)
+            memory[2] = UInt8(0x80 | scalar >> 6 & 0x3F)
+            memory[3] = UInt8(0x80 | scalar & 0x3F)
+            return 4
         }
     }
 

@@ -93,6 +93,8 @@ extension Reply {
         535, (5, 7, 8), "Invalid username, use \"postscale\"")
     package static let authFailed = Reply(535, (5, 7, 8), "Authentication failed")
     /// A non-ASCII address without SMTPUTF8 (RFC 6531 3.5), in MAIL or RCPT.
+    /// RFC 5321 4.1.1.3 wants `RCPT TO:<Postmaster>` taken by whoever delivers; the relay does not.
+    package static let noDomain = Reply(553, (5, 1, 3), "Address needs a domain")
     package static let utf8Required = Reply(553, (5, 6, 7), "Address needs SMTPUTF8")
     package static let bytesBehindSTARTTLS = Reply(
         554, (5, 5, 1), "Bytes behind STARTTLS, closing connection")
@@ -148,6 +150,7 @@ extension CommandFault {
         case .unrecognized: .unrecognized
         case .badSyntax: .badSyntax
         case .badAddress: .badAddress
+        case .noDomain: .noDomain
         case .badSize: .badSize
         case .argumentsNotAllowed: .argumentsNotAllowed
         case .unknownParameter: .unknownParameter

@@ -1,4 +1,4 @@
-// UTF-7, UTF-16 and UTF-32, a byte a call.
+// UTF-7, UTF-16 and UTF-32: whole characters in runs, what is cut or odd a byte a call.
 //
 // iconv knows them too, but keeps their byte order or base64 state in its descriptor, which is
 // shared. RFC 2152, RFC 2781, WHATWG Encoding Standard 14 (UTF-16 without a mark is little-endian).
@@ -23,6 +23,53 @@ struct UnicodeDecoder {
         if high != 0 { return true }
         if case .utf7 = scheme { return false }
         return bitCount > 0
+    }
+
+    /// Writes the whole, valid characters in front of `input` from `start`; returns how many bytes
+    /// that took. 0: the next byte needs `take`.
+    mutating func takeRun(_ input: Bytes, from start: Int, into output: inout Region) -> Int {
+        switch scheme {
+        case .utf16(let bigEndian, _):
+            guard bitCount == 0 && high == 0 && !isAtStart else { return 0 }
+            return Self.utf16Run(input, from: start, bigEndian, into: &output)
+        case .utf7:
+            guard !isInBase64 else { return 0 }
+            let plus = input.firstIndex(of: 0x2B, from: start) ?? input.count
+            let end = min(input.asciiRun(from: start), plus)
+            return output.append(input.extracting(start..<end))
+        case .utf32: return 0
+        }
+    }
+
+    private static func utf16Run(
+        _ input: Bytes, from start: Int, _ bigEndian: Bool, into output: inout Region
+    ) -> Int {
+        var taken = 0
+        input.withUnsafeBytes { bytes in
+            output.withRoom { memory, room in
+                func unit(_ at: Int) -> UInt32 {
+                    let raw = bytes.loadUnaligned(fromByteOffset: start + at, as: UInt16.self)
+                    return UInt32(bigEndian ? raw.bigEndian : raw.littleEndian)
+                }
+                let count = bytes.count - start
+                var written = 0
+                while taken + 1 < count && written + Region.characterBytesMax <= room {
+                    var scalar = unit(taken)
+                    var width = 2
+                    if scalar & 0xF800 == 0xD800 {
+                        guard scalar < 0xDC00, taken + 3 < count else { break }
+                        let low = unit(taken + 2)
+                        guard low & 0xFC00 == 0xDC00 else { break }
+                        scalar = 0x10000 + (scalar & 0x3FF) << 10 + (low & 0x3FF)
+                        width = 4
+                    }
+                    written += Region.store(scalar: scalar, at: memory + written)
+                    taken += width
+                }
+                return written
+            }
+        }
+        return taken
     }
 
     /// Writes at most 10 bytes. Returns how many U+FFFD were among it.

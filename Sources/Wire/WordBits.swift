@@ -23,13 +23,30 @@ struct WordChunk {
     }
 }
 
-/// The state of one word's decoding between two chunks.
+/// The state of a word's decoding between two chunks, and between two words that are one stream.
 struct WordBits {
-    private let encoding: EncodedWordPlace.Encoding
+    let encoding: EncodedWordPlace.Encoding
     private var bits: UInt32 = 0
     private var bitCount = 0
 
     init(_ encoding: EncodedWordPlace.Encoding) { self.encoding = encoding }
+
+    /// Forgets a group that the word before left open, unless `next`, the text of the word behind
+    /// it, goes on with that group.
+    ///
+    /// Some mailers cut base64 wherever a line is full, others leave the padding out: both end a
+    /// word within a group of four. It was cut if what is left of it cannot be mere filling, or if
+    /// the next word makes whole groups only together with it.
+    mutating func beginNext(_ bytes: Bytes, _ next: Range<Int>) {
+        guard bitCount > 0 else { return }
+        let isFilling = bitCount < 6 && bits & (1 << UInt32(bitCount) - 1) == 0
+        guard isFilling else { return }
+        var letters = 0
+        for i in next where bytes[i].base64Value != nil || bytes[i] == 0x3D { letters += 1 }
+        // Two bits are left of three letters, four of two.
+        let open = 4 - bitCount / 2
+        if letters % 4 == 0 || (open + letters) % 4 != 0 { bitCount = 0 }
+    }
 
     /// Decodes from the front of `range` until `chunk` is full; returns where it stopped.
     mutating func decode(_ bytes: Bytes, _ range: Range<Int>, into chunk: inout WordChunk) -> Int {

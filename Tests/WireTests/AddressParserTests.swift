@@ -33,101 +33,16 @@ func parsedAddresses(_ value: [UInt8]) -> (
 
 @Suite("Address lists")
 struct AddressParserTests {
-    @Test(
-        "The examples of RFC 5322 appendix A come out as meant",
-        arguments: [
-            ("John Doe <jdoe@machine.example>", ["John Doe<jdoe@machine.example>"]),
-            (
-                "\"Joe Q. Public\" <john.q.public@example.com>",
-                ["Joe Q. Public<john.q.public@example.com>"]
-            ),
-            (
-                "Mary Smith <mary@x.test>, jdoe@example.org, Who? <one@y.test>",
-                ["Mary Smith<mary@x.test>", "<jdoe@example.org>", "Who?<one@y.test>"]
-            ),
-            (
-                "<boss@nil.test>, \"Giant; \\\"Big\\\" Box\" <sysservices@example.net>",
-                ["<boss@nil.test>", "Giant; \"Big\" Box<sysservices@example.net>"]
-            ),
-            (
-                "A Group:Ed Jones <c@a.test>,joe@where.test,John <jdoe@one.test>;",
-                ["Ed Jones<c@a.test>", "<joe@where.test>", "John<jdoe@one.test>"]
-            ),
-            ("Undisclosed recipients:;", []),
-            (
-                "Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>",
-                ["Pete<pete@silly.test>"]
-            ),
-            (
-                "A Group(Some people)\r\n :Chris Jones <c@(Chris's host.)public.example>,\r\n "
-                    + "joe@example.org,\r\n John <jdoe@one.test> (my dear friend); (the end)",
-                ["Chris Jones<c@public.example>", "<joe@example.org>", "John<jdoe@one.test>"]
-            ),
-            ("(Empty list)(start)Hidden recipients  :(nobody(that I know))  ;", []),
-            (
-                "Joe Q. Public <john.q.public@example.com>",
-                ["Joe Q. Public<john.q.public@example.com>"]
-            ),
-            (
-                "Mary Smith <@node.test:mary@example.net>, , jdoe@test  . example",
-                ["Mary Smith<mary@example.net>", "<jdoe@test.example>"]
-            ),
-            ("John Doe <jdoe@machine(comment).  example>", ["John Doe<jdoe@machine.example>"]),
-            ("Mary Smith\r\n    \r\n\t<mary@example.net>", ["Mary Smith<mary@example.net>"]),
-        ] as [(String, [String])])
-    func examplesOfTheRFC(value: String, expected: [String]) {
-        let found = parsedAddresses(value.bytes)
-        #expect(found.mailboxes == expected)
+    @Test("The examples of RFC 5322 appendix A come out as meant", arguments: AddressLists.ofTheRFC)
+    func examplesOfTheRFC(list: ListCase) {
+        let found = parsedAddresses(list.value.bytes)
+        #expect(found.mailboxes == list.expected)
         #expect(found.losses == DecodeLosses())
     }
 
-    @Test(
-        "What is seen in the wild is read as it was meant",
-        arguments: [
-            ("a@b.c (Jane (J) Doe)", ["Jane (J) Doe<a@b.c>"]),
-            ("(Jane) a@b.c", ["Jane<a@b.c>"]),
-            ("<a@b.c> (Jane)", ["Jane<a@b.c>"]),
-            ("<a@b.c> Jane Doe", ["Jane Doe<a@b.c>"]),
-            ("Jane Doe a@b.c", ["Jane Doe<a@b.c>"]),
-            ("phil@x.y <phil@x.y>", ["phil@x.y<phil@x.y>"]),
-            ("J. @ Work <a@b.c>", ["J. @ Work<a@b.c>"]),
-            ("a@b.c; d@e.f", ["<a@b.c>", "<d@e.f>"]),
-            ("A <a@b.c> B <d@e.f>", ["A<a@b.c>", "B<d@e.f>"]),
-            ("<a@b.c><d@e.f>", ["<a@b.c>", "<d@e.f>"]),
-            ("<a@b.c, D <d@e.f>", ["<a@b.c>", "D<d@e.f>"]),
-            ("<a@b.c, d@e.f>", ["<a@b.c>", "<d@e.f>"]),
-            ("<<a@b.c>>", ["<a@b.c>"]),
-            ("A <a@b.c", ["A<a@b.c>"]),
-            ("\"Doe, John <a@b.c>, d@e.f", ["John<a@b.c>", "<d@e.f>"]),
-            ("John (Smith <a@b.c>, d@e.f", ["John (Smith<a@b.c>", "<d@e.f>"]),
-            ("<mailto:a@b.c>, mailto:d@e.f", ["<a@b.c>", "<d@e.f>"]),
-            ("\"john.doe\"@b.c, \"john doe\"@b.c", ["<john.doe@b.c>", "<\"john doe\"@b.c>"]),
-            ("<\"a\\\"b\\\\\"@b.c>", ["<\"a\\\"b\\\\\"@b.c>"]),
-            ("<\"a>b\"@b.c>", ["<\"a>b\"@b.c>"]),
-            ("<\"a@x\"@b.c>", ["<\"a@x\"@b.c>"]),
-            ("a @ b . c, j . d@e.f", ["<a@b.c>", "<j.d@e.f>"]),
-            ("a@[127.0.0.1], b@[IPv6:::1]", ["<a@[127.0.0.1]>", "<b@[IPv6:::1]>"]),
-            ("用户@例子.广告, Jürgen <jürgen@müller.de>", ["<用户@例子.广告>", "Jürgen<jürgen@müller.de>"]),
-            ("=?utf-8?q?J=C3=BCrgen?= Doe <a@b.c>", ["Jürgen Doe<a@b.c>"]),
-            ("\"=?utf-8?q?J=C3=BCrgen?=\" <a@b.c>", ["Jürgen<a@b.c>"]),
-            ("=?utf-8?Q?Doe,_J=2E?= <a@b.c>", ["Doe, J.<a@b.c>"]),
-            ("=?utf-8?Q?a:b;<c>?= <a@b.c>", ["a:b;<c><a@b.c>"]),
-            ("=?utf-8?q?a?= =?utf-8?q?b?= <a@b.c>", ["ab<a@b.c>"]),
-            ("a@b.c (=?iso-8859-1?q?Andr=E9?=)", ["André<a@b.c>"]),
-            ("\"A\" \"B\" <a@b.c>", ["A B<a@b.c>"]),
-            ("\"A\r\n B\" <a@b.c>", ["A B<a@b.c>"]),
-            ("\"\" <a@b.c>", ["<a@b.c>"]),
-            (
-                "List 1: a@b.c, d@e.f; List 2: g@h.i; j@k.l",
-                [
-                    "<a@b.c>", "<d@e.f>", "<g@h.i>", "<j@k.l>",
-                ]
-            ),
-            ("<a@b.c>: x, d@e.f", ["<a@b.c>", "<d@e.f>"]),
-            (",,; ,a@b.c,", ["<a@b.c>"]),
-        ] as [(String, [String])])
-    func seenInTheWild(value: String, expected: [String]) {
-        #expect(parsedAddresses(value.bytes).mailboxes == expected)
+    @Test("What is seen in the wild is read as it was meant", arguments: AddressLists.seenInTheWild)
+    func seenInTheWild(list: ListCase) {
+        #expect(parsedAddresses(list.value.bytes).mailboxes == list.expected)
     }
 
     @Test(
@@ -135,7 +50,7 @@ struct AddressParserTests {
         arguments: [
             ("root", 1), ("<root>", 1), ("<>", 1), ("a@", 1), ("<@b.c>", 1), ("x, y, a@b.c", 2),
             ("=?utf-8?q?a=40b.c?=", 1), ("", 0), (", ;", 0), ("(only a comment)", 0),
-        ])
+        ] as [(String, Int)])
     func notAddresses(value: String, dropped: Int) {
         let found = parsedAddresses(value.bytes)
         #expect(found.losses.malformedAddresses == dropped)
@@ -165,17 +80,15 @@ struct AddressParserTests {
         #expect(!parsedAddresses(String(repeating: "a@b.c,", count: 4000).bytes).isTooLong)
     }
 
-    @Test(
-        "Lists made to be slow take linear time",
-        arguments: [
-            "(", "((", "(a)", ")", "<", "\"", "<\"", "\"<", ":", "<@a:", "=?", "=?a?q?", "[", "a@[",
-            "\\", "(\\", "\"a\" ", "a@b<", "<a@b>", "@", ".", " ", ",", "=?utf-8?q?", "<a,", "(<",
-        ])
+    static let slowParts: [String] = [
+        "(", "((", "(a)", ")", "<", "\"", "<\"", "\"<", ":", "<@a:", "=?", "=?a?q?", "[", "a@[",
+        "\\", "(\\", "\"a\" ", "a@b<", "<a@b>", "@", ".", " ", ",", "=?utf-8?q?", "<a,", "(<",
+        "g:", "g:a@b;", "a.", "=?utf-8?q?a?= ",
+    ]
+
+    @Test("Lists made to be slow take linear time", arguments: slowParts)
     func slowLists(part: String) {
-        var value: [UInt8] = []
-        while value.count < 200_000 { value += part.bytes }
-        let clock = ContinuousClock()
-        #expect(clock.measure { _ = parsedAddresses(value) } < .seconds(3))
+        expectLinear(part) { _ = parsedAddresses($0) }
     }
 
     @Test("Random lists give valid text without controls, and the same again when written out")
@@ -214,7 +127,7 @@ struct AddressParserTests {
             ("a  b", "a@b.c", "\"a  b\" <a@b.c>"),
             ("=?utf-8?q?x?y", "a@b.c", "\"=?utf-8?q?x?y\" <a@b.c>"),
             ("a@b", "\"x y\"@b.c", "\"a@b\" <\"x y\"@b.c>"),
-        ])
+        ] as [(String, String, String)])
     func format(name: String, address: String, expected: String) {
         let text = formatted(name, address)
         #expect(text == expected)
@@ -229,7 +142,8 @@ struct AddressParserTests {
             ("\"a.b\"@c", "a.b@c", true, true), ("\"a\\\"b\"@c", "\"a\\\"b\"@C", true, true),
             ("ab@c", "abc@c", false, false), ("a", "a", true, true), ("a", "a@b", false, false),
             ("", "", true, true), ("é@b", "É@b", false, false),
-        ])
+            ("\"a..b\"@c", "a..b@c", true, true),
+        ] as [(String, String, Bool, Bool)])
     func same(a: String, b: String, exactly: Bool, ignoringCase: Bool) {
         let (left, right) = (a.bytes, b.bytes)
         #expect(AddressParser.same(left.span, right.span, ignoringLocalCase: false) == exactly)

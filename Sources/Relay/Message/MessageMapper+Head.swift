@@ -53,7 +53,7 @@ extension MessageMapper {
                 case .end:
                     break parsing
                 case .tooManyTokens:
-                    fail(.unparsable(reason: Array("too many addresses in a header".utf8)))
+                    failWithTooManyAddresses()
                     break parsing
                 }
             }
@@ -68,15 +68,16 @@ extension MessageMapper {
             let value = block.extracting(field.value)
             var region = scratch.headerRegion(forValueOf: value.count)
             var parser = AddressParser()
-            if case .mailbox(let mailbox) = parser.next(
-                value, charsets: charsets, into: &region, losses: &decodeLosses)
-            {
+            switch parser.next(value, charsets: charsets, into: &region, losses: &decodeLosses) {
+            case .mailbox(let mailbox):
                 sink.literal("\"")
                 writeMailbox(
                     region.bytes.extracting(mailbox.displayName),
                     region.bytes.extracting(mailbox.address))
                 sink.literal("\"")
                 return
+            case .end: break
+            case .tooManyTokens: failWithTooManyAddresses()
             }
         }
         if sender.isEmpty {
@@ -176,22 +177,34 @@ extension MessageMapper {
         }
     }
 
-    /// A list of mailboxes, each in its written form; false when there is none to be found.
+    /// A list of mailboxes, each in its written form; false when there is none to be found, and
+    /// nothing lost with that: the text passes as it is.
     private func writeAddresses(_ value: Bytes, isBehindText: Bool) -> Bool {
         var region = scratch.headerRegion(forValueOf: value.count)
         var parser = AddressParser()
+        let lossesBefore = decodeLosses
         var isAny = false
-        while case .mailbox(let mailbox) = parser.next(
-            value, charsets: charsets, into: &region, losses: &decodeLosses)
-        {
-            if isAny || isBehindText { sink.literal(", ") }
-            isAny = true
-            writeMailbox(
-                region.bytes.extracting(mailbox.displayName),
-                region.bytes.extracting(mailbox.address))
-            region.truncate(to: 0)
+        while true {
+            switch parser.next(value, charsets: charsets, into: &region, losses: &decodeLosses) {
+            case .mailbox(let mailbox):
+                if isAny || isBehindText { sink.literal(", ") }
+                isAny = true
+                writeMailbox(
+                    region.bytes.extracting(mailbox.displayName),
+                    region.bytes.extracting(mailbox.address))
+                region.truncate(to: 0)
+            case .end:
+                if !isAny { decodeLosses = lossesBefore }
+                return isAny
+            case .tooManyTokens:
+                failWithTooManyAddresses()
+                return true
+            }
         }
-        return isAny
+    }
+
+    private func failWithTooManyAddresses() {
+        fail(.unparsable(reason: Array("too many addresses in a header".utf8)))
     }
 
     /// Decodes an unstructured header value and lends it, trimmed.

@@ -53,16 +53,16 @@ struct RecipientTable {
         return nil
     }
 
+    /// Quotes and backslashes of a local part are left out: they may stand where they change
+    /// nothing, and `same` does not heed them.
     private func hash(_ address: Bytes) -> UInt64 {
-        var at = address.count
-        if !ignoringLocalCase {
-            while at > 0, address[at - 1] != 0x40 { at -= 1 }
-        } else {
-            at = 0
-        }
+        var mark = address.count
+        while mark > 0, address[mark - 1] != 0x40 { mark -= 1 }
         var hash = seed
         for index in 0..<address.count {
-            let byte = index < at ? address[index] : address[index].asciiLowercased
+            var byte = address[index]
+            if index < mark && (byte == 0x22 || byte == 0x5C) { continue }
+            if index >= mark || ignoringLocalCase { byte = byte.asciiLowercased }
             let product = (hash ^ UInt64(byte)).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
             hash = product.high ^ product.low
         }

@@ -1,0 +1,76 @@
+// Where glibc's iconv is not followed: characters that it lacks, reads in another way than mail
+// means them, or gets wrong.
+//
+// Each entry was found by comparing all pairs of bytes with other decoders. Source of what is
+// right: WHATWG Encoding Standard, KS X 1001.
+
+/// The repairs of one multi-byte charset.
+struct CharsetRepairs {
+    private let lead: MultiByteLead
+
+    init(_ lead: MultiByteLead) { self.lead = lead }
+
+    /// The end of the characters from `start`, where a character begins, that iconv may convert.
+    /// Big5-HKSCS alone has characters that it must not: symbols of Big5 that it reads in the
+    /// Hong Kong way.
+    func endOfTrusted(_ bytes: Bytes, from start: Int) -> Int {
+        guard lead == .big5 else { return bytes.count }
+        var i = start
+        while i + 1 < bytes.count {
+            if bytes[i] < 0x81 {
+                i += 1
+            } else if bytes[i] < 0xA3, Self.big5Symbol(bytes[i], bytes[i + 1]) != nil {
+                return i
+            } else {
+                // A trail byte that is none is ASCII and a character of its own.
+                i += bytes[i + 1] < 0x40 ? 1 : 2
+            }
+        }
+        return bytes.count
+    }
+
+    /// The character at `start`, which iconv was not given or refused, and its length in bytes.
+    func known(_ bytes: Bytes, at start: Int) -> (scalar: UInt32, length: Int)? {
+        let second = start + 1 < bytes.count ? bytes[start + 1] : 0
+        switch (lead, bytes[start]) {
+        case (.gb, 0x80): return (0x20AC, 1)  // code page 936
+        case (.sjis, 0x80): return (0x80, 1)
+        case (.big5, let first): return Self.big5Symbol(first, second).map { ($0, 2) }
+        default: return nil
+        }
+    }
+
+    /// The character in front of `end` that iconv took and refused at the same time: the postal
+    /// mark of KS X 1001 is unknown to glibc's UHC, which steps over it before it says so.
+    func swallowed(_ bytes: Bytes, before end: Int) -> UInt32? {
+        guard lead == .uhc, end >= 2, bytes[end - 2] == 0xA2, bytes[end - 1] == 0xE8 else {
+            return nil
+        }
+        return 0x327E
+    }
+
+    private static func big5Symbol(_ first: UInt8, _ second: UInt8) -> UInt32? {
+        switch (first, second) {
+        case (0xA1, 0x45): 0x2027
+        case (0xA1, 0x4E): 0xFE51
+        case (0xA1, 0x5A): 0x2574
+        case (0xA1, 0xC2): 0x00AF
+        case (0xA1, 0xC3): 0xFFE3
+        case (0xA1, 0xC5): 0x02CD
+        case (0xA1, 0xE3): 0xFF5E
+        case (0xA1, 0xF2): 0x2295
+        case (0xA1, 0xF3): 0x2299
+        case (0xA1, 0xFE): 0xFF0F
+        case (0xA2, 0x40): 0xFF3C
+        case (0xA2, 0x41): 0x2215
+        case (0xA2, 0x42): 0xFE68
+        case (0xA2, 0x44): 0xFFE5
+        case (0xA2, 0x46): 0xFFE0
+        case (0xA2, 0x47): 0xFFE1
+        case (0xA2, 0xCC): 0x5341
+        case (0xA2, 0xCE): 0x5345
+        case (0xA3, 0xE1): 0x20AC
+        default: nil
+        }
+    }
+}
