@@ -97,7 +97,10 @@ struct EncodedText: ~Copyable {
             if output.append(plain) < plain.count { isTruncated = true }
             return output.replaceControls(from: begin)
         }
-        openDecoder(.undeclared)
+        // One word is in one charset: a letter of windows-1252 and the quotation mark behind it can
+        // look like a character of UTF-8.
+        openDecoder(
+            Charset(kind: UTF8Sequence.isValid(plain) ? .utf8 : .latin1AsWindows1252))
         decode(plain, into: &output)
         closeDecoder(into: &output, &losses)
     }

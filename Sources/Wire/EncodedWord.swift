@@ -17,7 +17,7 @@ package struct DecodeLosses: Equatable, Sendable {
 }
 
 /// Decodes RFC 2047 in unstructured text: unfolds, joins adjacent encoded words, undeclared 8-bit
-/// as UTF-8 or else windows-1252. Output is valid UTF-8 without CR, LF, NUL and other C0 controls.
+/// word by word as UTF-8 or else windows-1252. Output is valid UTF-8 without CR, LF, NUL and other C0 controls.
 package enum EncodedWord {
     /// - Parameters:
     ///   - value: a whole field value, folding inside.

@@ -1,9 +1,9 @@
 // The value and the parameters of Content-Type and Content-Disposition. RFC 2045 5.1, RFC 2231.
 //
 // Promises: no recursion, nothing kept but the place of the value, linear time but for the sorting
-// of RFC 2231 sections that are out of order. Parameters are
-// scanned anew for each question, of which there are two or three a field. The first of several
-// parameters with the same name wins, and RFC 2231 wins over the plain form.
+// of RFC 2231 sections that are out of order. Parameters are scanned anew for each question, of
+// which there are two or three a field. The first of several parameters with the same name wins, and
+// RFC 2231 wins over the plain form.
 // `FieldParameters+Scanner.swift` says what is tolerated.
 
 /// RFC 2045 5.1 and RFC 2231: "type/subtype; a=b; c*0*=…", "attachment; filename*=…".

@@ -62,29 +62,44 @@ extension MessageMapper {
         losses.addressesNotInEnvelope += planner.strangerCount
     }
 
-    /// The first mailbox of a From header, else MAIL FROM.
+    /// The first mailbox of a From header, else MAIL FROM. That there are others is counted.
     private func writeFrom(_ block: Bytes) {
+        var isWritten = false
         for field in fields where field.id == .from {
-            let value = block.extracting(field.value)
-            var region = scratch.headerRegion(forValueOf: value.count)
-            var parser = AddressParser()
-            switch parser.next(value, charsets: charsets, into: &region, losses: &decodeLosses) {
-            case .mailbox(let mailbox):
-                sink.literal("\"")
-                writeMailbox(
-                    region.bytes.extracting(mailbox.displayName),
-                    region.bytes.extracting(mailbox.address))
-                sink.literal("\"")
-                return
-            case .end: break
-            case .tooManyTokens: failWithTooManyAddresses()
+            if isWritten {
+                losses.headersNotPassed += 1
+            } else {
+                isWritten = writeFirstMailbox(block.extracting(field.value))
             }
         }
+        guard !isWritten else { return }
         if sender.isEmpty {
             fail(.unparsable(reason: Array("no From header and a null sender".utf8)))
         }
         let sender = sender
         sink.string(sender.span)
+    }
+
+    private func writeFirstMailbox(_ value: Bytes) -> Bool {
+        var region = scratch.headerRegion(forValueOf: value.count)
+        var parser = AddressParser()
+        switch parser.next(value, charsets: charsets, into: &region, losses: &decodeLosses) {
+        case .mailbox(let mailbox):
+            sink.literal("\"")
+            writeMailbox(
+                region.bytes.extracting(mailbox.displayName),
+                region.bytes.extracting(mailbox.address))
+            sink.literal("\"")
+        case .end:
+            return false
+        case .tooManyTokens:
+            failWithTooManyAddresses()
+            return false
+        }
+        region.truncate(to: 0)
+        let next = parser.next(value, charsets: charsets, into: &region, losses: &decodeLosses)
+        if next != .end { losses.headersNotPassed += 1 }
+        return true
     }
 
     private func writeRecipients() {
@@ -117,17 +132,18 @@ extension MessageMapper {
         sink.escaped(region.bytes)
     }
 
+    /// The first Subject header that has text; others that have some are counted.
     private func writeSubject(_ block: Bytes) {
         sink.literal(",\"subject\":")
+        var isWritten = false
         for field in fields where field.id == .subject {
-            let isWritten = withDecoded(block.extracting(field.value)) { text in
-                guard text.count > 0 else { return false }
-                sink.string(text)
-                return true
+            withDecoded(block.extracting(field.value)) { text in
+                if text.count == 0 { return }
+                if isWritten { losses.headersNotPassed += 1 } else { sink.string(text) }
+                isWritten = true
             }
-            if isWritten { return }
         }
-        sink.literal("\"(no subject)\"")
+        if !isWritten { sink.literal("\"(no subject)\"") }
     }
 
     private func writeHeaders(_ block: Bytes) {
