@@ -11,7 +11,9 @@ RELAY := .build/release/postscale-relay
 SWIFT_SOURCES := Package.swift Sources Tests
 # What building needs, and what the tests need besides.
 BUILD_PACKAGES := libssl-dev liburing-dev pkg-config
-TEST_PACKAGES := python3 swaks openssl
+TEST_PACKAGES := python3 python3-hypothesis swaks openssl
+# Debian's, which has the Debian packages.
+PYTHON := /usr/bin/python3
 # The clients that `make test-clients` runs, none of them ours.
 CLIENT_PACKAGES := nodejs node-nodemailer php-cli libphp-phpmailer ruby ruby-mail golang-go msmtp \
   mutt s-nail
@@ -59,7 +61,7 @@ run: release ## Build and start the relay with its sandbox API on loopback
 	exec $(RELAY) --sandbox $(ARGS)
 
 .PHONY: test
-test: deps test-unit test-e2e ## Unit tests, dialogs and end-to-end tests
+test: deps test-unit test-e2e test-mime ## Unit tests, dialogs, end-to-end tests, other parsers
 
 .PHONY: test-unit
 test-unit: deps-build ## Unit tests and dialogs (FILTER=name for some of them)
@@ -80,6 +82,16 @@ test-clients: release deps ## The mail clients that people use, real ones, again
 	$(if $(CLIENTS_OPTIONAL),-)$(call install_packages,$(CLIENT_PACKAGES))
 	CLIENTS_OPTIONAL=$(CLIENTS_OPTIONAL) RELAY_BINARY=$(RELAY) \
 	  timeout -k 10 480 python3 -m unittest discover -s Tests/Clients -v
+
+# DIFFERENTIAL_CASES and DIFFERENTIAL_SEED ask for more generated messages, and for others.
+.PHONY: test-mime
+test-mime: release ## Read generated messages as Python's email package does
+	cd Tests/Mime && RELAY_BINARY=$(CURDIR)/$(RELAY) $(PYTHON) -m unittest -v test_differential
+
+.PHONY: corpus
+corpus: release ## Compare with other parsers' readings: make corpus DIR=folder of .eml files
+	RELAY_BINARY=$(RELAY) $(PYTHON) Tests/Mime/score.py $(or $(DIR),../shared/corpus) \
+	  .build/corpus.jsonl
 
 # Sanitizer runs have scratch folders of their own, so they never disturb a normal build. Leaks are
 # not looked for: the fixtures of RelayTests let their loops go with the process.
