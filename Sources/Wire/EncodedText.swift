@@ -87,8 +87,9 @@ struct EncodedText: ~Copyable {
         _ bytes: Bytes, _ range: Range<Int>, into output: inout Region,
         _ losses: inout DecodeLosses
     ) {
-        guard !range.isEmpty && !isTruncated else { return }
+        guard !range.isEmpty else { return }
         closeDecoder(into: &output, &losses)
+        guard !isTruncated else { return }
         writeBlanks(into: &output)
         isBehindWord = false
         let plain = bytes.extracting(range)
@@ -114,12 +115,12 @@ struct EncodedText: ~Copyable {
         _ bytes: Bytes, _ word: EncodedWordPlace, _ whole: Range<Int>,
         into output: inout Region, _ losses: inout DecodeLosses
     ) {
-        guard !isTruncated else { return }
         let charset = Charset(label: bytes.extracting(word.charset))
         if charset.kind == .unknown {
             return writeUnknown(bytes, word, whole, into: &output, &losses)
         }
         if !isBehindWord || openCharset != charset { closeDecoder(into: &output, &losses) }
+        guard !isTruncated else { return }
         beginWord(into: &output)
         if openCharset == nil {
             openDecoder(charset)
@@ -147,8 +148,9 @@ struct EncodedText: ~Copyable {
         _ bytes: Bytes, _ word: EncodedWordPlace, _ whole: Range<Int>,
         into output: inout Region, _ losses: inout DecodeLosses
     ) {
-        losses.unknownCharsets += 1
         closeDecoder(into: &output, &losses)
+        guard !isTruncated else { return }
+        losses.unknownCharsets += 1
         let wasBehindWord = isBehindWord
         let blanks = pendingBlanks
         let begin = output.count

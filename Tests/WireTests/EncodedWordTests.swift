@@ -147,6 +147,21 @@ struct EncodedWordTests {
         }
     }
 
+    @Test("Nothing follows a character that there was no room for")
+    func nothingBehindTheCut() {
+        // The decoder of the word ends with a cut character, which U+FFFD has no room for; the
+        // text behind it would have.
+        let value = "=?gb18030?q?".bytes + [UInt8](repeating: 0xB4, count: 60) + "x=9C?= y".bytes
+        let whole = decodedText(value).text
+        for capacity in 0..<200 {
+            let short = decodedText(value, capacity: capacity)
+            var text = short.text
+            while text.hasSuffix("\u{FFFD}") { text.removeLast() }
+            #expect(whole.hasPrefix(text), "\(capacity)")
+            #expect(short.text == whole || short.losses.truncated == 1, "\(capacity)")
+        }
+    }
+
     @Test("Random pieces of encoded words give valid text without controls")
     func randomWords() {
         var generator = SplitMix64(seed: 2047)
