@@ -1,8 +1,9 @@
 // Decoding by glibc's iconv: charsets of several bytes a character, and the 8-bit form of the
 // shifted ones.
 //
-// A descriptor is shared by all decoders of a loop, so nothing may stay in it: every conversion
-// ends by flushing it. iconv takes no part of a cut character; such bytes are kept here.
+// A descriptor is shared by all decoders of a loop, so nothing may stay in it: a conversion that may
+// leave something there ends by flushing it. iconv takes no part of a cut character; such bytes are
+// kept here.
 
 import Glibc
 
@@ -79,7 +80,12 @@ struct IconvStep {
         return skip
     }
 
-    /// Calls iconv and flushes it. Returns bytes taken and errno, 0 for success.
+    /// Whether the charset has letters that iconv keeps until it has seen the next one, which would
+    /// compose with them. The others have no state, and a second call for nothing costs as much as
+    /// ten characters.
+    private var holdsBack: Bool { lead == .big5 || lead == .eucJISX0213 }
+
+    /// Calls iconv, and flushes it where it may hold something back. Returns bytes taken and errno, 0 for success.
     private func call(_ bytes: Bytes, into output: inout Region) -> (taken: Int, reason: Int32) {
         var inputLeft = bytes.count
         var reason: Int32 = 0
@@ -94,7 +100,7 @@ struct IconvStep {
                             reason = errno
                         }
                         outputLeft += Self.flushBytes
-                        iconv(descriptor, nil, nil, &target, &outputLeft)
+                        if holdsBack { iconv(descriptor, nil, nil, &target, &outputLeft) }
                     }
                     return room - outputLeft
                 }
