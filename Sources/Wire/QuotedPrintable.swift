@@ -29,6 +29,21 @@ package struct QuotedPrintableDecoder {
     /// - Returns: how much of `input` was taken; less than all only when `output` is full.
     package mutating func feed(_ input: Bytes, into output: inout Region) -> Int {
         var taken = 0
+        while taken < input.count {
+            // A line is looked at to its end: no further than the room is good for, or a long line
+            // would be looked at again with every region.
+            let length = min(input.count - taken, Self.windowBytesMin + 4 * output.room)
+            let now = feedWindow(input.extracting(taken..<taken + length), into: &output)
+            taken += now
+            if now < length { break }
+        }
+        return taken
+    }
+
+    private static let windowBytesMin = 256
+
+    private mutating func feedWindow(_ input: Bytes, into output: inout Region) -> Int {
+        var taken = 0
         var line = Line(input, from: 0)
         while true {
             if isLiteral, !writeKept(into: &output) { return taken }

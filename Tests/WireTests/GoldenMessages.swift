@@ -56,7 +56,8 @@ private let singleMessages: [GoldenMessage] = [
     GoldenMessage("empty type", "Content-Type:\n\nx", ["0 text/plain: x"]),
     GoldenMessage("type of nonsense", "Content-Type: ///\n\nx", ["0 text/plain: x"]),
     GoldenMessage(
-        "unknown encoding", "Content-Transfer-Encoding: x-zip\n\nx", ["0 application/octet-stream unknown: x"]),
+        "unknown encoding", "Content-Transfer-Encoding: x-zip\n\nx",
+        ["0 application/octet-stream unknown: x"]),
     GoldenMessage(
         "a message in a message",
         "Content-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=c\n\n--c--\n",

@@ -84,9 +84,13 @@ struct HeaderScannerTests {
     }
 
     @Test(
-        "A block of many short lines takes linear time", arguments: ["a\n", "a:\n ", ":\n", "\r"])
+        "A block of many short lines takes linear time",
+        arguments: ["a\n", "a:\n ", ":\n", "\r", "a: b\n"])
     func linearTime(part: String) {
-        let block = String(repeating: part, count: 200_000 / part.utf8.count)
-        #expect(ContinuousClock().measure { _ = fields(block) } < .seconds(5))
+        let isLinear = growsLinearly(from: 16_384, make: { repeated(part, $0) }) { block in
+            var scanner = HeaderScanner()
+            while scanner.next(block.span) != nil {}
+        }
+        #expect(isLinear)
     }
 }

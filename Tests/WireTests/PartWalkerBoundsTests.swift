@@ -113,29 +113,4 @@ private func text(_ count: Int) -> String { String(repeating: "x", count: count)
         #expect(
             MIMEFault(kind: .tooManyParts, at: 7).description == "more than 1000 parts at byte 7")
     }
-
-    @Test("A header block in many small inputs takes linear time", .timeLimit(.minutes(5)))
-    func smallInputs() {
-        let header = String(repeating: "A: " + text(250) + "\r\n", count: 1_000)
-        let message = (header + "\r\nbody").bytes
-        let walk = Walk(message, plan: [Int](repeating: 1, count: message.count))
-        #expect(walk.header?.count == header.utf8.count + 2)
-    }
-
-    @Test(
-        "A message that is made to be slow takes linear time", .timeLimit(.minutes(5)),
-        arguments: ["--b\n", "\n-", "--b--\n", "\r\n--bb", "A: b\n", "x\n--c\n", "\n"])
-    func slowMessages(unit: String) {
-        let starts = (0..<100).map {
-            "Content-Type: multipart/mixed; boundary=b\($0)\r\n\r\n--b\($0)\r\n"
-        }
-        let body = String(repeating: unit, count: 100_000 / unit.utf8.count)
-        for depth in [1, 100] {
-            let message = (starts[..<depth].joined() + "\r\n" + body).bytes
-            #expect(Walk(message).mistakes == [])
-            let pieces = [Int](repeating: 1_000, count: message.count / 1_000)
-            #expect(
-                Walk(message, plan: pieces + [message.count % 1_000]) == Walk(message))
-        }
-    }
 }
