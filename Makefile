@@ -16,7 +16,8 @@ TEST_PACKAGES := python3 python3-hypothesis swaks openssl
 PYTHON := /usr/bin/python3
 # The clients that `make test-clients` runs, none of them ours.
 CLIENT_PACKAGES := nodejs node-nodemailer php-cli libphp-phpmailer ruby ruby-mail golang-go msmtp \
-  mutt s-nail
+  mutt s-nail curl libauthen-sasl-perl libio-socket-ssl-perl libemail-sender-perl \
+  libemail-mime-perl python3-twisted python3-openssl python3-service-identity python3-aiosmtplib
 
 export SWIFT_BACKTRACE ?= enable=no
 
@@ -92,6 +93,14 @@ test-mime: release ## Read generated messages as Python's email package does
 corpus: release ## Compare with other parsers' readings: make corpus DIR=folder of .eml files
 	RELAY_BINARY=$(RELAY) $(PYTHON) Tests/Mime/score.py $(or $(DIR),../shared/corpus) \
 	  .build/corpus.jsonl
+
+CLIENTS_REPORT := $(abspath .build/clients/report)
+
+.PHONY: clients-table
+clients-table: ## Run the clients and write what was seen to docs/clients.md
+	mkdir -p $(dir $(CLIENTS_REPORT)) && rm -f $(CLIENTS_REPORT)
+	CLIENTS_REPORT=$(CLIENTS_REPORT) $(MAKE) test-clients
+	python3 Tests/Clients/matrix.py $(CLIENTS_REPORT)
 
 # Sanitizer runs have scratch folders of their own, so they never disturb a normal build. Leaks are
 # not looked for: the fixtures of RelayTests let their loops go with the process.

@@ -96,7 +96,8 @@ def _mutt(transport):
         given = support.read(message)
         lines = ["set charset=utf-8 send_charset=utf-8 copy=no", "set edit_headers=no signature=''"]
         lines += [f"set from={given['from']['address']}", f"set realname='{given['from']['name']}'"]
-        lines += ["unset user_agent", "set use_envelope_from=yes", f"my_hdr Reply-To: {given['reply_to']}"]
+        lines += ["unset user_agent", "set use_envelope_from=yes"]
+        lines += [f"my_hdr Reply-To: {given['reply_to']}"]
         lines += [f"my_hdr {name}: {value}" for name, value in given["headers"].items()]
         if given["html"]:
             script = folder / "to-html"
@@ -137,7 +138,8 @@ def _s_nail(transport):
         given = support.read(message)
         lines = ["set v15-compat ttycharset=utf-8 sendcharsets=utf-8 quiet record=/dev/null"]
         lines += ["unset record", "set sendwait fullnames"]
-        lines += [f"wysh set from='{_mailboxes([given['from']], quoted=False)[0]}' reply-to={given['reply_to']}"]
+        sender = _mailboxes([given["from"]], quoted=False)[0]
+        lines += [f"wysh set from='{sender}' reply-to={given['reply_to']}"]
         if transport == "msmtp":
             lines += ["set mta=/usr/bin/msmtp"]
             lines += [f"wysh set mta-arguments='-C {msmtp_configuration(account, folder)}'"]
@@ -199,6 +201,7 @@ _MUTT_LOGIN = "says 'SASL authentication failed'; its log (-d 2) has our text"
 _PHP = "getMessage() and ErrorInfo say 'Could not authenticate.'; SMTPDebug shows our text"
 
 LOGIN_ROWS = ("wrong user", "key refused", "key cannot be checked")
+ROWS = (*LOGIN_ROWS, "API unavailable", "malformed", "rate limit", "suppressed", "not logged in")
 
 COMPOSERS = [
     support.Client(

@@ -7,6 +7,7 @@ is noted in the file $CLIENTS_REPORT, from which matrix.py makes docs/clients.md
 """
 
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -150,8 +151,13 @@ def _bound(method, client):
 
 
 def version_of(client):
+    return _first_line(tuple(client.version))
+
+
+@functools.cache
+def _first_line(command):
     result = subprocess.run(
-        client.version, capture_output=True, text=True, errors="replace", timeout=RUN_SECONDS
+        command, capture_output=True, text=True, errors="replace", timeout=RUN_SECONDS
     )
     lines = (result.stdout + result.stderr).strip().splitlines()
     return lines[0].strip() if lines else "?"

@@ -3,11 +3,12 @@
 import unittest
 
 import composers
+import languages
 import message
 import support
 
 
-@support.for_each(composers.COMPOSERS)
+@support.for_each(composers.COMPOSERS + languages.LANGUAGES)
 class Composers(support.ClientTestCase):
     def check_sends_everything(self, client):
         for encryption in client.encryptions:

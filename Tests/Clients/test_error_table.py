@@ -3,9 +3,10 @@
 import unittest
 
 import composers
-import harness
+import languages
 import message
 import support
+from support import harness
 
 TO = [("", "someone@example.com")]
 SUPPRESSED = [("", "one@suppressed.test"), ("", "two@suppressed.test")]
@@ -28,7 +29,7 @@ ROWS = {
 }  # fmt: skip
 
 
-@support.for_each(composers.COMPOSERS)
+@support.for_each(composers.COMPOSERS + languages.LANGUAGES)
 class ErrorTable(support.ClientTestCase):
     # A run of clients is one address that fails to log in again and again.
     arguments = (

@@ -9,8 +9,8 @@ import subprocess
 import unittest
 
 import composers
-import harness
 import support
+from support import harness
 
 PAGE = support.HERE / "page"
 AUTOLOAD = "/usr/share/php/libphp-phpmailer/autoload.php"

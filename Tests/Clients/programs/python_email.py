@@ -1,9 +1,13 @@
-"""Sends $MESSAGE with Python's email.message and smtplib, as their documents show."""
+"""Sends $MESSAGE with Python's email.message and smtplib, as their documents show.
+
+With `--print` the message goes to standard output instead, for a sendmail.
+"""
 
 import json
 import os
 import smtplib
 import ssl
+import sys
 from email.headerregistry import Address
 from email.message import EmailMessage
 
@@ -40,6 +44,10 @@ if given["html"]:
     )  # fmt: skip
 for entry in given["attachments"]:
     message.add_attachment(content(entry), *entry["type"].split("/"), filename=entry["name"])
+
+if "--print" in sys.argv:
+    sys.stdout.buffer.write(message.as_bytes())
+    sys.exit()
 
 host, port = os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"])
 context = ssl.create_default_context()

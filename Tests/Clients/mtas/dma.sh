@@ -1,0 +1,27 @@
+# The DragonFly mail agent. It has no store of authorities; the certificate's hash is pinned.
+configure() {
+  mkdir -p /etc/dma /var/spool/dma
+  chown root:mail /var/spool/dma
+  chmod 2775 /var/spool/dma
+  ln -sf /usr/sbin/dma /usr/sbin/sendmail
+  print=$(openssl x509 -in /exchange/ca.pem -noout -fingerprint -sha256 | cut -d= -f2 | tr -d :)
+  {
+    echo "SMARTHOST localhost"
+    echo "PORT $SMTP_PORT"
+    echo "AUTHPATH /etc/dma/auth.conf"
+    echo "SECURETRANSFER"
+    [ "$SMTP_TLS" = tls ] || echo "STARTTLS"
+    echo "FINGERPRINT $print"
+    echo "MAILNAME relay.yourdomain.com"
+  } >/etc/dma/dma.conf
+  echo "postscale|localhost:$SMTP_KEY" >/etc/dma/auth.conf
+}
+# A local user's mail: the bounce stays here, since dma writes it as From: MAILER-DAEMON <>.
+submit() { /usr/sbin/sendmail -t -oi -f root; }
+# It sleeps for five minutes before it tries again, unless it is told to flush its queue (dma -q
+# would say so by the same file and leave the sleep to end).
+flush() {
+  touch /var/spool/dma/flush
+  pkill -HUP -f '^/usr/sbin/sendmail'
+  cp /var/mail/root /exchange/mailbox 2>/dev/null
+}

@@ -1,0 +1,25 @@
+# esmtp: a sendmail without a queue, over libESMTP, which reads its authorities from a folder.
+configure() {
+  ln -sf /usr/bin/esmtp /usr/sbin/sendmail
+  mkdir -p /root/.authenticate
+  chmod 700 /root/.authenticate
+  cp /exchange/ca.pem /root/.authenticate/ca.pem
+  chmod 600 /root/.authenticate/ca.pem
+  cat >/root/.esmtprc <<END
+hostname = localhost:$SMTP_PORT
+username = "postscale"
+password = "$SMTP_KEY"
+starttls = required
+END
+  chmod 600 /root/.esmtprc
+  # libESMTP 1.1.0 waits for ever when a session ticket of TLS 1.3 comes in front of a reply.
+  cat >/etc/ssl/openssl.cnf <<END
+openssl_conf = init
+[init]
+ssl_conf = ssl
+[ssl]
+system_default = limits
+[limits]
+MaxProtocol = TLSv1.2
+END
+}

@@ -1,0 +1,18 @@
+# msmtp under sendmail's name, configured by /etc/msmtprc as its manual shows.
+configure() {
+  ln -sf /usr/bin/msmtp /usr/sbin/sendmail
+  [ "$SMTP_TLS" = starttls ] && starttls=on || starttls=off
+  cat >/etc/msmtprc <<END
+defaults
+auth on
+tls on
+tls_starttls $starttls
+tls_trust_file /exchange/ca.pem
+account default
+host localhost
+port $SMTP_PORT
+from sender@yourdomain.com
+user postscale
+password $SMTP_KEY
+END
+}

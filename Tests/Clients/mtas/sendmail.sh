@@ -1,0 +1,34 @@
+# The real sendmail, its configuration made by m4 as cf/README describes a client that logs in.
+configure() {
+  user smmta
+  user smmsp
+  mkdir -p /etc/mail /var/spool/mqueue /var/lib/sendmail/host_status
+  chmod 700 /var/spool/mqueue
+  echo "AuthInfo:127.0.0.1 \"U:postscale\" \"I:postscale\" \"P:$SMTP_KEY\" \"M:PLAIN\"" \
+    >/etc/mail/authinfo
+  chmod 600 /etc/mail/authinfo
+  echo "TLS_Srv:127.0.0.1 VERIFY" >/etc/mail/access
+  cat >/etc/mail/sendmail.mc <<END
+OSTYPE(\`debian')
+define(\`confDOMAIN_NAME', \`relay.yourdomain.com')
+define(\`confCACERT', \`/exchange/ca.pem')
+define(\`confCACERT_PATH', \`/etc/ssl/certs')
+define(\`confDONT_PROBE_INTERFACES', \`True')
+define(\`confMIN_QUEUE_AGE', \`0')
+define(\`confAUTH_MECHANISMS', \`PLAIN LOGIN')
+FEATURE(\`nocanonify')
+FEATURE(\`authinfo', \`hash /etc/mail/authinfo')
+FEATURE(\`access_db', \`hash -T<TMPF> /etc/mail/access')
+define(\`SMART_HOST', \`relay:[localhost]')
+define(\`RELAY_MAILER_ARGS', \`TCP \$h $SMTP_PORT')
+MAILER(\`smtp')
+END
+  echo 'hosts files' >/etc/mail/service.switch
+  m4 /usr/share/sendmail/cf/m4/cf.m4 /etc/mail/sendmail.mc >/etc/mail/sendmail.cf
+  makemap=/usr/libexec/sendmail/makemap
+  $makemap hash /etc/mail/authinfo </etc/mail/authinfo
+  $makemap hash /etc/mail/access </etc/mail/access
+  ln -sf /usr/libexec/sendmail/sendmail /usr/sbin/sendmail
+}
+submit() { /usr/sbin/sendmail -Am -t -oi -f sender@yourdomain.com; }
+flush() { /usr/sbin/sendmail -Am -q; }
