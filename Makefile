@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 RELAY := .build/release/postscale-relay
-SWIFT_SOURCES := Package.swift Sources Tests
+SWIFT_SOURCES := Package.swift Sources Tests perf
 # What building needs, and what the tests need besides.
 BUILD_PACKAGES := libssl-dev liburing-dev pkg-config
 TEST_PACKAGES := python3 python3-hypothesis swaks openssl
@@ -56,6 +56,33 @@ release: deps-build ## Build the relay: .build/release/postscale-relay
 .PHONY: perf-build
 perf-build: release ## Build relay-perf beside the relay (docs/performance.md)
 	swift build -c release --product relay-perf
+
+# The servers that `make perf-compare` knows.
+PEER_PACKAGES := haproxy nginx libnginx-mod-mail postfix dovecot-core \
+  python3-aiosmtpd python3-httpx openssl
+# What `make perf-gate` counts with.
+GATE_PACKAGES := valgrind binutils openssl
+
+PERF := .build/release/relay-perf
+# Every run is kept, one JSON line each, for `relay-perf report`.
+PERF_RESULTS ?= .build/perf.jsonl
+
+.PHONY: perf
+perf: perf-build ## Measure the relay under the standard workloads (ARGS="--only W2")
+	$(PERF) suite --output $(PERF_RESULTS) $(ARGS)
+
+.PHONY: perf-peers
+perf-peers: ## Install the servers that perf-compare measures (Debian packages)
+	$(call install_packages,$(PEER_PACKAGES))
+
+.PHONY: perf-compare
+perf-compare: perf-build ## Measure the relay and its peers in turns (ARGS="--rounds 5")
+	$(PERF) compare --output $(PERF_RESULTS) $(ARGS)
+
+.PHONY: perf-gate
+perf-gate: perf-build ## Count instructions and allocations against perf/gate/thresholds.txt
+	$(call install_packages,$(GATE_PACKAGES))
+	$(PERF) gate $(ARGS)
 
 .PHONY: run
 run: release ## Build and start the relay with its sandbox API on loopback

@@ -56,7 +56,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
-            path: "perf", swiftSettings: strict),
+            path: "perf", exclude: ["peers", "gate"], swiftSettings: strict),
+        .testTarget(
+            name: "PerfTests", dependencies: ["Perf", "Reactor"], swiftSettings: strict),
         .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: strict),
         .testTarget(

@@ -1,9 +1,10 @@
-// relay-perf: loads an SMTP server and says what that cost the server.
+// relay-perf: loads SMTP servers and says what that cost them.
 //
 // The entry calls one nonisolated function, so that no closure is formed on the main actor (each
 // would get an executor check at every call).
 
 import ArgumentParser
+import Foundation
 import Glibc
 import Reactor
 
@@ -13,7 +14,15 @@ enum EntryPoint {
 }
 
 nonisolated func runPerf() {
+    // Blocked before any thread starts, so that only the one below sees them: servers that were
+    // started must not outlive us.
     Signals.block([SIGTERM, SIGINT])
+    Thread.detachNewThread {
+        _ = Signals.wait(for: [SIGTERM, SIGINT], timeoutMilliseconds: nil)
+        ServerProcess.killAll()
+        _exit(130)
+    }
+    raiseDescriptorLimit()
     do {
         var command = try RelayPerf.parseAsRoot()
         try command.run()
@@ -22,9 +31,21 @@ nonisolated func runPerf() {
     }
 }
 
+/// Thousands of connections need as many descriptors, here and in the servers that we start.
+private nonisolated func raiseDescriptorLimit() {
+    var limit = rlimit()
+    let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    guard getrlimit(kind, &limit) == 0 else { return }
+    limit.rlim_cur = min(limit.rlim_max, 65_536)
+    setrlimit(kind, &limit)
+}
+
 struct RelayPerf: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "relay-perf",
-        abstract: "Load an SMTP server and measure what it costs.",
-        subcommands: [LoadCommand.self, IdleCommand.self])
+        abstract: "Load SMTP servers and measure what it costs them.",
+        subcommands: [
+            LoadCommand.self, IdleCommand.self, SuiteCommand.self, CompareCommand.self,
+            ReportCommand.self, GateCommand.self,
+        ])
 }

@@ -67,8 +67,15 @@ public final class TLSContext: Sendable {
     }
 
     /// A client's: verifies against the system store, or `caFile` alone when given; checks the
-    /// host name; keeps sessions per server name for resumption; speaks http/1.1 (ALPN).
-    public static func client(caFile: String?) throws(TLSError) -> TLSContext {
+    /// host name.
+    ///
+    /// - Parameters:
+    ///   - speaksHTTP: names http/1.1 in the handshake (ALPN, RFC 7301); servers of other protocols
+    ///     may refuse that.
+    ///   - resumesSessions: keeps sessions per server name for resumption.
+    public static func client(
+        caFile: String?, speaksHTTP: Bool = true, resumesSessions: Bool = true
+    ) throws(TLSError) -> TLSContext {
         let context = try TLSContext(isServer: false)
         let handle = context.handle
         SSL_CTX_set_verify(handle, SSL_VERIFY_PEER, nil)
@@ -81,8 +88,18 @@ public final class TLSContext: Sendable {
                 throw TLSError("system certificate store")
             }
         }
-        let protocols: StaticString = "\u{08}http/1.1"
-        SSL_CTX_set_alpn_protos(handle, protocols.utf8Start, UInt32(protocols.utf8CodeUnitCount))
+        if speaksHTTP {
+            let protocols: StaticString = "\u{08}http/1.1"
+            SSL_CTX_set_alpn_protos(
+                handle, protocols.utf8Start, UInt32(protocols.utf8CodeUnitCount))
+        }
+        context.keepSessions(resumesSessions)
+        return context
+    }
+
+    /// Whether a client's sessions are kept for resumption.
+    private func keepSessions(_ isKeeping: Bool) {
+        guard isKeeping else { return ct_set_session_cache(handle, Int(SSL_SESS_CACHE_OFF)) }
         ct_set_session_cache(
             handle, Int(SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE))
         SSL_CTX_sess_set_new_cb(handle) { ssl, session in
@@ -91,7 +108,6 @@ public final class TLSContext: Sendable {
             guard let name = engine.serverName else { return 0 }
             return engine.context.sessions.keep(session, for: name) ? 1 : 0
         }
-        return context
     }
 
     /// One ticket for each connection, sealed with keys that all loops share; no session is kept

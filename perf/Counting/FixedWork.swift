@@ -1,0 +1,153 @@
+// Work that is counted instead of timed: the same messages through the whole relay each time.
+//
+// One connection at a time, so that what happens in which turn of the loop hardly depends on the
+// clock. Counts of a short and of a long run are subtracted: what starting costs falls away.
+
+import Foundation
+import Glibc
+
+/// A fixed load in two lengths.
+struct FixedWork: Sendable {
+    let name: String
+    let messageBytes: Int
+    let messagesPerConnection: Int
+    let shortCount: Int
+    let longCount: Int
+    /// Counts are given per megabyte instead of per message.
+    let isPerMegabyte: Bool
+
+    /// Like W2: handshake, login and 100 messages of 4 KB.
+    static let small = FixedWork(
+        name: "W2", messageBytes: 4_096, messagesPerConnection: 100, shortCount: 100,
+        longCount: 600, isPerMegabyte: false)
+    /// Like W3, with messages that are cut through all the same.
+    static let large = FixedWork(
+        name: "W3", messageBytes: 4_000_000, messagesPerConnection: 2, shortCount: 2,
+        longCount: 8, isPerMegabyte: true)
+
+    /// What the counts are divided by.
+    var units: Double {
+        let messages = Double(longCount - shortCount)
+        return isPerMegabyte ? messages * Double(messageBytes) / 1_048_576 : messages
+    }
+
+    /// Sends `count` messages; every one must be accepted.
+    func run(_ count: Int, connections: Int = 1, against server: RunningServer) throws {
+        var plan = LoadPlan(server: server.address)
+        plan.security = server.security
+        plan.caFile = server.caFile
+        plan.password = "ps_test_perf"
+        plan.connections = connections
+        plan.messagesPerConnection = messagesPerConnection
+        plan.mix = .fixed(bytes: messageBytes)
+        plan.messages = count
+        let result = try LoadSession(plan: plan, meter: nil)
+            .result(target: "relay", workload: name)
+        guard result.messages == count, result.failures.isEmpty else {
+            throw ServerError("\(result.messages) of \(count) messages, \(result.failures)")
+        }
+    }
+}
+
+/// Instructions of the relay, counted by valgrind's callgrind: user space only, and a `rep movsb`
+/// counts by the byte, so these are no processor's figures; but they repeat.
+struct InstructionCount {
+    let workspace: Workspace
+    let relay: RelayTarget
+
+    /// What keeps this from running here; nil when nothing does.
+    static var obstacle: String? {
+        ["valgrind", "strip"].first { Command.find($0) == nil }.map { "\($0) is not installed" }
+    }
+
+    /// Instructions per message or per megabyte.
+    func count(_ work: FixedWork) throws -> Double {
+        let short = try total(work, work.shortCount)
+        let long = try total(work, work.longCount)
+        return Double(long - short) / work.units
+    }
+
+    private func total(_ work: FixedWork, _ messages: Int) throws -> Int {
+        let output = workspace.file("callgrind.\(work.name).\(messages)")
+        unlink(output)
+        var relay = relay
+        relay.binary = try strippedRelay()
+        relay.wrapper = [
+            "valgrind", "-q", "--tool=callgrind", "--callgrind-out-file=\(output)",
+        ]
+        let server = try relay.start(workspace)
+        try work.run(messages, against: server)
+        server.stop(secondsMax: 60)
+        let text = try String(contentsOfFile: output, encoding: .utf8)
+        for key in ["totals:", "summary:"] {
+            for line in text.split(separator: "\n") where line.hasPrefix(key) {
+                if let total = Int(line.dropFirst(key.count).trimmed) { return total }
+            }
+        }
+        throw ServerError("callgrind wrote no total to \(output)")
+    }
+
+    /// valgrind does not read the debugging information of today's compilers, so it gets none.
+    private func strippedRelay() throws -> String {
+        let file = workspace.file("relay.stripped")
+        if access(file, X_OK) == 0 { return file }
+        let strip = try ServerProcess(
+            ["strip", "-g", "-o", file, relay.binary], log: workspace.file("strip.log"))
+        guard strip.waitForEnd() == 0 else {
+            throw ServerError("strip: \(ProcFiles.text(strip.log))")
+        }
+        return file
+    }
+}
+
+/// Heap allocations of the relay, counted by a preloaded library.
+struct AllocationCount {
+    let workspace: Workspace
+    let relay: RelayTarget
+    /// allocations.c.
+    let source: String
+
+    private static var compiler: String? {
+        ["cc", "gcc", "clang"].first { Command.find($0) != nil }
+    }
+    static var obstacle: String? { compiler == nil ? "no C compiler is installed" : nil }
+
+    /// Allocations per message in steady state (no connection is opened or closed): ours, and
+    /// OpenSSL's.
+    func count() throws -> (own: Double, openSSL: Double) {
+        let library = workspace.file("allocations.so")
+        let compile = try ServerProcess(
+            [AllocationCount.compiler ?? "cc", "-O2", "-shared", "-fPIC", "-o", library, source],
+            log: workspace.file("cc.log"))
+        guard compile.waitForEnd() == 0 else {
+            throw ServerError("cc: \(ProcFiles.text(compile.log))")
+        }
+        let counts = workspace.file("allocations.counts")
+        var relay = relay
+        relay.environment = ["LD_PRELOAD": library, "RELAY_PERF_ALLOCATIONS": counts]
+        let server = try relay.start(workspace)
+        let work = FixedWork(
+            name: "W2", messageBytes: 4_096, messagesPerConnection: 1_000_000, shortCount: 400,
+            longCount: 2_400, isPerMegabyte: false)
+        try work.run(2_000, connections: 4, against: server)
+        let start = try read(counts)
+        try work.run(work.shortCount, connections: 4, against: server)
+        let middle = try read(counts)
+        try work.run(work.longCount, connections: 4, against: server)
+        let end = try read(counts)
+        server.stop()
+        // Both runs open as many connections, so these fall away.
+        func perMessage(_ index: Int) -> Double {
+            Double((end[index] - middle[index]) - (middle[index] - start[index])) / work.units
+        }
+        return (perMessage(0), perMessage(1))
+    }
+
+    private func read(_ file: String) throws -> [Int] {
+        let data = try Data(contentsOf: URL(fileURLWithPath: file))
+        guard data.count >= 16 else { throw ServerError("\(file) holds no counts") }
+        return [0, 8].map { place in
+            data[place..<place + 8].reversed().reduce(0) { $0 << 8 | Int($1) }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+// `relay-perf gate`: fails when the relay has become dearer, judged by counts, never by the clock.
+
+import ArgumentParser
+import Foundation
+
+struct GateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gate",
+        abstract: "Count instructions and allocations of fixed work, against thresholds.")
+
+    @Option(help: ArgumentHelp("The relay's program.", valueName: "file"))
+    var relay = RelayTarget.defaultBinary
+
+    @Option(help: ArgumentHelp("More arguments for the relay, in one word.", valueName: "text"))
+    var relayArguments = ""
+
+    @Option(
+        help: ArgumentHelp("The folder with thresholds.txt, allocations.c.", valueName: "folder"))
+    var files = "perf/gate"
+
+    @Option(help: "Repeat, to see how much counts of one program differ.")
+    var repeats = 1
+
+    @Option(help: ArgumentHelp("Keep callgrind's output in this folder.", valueName: "folder"))
+    var keep: String?
+
+    func run() throws {
+        let target = RelayTarget(
+            binary: relay, arguments: relayArguments.split(separator: " ").map(String.init))
+        if let obstacle = target.obstacle { throw ServerError(obstacle) }
+        let thresholds = try Thresholds(
+            String(contentsOfFile: "\(files)/thresholds.txt", encoding: .utf8))
+        let workspace = try Workspace()
+        var counts: [(name: String, value: Double)] = []
+        for _ in 0..<max(1, repeats) { counts += try count(target, workspace) }
+        if let keep { try keepProfiles(workspace, in: keep) }
+        print(table(counts, thresholds))
+        if counts.contains(where: { thresholds.verdict($0.name, $0.value) == .exceeded }) {
+            print("The relay has become dearer. docs/performance.md says how to see where.")
+            throw ExitCode(1)
+        }
+    }
+
+    private func count(
+        _ target: RelayTarget, _ workspace: Workspace
+    ) throws -> [(name: String, value: Double)] {
+        var counts: [(name: String, value: Double)] = []
+        if let obstacle = InstructionCount.obstacle {
+            print("Instructions are not counted: \(obstacle).")
+        } else {
+            let counter = InstructionCount(workspace: workspace, relay: target)
+            counts.append(("W2-instructions-per-message", try counter.count(.small)))
+            counts.append(("W3-instructions-per-MB", try counter.count(.large)))
+        }
+        if let obstacle = AllocationCount.obstacle {
+            print("Allocations are not counted: \(obstacle).")
+        } else {
+            let counter = AllocationCount(
+                workspace: workspace, relay: target, source: "\(files)/allocations.c")
+            let allocations = try counter.count()
+            counts.append(("W2-allocations-per-message", allocations.own))
+            counts.append(("W2-OpenSSL-allocations-per-message", allocations.openSSL))
+        }
+        return counts
+    }
+
+    private func keepProfiles(_ workspace: Workspace, in folder: String) throws {
+        let manager = FileManager.default
+        try manager.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for name in try manager.contentsOfDirectory(atPath: workspace.folder)
+        where name.hasPrefix("callgrind.") {
+            let copy = "\(folder)/\(name)"
+            try? manager.removeItem(atPath: copy)
+            try manager.copyItem(atPath: workspace.file(name), toPath: copy)
+        }
+    }
+
+    private func table(
+        _ counts: [(name: String, value: Double)], _ thresholds: Thresholds
+    ) -> String {
+        aligned(
+            [["", "is", "at most", ""]]
+                + counts.map { name, value in
+                    let places = value < 1_000 ? 2 : 0
+                    return [
+                        name, decimal(value, places),
+                        thresholds.lines[name].map { decimal($0.atMost, places) } ?? "-",
+                        thresholds.verdict(name, value).rawValue,
+                    ]
+                })
+    }
+}

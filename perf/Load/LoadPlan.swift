@@ -1,0 +1,57 @@
+// What a load run does, as one value.
+
+import Reactor
+
+/// How the client secures its connections.
+enum Security: String, CaseIterable, Codable, Sendable { case plain, starttls, tls }
+
+/// Connections that stand beside the ones that are measured.
+struct Company: Codable, Equatable, Sendable {
+    /// Logged in and silent, but for a NOOP every 30 s.
+    var idle = 0
+    /// Each sends one message after the other at `slowBytesPerSecond`.
+    var slow = 0
+    var slowBytesPerSecond = 4_096
+    /// Each begins a message, resets the connection in the middle of it, and comes back.
+    var vanishing = 0
+}
+
+/// One scenario against one server.
+struct LoadPlan: Sendable {
+    var server: SocketAddress
+    /// For SNI and verification.
+    var serverName = "localhost"
+    var security = Security.starttls
+    /// PEM of the authorities to trust; nil verifies against the system's.
+    var caFile: String?
+    var username = "postscale"
+    /// nil: no AUTH.
+    var password: String?
+    /// Connections at a time; in an open loop, the most that are kept open.
+    var connections = 50
+    var messagesPerConnection = 100
+    var recipients = 1
+    var mix = MessageMix.fixed(bytes: 4_096)
+    /// MAIL, RCPT and DATA leave together.
+    var isPipelining = false
+    /// Later connections resume the first one's TLS session.
+    var isResuming = false
+    /// Messages that are accepted before measuring starts.
+    var warmUpMessages = 0
+    /// How many messages are measured; ignored where a duration is given.
+    var messages = 1
+    var durationMilliseconds: Int?
+    /// Messages per second of an open loop; nil sends as fast as they are accepted.
+    var ratePerSecond: Double?
+    var company = Company()
+    var sender = "sender@yourdomain.com"
+    var recipientDomain = "example.com"
+
+    /// Messages that are started in all; nil for as many as the duration lets through.
+    var messagesInAll: Int? {
+        guard let durationMilliseconds else { return warmUpMessages + messages }
+        guard let ratePerSecond else { return nil }
+        return warmUpMessages
+            + max(1, Int((ratePerSecond * Double(durationMilliseconds) / 1_000).rounded()))
+    }
+}

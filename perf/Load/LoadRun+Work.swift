@@ -1,0 +1,78 @@
+// Which client sends which message, and when: as soon as it can (closed loop), or when the next
+// one is due (open loop).
+
+import Reactor
+
+extension LoadRun {
+    /// Whether there are messages that no client was given yet.
+    var hasMessagesLeft: Bool {
+        guard phase < .leaving else { return false }
+        guard let all = plan.messagesInAll else { return true }
+        return startedMessages < all
+    }
+
+    /// Starts the clock of an open loop.
+    func beginWork() {
+        guard let rate = plan.ratePerSecond, let count = plan.messagesInAll else { return }
+        let schedule = Schedule(start: loop.now.advanced(byMilliseconds: 500), ratePerSecond: rate)
+        self.schedule = schedule
+        // Only ever touched by work that runs on this run's own loop.
+        nonisolated(unsafe) let run = self
+        pacer = Pacer(schedule, count: count, mailbox: loop.mailbox) { run.sendDueMessages() }
+    }
+
+    /// `client` can send a message.
+    func ready(_ client: SendingClient) {
+        guard hasMessagesLeft else { return client.leave() }
+        guard let schedule else {
+            return give(client, due: .readClock())
+        }
+        if startedMessages < dueMessages {
+            give(client, due: schedule.due(startedMessages))
+        } else {
+            client.rest()
+            waiting.append(client)
+        }
+    }
+
+    /// Hands out what has become due.
+    func sendDueMessages() {
+        guard let schedule, phase < .leaving else { return }
+        let due = schedule.dueCount(by: .readClock())
+        dueMessages = min(plan.messagesInAll ?? due, due)
+        while startedMessages < dueMessages, let client = waiting.popFirst() {
+            give(client, due: schedule.due(startedMessages))
+        }
+    }
+
+    private func give(_ client: SendingClient, due: MonotonicTime) {
+        let number = startedMessages
+        startedMessages += 1
+        client.send(Assignment(number: number, due: due))
+    }
+
+    func messageAccepted(_ assignment: Assignment, bytes: Int) {
+        if phase == .measuring {
+            let now = MonotonicTime.readClock()
+            acceptedMessages += 1
+            acceptedBytes += bytes
+            messageLatencies.record(now, since: assignment.due)
+            recentLatencies.record(now, since: assignment.due)
+        } else if phase == .warming {
+            acceptedInWarmUp += 1
+            if acceptedInWarmUp == plan.warmUpMessages { warm() }
+        }
+        endWhenComplete()
+    }
+
+    /// A message was begun and will have no good reply.
+    func messageFailed() {
+        failedMessages += 1
+        endWhenComplete()
+    }
+
+    private func endWhenComplete() {
+        guard plan.durationMilliseconds == nil, let all = plan.messagesInAll else { return }
+        if acceptedInWarmUp + acceptedMessages + failedMessages >= all { endMeasuring() }
+    }
+}

@@ -1,0 +1,62 @@
+// Our own relay, with its sandbox API in a process of its own; everything is on.
+
+import Foundation
+import Glibc
+
+/// postscale-relay.
+struct RelayTarget: Target {
+    let name: String
+    let summary = "postscale-relay: MIME to JSON, posted to the API over TLS"
+    /// The program.
+    var binary: String
+    var arguments: [String] = []
+    /// In front of the relay's command, such as valgrind.
+    var wrapper: [String] = []
+    var environment: [String: String] = [:]
+    /// Implicit TLS like the peers, or STARTTLS.
+    var security = Security.tls
+
+    init(name: String = "relay", binary: String, arguments: [String] = []) {
+        self.name = name
+        self.binary = binary
+        self.arguments = arguments
+    }
+
+    /// Beside this program, where the build puts it.
+    static var defaultBinary: String {
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+        let folder = (own.map { ($0 as NSString).deletingLastPathComponent }) ?? "."
+        return "\(folder)/postscale-relay"
+    }
+
+    var obstacle: String? {
+        Command.find(binary) == nil ? "\(binary) is missing: run `make perf-build`" : nil
+    }
+
+    func start(_ workspace: Workspace) throws -> RunningServer {
+        let apiPort = try Workspace.freePort()
+        let sandbox = try ServerProcess(
+            [
+                binary, "sandbox", "--listen", "127.0.0.1:\(apiPort)", "--tls-cert",
+                workspace.certificate, "--tls-key", workspace.key,
+            ], log: workspace.file("sandbox.log"))
+        try Workspace.waitForPort(apiPort, of: sandbox)
+        let startTLSPort = try Workspace.freePort()
+        let port = try Workspace.freePort()
+        let group = ControlGroup(name: name)
+        let relay = try ServerProcess(
+            wrapper + [
+                binary, "--hostname", "localhost", "--loops", "1",
+                "--tls-cert", workspace.certificate, "--tls-key", workspace.key,
+                "--listen", "127.0.0.1:\(startTLSPort)", "--listen-tls", "127.0.0.1:\(port)",
+                "--api-url", "https://127.0.0.1:\(apiPort)", "--api-ca", workspace.certificate,
+                "--max-connections-per-address", "50000",
+                "--max-connections-per-prefix", "50000", "--log-level", "warning",
+            ] + arguments,
+            group: group, environment: environment, log: workspace.file("\(name).log"))
+        try Workspace.waitForPort(port, of: relay)
+        return RunningServer(
+            port: security == .tls ? port : startTLSPort, security: security,
+            caFile: workspace.certificate, measured: [relay], helpers: [sandbox], group: group)
+    }
+}
