@@ -17,9 +17,9 @@ ENCRYPTIONS = ["starttls", "tls"]
 COLUMNS = [*ENCRYPTIONS, *composers.ROWS]
 OPENING = """# Clients
 
-Real programs, as Debian 12 packages them, each configured as its own documents say, with the host,
-the port and the key of a relay and with its certificate verified. `make test-clients` runs them;
-`make clients-table` runs them and writes this page.
+Real programs, of Debian's packages but for Python, each configured as its own documents say, with
+the host, the port and the key of a relay and with its certificate verified. `make test-clients`
+runs them; `make clients-table` runs them and writes this page.
 
 Each sends one message: text, HTML, an inline image, three attachments with names beyond ASCII, an
 emoji subject, To with display names, Cc, Bcc, Reply-To, tags and metadata. Under STARTTLS and TLS
