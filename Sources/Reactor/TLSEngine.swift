@@ -77,7 +77,7 @@ final class TLSEngine {
     func handshake(
         _ input: UnsafeRawBufferPointer, into output: OutputQueue
     ) -> (used: Int, outcome: HandshakeOutcome) {
-        ERR_clear_error()
+        OpenSSLError.clear()
         var outcome = HandshakeOutcome.needsInput
         let used = port.run(input: input, output: output) {
             let result = SSL_do_handshake(ssl)
@@ -102,7 +102,7 @@ final class TLSEngine {
     /// Decrypts `input` into the loop's plaintext buffer, several records if they are there.
     /// What TLS itself has to answer goes into `replies`.
     func decrypt(_ input: UnsafeRawBufferPointer, replies: OutputQueue) -> DecryptStep {
-        ERR_clear_error()
+        OpenSSLError.clear()
         var count = 0
         var status = DecryptStatus.hasMore
         let used = port.run(input: input, output: replies) {
@@ -133,7 +133,7 @@ final class TLSEngine {
     /// Encrypts `bytes` into `output`, a record for every 16,384 of them. Only after the
     /// handshake. False when the engine is beyond repair; OpenSSL's error queue says why.
     func encrypt(_ bytes: UnsafeRawBufferPointer, into output: OutputQueue) -> Bool {
-        ERR_clear_error()
+        OpenSSLError.clear()
         var written = 0
         var result: Int32 = 0
         _ = port.run(input: UnsafeRawBufferPointer(start: nil, count: 0), output: output) {
@@ -144,9 +144,9 @@ final class TLSEngine {
 
     /// Says goodbye (RFC 8446 section 6.1). Only after the handshake.
     func closeNotify(into output: OutputQueue) {
-        ERR_clear_error()
+        OpenSSLError.clear()
         _ = port.run(input: UnsafeRawBufferPointer(start: nil, count: 0), output: output) {
-            if SSL_shutdown(ssl) < 0 { ERR_clear_error() }
+            if SSL_shutdown(ssl) < 0 { OpenSSLError.clear() }
         }
     }
 

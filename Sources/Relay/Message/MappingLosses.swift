@@ -28,7 +28,19 @@ extension MappingLosses {
             .map { "\($0.name)=\(self[keyPath: $0.count])" }.joined(separator: " ")
     }
 
+    /// Written out: through key paths it cost 10,000 instructions a message.
     mutating func add(_ other: MappingLosses) {
-        for kind in Self.kinds { self[keyPath: kind.count] += other[keyPath: kind.count] }
+        headersNotPassed += other.headersNotPassed
+        headersMalformed += other.headersMalformed
+        postscaleHeadersUnknown += other.postscaleHeadersUnknown
+        charactersReplaced += other.charactersReplaced
+        charsetsUnknown += other.charsetsUnknown
+        encodingsIrregular += other.encodingsIrregular
+        textTruncated += other.textTruncated
+        bodiesReplacedByTemplate += other.bodiesReplacedByTemplate
+        preambles += other.preambles
+        addressesNotInEnvelope += other.addressesNotInEnvelope
+        addressesMalformed += other.addressesMalformed
+        attachmentsEmpty += other.attachmentsEmpty
     }
 }

@@ -103,12 +103,16 @@ extension MessageMapper {
     }
 
     private func writeRecipients() {
-        writeList(",\"to\":[", .to)
-        writeList(",\"cc\":[", .cc)
-        writeList(",\"bcc\":[", .bcc)
+        // Lent bytes must not outlive the access to a property of a class; a copy lends its own.
+        let planner = planner
+        writeList(",\"to\":[", .to, planner)
+        writeList(",\"cc\":[", .cc, planner)
+        writeList(",\"bcc\":[", .bcc, planner)
     }
 
-    private func writeList(_ opening: StaticString, _ field: RecipientPlanner.Field) {
+    private func writeList(
+        _ opening: StaticString, _ field: RecipientPlanner.Field, _ planner: RecipientPlanner
+    ) {
         var isOpen = false
         planner.forEach(in: field) { index in
             sink.literal(isOpen ? ",\"" : opening)

@@ -169,6 +169,7 @@ final class MessageMapper {
 
     /// The recipients of a held message, one call each.
     func heldRecipients() -> [[UInt8]]? {
+        let planner = planner
         guard planner.isGroup else { return nil }
         var list: [[UInt8]] = []
         for index in 0..<planner.count { list.append(planner.address(index).copied()) }

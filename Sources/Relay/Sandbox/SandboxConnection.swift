@@ -229,6 +229,7 @@ final class SandboxConnection: StreamHandler {
     private func pump() {
         guard let stream else { return }
         armIdleDeadline()
+        let output = output
         while outputOffset < output.count {
             if stream.isAboveHighWater { return }
             let length = min(16_384, output.count - outputOffset)
