@@ -5,7 +5,7 @@ import Testing
 
 /// A result with the given CPU time a message.
 func result(
-    _ target: String, _ workload: String = "W2", round: Int = 1, cpu: Int,
+    _ target: String, _ workload: String = "W2", series: String = "a", round: Int = 1, cpu: Int,
     idleBytes: Double? = nil
 ) -> LoadResult {
     let machine = Machine(
@@ -19,7 +19,8 @@ func result(
     }
     return LoadResult(
         date: "2026-11-22T12:00:00Z", machine: machine, target: target, workload: workload,
-        round: round, plan: PlanSummary(LoadPlan(server: SocketAddress("127.0.0.1:25")!)),
+        series: series, round: round,
+        plan: PlanSummary(LoadPlan(server: SocketAddress("127.0.0.1:25")!)),
         seconds: 2, messages: 100, bytes: 100 * 4_096, handshake: nil, login: nil,
         message: LatencySummary(count: 100, curve: points), failures: [:], slowMessages: 0,
         vanishedClients: 0, server: server,
@@ -59,6 +60,15 @@ func result(
         #expect(ratio == Spread([0.5, 0.5]))
         #expect(comparison.ratio(.cpuPerMessage, of: "relay", "W1", to: "haproxy") == nil)
         #expect(comparison.targets == ["relay", "haproxy"])
+    }
+
+    @Test func `Rounds of different commands are different rounds`() {
+        let comparison = Comparison(results: [
+            result("relay", series: "a", cpu: 100), result("haproxy", series: "a", cpu: 200),
+            result("relay", series: "b", cpu: 300), result("haproxy", series: "b", cpu: 300),
+        ])
+        let ratio = comparison.ratio(.cpuPerMessage, of: "relay", "W2", to: "haproxy")
+        #expect(ratio == Spread([0.5, 1]))
     }
 
     @Test func `Budgets are judged by the median`() throws {

@@ -43,6 +43,16 @@ import Testing
         #expect(result.server?.processes ?? 0 >= 1)
     }
 
+    @Test func `Nothing that is measured begins before the warm-up is over`() throws {
+        let server = try SinkServer()
+        var plan = plan(server)
+        plan.messagesPerConnection = 1
+        let result = try run(server, plan)
+        #expect(result.messages == 50)
+        // Each measured message came over a connection of its own, opened after the warm-up.
+        #expect(result.login?.count == 50)
+    }
+
     @Test func `An open loop takes as long as its rate says`() throws {
         let server = try SinkServer()
         var plan = plan(server)

@@ -32,12 +32,12 @@ struct FixedWork: Sendable {
     }
 
     /// Sends `count` messages; every one must be accepted.
-    func run(_ count: Int, connections: Int = 1, against server: RunningServer) throws {
+    func run(_ count: Int, against server: RunningServer) throws {
         var plan = LoadPlan(server: server.address)
         plan.security = server.security
         plan.caFile = server.caFile
         plan.password = "ps_test_perf"
-        plan.connections = connections
+        plan.connections = 1
         plan.messagesPerConnection = messagesPerConnection
         plan.mix = .fixed(bytes: messageBytes)
         plan.messages = count
@@ -129,14 +129,14 @@ struct AllocationCount {
         let work = FixedWork(
             name: "W2", messageBytes: 4_096, messagesPerConnection: 1_000_000, shortCount: 400,
             longCount: 2_400, isPerMegabyte: false)
-        try work.run(2_000, connections: 4, against: server)
+        try work.run(1_000, against: server)
         let start = try read(counts)
-        try work.run(work.shortCount, connections: 4, against: server)
+        try work.run(work.shortCount, against: server)
         let middle = try read(counts)
-        try work.run(work.longCount, connections: 4, against: server)
+        try work.run(work.longCount, against: server)
         let end = try read(counts)
         server.stop()
-        // Both runs open as many connections, so these fall away.
+        // Both runs open one connection, so that falls away.
         func perMessage(_ index: Int) -> Double {
             Double((end[index] - middle[index]) - (middle[index] - start[index])) / work.units
         }

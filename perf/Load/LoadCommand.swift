@@ -160,7 +160,8 @@ struct LoadCommand: ParsableCommand {
         let session = try LoadSession(
             plan: plan, meter: server.meter(), progress: Progress(title: "load"))
         try server.finish(
-            session.result(target: server.name ?? server.server, workload: "load"))
+            session.result(
+                target: server.name ?? server.server, workload: "load", series: currentDate()))
     }
 }
 
@@ -185,6 +186,7 @@ struct IdleCommand: ParsableCommand {
         let session = try LoadSession(
             plan: plan, meter: server.meter(), progress: Progress(title: "idle"), isIdle: true)
         try server.finish(
-            session.result(target: server.name ?? server.server, workload: "idle"))
+            session.result(
+                target: server.name ?? server.server, workload: "idle", series: currentDate()))
     }
 }

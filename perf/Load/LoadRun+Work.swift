@@ -11,6 +11,14 @@ extension LoadRun {
         return startedMessages < all
     }
 
+    /// Closed loops only: the warm-up's messages are all handed out, or promised to so many
+    /// connections, and not all accepted. What began now would be half done when measuring begins,
+    /// and cost less than it does.
+    func needsNoMoreForWarmUp(_ promised: Int) -> Bool {
+        phase == .warming && schedule == nil && plan.warmUpMessages > 0
+            && startedMessages + promised >= plan.warmUpMessages
+    }
+
     /// Starts the clock of an open loop.
     func beginWork() {
         guard let rate = plan.ratePerSecond, let count = plan.messagesInAll else { return }
@@ -24,15 +32,23 @@ extension LoadRun {
     /// `client` can send a message.
     func ready(_ client: SendingClient) {
         guard hasMessagesLeft else { return client.leave() }
-        guard let schedule else {
-            return give(client, due: .readClock())
+        if needsNoMoreForWarmUp(0) {
+            client.rest()
+            return waiting.append(client)
         }
+        guard let schedule else { return give(client, due: .readClock()) }
         if startedMessages < dueMessages {
             give(client, due: schedule.due(startedMessages))
         } else {
             client.rest()
             waiting.append(client)
         }
+    }
+
+    /// Lets those go on who have waited for the end of the warm-up.
+    func giveToWaiting() {
+        guard schedule == nil else { return }
+        while hasMessagesLeft, let client = waiting.popFirst() { give(client, due: .readClock()) }
     }
 
     /// Hands out what has become due.
@@ -48,6 +64,7 @@ extension LoadRun {
     private func give(_ client: SendingClient, due: MonotonicTime) {
         let number = startedMessages
         startedMessages += 1
+        if !client.hasBegun { joiningSenders -= 1 }
         client.send(Assignment(number: number, due: due))
     }
 
@@ -60,18 +77,19 @@ extension LoadRun {
             recentLatencies.record(now, since: assignment.due)
         } else if phase == .warming {
             acceptedInWarmUp += 1
-            if acceptedInWarmUp == plan.warmUpMessages { warm() }
         }
-        endWhenComplete()
+        advance()
     }
 
     /// A message was begun and will have no good reply.
     func messageFailed() {
         failedMessages += 1
-        endWhenComplete()
+        advance()
     }
 
-    private func endWhenComplete() {
+    /// Ends the warm-up, or the run, when its last message has had its end.
+    private func advance() {
+        if phase == .warming && acceptedInWarmUp + failedMessages >= plan.warmUpMessages { warm() }
         guard plan.durationMilliseconds == nil, let all = plan.messagesInAll else { return }
         if acceptedInWarmUp + acceptedMessages + failedMessages >= all { endMeasuring() }
     }

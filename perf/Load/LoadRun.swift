@@ -52,6 +52,10 @@ final class LoadRun: TimerHandler {
     /// Logged in and waiting for a message, the longest waiting first.
     var waiting = ClientQueue()
 
+    /// Connections that the warm-up has no message for: opened when it is over.
+    private var clientsForLater = 0
+    /// Senders that were opened and not given a message yet.
+    var joiningSenders = 0
     private var clients: [ObjectIdentifier: SMTPClient] = [:]
     /// Handshakes of the company at a time: all at once would weigh them, not what stays.
     private static let companyJoiningMax = 50
@@ -124,7 +128,7 @@ final class LoadRun: TimerHandler {
         observer.runGathered()
         guard phase == .warming else { return }
         beginWork()
-        for _ in 0..<plan.connections { start(SendingClient(run: self)) }
+        for _ in 0..<plan.connections { startSender() }
         if plan.warmUpMessages == 0 { warm() }
     }
 
@@ -140,6 +144,10 @@ final class LoadRun: TimerHandler {
             timer.arm(at: loop.now.advanced(byMilliseconds: milliseconds))
             endTimer = timer
         }
+        let count = clientsForLater
+        clientsForLater = 0
+        for _ in 0..<count { startSender() }
+        giveToWaiting()
     }
 
     override func timerFired(_ timer: LoopTimer) { endMeasuring() }
@@ -176,6 +184,7 @@ final class LoadRun: TimerHandler {
 
     func clientEnded(_ client: SMTPClient) {
         clients[ObjectIdentifier(client)] = nil
+        if let sender = client as? SendingClient, !sender.hasBegun { joiningSenders -= 1 }
         if isHopeless { endMeasuring() }
         if phase < .leaving { replace(client) } else { endIfEmpty() }
     }
@@ -185,7 +194,17 @@ final class LoadRun: TimerHandler {
         case is IdleClient: start(IdleClient(run: self))
         case is SlowClient: start(SlowClient(run: self))
         case is VanishingClient: start(VanishingClient(run: self))
-        default: if hasMessagesLeft { start(SendingClient(run: self)) }
+        default: startSender()
+        }
+    }
+
+    private func startSender() {
+        guard hasMessagesLeft else { return }
+        if needsNoMoreForWarmUp(joiningSenders) {
+            clientsForLater += 1
+        } else {
+            joiningSenders += 1
+            start(SendingClient(run: self))
         }
     }
 

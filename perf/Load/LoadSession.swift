@@ -46,7 +46,9 @@ final class LoadSession: TimerHandler, LoadObserver {
         super.init()
     }
 
-    func result(target: String, workload: String, round: Int = 0) throws -> LoadResult {
+    func result(
+        target: String, workload: String, series: String = "", round: Int = 0
+    ) throws -> LoadResult {
         let run = try LoadRun(loop: loop, plan: plan, observer: self)
         self.run = run
         if isIdle { before = meter?.read() }
@@ -63,7 +65,7 @@ final class LoadSession: TimerHandler, LoadObserver {
         if settles { settle() }
         return LoadResult(
             date: currentDate(), machine: .describe(), target: target, workload: workload,
-            round: round, plan: PlanSummary(plan), seconds: secondsSinceStart(end),
+            series: series, round: round, plan: PlanSummary(plan), seconds: secondsSinceStart(end),
             messages: run.acceptedMessages, bytes: run.acceptedBytes,
             handshake: run.handshakes.summary, login: run.logins.summary,
             message: run.messageLatencies.summary, failures: run.failures,

@@ -20,6 +20,8 @@ final class SendingClient: SMTPClient {
     private var message: [UInt8] = []
     private var sentBytes = 0
     private var messagesAccepted = 0
+    /// It was given a message.
+    private(set) var hasBegun = false
     private var recipientsAnswered = 0
 
     /// Logged in, with nothing to do.
@@ -43,6 +45,7 @@ final class SendingClient: SMTPClient {
 
     func send(_ assignment: Assignment) {
         self.assignment = assignment
+        hasBegun = true
         message = run.message(assignment.number)
         recipientsAnswered = 0
         bePatient()

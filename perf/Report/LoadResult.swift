@@ -11,7 +11,9 @@ struct LoadResult: Codable {
     var target: String
     /// "W1"…, or "load".
     var workload: String
-    /// Counted from 1; 0 where there are no rounds.
+    /// Which command it belongs to: when that began.
+    var series: String
+    /// Counted from 1 within its series; 0 where there are no rounds.
     var round: Int
     var plan: PlanSummary
 

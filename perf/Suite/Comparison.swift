@@ -65,11 +65,18 @@ struct Comparison {
     var targets: [String] { firstOf(results.map(\.target)) }
     var workloads: [String] { firstOf(results.map(\.workload)) }
 
+    /// One round of one command.
+    struct Round: Hashable {
+        var series: String
+        var number: Int
+    }
+
     /// A figure of each round.
-    func values(_ target: String, _ workload: String, _ metric: Metric) -> [Int: Double] {
-        var values: [Int: Double] = [:]
+    func values(_ target: String, _ workload: String, _ metric: Metric) -> [Round: Double] {
+        var values: [Round: Double] = [:]
         for result in results where result.target == target && result.workload == workload {
-            if let value = metric.value(result) { values[result.round] = value }
+            guard let value = metric.value(result) else { continue }
+            values[Round(series: result.series, number: result.round)] = value
         }
         return values
     }

@@ -5,6 +5,8 @@ import Glibc
 /// What several runs share.
 struct WorkloadRunner {
     let workspace: Workspace
+    /// What its results have in common.
+    let series = currentDate()
     /// Factor on all numbers of messages.
     var scale = 1.0
     var countsInstructions = false
@@ -37,7 +39,7 @@ struct WorkloadRunner {
             progress: Progress(title: title), isIdle: workload.isIdle,
             settles: server.settles && !workload.isIdle)
         let result = try session.result(
-            target: target.name, workload: workload.name, round: round)
+            target: target.name, workload: workload.name, series: series, round: round)
         if result.messages == 0 && !workload.isIdle {
             throw ServerError("nothing was accepted: \(result.failures)")
         }
