@@ -19,6 +19,13 @@ extension LoadRun {
             && startedMessages + promised >= plan.warmUpMessages
     }
 
+    /// Closed loops only: every message is handed out, or promised to so many connections. A
+    /// connection more would cost a handshake for nothing.
+    func areAllPromised(_ promised: Int) -> Bool {
+        guard schedule == nil, let all = plan.messagesInAll else { return false }
+        return startedMessages + promised >= all
+    }
+
     /// Starts the clock of an open loop.
     func beginWork() {
         guard let rate = plan.ratePerSecond, let count = plan.messagesInAll else { return }

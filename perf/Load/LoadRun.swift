@@ -199,7 +199,7 @@ final class LoadRun: TimerHandler {
     }
 
     private func startSender() {
-        guard hasMessagesLeft else { return }
+        guard hasMessagesLeft, !areAllPromised(joiningSenders) else { return }
         if needsNoMoreForWarmUp(joiningSenders) {
             clientsForLater += 1
         } else {
