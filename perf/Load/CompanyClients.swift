@@ -76,6 +76,7 @@ final class SlowClient: SMTPClient {
 
     private func sendPiece() {
         let count = max(1, plan.company.slowBytesPerSecond * SlowClient.stepMilliseconds / 1_000)
+        let message = self.message
         let end = min(sentBytes + count, message.count)
         stream?.write(message.span.extracting(sentBytes..<end))
         sentBytes = end

@@ -95,6 +95,7 @@ final class SendingClient: SMTPClient {
 
     private func sendContent() {
         guard let stream else { return }
+        let message = self.message
         while sentBytes < message.count && !stream.isAboveHighWater {
             let end = min(sentBytes + Stream.recordBytesMax, message.count)
             stream.writeRecord(message.span.extracting(sentBytes..<end))
