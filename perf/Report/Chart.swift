@@ -95,7 +95,7 @@ struct BarChart {
         svg += "aria-label=\"\(escaped(title))\">"
         for (index, bar) in bars.enumerated() {
             let top = Double(index) * rowHeight + 6
-            let width = max(1, bar.value / most * 300)
+            let width = max(1, bar.value / most * 260)
             svg += "<text class=\"end\" x=\"104\" y=\"\(top + 15)\">\(escaped(bar.name))</text>"
             svg += "<rect class=\"b\(bar.color)\" x=\"112\" y=\"\(top)\" height=\"20\" rx=\"2\" "
             svg += "width=\"\(decimal(width, 1))\"/>"

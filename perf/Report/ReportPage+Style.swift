@@ -15,13 +15,13 @@ extension ReportPage {
         return """
 
             :root{color-scheme:light dark;--line:#8884}
-            body{font:15px/1.5 system-ui,sans-serif;max-width:1200px;margin:2rem auto;padding:0 1rem}
+            body{font:15px/1.5 system-ui,sans-serif;max-width:1320px;margin:2rem auto;padding:0 1rem}
             h1{font-size:1.6rem}
             h2{font-size:1.25rem;margin-top:2.5rem;border-bottom:1px solid var(--line)}
             h2 small{font-weight:normal;opacity:.75;font-size:1rem}
             table{border-collapse:collapse;font-variant-numeric:tabular-nums;display:block;
               overflow-x:auto}
-            th,td{padding:.2rem .8rem;text-align:right;border-bottom:1px solid var(--line);
+            th,td{padding:.2rem .6rem;text-align:right;border-bottom:1px solid var(--line);
               white-space:nowrap}
             th:first-child{text-align:left}
             i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.4em}
