@@ -187,11 +187,18 @@ def lost_leaves(leaves, explanation):
     sent = [skeleton(content) for content in sent]
     missing = []
     for leaf in leaves:
-        forms = [leaf.content, whole_quads(leaf.raw), leaf.raw.encode("utf-8", "replace")]
+        raw = leaf.raw.encode("utf-8", "replace")
+        forms = [leaf.content, whole_quads(leaf.raw), raw, without_escapes(raw)]
         forms += [decode(form, leaf.charset).encode() for form in forms]
         if not any(skeleton(form) in content for form in forms for content in sent):
             missing.append(leaf)
     return missing
+
+
+def without_escapes(content):
+    """quoted-printable with what is no escape kept; Python drops one of two equals signs."""
+    joined = re.sub(rb"=[ \t]*\r\n", b"", content)
+    return re.sub(rb"=([0-9A-Fa-f]{2})", lambda found: bytes([int(found[1], 16)]), joined)
 
 
 def skeleton(content):

@@ -126,7 +126,7 @@ def quoted_printable(draw, data, is_text):
         quopri.encodestring(line, quotetabs=draw(st.booleans())).replace(b"\n", b"\r\n")
         for line in lines)
     if draw(st.integers(0, 5)) == 0:
-        text += draw(st.sampled_from([b"=", b"=4", b"=G1", b"=\r\n", b"=c3=a9"]))
+        text += draw(st.sampled_from([b"=", b"=4", b"=G1", b"=\r\n", b"=3d=7e"]))
     return text
 
 
