@@ -28,6 +28,11 @@ public final class TLSContext: Sendable {
         self.handle = handle
         ct_set_context_owner(handle, Unmanaged.passUnretained(self).toOpaque())
         ct_set_mode(handle, Int(SSL_MODE_RELEASE_BUFFERS))
+        // How OpenSSL tells the traffic secrets; they go to the engine and nowhere else.
+        SSL_CTX_set_keylog_callback(handle) { ssl, line in
+            guard let ssl, let line, let owner = ct_owner(ssl) else { return }
+            Unmanaged<TLSEngine>.fromOpaque(owner).takeUnretainedValue().learn(line)
+        }
         ct_set_options(handle)
         guard ct_set_versions(handle, TLS1_2_VERSION, TLS1_3_VERSION) == 1,
             SSL_CTX_set_cipher_list(handle, TLSContext.ciphers) == 1,

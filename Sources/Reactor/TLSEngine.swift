@@ -1,5 +1,9 @@
 // One TLS connection as a transformer: ciphertext in, plaintext out, and the reverse (RFC 8446,
 // RFC 5246). It has no descriptor and no clock, and keeps no buffer while it is idle.
+//
+// OpenSSL does the handshake, and everything of TLS 1.2. With TLS 1.3 the engine seals the records
+// itself from then on; a server's also opens them, and OpenSSL's connection is freed. A client's
+// is kept for reading, because tickets come behind the handshake; what it would write is not sent.
 
 import CEpoll.TLS
 
@@ -35,8 +39,15 @@ final class TLSEngine {
     let context: TLSContext
     /// Whom a client talks to; the key of its session cache.
     let serverName: String?
-    private let ssl: OpaquePointer
+    /// OpenSSL's side; nil once the engine does both directions itself.
+    private var ssl: OpaquePointer?
     private let port: TLSPort
+    private var sealer: TLSRecordSealer?
+    private var opener: TLSRecordOpener?
+    /// Between two lines of OpenSSL's key log and the end of the handshake.
+    private var secrets = TLSTrafficSecrets()
+    /// What was negotiated; nil before the handshake is done.
+    private(set) var info: TLSInfo?
 
     /// - Parameter serverName: nil for a server's side.
     /// - Returns: nil when OpenSSL refuses; its error queue says why.
@@ -46,25 +57,29 @@ final class TLSEngine {
         self.port = port
         self.serverName = serverName
         self.ssl = ssl
+        ct_set_owner(ssl, Unmanaged.passUnretained(self).toOpaque())
         guard let serverName else {
             SSL_set_accept_state(ssl)
             return
         }
         SSL_set_connect_state(ssl)
-        ct_set_owner(ssl, Unmanaged.passUnretained(self).toOpaque())
-        guard expect(serverName) else { return nil }
+        guard expect(serverName, of: ssl) else { return nil }
         context.resumeSession(serverName, on: ssl)
     }
 
-    deinit {
+    deinit { freeSSL() }
+
+    private func freeSSL() {
+        guard let ssl else { return }
         // Without this OpenSSL takes the connection for broken and spoils its session.
         SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
         SSL_free(ssl)
+        self.ssl = nil
     }
 
     /// Demands a certificate for this host name or IP address (RFC 9525), and asks for the name
     /// (RFC 6066 section 3, which excludes addresses).
-    private func expect(_ name: String) -> Bool {
+    private func expect(_ name: String, of ssl: OpaquePointer) -> Bool {
         let parameters = SSL_get0_param(ssl)
         if X509_VERIFY_PARAM_set1_ip_asc(parameters, name) == 1 { return true }
         X509_VERIFY_PARAM_set_hostflags(
@@ -77,6 +92,7 @@ final class TLSEngine {
     func handshake(
         _ input: UnsafeRawBufferPointer, into output: OutputQueue
     ) -> (used: Int, outcome: HandshakeOutcome) {
+        guard let ssl else { preconditionFailure("the handshake is done") }
         OpenSSLError.clear()
         var outcome = HandshakeOutcome.needsInput
         let used = port.run(input: input, output: output) {
@@ -84,13 +100,17 @@ final class TLSEngine {
             if result == 1 {
                 outcome = .finished
             } else if SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ {
-                outcome = .failed(failureLine())
+                outcome = .failed(failureLine(ssl))
             }
+        }
+        if outcome == .finished {
+            info = TLSInfo(of: ssl)
+            takeOver(ssl)
         }
         return (used, outcome)
     }
 
-    private func failureLine() -> String {
+    private func failureLine(_ ssl: OpaquePointer) -> String {
         let verdict = SSL_get_verify_result(ssl)
         let line = OpenSSLError.takeLine()
         guard verdict != Int(X509_V_OK), serverName != nil,
@@ -102,10 +122,12 @@ final class TLSEngine {
     /// Decrypts `input` into the loop's plaintext buffer, several records if they are there.
     /// What TLS itself has to answer goes into `replies`.
     func decrypt(_ input: UnsafeRawBufferPointer, replies: OutputQueue) -> DecryptStep {
+        if let opener { return open(input, with: opener, replies: replies) }
+        guard let ssl else { preconditionFailure("an engine without any way to read") }
         OpenSSLError.clear()
         var count = 0
         var status = DecryptStatus.hasMore
-        let used = port.run(input: input, output: replies) {
+        let used = port.run(input: input, output: sealer == nil ? replies : port.unsent) {
             while status == .hasMore, count < port.plaintext.count {
                 let result = SSL_read(
                     ssl, port.plaintext.baseAddress! + count, Int32(port.plaintext.count - count))
@@ -113,26 +135,44 @@ final class TLSEngine {
                     count += Int(result)
                     if port.inputLeft == 0, SSL_pending(ssl) == 0 { status = .needsInput }
                 } else {
-                    status = readStatus(SSL_get_error(ssl, result))
+                    status = readStatus(ssl, SSL_get_error(ssl, result))
                 }
             }
         }
+        if let sealer { status = replace(port.takeUnsent(), status, sealer, replies) }
         return DecryptStep(
             used: used, plaintext: UnsafeRawBufferPointer(rebasing: port.plaintext[..<count]),
             status: status)
     }
 
-    private func readStatus(_ error: Int32) -> DecryptStatus {
+    private func readStatus(_ ssl: OpaquePointer, _ error: Int32) -> DecryptStatus {
         switch error {
         case SSL_ERROR_WANT_READ: .needsInput
         case SSL_ERROR_ZERO_RETURN: .ended
-        default: .failed(failureLine())
+        default: .failed(failureLine(ssl))
         }
+    }
+
+    /// What OpenSSL wrote while it read is under a key and a number of ours and never sent. It was
+    /// the answer to a key update, or an alert; both are sealed anew.
+    private func replace(
+        _ unsentBytes: Int, _ status: DecryptStatus, _ sealer: TLSRecordSealer,
+        _ replies: OutputQueue
+    ) -> DecryptStatus {
+        guard unsentBytes > 0 else { return status }
+        if case .failed = status {
+            _ = sealer.sealAlert(TLSAlert.internalError, level: 2, into: replies)
+            return status
+        }
+        let isAnswered = status == .ended || sealer.sealKeyUpdate(into: replies)
+        return isAnswered ? status : .failed(OpenSSLError.takeLine())
     }
 
     /// Encrypts `bytes` into `output`, a record for every 16,384 of them. Only after the
     /// handshake. False when the engine is beyond repair; OpenSSL's error queue says why.
     func encrypt(_ bytes: UnsafeRawBufferPointer, into output: OutputQueue) -> Bool {
+        if let sealer { return sealer.seal(bytes, into: output) }
+        guard let ssl else { preconditionFailure("an engine without any way to write") }
         OpenSSLError.clear()
         var written = 0
         var result: Int32 = 0
@@ -144,6 +184,11 @@ final class TLSEngine {
 
     /// Says goodbye (RFC 8446 section 6.1). Only after the handshake.
     func closeNotify(into output: OutputQueue) {
+        if let sealer {
+            _ = sealer.sealAlert(TLSAlert.closeNotify, level: 1, into: output)
+            return
+        }
+        guard let ssl else { return }
         OpenSSLError.clear()
         _ = port.run(input: UnsafeRawBufferPointer(start: nil, count: 0), output: output) {
             if SSL_shutdown(ssl) < 0 { OpenSSLError.clear() }
@@ -151,16 +196,106 @@ final class TLSEngine {
     }
 
     /// Whether the handshake has resumed an earlier session.
-    var isResumed: Bool { SSL_session_reused(ssl) == 1 }
+    var isResumed: Bool { info?.resumed ?? false }
+}
 
-    /// What was negotiated; nil before the handshake is done.
-    var info: TLSInfo? {
-        guard SSL_is_init_finished(ssl) == 1, let cipher = SSL_get_current_cipher(ssl) else {
-            return nil
+// MARK: - Records without OpenSSL
+
+extension TLSEngine {
+    /// A line of OpenSSL's key log.
+    func learn(_ line: UnsafePointer<CChar>) { secrets.learn(line) }
+
+    /// The handshake is done: with TLS 1.3 the engine seals what follows, and opens it on a
+    /// server's side. Without the secrets, or with another version, OpenSSL goes on.
+    private func takeOver(_ ssl: OpaquePointer) {
+        defer { secrets.wipe() }
+        guard SSL_version(ssl) == TLS1_3_VERSION, let cipher = SSL_get_current_cipher(ssl),
+            let suite = TLSSuite(identifier: SSL_CIPHER_get_protocol_id(cipher))
+        else { return }
+        let isServer = serverName == nil
+        // A server's call that ends the handshake has written the tickets, and nothing else, under
+        // the key that is taken over; a client's only what comes before it.
+        let sealed = isServer ? UInt64(port.recordsWritten) : 0
+        guard
+            let writing = TLSTrafficKey(
+                suite: suite, secret: isServer ? secrets.server : secrets.client, isSealing: true,
+                sequence: sealed)
+        else { return }
+        if isServer {
+            guard
+                let reading = TLSTrafficKey(
+                    suite: suite, secret: secrets.client, isSealing: false, sequence: 0)
+            else { return }
+            opener = TLSRecordOpener(key: reading)
+            freeSSL()
         }
-        return TLSInfo(
-            version: String(cString: SSL_get_version(ssl)),
-            cipher: String(cString: SSL_CIPHER_get_name(cipher)), resumed: isResumed)
+        sealer = TLSRecordSealer(key: writing)
+    }
+
+    /// Opens all records of `input` that are there whole, as far as the plaintext buffer has room.
+    private func open(
+        _ input: UnsafeRawBufferPointer, with opener: TLSRecordOpener, replies: OutputQueue
+    ) -> DecryptStep {
+        var used = 0
+        var count = 0
+        var status = DecryptStatus.hasMore
+        reading: while port.plaintext.count - count >= TLSRecordOpener.roomBytes {
+            let place = port.plaintext.baseAddress! + count
+            switch opener.next(input, &used, into: place) {
+            case .needsInput:
+                status = .needsInput
+                break reading
+            case .record(TLSContent.applicationData, let size): count += size
+            case .record(let type, let size):
+                let message = UnsafeRawBufferPointer(start: place, count: size)
+                guard let end = take(type, message, opener, replies) else { continue }
+                status = end
+                break reading
+            case .failed(let alert, let reason):
+                status = refuse(alert, reason, replies)
+                break reading
+            }
+        }
+        return DecryptStep(
+            used: used, plaintext: UnsafeRawBufferPointer(rebasing: port.plaintext[..<count]),
+            status: status)
+    }
+
+    /// An alert or a handshake message of the peer; nil when reading goes on.
+    private func take(
+        _ type: UInt8, _ message: UnsafeRawBufferPointer, _ opener: TLSRecordOpener,
+        _ replies: OutputQueue
+    ) -> DecryptStatus? {
+        if type == TLSContent.alert, message.count == 2 {
+            switch message[1] {
+            case TLSAlert.closeNotify: return .ended
+            case TLSAlert.userCanceled: return nil
+            default:
+                let text = SSL_alert_desc_string_long(Int32(message[1]))
+                return .failed(
+                    "alert \(text.map { String(cString: $0) } ?? "") (SSL alert number "
+                        + "\(message[1]))")
+            }
+        }
+        // KeyUpdate: type 24, three bytes of length, and whether it asks for one in return.
+        guard type == TLSContent.handshake, message.count == 5, message[0] == 24,
+            message[1] == 0, message[2] == 0, message[3] == 1, message[4] <= 1
+        else {
+            return refuse(
+                TLSAlert.unexpectedMessage, "unexpected message of type \(type)", replies)
+        }
+        guard opener.update() else {
+            return refuse(TLSAlert.unexpectedMessage, "too many key updates", replies)
+        }
+        let isAnswered = message[4] == 0 || sealer?.sealKeyUpdate(into: replies) ?? false
+        return isAnswered ? nil : refuse(TLSAlert.internalError, "key update failed", replies)
+    }
+
+    private func refuse(
+        _ alert: UInt8, _ reason: String, _ replies: OutputQueue
+    ) -> DecryptStatus {
+        _ = sealer?.sealAlert(alert, level: 2, into: replies)
+        return .failed(reason)
     }
 }
 
@@ -172,4 +307,17 @@ public struct TLSInfo: Sendable {
     public let cipher: String
     /// Whether an earlier session was resumed.
     public let resumed: Bool
+}
+
+extension TLSInfo {
+    /// nil while a handshake goes on.
+    init?(of ssl: OpaquePointer) {
+        guard SSL_is_init_finished(ssl) == 1, let cipher = SSL_get_current_cipher(ssl) else {
+            return nil
+        }
+        self.init(
+            version: String(cString: SSL_get_version(ssl)),
+            cipher: String(cString: SSL_CIPHER_get_name(cipher)),
+            resumed: SSL_session_reused(ssl) == 1)
+    }
 }

@@ -15,6 +15,8 @@ final class TLSPort {
     let pointer: UnsafeMutablePointer<ct_port>
     /// Plaintext of whichever engine decrypted last.
     let plaintext: UnsafeMutableRawBufferPointer
+    /// Where OpenSSL's writing goes when it must not be sent.
+    let unsent = OutputQueue(pool: SlabPool(freeCountMax: 1))
 
     init() {
         pointer = .allocate(capacity: 1)
@@ -38,12 +40,25 @@ final class TLSPort {
         pointer.pointee.out = nil
         pointer.pointee.out_room = 0
         pointer.pointee.out_count = 0
+        pointer.pointee.records = 0
+        pointer.pointee.record_left = 0
+        pointer.pointee.header_count = 0
         pointer.pointee.sink = Unmanaged.passUnretained(output).toOpaque()
         body()
         if pointer.pointee.out_count > 0 { output.commit(pointer.pointee.out_count) }
         pointer.pointee.sink = nil
         return input.count - pointer.pointee.in_count
     }
+
+    /// Empties `unsent`; returns how many bytes were in it.
+    func takeUnsent() -> Int {
+        let count = unsent.byteCount
+        if count > 0 { unsent.removeAll() }
+        return count
+    }
+
+    /// Records that OpenSSL wrote in the last call, all of them whole.
+    var recordsWritten: Int { pointer.pointee.records }
 
     /// Bytes of the input that OpenSSL has not asked for yet.
     var inputLeft: Int { pointer.pointee.in_count }

@@ -38,8 +38,8 @@ package struct AddressParser: Sendable {
     /// The next mailbox of the list.
     /// - Parameters:
     ///   - value: the whole list, folding inside; the same bytes at every call.
-    ///   - output: where the texts are written, behind what is there. A whole list needs at most
-    ///     4 × `value.count` + 64 bytes; the caller may truncate it between calls.
+    ///   - output: where the texts are written, behind what is there. One mailbox needs at most
+    ///     4 × `value.count` + 64 bytes; the caller truncates it between calls.
     package mutating func next(
         _ value: Bytes, charsets: CharsetCache, into output: inout Region,
         losses: inout DecodeLosses

@@ -8,6 +8,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
@@ -21,6 +22,8 @@
  * engine runs at a time. The owner sets `in` and `sink` before each call into
  * OpenSSL, and takes `out_count` bytes at `out` afterwards. When `out_room` is
  * used up, `refill` takes what is there and provides new room, at least a byte.
+ * `records` counts the TLS records that were written since the owner set it, with
+ * `record_left` and `header_count`, to 0.
  */
 struct ct_port {
     const uint8_t *_Nullable in;
@@ -28,6 +31,9 @@ struct ct_port {
     uint8_t *_Nullable out;
     size_t out_room;
     size_t out_count;
+    size_t records;
+    size_t record_left;
+    size_t header_count;
     void *_Nullable sink;
     void (*_Nullable refill)(struct ct_port *_Nonnull port);
 };

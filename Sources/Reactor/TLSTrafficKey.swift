@@ -1,0 +1,192 @@
+// The key of one direction of a TLS 1.3 connection, and the nonce of each record (RFC 8446 sections
+// 5.3, 7.1, 7.2 and 7.3).
+//
+// OpenSSL does the handshake and tells the traffic secrets; the algorithms are OpenSSL's too. What
+// is here is which key, which nonce and which sequence number. A sequence number is used once: it
+// moves on with every record, whether or not the record turns out well.
+
+import CEpoll.TLS
+
+/// A cipher suite of TLS 1.3.
+enum TLSSuite {
+    case aes128GCM, aes256GCM, chacha20Poly1305
+
+    /// - Parameter identifier: of the IANA registry; nil for others.
+    init?(identifier: UInt16) {
+        switch identifier {
+        case 0x1301: self = .aes128GCM
+        case 0x1302: self = .aes256GCM
+        case 0x1303: self = .chacha20Poly1305
+        default: return nil
+        }
+    }
+
+    var keyBytes: Int { self == .aes128GCM ? 16 : 32 }
+    /// Bytes of the hash, and so of a traffic secret.
+    var secretBytes: Int { self == .aes256GCM ? 48 : 32 }
+    fileprivate var hash: OpaquePointer { self == .aes256GCM ? EVP_sha384() : EVP_sha256() }
+
+    /// Fetched once: an implicit fetch costs more than a handshake's key schedule.
+    fileprivate var cipher: OpaquePointer? {
+        switch self {
+        case .aes128GCM: Self.fetchedAES128
+        case .aes256GCM: Self.fetchedAES256
+        case .chacha20Poly1305: Self.fetchedChaCha20
+        }
+    }
+
+    private nonisolated(unsafe) static let fetchedAES128 = EVP_CIPHER_fetch(
+        nil, "AES-128-GCM", nil)
+    private nonisolated(unsafe) static let fetchedAES256 = EVP_CIPHER_fetch(
+        nil, "AES-256-GCM", nil)
+    private nonisolated(unsafe) static let fetchedChaCha20 = EVP_CIPHER_fetch(
+        nil, "ChaCha20-Poly1305", nil)
+}
+
+/// Key, nonces and sequence number of one direction.
+final class TLSTrafficKey {
+    /// Bytes of the authentication tag, for each suite of TLS 1.3.
+    static let tagBytes = 16
+    private static let nonceBytes = 12
+
+    private let suite: TLSSuite
+    private let context: OpaquePointer
+    private let isSealing: Bool
+    private var secret: [UInt8]
+    /// The static part of the nonce: its first four bytes, and the eight that the sequence number
+    /// is mixed into, big-endian as numbers.
+    private var nonceHead: UInt32 = 0
+    private var nonceTail: UInt64 = 0
+    private var sequence: UInt64 = 0
+
+    /// - Parameters:
+    ///   - secret: the traffic secret, `suite.secretBytes` long.
+    ///   - sequence: records that the direction has carried under this secret.
+    /// - Returns: nil when OpenSSL refuses.
+    init?(suite: TLSSuite, secret: [UInt8], isSealing: Bool, sequence: UInt64) {
+        guard secret.count == suite.secretBytes, let cipher = suite.cipher,
+            let context = EVP_CIPHER_CTX_new()
+        else { return nil }
+        self.suite = suite
+        self.context = context
+        self.isSealing = isSealing
+        self.secret = secret
+        guard
+            EVP_CipherInit_ex2(context, cipher, nil, nil, isSealing ? 1 : 0, nil) == 1,
+            EVP_CIPHER_CTX_ctrl(
+                context, EVP_CTRL_AEAD_SET_IVLEN, Int32(Self.nonceBytes), nil) == 1,
+            install()
+        else { return nil }
+        self.sequence = sequence
+    }
+
+    deinit {
+        EVP_CIPHER_CTX_free(context)
+        Self.wipe(&secret)
+    }
+
+    /// Goes on to the next generation of the secret (RFC 8446 section 7.2).
+    func update() -> Bool {
+        guard var next = Self.expand(suite, secret, "traffic upd", suite.secretBytes) else {
+            return false
+        }
+        swap(&secret, &next)
+        Self.wipe(&next)
+        return install()
+    }
+
+    /// Derives key and nonce from the secret; the sequence begins anew.
+    private func install() -> Bool {
+        guard var key = Self.expand(suite, secret, "key", suite.keyBytes),
+            let nonce = Self.expand(suite, secret, "iv", Self.nonceBytes)
+        else { return false }
+        nonceHead = nonce.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
+        nonceTail = nonce.dropFirst(4).reduce(0) { $0 << 8 | UInt64($1) }
+        sequence = 0
+        let isSet = EVP_CipherInit_ex2(context, nil, key, nil, isSealing ? 1 : 0, nil) == 1
+        Self.wipe(&key)
+        return isSet
+    }
+
+    // MARK: Records
+
+    /// Begins a record: a nonce of its own, and the record's header as what is authenticated too.
+    /// - Parameters:
+    ///   - header: five bytes.
+    ///   - tag: when opening, the sixteen bytes that the record ends with.
+    func begin(header: UnsafePointer<UInt8>, tag: UnsafeMutableRawPointer?) -> Bool {
+        guard sequence < .max else { return false }
+        var nonce = (nonceHead.bigEndian, (nonceTail ^ sequence).bigEndian)
+        sequence += 1
+        return withUnsafeTemporaryAllocation(byteCount: Self.nonceBytes, alignment: 8) { bytes in
+            withUnsafeBytes(of: &nonce.0) { bytes.copyMemory(from: $0) }
+            withUnsafeBytes(of: &nonce.1) {
+                UnsafeMutableRawBufferPointer(rebasing: bytes[4...]).copyMemory(from: $0)
+            }
+            let iv = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            guard EVP_CipherInit_ex2(context, nil, nil, iv, isSealing ? 1 : 0, nil) == 1 else {
+                return false
+            }
+            if let tag {
+                guard
+                    EVP_CIPHER_CTX_ctrl(
+                        context, EVP_CTRL_AEAD_SET_TAG, Int32(Self.tagBytes), tag) == 1
+                else { return false }
+            }
+            var count: Int32 = 0
+            return EVP_CipherUpdate(context, nil, &count, header, 5) == 1
+        }
+    }
+
+    /// Transforms some of the record; `output` may be `input`, or apart from it.
+    func transform(
+        _ input: UnsafePointer<UInt8>, _ count: Int, into output: UnsafeMutablePointer<UInt8>
+    ) -> Bool {
+        var written: Int32 = 0
+        return EVP_CipherUpdate(context, output, &written, input, Int32(count)) == 1
+            && Int(written) == count
+    }
+
+    /// Ends a sealed record: its tag goes to `tag`.
+    func seal(tag: UnsafeMutableRawPointer) -> Bool {
+        isDone
+            && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagBytes), tag) == 1
+    }
+
+    /// Ends an opened record. False when somebody has changed it; what was transformed must not be
+    /// looked at then.
+    var isDone: Bool {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { rest in
+            var count: Int32 = 0
+            return EVP_CipherFinal_ex(context, rest.baseAddress, &count) == 1
+        }
+    }
+
+    // MARK: Derivation
+
+    /// HKDF-Expand-Label with an empty context (RFC 8446 section 7.1), for at most as many bytes
+    /// as the hash has: one block of HKDF-Expand, which is one HMAC (RFC 5869 section 2.3).
+    static func expand(
+        _ suite: TLSSuite, _ secret: [UInt8], _ label: String, _ count: Int
+    ) -> [UInt8]? {
+        precondition(count <= suite.secretBytes)
+        let name = Array("tls13 \(label)".utf8)
+        var info = [0, UInt8(count), UInt8(name.count)]
+        info += name
+        info += [0, 1]
+        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+        defer { wipe(&digest) }
+        var length: UInt32 = 0
+        guard
+            HMAC(
+                suite.hash, secret, Int32(secret.count), info, info.count, &digest, &length)
+                != nil, Int(length) >= count
+        else { return nil }
+        return Array(digest[..<count])
+    }
+
+    /// Overwrites a secret before its memory is given back.
+    static func wipe(_ secret: inout [UInt8]) {
+        secret.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) }
+    }
+}
