@@ -192,9 +192,14 @@ extension ShiftDecoder {
         single = .prefixed(.taiwanese, 0x8E, 0xA0 + plane)
     }
 
-    /// The set that the last byte of ESC $ or ESC $ ( names.
+    /// The set that the last byte of ESC $ or ESC $ ( names. Those that are written in the 8-bit
+    /// form of the charset itself are Japanese, and mean nothing in a charset that is not.
     private func pairSet(_ final: UInt8) -> CharacterSet {
         switch final {
+        case 0x40, 0x42, 0x44: guard scheme == .iso2022JP else { return .unknown }
+        default: break
+        }
+        return switch final {
         case 0x40, 0x42: .pairs(.home)
         case 0x41: .pairs(.chinese)
         case 0x43: .pairs(.korean)
