@@ -33,6 +33,8 @@ public final class Loop {
     private var unsettled: [Stream] = []
     private var unsettledNextTick: [Stream] = []
     private var laterWork: [() -> Void] = []
+    /// What is under way of it; the two change places, so that neither is allocated anew.
+    private var laterBatch: [() -> Void] = []
     private var isStopping = false
 
     /// - Throws: `SystemError` when the kernel refuses epoll or eventfd.
@@ -115,12 +117,12 @@ public final class Loop {
             }
         }
         guard !laterWork.isEmpty else { return }
-        var batch: [() -> Void] = []
-        swap(&batch, &laterWork)
-        for work in batch {
+        swap(&laterBatch, &laterWork)
+        for work in laterBatch {
             work()
             settle()
         }
+        laterBatch.removeAll(keepingCapacity: true)
     }
 
     private func fireTimers() {

@@ -4,6 +4,8 @@ extension JSONReader {
     /// The text of a `.string` or `.key` range, unescaped. Surrogates without a partner and invalid
     /// UTF-8 become U+FFFD.
     package static func unescaped(_ input: Bytes, _ range: Range<Int>) -> String {
+        let text = input.extracting(range)
+        if text.firstIndex(of: UInt8(ascii: "\\")) == nil { return text.copiedText() }
         var units: [UInt8] = []
         units.reserveCapacity(range.count)
         var at = range.lowerBound
@@ -16,6 +18,15 @@ extension JSONReader {
             }
         }
         return String(decoding: units, as: UTF8.self)
+    }
+
+    /// The same as UTF-8; nothing but the result is allocated where nothing is escaped.
+    package static func unescapedBytes(_ input: Bytes, _ range: Range<Int>) -> [UInt8] {
+        let text = input.extracting(range)
+        if text.firstIndex(of: UInt8(ascii: "\\")) == nil, text.isValidUTF8 {
+            return text.copied()
+        }
+        return Array(unescaped(input, range).utf8)
     }
 
     /// Appends what the escape at `at` stands for; returns the offset behind it.

@@ -114,7 +114,7 @@ struct APIAnswer {
     ) -> Bool {
         var ahead = reader
         switch ahead.next(body) {
-        case .string(let range): set(&self, Array(JSONReader.unescaped(body, range).utf8))
+        case .string(let range): set(&self, JSONReader.unescapedBytes(body, range))
         case .number(let range): set(&self, body.extracting(range).copied())
         default: return reader.skipValue(body) != nil
         }
@@ -133,7 +133,10 @@ struct APIAnswer {
 
     /// The printable ASCII characters of `text`, at most `max` of them.
     static func printable(_ text: [UInt8], max: Int) -> String {
-        String(
+        if text.count <= max, text.allSatisfy({ (0x20...0x7E).contains($0) }) {
+            return String(decoding: text, as: UTF8.self)
+        }
+        return String(
             decoding: text.lazy.filter { (0x20...0x7E).contains($0) }.prefix(max), as: UTF8.self)
     }
 }

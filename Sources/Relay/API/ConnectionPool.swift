@@ -21,6 +21,11 @@ final class ConnectionPool {
     private var queued: [APICall?] = []
     private var finished: [(call: APICall, result: APIResult)] = []
     private var wanting: [APICall] = []
+    /// Those of `finished` and `wanting` whose owners are being told.
+    private var done: [(call: APICall, result: APIResult)] = []
+    private var hungry: [APICall] = []
+    /// `service`, as a closure that is made once.
+    private lazy var serviceWork: () -> Void = { [weak self] in self?.service() }
     private var resolver: Resolver?
     private var timer: LoopTimer?
     private var isServiceDue = false
@@ -212,7 +217,7 @@ extension ConnectionPool {
     private func serviceLater() {
         guard !isServiceDue else { return }
         isServiceDue = true
-        loop.later { [self] in service() }
+        loop.later(serviceWork)
     }
 
     fileprivate func service() {
@@ -268,9 +273,8 @@ extension ConnectionPool {
 
     /// Owners may start new calls meanwhile; those wait for the next pass.
     private func tellOwners() {
-        let (hungry, done) = (wanting, finished)
-        wanting.removeAll()
-        finished.removeAll()
+        swap(&hungry, &wanting)
+        swap(&done, &finished)
         for call in hungry {
             call.isBodyWanted = false
             if case .onConnection = call.place, !call.isAbandoned { call.owner.callWantsBody(call) }
@@ -278,6 +282,8 @@ extension ConnectionPool {
         for (call, result) in done where !call.isAbandoned {
             call.owner.callFinished(call, result)
         }
+        hungry.removeAll(keepingCapacity: true)
+        done.removeAll(keepingCapacity: true)
     }
 }
 

@@ -31,7 +31,7 @@ struct Metadata {
         _ = reader.next(text)
         while case .key(let key) = reader.next(text), let value = reader.skipValue(text) {
             set(
-                Array(JSONReader.unescaped(text, key).utf8),
+                JSONReader.unescapedBytes(text, key),
                 to: Self.text(ofValue: text.extracting(text.trimmed(value))))
         }
         return nil
@@ -57,6 +57,6 @@ struct Metadata {
     /// The text of a string, the JSON text of everything else.
     private static func text(ofValue value: Bytes) -> [UInt8] {
         guard value.count >= 2, value[0] == 0x22 else { return value.copied() }
-        return Array(JSONReader.unescaped(value, 1..<value.count - 1).utf8)
+        return JSONReader.unescapedBytes(value, 1..<value.count - 1)
     }
 }
