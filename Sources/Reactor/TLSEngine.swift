@@ -67,7 +67,10 @@ final class TLSEngine {
         context.resumeSession(serverName, on: ssl)
     }
 
-    deinit { freeSSL() }
+    deinit {
+        secrets.wipe()
+        freeSSL()
+    }
 
     private func freeSSL() {
         guard let ssl else { return }
