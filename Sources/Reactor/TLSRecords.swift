@@ -66,6 +66,9 @@ struct TLSRecordSealer {
     private func sealRecord(
         _ content: UnsafeBufferPointer<UInt8>, _ type: UInt8, _ output: OutputQueue
     ) -> Bool {
+        if key.isWorn, type == TLSContent.applicationData {
+            guard sealKeyUpdate(into: output) else { return false }
+        }
         let body = content.count + 1 + TLSTrafficKey.tagBytes
         let header: (UInt8, UInt8, UInt8, UInt8, UInt8) = (
             TLSContent.applicationData, 3, 3, UInt8(body >> 8), UInt8(body & 0xFF)

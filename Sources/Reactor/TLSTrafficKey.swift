@@ -48,6 +48,8 @@ final class TLSTrafficKey {
     /// Bytes of the authentication tag, for each suite of TLS 1.3.
     static let tagBytes = 16
     private static let nonceBytes = 12
+    /// Records under one key, well below the 2^24.5 that AES-GCM may protect (RFC 8446 section 5.5).
+    static let recordsMax: UInt64 = 1 << 23
 
     private let suite: TLSSuite
     private let context: OpaquePointer
@@ -84,6 +86,9 @@ final class TLSTrafficKey {
         EVP_CIPHER_CTX_free(context)
         Self.wipe(&secret)
     }
+
+    /// Whether a sealing key has done its work, and the next one is due.
+    var isWorn: Bool { sequence >= Self.recordsMax }
 
     /// Goes on to the next generation of the secret (RFC 8446 section 7.2).
     func update() -> Bool {

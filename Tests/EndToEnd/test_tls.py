@@ -110,10 +110,12 @@ class Versions(harness.RelayTestCase):
 
     def test_old_versions_and_weak_suites_are_refused(self):
         for flags in (
-            ["-tls1_1"], ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"],
+            # Without the security level the client itself would not even ask.
+            ["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"],
             ["-tls1_2", "-cipher", "AES128-GCM-SHA256"],
         ):
             with self.subTest(flags=flags), self.client(*flags) as client:
+                client.expect(b"alert ")
                 client.process.wait(15)
                 self.assertNotIn(b"220 localhost", client.output)
 

@@ -165,9 +165,20 @@ private struct Direction {
         #expect(!direction.opener.update())
     }
 
+    @Test func `a key that has sealed enough is followed by the next`() throws {
+        let direction = try Direction(startingAt: TLSTrafficKey.recordsMax - 1)
+        #expect(direction.opened([direction.sealed([1])]).events == ["23"])
+        let bytes = direction.sealed([2])
+        let update = bytes.prefix(5 + 5 + 1 + TLSTrafficKey.tagBytes)
+        #expect(direction.opened([Array(update)]).events == ["22"])
+        #expect(direction.opener.update())
+        #expect(direction.opened([Array(bytes.dropFirst(update.count))]).content == [2])
+        #expect(direction.opened([direction.sealed([3])]).content == [3])
+    }
+
     @Test func `sequence numbers do not run out into reuse`() throws {
         let direction = try Direction(startingAt: .max)
-        #expect(![1].withUnsafeBytes { direction.sealer.seal($0, into: direction.output) })
+        #expect(!direction.sealer.sealAlert(0, level: 1, into: direction.output))
     }
 
     private func hex(_ text: String) -> [UInt8] {
