@@ -35,26 +35,42 @@ struct RequestBalance {
     /// template replaces), and nothing else is in the request.
     func check(_ message: Bytes, charsets: CharsetCache) {
         let walk = WalkedMessage(message, in: [message.count], charsets: charsets)
-        var nextAttachment = 0
-        var bodies = bodies
+        var leaves: [(content: [UInt8], text: [UInt8])] = []
         for leaf in walk.leaves {
             let content = Self.decoded(leaf)
             if content.isEmpty { continue }
-            if nextAttachment < attachments.count, attachments[nextAttachment] == content {
-                nextAttachment += 1
-                continue
+            leaves.append((content, Self.text(content, leaf.charset, charsets)))
+        }
+        let preamble = Self.text(walk.keptPreamble, .undeclared, charsets)
+        let lone = preamble.isEmpty ? [0x0A] : preamble
+        require(
+            settles(leaves[...], attachments[...], bodies, lone: lone),
+            "leaves and request do not balance")
+    }
+
+    /// Whether there is a way to set all leaves off against the rest of the request. A leaf that is
+    /// equal to an attachment and to a body may be either, so both are tried; there are at most two
+    /// bodies, which bounds the tries.
+    /// - Parameter lone: the only body that may be left over.
+    private func settles(
+        _ leaves: ArraySlice<(content: [UInt8], text: [UInt8])>,
+        _ attachments: ArraySlice<[UInt8]>, _ bodies: [[UInt8]], lone: [UInt8]
+    ) -> Bool {
+        var leaves = leaves
+        var attachments = attachments
+        while let leaf = leaves.popFirst() {
+            if let index = bodies.firstIndex(of: leaf.text) {
+                var fewer = bodies
+                fewer.remove(at: index)
+                if settles(leaves, attachments, fewer, lone: lone) { return true }
             }
-            let text = Self.text(content, leaf.charset, charsets)
-            if let index = bodies.firstIndex(of: text) {
-                bodies.remove(at: index)
-            } else {
-                require(text.isEmpty || hasTemplate, "a leaf is not in the request")
+            if attachments.first == leaf.content {
+                attachments.removeFirst()
+            } else if !leaf.text.isEmpty && !hasTemplate {
+                return false
             }
         }
-        require(nextAttachment == attachments.count, "an attachment that is no leaf")
-        guard !bodies.isEmpty else { return }
-        let preamble = Self.text(walk.keptPreamble, .undeclared, charsets)
-        require(bodies == [preamble.isEmpty ? [0x0A] : preamble], "a body that is no leaf")
+        return attachments.isEmpty && (bodies.isEmpty || bodies == [lone])
     }
 
     /// Content without its transfer encoding.
