@@ -188,7 +188,8 @@ def lost_leaves(leaves, explanation):
     missing = []
     for leaf in leaves:
         raw = leaf.raw.encode("utf-8", "replace")
-        forms = [leaf.content, whole_quads(leaf.raw), raw, without_escapes(raw)]
+        forms = [leaf.content, whole_quads(leaf.raw), padded_runs(leaf.raw), raw]
+        forms.append(without_escapes(raw))
         forms += [decode(form, leaf.charset).encode() for form in forms]
         if not any(skeleton(form) in content for form in forms for content in sent):
             missing.append(leaf)
@@ -204,6 +205,18 @@ def without_escapes(content):
 def skeleton(content):
     """The visible ASCII characters: what every charset and every repair leaves as it is."""
     return re.sub(rb"[^!-~]", b"", content)
+
+
+def padded_runs(text):
+    """base64 in which an equals sign ends a quad wherever it stands, as where parts that were
+    encoded one by one were put together. Python passes over one where two would be due."""
+    content, run = b"", ""
+    for letters in re.sub(r"[^A-Za-z0-9+/=]", "", text).split("="):
+        run += letters
+        if len(run) % 4 > 1:
+            content += base64.b64decode(run + "=" * (-len(run) % 4))
+            run = ""
+    return content + base64.b64decode(run[:len(run) // 4 * 4])
 
 
 def whole_quads(text):

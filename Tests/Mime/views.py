@@ -1,6 +1,7 @@
 """Two readings of one message in the same form: the relay's, and Python's `email` package's."""
 
 import base64
+import codecs
 import email
 import email.policy
 import hashlib
@@ -13,6 +14,24 @@ WIDER = {
     "gb2312": "gb18030", "gbk": "gb18030", "euc-kr": "cp949", "ks_c_5601-1987": "cp949",
     "shift_jis": "cp932", "big5": "big5hkscs", "iso-8859-9": "cp1254", "tis-620": "cp874",
 }
+
+
+#: Charsets in which a wrong character is two bytes long, unless the second is ASCII.
+TWO_BYTES = {"cp949", "euc_kr", "cp932", "euc_jp", "big5hkscs", "big5", "gb18030", "gbk"}
+
+
+def as_the_standard(error):
+    """Replaces as much of what is undecodable as the Encoding Standard does: never an ASCII byte
+    behind the first, and in double-byte charsets the second byte with the first."""
+    bytes, start = error.object, error.start
+    second = bytes[start + 1] if start + 1 < len(bytes) else 0
+    if error.encoding in TWO_BYTES and 0x81 <= bytes[start] <= 0xFE and second >= 0x80:
+        return "\ufffd", start + 2
+    wrong = bytes[start + 1:error.end]
+    return "\ufffd", start + 1 + next((i for i, b in enumerate(wrong) if b < 0x80), len(wrong))
+
+
+codecs.register_error("as_the_standard", as_the_standard)
 
 
 @dataclass
@@ -70,7 +89,7 @@ def decode(content, charset):
         return "".join(
             bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in content)
     try:
-        return content.decode(label, "replace").removeprefix("\ufeff")
+        return content.decode(label, "as_the_standard").removeprefix("\ufeff")
     except LookupError:
         return decode(content, "")
 
