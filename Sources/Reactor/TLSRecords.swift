@@ -109,7 +109,7 @@ struct TLSRecordSealer {
             transform($0.bindMemory(to: UInt8.self), output)
         }
         return ended
-            && withUnsafeTemporaryAllocation(byteCount: TLSTrafficKey.tagBytes, alignment: 8) {
+            && withUnsafeTemporaryAllocation(of: UInt8.self, capacity: TLSTrafficKey.tagBytes) {
                 guard key.seal(tag: $0.baseAddress!) else { return false }
                 output.append(UnsafeRawBufferPointer($0))
                 return true
@@ -261,9 +261,8 @@ final class TLSRecordOpener {
     ) -> Verdict {
         var innerCount = count - TLSTrafficKey.tagBytes
         let content = destination.assumingMemoryBound(to: UInt8.self)
-        // OpenSSL only reads the tag, though it takes it as if it might write.
-        let tag = UnsafeMutableRawPointer(mutating: body + innerCount)
-        guard key.begin(header: header, tag: tag), key.transform(body, innerCount, into: content),
+        guard key.begin(header: header, tag: body + innerCount),
+            key.transform(body, innerCount, into: content),
             key.isDone
         else {
             OpenSSLError.clear()

@@ -5,6 +5,7 @@
 // is here is which key, which nonce and which sequence number. A sequence number is used once: it
 // moves on with every record, whether or not the record turns out well.
 
+import CEpoll.AEAD
 import CEpoll.TLS
 
 /// A cipher suite of TLS 1.3.
@@ -26,34 +27,30 @@ enum TLSSuite {
     var secretBytes: Int { self == .aes256GCM ? 48 : 32 }
     fileprivate var hash: OpaquePointer { self == .aes256GCM ? EVP_sha384() : EVP_sha256() }
 
-    /// Fetched once: an implicit fetch costs more than a handshake's key schedule.
+    /// Found once: looking for a cipher costs more than a handshake's key schedule.
     fileprivate var cipher: OpaquePointer? {
         switch self {
-        case .aes128GCM: Self.fetchedAES128
-        case .aes256GCM: Self.fetchedAES256
-        case .chacha20Poly1305: Self.fetchedChaCha20
+        case .aes128GCM: Self.foundAES128
+        case .aes256GCM: Self.foundAES256
+        case .chacha20Poly1305: Self.foundChaCha20
         }
     }
 
-    private nonisolated(unsafe) static let fetchedAES128 = EVP_CIPHER_fetch(
-        nil, "AES-128-GCM", nil)
-    private nonisolated(unsafe) static let fetchedAES256 = EVP_CIPHER_fetch(
-        nil, "AES-256-GCM", nil)
-    private nonisolated(unsafe) static let fetchedChaCha20 = EVP_CIPHER_fetch(
-        nil, "ChaCha20-Poly1305", nil)
+    private nonisolated(unsafe) static let foundAES128 = ct_aead_find("AES-128-GCM")
+    private nonisolated(unsafe) static let foundAES256 = ct_aead_find("AES-256-GCM")
+    private nonisolated(unsafe) static let foundChaCha20 = ct_aead_find("ChaCha20-Poly1305")
 }
 
 /// Key, nonces and sequence number of one direction.
 final class TLSTrafficKey {
     /// Bytes of the authentication tag, for each suite of TLS 1.3.
-    static let tagBytes = 16
-    private static let nonceBytes = 12
+    static let tagBytes = CT_TAG_BYTES
+    private static let nonceBytes = CT_NONCE_BYTES
     /// Records under one key, well below the 2^24.5 that AES-GCM may protect (RFC 8446 section 5.5).
     static let recordsMax: UInt64 = 1 << 23
 
     private let suite: TLSSuite
-    private let context: OpaquePointer
-    private let isSealing: Bool
+    private let aead: OpaquePointer
     private var secret: [UInt8]
     /// The static part of the nonce: its first four bytes, and the eight that the sequence number
     /// is mixed into, big-endian as numbers.
@@ -67,23 +64,17 @@ final class TLSTrafficKey {
     /// - Returns: nil when OpenSSL refuses.
     init?(suite: TLSSuite, secret: [UInt8], isSealing: Bool, sequence: UInt64) {
         guard secret.count == suite.secretBytes, let cipher = suite.cipher,
-            let context = EVP_CIPHER_CTX_new()
+            let aead = ct_aead_new(cipher, isSealing ? 1 : 0)
         else { return nil }
         self.suite = suite
-        self.context = context
-        self.isSealing = isSealing
+        self.aead = aead
         self.secret = secret
-        guard
-            EVP_CipherInit_ex2(context, cipher, nil, nil, isSealing ? 1 : 0, nil) == 1,
-            EVP_CIPHER_CTX_ctrl(
-                context, EVP_CTRL_AEAD_SET_IVLEN, Int32(Self.nonceBytes), nil) == 1,
-            install()
-        else { return nil }
+        guard install() else { return nil }
         self.sequence = sequence
     }
 
     deinit {
-        EVP_CIPHER_CTX_free(context)
+        ct_aead_free(aead)
         Self.wipe(&secret)
     }
 
@@ -108,7 +99,7 @@ final class TLSTrafficKey {
         nonceHead = nonce.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
         nonceTail = nonce.dropFirst(4).reduce(0) { $0 << 8 | UInt64($1) }
         sequence = 0
-        let isSet = EVP_CipherInit_ex2(context, nil, key, nil, isSealing ? 1 : 0, nil) == 1
+        let isSet = ct_aead_set_key(aead, key, key.count) == 1
         Self.wipe(&key)
         return isSet
     }
@@ -119,53 +110,26 @@ final class TLSTrafficKey {
     /// - Parameters:
     ///   - header: five bytes.
     ///   - tag: when opening, the sixteen bytes that the record ends with.
-    func begin(header: UnsafePointer<UInt8>, tag: UnsafeMutableRawPointer?) -> Bool {
+    func begin(header: UnsafePointer<UInt8>, tag: UnsafePointer<UInt8>?) -> Bool {
         guard sequence < .max else { return false }
-        var nonce = (nonceHead.bigEndian, (nonceTail ^ sequence).bigEndian)
+        let tail = nonceTail ^ sequence
         sequence += 1
-        return withUnsafeTemporaryAllocation(byteCount: Self.nonceBytes, alignment: 8) { bytes in
-            withUnsafeBytes(of: &nonce.0) { bytes.copyMemory(from: $0) }
-            withUnsafeBytes(of: &nonce.1) {
-                UnsafeMutableRawBufferPointer(rebasing: bytes[4...]).copyMemory(from: $0)
-            }
-            let iv = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-            guard EVP_CipherInit_ex2(context, nil, nil, iv, isSealing ? 1 : 0, nil) == 1 else {
-                return false
-            }
-            if let tag {
-                guard
-                    EVP_CIPHER_CTX_ctrl(
-                        context, EVP_CTRL_AEAD_SET_TAG, Int32(Self.tagBytes), tag) == 1
-                else { return false }
-            }
-            var count: Int32 = 0
-            return EVP_CipherUpdate(context, nil, &count, header, 5) == 1
-        }
+        return ct_aead_begin(aead, nonceHead, tail, header, tag) == 1
     }
 
     /// Transforms some of the record; `output` may be `input`, or apart from it.
     func transform(
         _ input: UnsafePointer<UInt8>, _ count: Int, into output: UnsafeMutablePointer<UInt8>
     ) -> Bool {
-        var written: Int32 = 0
-        return EVP_CipherUpdate(context, output, &written, input, Int32(count)) == 1
-            && Int(written) == count
+        ct_aead_update(aead, input, count, output) == 1
     }
 
     /// Ends a sealed record: its tag goes to `tag`.
-    func seal(tag: UnsafeMutableRawPointer) -> Bool {
-        isDone
-            && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagBytes), tag) == 1
-    }
+    func seal(tag: UnsafeMutablePointer<UInt8>) -> Bool { ct_aead_seal(aead, tag) == 1 }
 
     /// Ends an opened record. False when somebody has changed it; what was transformed must not be
     /// looked at then.
-    var isDone: Bool {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { rest in
-            var count: Int32 = 0
-            return EVP_CipherFinal_ex(context, rest.baseAddress, &count) == 1
-        }
-    }
+    var isDone: Bool { ct_aead_open(aead) == 1 }
 
     // MARK: Derivation
 
