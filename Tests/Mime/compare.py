@@ -176,7 +176,7 @@ def lost(message, explanation):
     except Exception:  # Python's parser gives up on some headers.
         return []
     return [Difference("lost", None, leaf) for leaf in lost_leaves(theirs.leaves, explanation)
-            if b"\nContent-" not in leaf.content]
+            if b"\nContent-" not in leaf.content and "\nContent-" not in leaf.raw]
 
 
 def lost_leaves(leaves, explanation):
