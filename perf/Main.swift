@@ -46,6 +46,6 @@ struct RelayPerf: ParsableCommand {
         abstract: "Load SMTP servers and measure what it costs them.",
         subcommands: [
             LoadCommand.self, IdleCommand.self, SuiteCommand.self, CompareCommand.self,
-            ReportCommand.self, GateCommand.self,
+            ScaleCommand.self, ReportCommand.self, GateCommand.self,
         ])
 }

@@ -21,7 +21,10 @@ struct ReportPage {
         body += "<p>CPU and memory are the server's own, of all its processes; the client and "
         body += "what stands behind the server run on the same machine and do not count. "
         body += "Ratios are taken within a round and then summed up.</p>\n"
-        for workload in comparison.workloads { body += section(workload) }
+        for workload in comparison.workloads where ScaleSeries.of(workload) == nil {
+            body += section(workload)
+        }
+        for series in ScaleSeries.allCases { body += section(of: series) }
         return """
             <!DOCTYPE html>
             <html lang="en"><head><meta charset="utf-8">
@@ -96,7 +99,7 @@ struct ReportPage {
     }
 
     /// Servers keep their colours on the whole page.
-    private func color(_ target: String) -> Int {
+    func color(_ target: String) -> Int {
         (comparison.targets.firstIndex(of: target) ?? 0) % 8
     }
 
@@ -132,7 +135,7 @@ struct ReportPage {
         ).html()
     }
 
-    private func overTime(
+    func overTime(
         _ workload: String, _ title: String, _ unit: String, _ value: (Sample) -> Double?
     ) -> String {
         let series = lastRuns(workload).compactMap { target, result -> Series? in

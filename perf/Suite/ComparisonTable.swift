@@ -53,7 +53,8 @@ extension Comparison {
         }.joined(separator: "\n")
     }
 
-    private func cell(_ target: String, _ workload: String, _ metric: Metric) -> String {
+    /// A median, or a dash where there is none.
+    func cell(_ target: String, _ workload: String, _ metric: Metric) -> String {
         spread(target, workload, metric).map { brief($0.median) } ?? "-"
     }
 }

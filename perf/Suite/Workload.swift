@@ -12,15 +12,21 @@ struct Workload: Sendable {
     private let isPipelining: Bool
     /// Connections that are weighed; 0 for workloads that send.
     private let idleConnections: Int
+    /// Messages per second of an open loop; nil sends as fast as they are accepted.
+    private let ratePerSecond: Double?
+    private let durationSeconds: Double?
+    /// Silent connections beside those that send.
+    private let company: Int
 
     var isIdle: Bool { idleConnections > 0 }
     /// Large messages are judged by the megabyte, small ones each.
     let isJudgedByMegabyte: Bool
 
-    private init(
+    init(
         _ name: String, _ summary: String, connections: Int = 0, messagesPerConnection: Int = 1,
         warmUpMessages: Int = 0, messages: Int = 0, mix: MessageMix = .fixed(bytes: 4_096),
-        isPipelining: Bool = false, idleConnections: Int = 0, isJudgedByMegabyte: Bool = false
+        isPipelining: Bool = false, idleConnections: Int = 0, isJudgedByMegabyte: Bool = false,
+        ratePerSecond: Double? = nil, durationSeconds: Double? = nil, company: Int = 0
     ) {
         self.name = name
         self.summary = summary
@@ -32,6 +38,9 @@ struct Workload: Sendable {
         self.isPipelining = isPipelining
         self.idleConnections = idleConnections
         self.isJudgedByMegabyte = isJudgedByMegabyte
+        self.ratePerSecond = ratePerSecond
+        self.durationSeconds = durationSeconds
+        self.company = company
     }
 
     static let all: [Workload] = [
@@ -86,6 +95,9 @@ struct Workload: Sendable {
         plan.warmUpMessages = scaled(
             warmUpMessages, share, atLeast: min(warmUpMessages, connections))
         if isIdle { plan.company.idle = scaled(idleConnections, share, atLeast: 50) }
+        plan.ratePerSecond = ratePerSecond
+        plan.durationMilliseconds = durationSeconds.map { Int($0 * share * 1_000) }
+        if company > 0 { plan.company.idle = company }
         return plan
     }
 
