@@ -1,7 +1,7 @@
 // Makes a file name that came in a message fit to be one (RFC 2183 2.3, RFC 6266 4.3).
 //
-// Of a path only the last component stays; no controls, no leading dots, no blanks around it, at
-// most 255 bytes. Everything else of the name stays as the sender wrote it.
+// Of a path only the last component stays; no controls and byte order marks, no leading dots, no
+// blanks around it, at most 255 bytes. Everything else of the name stays as the sender wrote it.
 
 /// Cleans file names; UTF-8 in, UTF-8 out.
 package enum AttachmentName {
@@ -43,7 +43,8 @@ package enum AttachmentName {
         byte == UInt8(ascii: "/") || byte == UInt8(ascii: "\\")
     }
 
-    /// Leaves out C0, DEL and C1 (in UTF-8: C2 80 to C2 9F).
+    /// Leaves out C0, DEL, C1 (in UTF-8: C2 80 to C2 9F) and U+FEFF, of which a name alone would look
+    /// like none.
     private static func withoutControls(_ raw: Bytes) -> [UInt8] {
         var name: [UInt8] = []
         name.reserveCapacity(raw.count)
@@ -53,6 +54,10 @@ package enum AttachmentName {
             let next = index + 1 < raw.count ? raw[index + 1] : 0
             if byte == 0xC2, next >= 0x80, next < 0xA0 {
                 index += 2
+                continue
+            }
+            if byte == 0xEF, next == 0xBB, index + 2 < raw.count, raw[index + 2] == 0xBF {
+                index += 3
                 continue
             }
             if byte >= 0x20, byte != 0x7F { name.append(byte) }

@@ -154,7 +154,8 @@ private func head(_ fields: String, isInDigest: Bool = false) -> EntityHead {
             ("a.txt", "a.txt"), ("../../etc/passwd", "passwd"), ("C:\\x\\y.doc", "y.doc"),
             ("/", ""), ("..", ""), (".", ""), (".htaccess", "htaccess"), (". .x", "x"),
             ("a/", "a"), ("a/..", ""), ("a\r\nb\0c\u{7F}d\u{85}e", "abcde"), (" a ", "a"),
-            ("日本語.pdf", "日本語.pdf"), ("a/ ", "a"), ("", ""), ("a b", "a b"),
+            ("日本語.pdf", "日本語.pdf"), ("a/ ", "a"), ("", ""), ("a b", "a b"), ("\u{FEFF}", ""),
+            ("\u{FEFF}a\u{FEFF}.txt", "a.txt"), ("\u{EFF}x", "\u{EFF}x"),
         ])
     func cleaning(raw: String, clean: String) {
         #expect(AttachmentName.clean(raw.bytes.span).text == clean)
