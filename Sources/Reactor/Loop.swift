@@ -32,9 +32,9 @@ public final class Loop {
     /// Streams to settle when the current event is over, and those left for the next tick.
     private var unsettled: [Stream] = []
     private var unsettledNextTick: [Stream] = []
-    private var laterWork: [() -> Void] = []
+    private var laterWork: [LaterWork] = []
     /// What is under way of it; the two change places, so that neither is allocated anew.
-    private var laterBatch: [() -> Void] = []
+    private var laterBatch: [LaterWork] = []
     private var isStopping = false
 
     /// - Throws: `SystemError` when the kernel refuses epoll or eventfd.
@@ -67,7 +67,9 @@ public final class Loop {
 
     /// Runs `work` at the end of this tick, after the events; what it adds runs in the next tick.
     /// From the loop's own thread.
-    public func later(_ work: @escaping () -> Void) { laterWork.append(work) }
+    public func later(_ work: @escaping () -> Void) {
+        laterWork.append(LaterWork(run: work))
+    }
 
     /// One turn, which waits until there is something to do. `run` is nothing but turns.
     public func tick() {
@@ -119,7 +121,7 @@ public final class Loop {
         guard !laterWork.isEmpty else { return }
         swap(&laterBatch, &laterWork)
         for work in laterBatch {
-            work()
+            work.run()
             settle()
         }
         laterBatch.removeAll(keepingCapacity: true)
@@ -194,4 +196,10 @@ public final class Loop {
             slots.recycle()
         }
     }
+}
+
+/// Work in an array. An array of closures would allocate for each: it holds them in a form of its
+/// own.
+private struct LaterWork {
+    let run: () -> Void
 }

@@ -11,7 +11,7 @@ extension EntityHead {
 
     /// Makes this the head of bytes that nobody can read.
     mutating func becomeOctetStream() {
-        set(&mediaType, Self.octetStream.span)
+        Self.set(&mediaType, Self.octetStream.span)
         media = .other
         forgetTypeParameters()
     }
@@ -25,7 +25,7 @@ extension EntityHead {
         for index in 0..<text.count where index != slash && !Self.isToken(text[index]) {
             return false
         }
-        set(&mediaType, text)
+        Self.set(&mediaType, text)
         media = Self.media(text)
         return true
     }
@@ -45,10 +45,10 @@ extension EntityHead {
         }
         let type = main.extracting(0..<slash)
         if type.equalsIgnoringCase("multipart") {
-            set(&mediaType, Self.multipartMixed.span)
+            Self.set(&mediaType, Self.multipartMixed.span)
             media = .multipart
         } else if Self.isBinary(type) {
-            set(&mediaType, Self.octetStream.span)
+            Self.set(&mediaType, Self.octetStream.span)
             media = .other
         } else if type.equalsIgnoringCase("text") {
             // RFC 2045 5.2; in a digest the default is another one.

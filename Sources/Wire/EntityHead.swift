@@ -37,6 +37,8 @@ package struct EntityHead {
     static let contentIDBytesMax = 998
     /// Bytes of a decoded file name that are looked at.
     private static let rawNameBytesMax = 4_096
+    /// No charset makes more of a byte than this.
+    private static let decodedBytesPerByteMax = 16
     private static let charsetLabelBytesMax = 64
     /// Bytes of a calendar's method; the longest registered one has 14.
     private static let methodBytesMax = 32
@@ -93,7 +95,7 @@ package struct EntityHead {
 
     private mutating func clear(isInDigest: Bool) {
         media = isInDigest ? .messageRFC822 : .textPlain
-        set(&mediaType, isInDigest ? Self.messageRFC822.span : Self.textPlain.span)
+        Self.set(&mediaType, isInDigest ? Self.messageRFC822.span : Self.textPlain.span)
         typeParameters.removeAll(keepingCapacity: true)
         charset = .undeclared
         encoding = .identity
@@ -171,7 +173,10 @@ extension EntityHead {
         _ name: StaticString, _ parameters: FieldParameters, _ value: Bytes,
         _ charsets: CharsetCache, _ losses: inout DecodeLosses
     ) {
-        withScratch(Self.rawNameBytesMax) { head, region in
+        // Of a usual field so little that it lies on the stack.
+        let capacity = min(
+            Self.rawNameBytesMax, Self.decodedBytesPerByteMax * value.count + 16)
+        withScratch(capacity) { head, region in
             guard
                 parameters.text(
                     name, value, charsets: charsets, into: &region, losses: &losses)
@@ -221,7 +226,7 @@ extension EntityHead {
         }
     }
 
-    func set(_ target: inout [UInt8], _ text: Bytes) {
+    static func set(_ target: inout [UInt8], _ text: Bytes) {
         target.removeAll(keepingCapacity: true)
         text.withUnsafeBufferPointer { target.append(contentsOf: $0) }
     }

@@ -22,11 +22,20 @@ extension JSONReader {
 
     /// The same as UTF-8; nothing but the result is allocated where nothing is escaped.
     package static func unescapedBytes(_ input: Bytes, _ range: Range<Int>) -> [UInt8] {
+        var bytes: [UInt8] = []
+        unescape(input, range, into: &bytes)
+        return bytes
+    }
+
+    /// The same in place of what `bytes` held, whose memory is used again.
+    package static func unescape(_ input: Bytes, _ range: Range<Int>, into bytes: inout [UInt8]) {
+        bytes.removeAll(keepingCapacity: true)
         let text = input.extracting(range)
         if text.firstIndex(of: UInt8(ascii: "\\")) == nil, text.isValidUTF8 {
-            return text.copied()
+            text.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
+        } else {
+            bytes.append(contentsOf: unescaped(input, range).utf8)
         }
-        return Array(unescaped(input, range).utf8)
     }
 
     /// Appends what the escape at `at` stands for; returns the offset behind it.

@@ -39,10 +39,11 @@ final class APICall {
     }
 
     let kind: Kind
-    let key: APIKey
+    private(set) var key: APIKey
     /// nil for GET.
-    let body: RequestBody?
-    let owner: APICallOwner
+    private(set) var body: RequestBody?
+    /// nil only while it rests.
+    private(set) var owner: APICallOwner?
     /// When the owner must have its result. For an upload still arriving: `.never` until
     /// `bodyCompleted` sets it.
     private(set) var deadline: MonotonicTime
@@ -69,6 +70,29 @@ final class APICall {
         self.body = body
         self.owner = owner
         self.deadline = deadline
+    }
+
+    /// Lets go of the others when the call has ended, until `begin`.
+    func rest() {
+        body = nil
+        owner = nil
+    }
+
+    /// Makes a send that rests, and that nobody else holds, a new one.
+    func begin(
+        key: APIKey, body: RequestBody, owner: APICallOwner, deadline: MonotonicTime
+    ) {
+        precondition(kind == .send && self.owner == nil)
+        self.key = key
+        self.body = body
+        self.owner = owner
+        self.deadline = deadline
+        place = .notStarted
+        pool = nil
+        tries = 0
+        isBodyWanted = false
+        isAbandoned = false
+        isHandedOver = false
     }
 
     /// More was written to the body.

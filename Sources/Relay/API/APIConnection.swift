@@ -55,7 +55,7 @@ final class APIConnection: StreamHandler {
         self.call = call
         call.place = .onConnection(self)
         call.tries += 1
-        reader = ResponseReader()
+        reader.reset()
         isHeadWritten = false
         isChunked = call.body.map { !$0.isComplete } ?? false
         stallDeadline = .never
@@ -145,7 +145,7 @@ final class APIConnection: StreamHandler {
     private func answered(_ call: APICall, isReusable: Bool) {
         guard let stream else { return }
         let response = reader.response(now: Int64(time(nil)))
-        reader = ResponseReader()
+        reader.reset()
         guard call.isHandedOver else { return answeredEarly(call, response) }
         if isReusable {
             becomeIdle(stream)

@@ -10,18 +10,27 @@ import Wire
 struct APIResponse {
     var status: Int
     /// Printable ASCII, at most 128 characters; empty when there is none.
-    var requestID: String
+    var requestIDBytes: [UInt8]
     var retryAfterSeconds: Int?
     /// At most 64 KiB.
     var body: [UInt8]
 
+    var requestID: String { String(decoding: requestIDBytes, as: UTF8.self) }
+
     /// Reads the body (three error shapes, message_id) into what it means for the message.
     func outcome() -> Outcome {
+        var memory: [UInt8] = []
+        return outcome(reusing: &memory)
+    }
+
+    /// - Parameter memory: where the message id is put; used again when nobody else holds it.
+    func outcome(reusing memory: inout [UInt8]) -> Outcome {
         switch status {
         case 200...299:
-            guard let answer = APIAnswer(body.span) else {
+            guard let answer = APIAnswer(body.span, messageIDMemory: &memory) else {
                 return .unavailable(isUncertain: true)
             }
+            memory = answer.messageID
             return .accepted(messageID: answer.messageID)
         case 400: return .invalidRequest(message: errorText)
         case 401: return .keyRefused
@@ -61,6 +70,14 @@ struct APIAnswer {
 
     /// nil when `body` is not one JSON object.
     init?(_ body: Bytes) {
+        var memory: [UInt8] = []
+        self.init(body, messageIDMemory: &memory)
+    }
+
+    /// - Parameter memory: taken for the message id; empty afterwards.
+    init?(_ body: Bytes, messageIDMemory memory: inout [UInt8]) {
+        swap(&messageID, &memory)
+        messageID.removeAll(keepingCapacity: true)
         var reader = JSONReader()
         guard reader.next(body) == .objectStart else { return nil }
         guard readFields(body, &reader, isError: false) else { return nil }
@@ -89,7 +106,7 @@ struct APIAnswer {
         case "error" where !isError: return readError(body, &reader)
         case "message": return readValue(body, &reader) { $0.message = $1 }
         case "code" where isError: return readValue(body, &reader) { $0.code = $1 }
-        case "message_id" where !isError: return readValue(body, &reader) { $0.messageID = $1 }
+        case "message_id" where !isError: return readMessageID(body, &reader)
         case "limit_type":
             return readValue(body, &reader) { $0.limitKind = APIAnswer.printable($1, max: 32) }
         case "retry_after_seconds":
@@ -106,6 +123,17 @@ struct APIAnswer {
         }
         reader = ahead
         return readFields(body, &reader, isError: true)
+    }
+
+    /// The last one counts, as for every other field.
+    private mutating func readMessageID(_ body: Bytes, _ reader: inout JSONReader) -> Bool {
+        var ahead = reader
+        guard case .string(let range) = ahead.next(body) else {
+            return readValue(body, &reader) { $0.messageID = $1 }
+        }
+        JSONReader.unescape(body, range, into: &messageID)
+        reader = ahead
+        return true
     }
 
     /// Hands a string or a number to `set`; skips any other value.

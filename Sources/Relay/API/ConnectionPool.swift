@@ -277,10 +277,12 @@ extension ConnectionPool {
         swap(&done, &finished)
         for call in hungry {
             call.isBodyWanted = false
-            if case .onConnection = call.place, !call.isAbandoned { call.owner.callWantsBody(call) }
+            if case .onConnection = call.place, !call.isAbandoned {
+                call.owner?.callWantsBody(call)
+            }
         }
         for (call, result) in done where !call.isAbandoned {
-            call.owner.callFinished(call, result)
+            call.owner?.callFinished(call, result)
         }
         hungry.removeAll(keepingCapacity: true)
         done.removeAll(keepingCapacity: true)

@@ -63,6 +63,21 @@ extension RequestBody {
 
     /// Copies all of `bytes` (for short texts such as JSON punctuation).
     func append(_ bytes: Bytes) {
+        if !isDiscarded, let slab = slabs.last,
+            bytes.count <= RequestBody.payloadEnd - slab.end, bytes.count > 0
+        {
+            // Most of what is written comes in short pieces, and they fit.
+            let memory = slab.payload + slab.end
+            bytes.withUnsafeBufferPointer { source in
+                if let start = source.baseAddress {
+                    memory.update(from: start, count: source.count)
+                }
+            }
+            slab.end += bytes.count
+            byteCount += bytes.count
+            pendingBytes += bytes.count
+            return
+        }
         var taken = 0
         while taken < bytes.count {
             taken += write { $0.append(bytes.extracting(taken..<bytes.count)) }
@@ -84,6 +99,15 @@ extension RequestBody {
         pendingBytes = 0
         isDiscarded = true
         hasGivenBack = true
+    }
+
+    /// Makes a discarded body that nobody else holds a new, empty one.
+    func begin() {
+        precondition(isDiscarded)
+        byteCount = 0
+        isComplete = false
+        isDiscarded = false
+        hasGivenBack = false
     }
 
     private func slabWithRoom() -> Slab {

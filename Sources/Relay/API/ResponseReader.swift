@@ -41,9 +41,15 @@ struct ResponseReader {
     /// 0 until the head of the answer was read.
     private(set) var status = 0
     /// Printable ASCII, at most 128 characters.
-    private(set) var requestID = ""
+    var requestID: String { hasOldAnswer ? "" : String(decoding: requestIDBytes, as: UTF8.self) }
+    private var requestIDBytes: [UInt8] = []
     private(set) var retryAfter: [UInt8] = []
     private(set) var body: [UInt8] = []
+    /// The arrays still hold what an earlier answer said.
+    private var hasOldAnswer = false
+
+    /// A body of up to this many bytes leaves its memory to the next one.
+    private static let keptBytesMax = 1_024
 
     /// Whether a byte of the answer has come.
     var hasBegun: Bool { status != 0 || interimCount > 0 || !headBuffer.isEmpty }
@@ -52,12 +58,36 @@ struct ResponseReader {
     /// - Parameter now: wall-clock seconds since 1970, for a Retry-After that is a date.
     func response(now: Int64) -> APIResponse {
         APIResponse(
-            status: status, requestID: requestID,
+            status: status, requestIDBytes: requestIDBytes,
             retryAfterSeconds: RetryAfter.seconds(retryAfter.span, now: now), body: body)
+    }
+
+    /// Makes it ready for the next answer on the same connection. Memory is kept: it is cleared
+    /// when that answer begins, for until then the one before may still be shown to somebody.
+    mutating func reset() {
+        phase = .head
+        headBuffer = []
+        interimCount = 0
+        chunkedBytes = 0
+        keepAlive = false
+        status = 0
+        retryAfter = []
+        hasOldAnswer = true
+    }
+
+    private mutating func forgetOldAnswer() {
+        hasOldAnswer = false
+        requestIDBytes.removeAll(keepingCapacity: true)
+        if body.count > Self.keptBytesMax {
+            body = []
+        } else {
+            body.removeAll(keepingCapacity: true)
+        }
     }
 
     /// Takes the next bytes from the connection, all of them.
     mutating func feed(_ input: Bytes) -> Verdict {
+        if hasOldAnswer { forgetOldAnswer() }
         var offset = 0
         while true {
             switch phase {
@@ -85,6 +115,7 @@ struct ResponseReader {
 
     /// The peer has closed in order.
     mutating func peerClosed() -> Verdict {
+        if hasOldAnswer { forgetOldAnswer() }
         switch phase {
         case .untilClose: end()
         case .ended: break
@@ -143,7 +174,7 @@ extension ResponseReader {
         status = head.status
         keepAlive = head.keepAlive
         if let range = head.requestID {
-            requestID = APIAnswer.printable(source.extracting(range).copied(), max: 128)
+            keepRequestID(source.extracting(range))
         }
         if let range = head.retryAfter { retryAfter = source.extracting(range).copied() }
         switch head.framing {
@@ -152,6 +183,14 @@ extension ResponseReader {
         case .length(let bytes): phase = .length(left: bytes)
         case .chunked: phase = .chunked(ChunkedDecoder())
         case .untilClose: phase = .untilClose
+        }
+    }
+
+    private mutating func keepRequestID(_ text: Bytes) {
+        requestIDBytes.removeAll(keepingCapacity: true)
+        for index in 0..<text.count where (0x20...0x7E).contains(text[index]) {
+            guard requestIDBytes.count < 128 else { return }
+            requestIDBytes.append(text[index])
         }
     }
 

@@ -21,7 +21,7 @@ extension Submission {
     func interpret(_ result: APIResult, isComplete: Bool) -> Outcome {
         switch result {
         case .response(let response):
-            let outcome = response.outcome()
+            let outcome = response.outcome(reusing: &parts.messageID)
             logAnswer(response)
             learn(from: outcome)
             if outcome.isAccepted && !isComplete { return .unavailable(isUncertain: true) }

@@ -37,8 +37,8 @@ final class Submission: APICallOwner {
     static let pendingLowWater = 65_536
 
     let worker: Worker
-    let key: APIKey
-    let sessionID: UInt64
+    private(set) var key: APIKey
+    private(set) var sessionID: UInt64
     var owner: SubmissionOwner?
     var phase = Phase.receiving
     var outcome: Outcome?
@@ -57,6 +57,8 @@ final class Submission: APICallOwner {
     private var isPaused = false
     private var isHashing = true
     private var stallWatch: StallWatch?
+    /// Of the message before, for the next one.
+    var parts = SubmissionParts()
 
     /// - Parameters:
     ///   - envelope: read during this call only.
@@ -67,12 +69,28 @@ final class Submission: APICallOwner {
     ) {
         self.worker = worker
         self.key = key
+        self.sessionID = sessionID
+        hash = ContentHash(key: worker.shared.duplicates.hashKey)
+        super.init()
+        begin(envelope: envelope, key: key, owner: owner, sessionID: sessionID)
+    }
+
+    /// Makes it a new message, with the memory of the one before. That one must be concluded, and
+    /// nobody but the caller hold this object: then no call, timer or group can still come back.
+    func begin(
+        envelope: borrowing Envelope, key: APIKey, owner: SubmissionOwner, sessionID: UInt64
+    ) {
+        precondition(mapper == nil && body == nil && call == nil && stallWatch == nil)
+        self.key = key
         self.owner = owner
         self.sessionID = sessionID
+        (phase, outcome, digest, group) = (.receiving, nil, nil, nil)
+        (isAbandoned, isPaused, isHashing) = (false, false, true)
+        deadline = .never
         hash = ContentHash(key: worker.shared.duplicates.hashKey)
         hash.feed(key: key.hash, envelope)
         let mapper = worker.mappers.take()
-        let body = RequestBody(pool: worker.loop.slabs)
+        let body = parts.takeBody(pool: worker.loop.slabs)
         mapper.begin(
             sender: envelope.bytes(envelope.sender), recipientCount: envelope.recipientCount,
             into: body)
@@ -92,7 +110,7 @@ final class Submission: APICallOwner {
             conclude(failure)
             return .decided
         }
-        if mapper.held != nil { return .goOn }
+        guard mapper.held == nil else { return .goOn }
         if mapper.isHeadMapped && !mapper.hasMessageID { isHashing = false }
         return push()
     }
@@ -173,6 +191,7 @@ final class Submission: APICallOwner {
 
     override func callFinished(_ call: APICall, _ result: APIResult) {
         self.call = nil
+        parts.rest(call)
         let isComplete = phase == .awaiting
         let outcome = interpret(result, isComplete: isComplete)
         let wasReceiving = phase == .receiving
@@ -225,9 +244,8 @@ final class Submission: APICallOwner {
     }
 
     private func startCall(_ body: RequestBody, deadline: MonotonicTime) {
-        let call = APICall(kind: .send, key: key, body: body, owner: self, deadline: deadline)
-        self.call = call
-        worker.pool.start(call)
+        call = parts.takeCall(key: key, body: body, owner: self, deadline: deadline)
+        if let call { worker.pool.start(call) }
     }
 
     /// Writes what waits behind the attachments, as fast as the API reads, and completes. A call
@@ -319,6 +337,7 @@ final class Submission: APICallOwner {
         call = nil
         giveMapperBack()
         body?.discard()
+        parts.rest(body)
         body = nil
     }
 

@@ -46,8 +46,14 @@ extension Session {
     func beginData() {
         guard let key else { return perform(.close(.badSequence)) }
         messageNumber += 1
-        submission = Submission(
-            worker: worker, envelope: envelope, key: key, owner: self, sessionID: id)
+        if let resting = restingSubmission {
+            resting.begin(envelope: envelope, key: key, owner: self, sessionID: id)
+            submission = resting
+            restingSubmission = nil
+        } else {
+            submission = Submission(
+                worker: worker, envelope: envelope, key: key, owner: self, sessionID: id)
+        }
         write(.startData)
     }
 
@@ -75,6 +81,15 @@ extension Session {
 
     // MARK: Outcome
 
+    /// The client has seen the 250. What nobody else holds has ended for good, and serves the next
+    /// message.
+    func noteSeen() {
+        if isKnownUniquelyReferenced(&unseenSubmission), unseenSubmission?.group == nil {
+            restingSubmission = unseenSubmission
+        }
+        unseenSubmission = nil
+    }
+
     func finishMessage() {
         guard let submission else { return conclude(.unavailable(isUncertain: false)) }
         if let outcome = submission.finish() { conclude(outcome) }
@@ -88,7 +103,10 @@ extension Session {
         let reply = outcome.reply(isVerbose: worker.shared.configuration.hasVerboseReplies)
         logMessage(outcome, reply)
         let isKeyRefused = outcome == .keyRefused
-        if isKeyRefused { key = nil }
+        if isKeyRefused {
+            key = nil
+            restingSubmission = nil
+        }
         if case .accepted = outcome { unseenSubmission = done }
         perform(machine.outcome(reply, isKeyRefused: isKeyRefused, at: now))
     }

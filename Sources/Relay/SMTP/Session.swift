@@ -25,6 +25,8 @@ final class Session: SubmissionOwner {
     var submission: Submission?
     /// Accepted, and the client has not shown yet that it saw the 250.
     var unseenSubmission: Submission?
+    /// Ended, with memory for the next message.
+    var restingSubmission: Submission?
     /// Messages begun.
     var messageNumber = 0
 
@@ -72,7 +74,7 @@ final class Session: SubmissionOwner {
 
     override func streamReceived(_ stream: Stream, _ bytes: Bytes) {
         guard machine.phase != .closed else { return }
-        unseenSubmission = nil
+        if unseenSubmission != nil { noteSeen() }
         take(bytes)
         finishEvent()
     }
@@ -93,6 +95,7 @@ final class Session: SubmissionOwner {
         machine.gone()
         giveUp()
         key = nil
+        restingSubmission = nil
         input.wipe()
         self.stream = nil
         worker.sessions.leave(self)

@@ -32,7 +32,20 @@ struct OutcomeTests {
 
     private func response(_ status: Int, _ body: String, retryAfter: Int? = nil) -> APIResponse {
         APIResponse(
-            status: status, requestID: "", retryAfterSeconds: retryAfter, body: Array(body.utf8))
+            status: status, requestIDBytes: [], retryAfterSeconds: retryAfter,
+            body: Array(body.utf8))
+    }
+
+    @Test func `a message id takes the memory of the one before, when nobody has that`() {
+        var memory: [UInt8] = []
+        let first = response(202, #"{"message_id":"first"}"#).outcome(reusing: &memory)
+        let second = response(202, #"{"message_id":"se\u0063ond"}"#).outcome(reusing: &memory)
+        let third = response(202, #"{"message_id":7}"#).outcome(reusing: &memory)
+        #expect(first == .accepted(messageID: Array("first".utf8)))
+        #expect(second == .accepted(messageID: Array("second".utf8)))
+        #expect(third == .accepted(messageID: Array("7".utf8)))
+        let none = response(202, "{}").outcome(reusing: &memory)
+        #expect(none == .accepted(messageID: []))
     }
 
     static let rows = [

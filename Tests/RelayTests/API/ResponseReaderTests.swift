@@ -16,7 +16,27 @@ struct ResponseReaderTests {
     }
 
     private func read(_ input: [UInt8], cuts: [Int], isClosed: Bool) -> Reading {
+        let fresh = read(input, cuts: cuts, isClosed: isClosed, with: ResponseReader())
+        #expect(read(input, cuts: cuts, isClosed: isClosed, with: used()) == fresh)
+        return fresh
+    }
+
+    /// A reader that is ready for its second answer.
+    private func used() -> ResponseReader {
         var reader = ResponseReader()
+        let answer =
+            "HTTP/1.1 429 No\r\nX-Request-ID: old\r\nRetry-After: 9\r\nContent-Length: 3\r\n\r\nold"
+        let bytes = Array(answer.utf8)
+        #expect(reader.feed(bytes.span) == .complete(isReusable: true))
+        reader.reset()
+        #expect(reader.requestID.isEmpty && reader.status == 0 && !reader.hasBegun)
+        return reader
+    }
+
+    private func read(
+        _ input: [UInt8], cuts: [Int], isClosed: Bool, with unused: ResponseReader
+    ) -> Reading {
+        var reader = unused
         var verdict = ResponseReader.Verdict.needMore
         var at = 0
         for length in cuts {
