@@ -1,5 +1,7 @@
 // Writing and comparing mailboxes. RFC 5322 3.4, RFC 5321 2.4.
 
+import Glibc
+
 extension AddressParser {
     /// Writes `Name <addr>` (name quoted where RFC 5322 needs it, raw UTF-8) or `addr`.
     /// Both texts are those of a mailbox, copied out of its region or lying in another one.
@@ -34,6 +36,7 @@ extension AddressParser {
     /// Quoting that changes nothing is ignored: `"a.b"@c` is `a.b@c`. Only ASCII letters have a
     /// case here; internationalised domains are compared as they are written.
     package static func same(_ a: Bytes, _ b: Bytes, ignoringLocalCase: Bool) -> Bool {
+        if isIdentical(a, b) { return true }
         let atA = domainMark(a) ?? a.count
         let atB = domainMark(b) ?? b.count
         guard a.count - atA == b.count - atB else { return false }
@@ -50,6 +53,18 @@ extension AddressParser {
             let isSame =
                 one == other || ignoringLocalCase && one.asciiLowercased == other.asciiLowercased
             if !isSame { return false }
+        }
+    }
+
+    private static func isIdentical(_ a: Bytes, _ b: Bytes) -> Bool {
+        guard a.count == b.count else { return false }
+        return a.withUnsafeBufferPointer { one in
+            b.withUnsafeBufferPointer { other in
+                guard let start = one.baseAddress, let otherStart = other.baseAddress else {
+                    return true
+                }
+                return memcmp(start, otherStart, one.count) == 0
+            }
         }
     }
 

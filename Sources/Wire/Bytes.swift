@@ -22,10 +22,9 @@ extension Span where Element == UInt8 {
     package func equalsIgnoringCase(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }
         return text.withUTF8Buffer { other in
-            for i in 0..<count where self[i].asciiLowercased != other[i].asciiLowercased {
-                return false
+            withUnsafeBufferPointer {
+                ck_equals_ignoring_case($0.baseAddress, other.baseAddress, count) != 0
             }
-            return true
         }
     }
 

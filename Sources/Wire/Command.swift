@@ -4,6 +4,8 @@
 // tolerance would let bytes through that mean something else further on. Pure: ranges into the
 // line, no copies, one pass. What the session is in the middle of is not known here.
 
+import CEpoll.Kernels
+
 /// One SMTP command line (without its line end), taken apart. Ranges are into the line.
 package enum Command: Equatable {
     case ehlo(Range<Int>)
@@ -159,10 +161,7 @@ extension Span where Element == UInt8 {
 
     /// Whether a NUL, DEL or another control byte than the tab is in here.
     var hasControlBytes: Bool {
-        for i in 0..<count where self[i] < 0x20 && self[i] != 0x09 || self[i] == 0x7F {
-            return true
-        }
-        return false
+        withUnsafeBufferPointer { ck_has_controls($0.baseAddress, $0.count) != 0 }
     }
 
     /// Whether no byte is over 127; an address that is not needs SMTPUTF8 (RFC 6531 3.3).

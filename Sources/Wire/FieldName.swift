@@ -77,3 +77,14 @@ package enum FieldName: UInt8, Sendable {
         name.equalsIgnoringCase(text) ? field : nil
     }
 }
+
+/// Which names a header block has, to skip what asks for others.
+package struct FieldNameSet: Sendable {
+    private var bits: UInt64 = 0
+
+    package init() {}
+
+    package mutating func insert(_ name: FieldName) { bits |= 1 << UInt64(name.rawValue) }
+
+    package func contains(_ name: FieldName) -> Bool { bits >> UInt64(name.rawValue) & 1 != 0 }
+}

@@ -4,6 +4,8 @@
 // folding, no blank in front of the colon, one way of framing, one Content-Length. Ranges are into
 // the input; nothing is copied. A head is parsed when it is whole.
 
+import CEpoll.Kernels
+
 /// How a message body is delimited (RFC 9112 6.3).
 package enum HTTPBodyFraming: Equatable {
     case none
@@ -75,7 +77,10 @@ struct HTTPHeadScanner {
 
     /// RFC 9110 5.6.2.
     static func isToken(_ input: Bytes, _ range: Range<Int>) -> Bool {
-        !range.isEmpty && range.allSatisfy { input[$0].isTokenCharacter }
+        !range.isEmpty
+            && input.extracting(range).withUnsafeBufferPointer {
+                ck_is_http_token($0.baseAddress, $0.count) != 0
+            }
     }
 
     /// The minor version when `range` is `HTTP/1.` and one digit.
@@ -141,14 +146,5 @@ struct HTTPFramingFields {
             start = end + 1
         }
         return false
-    }
-}
-
-extension UInt8 {
-    fileprivate var isTokenCharacter: Bool {
-        switch self {
-        case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E...0x60, 0x7C, 0x7E: true
-        default: isAlphanumeric
-        }
     }
 }

@@ -3,6 +3,8 @@
 // Promises: linear time, no allocation, no field lost: a line that is no field is skipped and
 // counted, and the next line is tried. Lines end in CRLF or LF; a lone CR is content.
 
+import CEpoll.Kernels
+
 /// One field of a header block. Ranges are into the block.
 package struct HeaderField: Equatable, Sendable {
     package var id: FieldName
@@ -64,8 +66,11 @@ package struct HeaderScanner: Sendable {
     }
 
     private func field(_ block: Bytes, _ range: Range<Int>) -> HeaderField? {
-        var end = range.lowerBound
-        while end < range.upperBound, isNameByte(block[end]) { end += 1 }
+        var end =
+            range.lowerBound
+            + block.extracting(range).withUnsafeBufferPointer {
+                ck_field_name_length($0.baseAddress, $0.count)
+            }
         let name = range.lowerBound..<end
         while end < range.upperBound, block[end] == 0x20 || block[end] == 0x09 { end += 1 }
         guard !name.isEmpty, end < range.upperBound, block[end] == 0x3A else { return nil }
@@ -74,7 +79,4 @@ package struct HeaderScanner: Sendable {
         return HeaderField(
             id: FieldName(block.extracting(name)), name: name, value: start..<range.upperBound)
     }
-
-    /// RFC 5322 3.6.8: printable ASCII but for the colon.
-    private func isNameByte(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F && byte != 0x3A }
 }

@@ -4,6 +4,8 @@
 // from elsewhere (the API's message, a message id, a reason) is cleaned to printable ASCII and cut
 // when it is written, so that nobody can put a line end or a control byte into our replies.
 
+import CEpoll.Kernels
+
 /// One SMTP reply: code, RFC 3463 status, text.
 package struct Reply: Sendable {
     /// An enhanced status code, `class.subject.detail` (RFC 3463 2).
@@ -79,8 +81,19 @@ package struct Reply: Sendable {
     private static func writeCleaned(_ bytes: Bytes, into output: inout Region, upTo end: Int) {
         let start = output.count
         var isBlankPending = false
-        for i in 0..<bytes.count where output.count < end {
+        var i = 0
+        while i < bytes.count, output.count < end {
+            if !isBlankPending {
+                let run = bytes.extracting(i..<min(bytes.count, i + end - output.count))
+                let visible = run.withUnsafeBufferPointer {
+                    ck_visible_length($0.baseAddress, $0.count)
+                }
+                output.append(run.extracting(0..<visible))
+                i += visible
+                if visible > 0 { continue }
+            }
             let byte = bytes[i]
+            i += 1
             if byte <= 0x20 || byte == 0x7F {
                 isBlankPending = output.count > start
             } else if byte & 0xC0 != 0x80 {

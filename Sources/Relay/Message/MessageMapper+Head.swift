@@ -22,6 +22,7 @@ extension MessageMapper {
         var scanner = HeaderScanner()
         while let field = scanner.next(block) {
             fields.append(field)
+            fieldNames.insert(field.id)
             switch field.id {
             case .messageID:
                 if !block.trimmed(field.value).isEmpty { hasMessageID = true }
@@ -36,8 +37,13 @@ extension MessageMapper {
     }
 
     private func planRecipients(_ block: Bytes) {
-        for field in fields where field.id == .to || field.id == .cc {
-            let place = field.id == .to ? RecipientPlanner.Field.to : .cc
+        for field in fields {
+            let place: RecipientPlanner.Field
+            switch field.id {
+            case .to: place = .to
+            case .cc: place = .cc
+            default: continue
+            }
             let value = block.extracting(field.value)
             var region = scratch.headerRegion(forValueOf: value.count)
             var parser = AddressParser()
@@ -65,7 +71,8 @@ extension MessageMapper {
     /// The first mailbox of a From header, else MAIL FROM. That there are others is counted.
     private func writeFrom(_ block: Bytes) {
         var isWritten = false
-        for field in fields where field.id == .from {
+        for field in fields {
+            guard case .from = field.id else { continue }
             if isWritten {
                 losses.headersNotPassed += 1
             } else {
@@ -140,7 +147,8 @@ extension MessageMapper {
     private func writeSubject(_ block: Bytes) {
         sink.literal(",\"subject\":")
         var isWritten = false
-        for field in fields where field.id == .subject {
+        for field in fields {
+            guard case .subject = field.id else { continue }
             withDecoded(block.extracting(field.value)) { text in
                 if text.count == 0 { return }
                 if isWritten { losses.headersNotPassed += 1 } else { sink.string(text) }

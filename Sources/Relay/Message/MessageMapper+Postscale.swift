@@ -5,6 +5,7 @@ import Wire
 extension MessageMapper {
     /// X-Postscale-Tags, comma-separated; all headers of that name together.
     func writeTags(_ block: Bytes) {
+        guard fieldNames.contains(.postscaleTags) else { return }
         var isOpen = false
         for field in fields where field.id == .postscaleTags {
             withDecoded(block.extracting(field.value)) { text in
@@ -26,6 +27,9 @@ extension MessageMapper {
 
     /// X-Postscale-Metadata and X-Postscale-Metadata-NAME.
     func writeMetadata(_ block: Bytes) {
+        guard
+            fieldNames.contains(.postscaleMetadata) || fieldNames.contains(.postscaleMetadataKey)
+        else { return }
         var metadata = Metadata()
         for field in fields {
             switch field.id {
@@ -63,13 +67,14 @@ extension MessageMapper {
         writeSingle(.postscaleTemplateID, ",\"template_id\":", block)
         writeSingle(.postscaleUnsubscribeScope, ",\"unsubscribe_scope\":", block)
         writeVariables(block)
-        if hasTemplate && fields.contains(where: { $0.id == .subject }) {
+        if hasTemplate && fieldNames.contains(.subject) {
             losses.bodiesReplacedByTemplate += 1
         }
     }
 
     /// The first header of that name that has a value; others are counted as lost.
     private func writeSingle(_ id: FieldName, _ key: StaticString, _ block: Bytes) {
+        guard fieldNames.contains(id) else { return }
         var isWritten = false
         for field in fields where field.id == id {
             withDecoded(block.extracting(field.value)) { text in
@@ -85,6 +90,7 @@ extension MessageMapper {
     }
 
     private func writeVariables(_ block: Bytes) {
+        guard fieldNames.contains(.postscaleVariables) else { return }
         var isWritten = false
         for field in fields where field.id == .postscaleVariables {
             let fault: String? = withDecoded(block.extracting(field.value)) { text in

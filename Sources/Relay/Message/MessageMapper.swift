@@ -27,6 +27,7 @@ final class MessageMapper {
     var planner = RecipientPlanner()
     var groups = HeaderGroups()
     var fields: [HeaderField] = []
+    var fieldNames = FieldNameSet()
     /// MAIL FROM; empty for the null sender.
     var sender: [UInt8] = []
 
@@ -92,6 +93,7 @@ final class MessageMapper {
         self.sender.removeAll(keepingCapacity: true)
         sender.withUnsafeBufferPointer { self.sender.append(contentsOf: $0) }
         fields.removeAll(keepingCapacity: true)
+        fieldNames = FieldNameSet()
         sink.aim(at: request)
         sink.replacedCount = 0
         isHeadMapped = false

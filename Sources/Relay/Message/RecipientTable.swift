@@ -12,7 +12,12 @@ struct RecipientTable {
 
     /// Number plus one; 0 is free. The count is a power of two, at least twice the entries.
     private var slots: [Int32] = []
+    /// So few are announced that looking at each is cheaper than hashing.
+    private var isLinear = false
     private let seed: UInt64
+
+    /// Up to this many entries nothing is hashed.
+    private static let linearMax = 4
 
     init(ignoringLocalCase: Bool) {
         self.ignoringLocalCase = ignoringLocalCase
@@ -25,6 +30,7 @@ struct RecipientTable {
 
     /// Empties the table and makes room for `count` entries.
     mutating func reset(forCount count: Int) {
+        isLinear = count <= Self.linearMax
         var wanted = 16
         while wanted < 2 * count { wanted *= 2 }
         if slots.count == wanted {
@@ -34,10 +40,20 @@ struct RecipientTable {
         }
     }
 
-    /// The number stored for `address`. When there is none, `number` is stored, if given.
+    /// - Parameter addresses: everything that was stored, in the order of the numbers, from 0 on.
+    /// - Returns: the number stored for `address`. When there is none, `number` is stored, if given.
     mutating func find(_ address: Bytes, in addresses: AddressArena, orInsert number: Int32? = nil)
         -> Int32?
     {
+        if isLinear {
+            for number in 0..<addresses.count
+            where AddressParser.same(
+                addresses.bytes(number), address, ignoringLocalCase: ignoringLocalCase)
+            {
+                return Int32(number)
+            }
+            return nil
+        }
         let mask = slots.count - 1
         var index = Int(truncatingIfNeeded: hash(address)) & mask
         while slots[index] != 0 {
