@@ -84,12 +84,17 @@ perf-gate: perf-build ## Count instructions and allocations against perf/gate/th
 	$(call install_packages,$(GATE_PACKAGES))
 	$(PERF) gate $(ARGS)
 
+.PHONY: test-gate
+test-gate: perf-build ## The counts of perf-gate that are the same on other processors
+	$(call install_packages,$(GATE_PACKAGES))
+	$(PERF) gate --portable $(ARGS)
+
 .PHONY: run
 run: release ## Build and start the relay with its sandbox API on loopback
 	exec $(RELAY) --sandbox $(ARGS)
 
 .PHONY: test
-test: deps test-unit test-e2e test-mime ## Unit tests, dialogs, end-to-end tests, other parsers
+test: deps test-unit test-e2e test-mime test-gate ## Unit tests, end to end, other parsers, counts
 
 .PHONY: test-unit
 test-unit: deps-build ## Unit tests and dialogs (FILTER=name for some of them)

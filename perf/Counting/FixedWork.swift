@@ -60,14 +60,18 @@ struct InstructionCount {
         ["valgrind", "strip"].first { Command.find($0) == nil }.map { "\($0) is not installed" }
     }
 
-    /// Instructions per message or per megabyte.
-    func count(_ work: FixedWork) throws -> Double {
-        let short = try total(work, work.shortCount)
-        let long = try total(work, work.longCount)
-        return Double(long - short) / work.units
+    /// Instructions per message or per megabyte: all of them, and those of the relay's own code and
+    /// Swift's runtime.
+    func count(_ work: FixedWork) throws -> (all: Double, own: Double) {
+        let short = try costs(work, work.shortCount)
+        let long = try costs(work, work.longCount)
+        return (
+            Double(long.total - short.total) / work.units,
+            Double(long.own - short.own) / work.units
+        )
     }
 
-    private func total(_ work: FixedWork, _ messages: Int) throws -> Int {
+    private func costs(_ work: FixedWork, _ messages: Int) throws -> CallgrindCosts {
         let output = workspace.file("callgrind.\(work.name).\(messages)")
         unlink(output)
         var relay = relay
@@ -78,18 +82,18 @@ struct InstructionCount {
         let server = try relay.start(workspace)
         try work.run(messages, against: server)
         server.stop(secondsMax: 60)
-        let text = try String(contentsOfFile: output, encoding: .utf8)
-        for key in ["totals:", "summary:"] {
-            for line in text.split(separator: "\n") where line.hasPrefix(key) {
-                if let total = Int(line.dropFirst(key.count).trimmed) { return total }
-            }
+        let costs = CallgrindCosts(try String(contentsOfFile: output, encoding: .utf8)) { object in
+            object.hasSuffix("/" + Self.strippedName) || object.contains("/libswift")
         }
-        throw ServerError("callgrind wrote no total to \(output)")
+        guard let costs else { throw ServerError("callgrind wrote no total to \(output)") }
+        return costs
     }
+
+    private static let strippedName = "relay.stripped"
 
     /// valgrind does not read the debugging information of today's compilers, so it gets none.
     private func strippedRelay() throws -> String {
-        let file = workspace.file("relay.stripped")
+        let file = workspace.file(Self.strippedName)
         if access(file, X_OK) == 0 { return file }
         let strip = try ServerProcess(
             ["strip", "-g", "-o", file, relay.binary], log: workspace.file("strip.log"))
