@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { BUFFER_GROUP = 0, GATHERS_MAX = 128 };
 
@@ -59,7 +60,10 @@ static int register_buffers(struct cu_ring *r) {
     return 0;
 }
 
-int cu_open(cu_ring **ring, unsigned entries, unsigned buffer_count, unsigned buffer_size) {
+int cu_open(
+    cu_ring **ring, unsigned entries, unsigned buffer_count, unsigned buffer_size,
+    const char **operation) {
+    *operation = "io_uring_setup";
     struct cu_ring *r = calloc(1, sizeof *r);
     if (!r) return -ENOMEM;
     r->buffer_count = buffer_count;
@@ -75,6 +79,7 @@ int cu_open(cu_ring **ring, unsigned entries, unsigned buffer_count, unsigned bu
         return status;
     }
     io_uring_ring_dontfork(&r->ring);
+    *operation = "io_uring_register buffers";
     status = register_buffers(r);
     if (status < 0) {
         cu_close(r);
@@ -82,6 +87,63 @@ int cu_open(cu_ring **ring, unsigned entries, unsigned buffer_count, unsigned bu
     }
     *ring = r;
     return 0;
+}
+
+static int knows_operations(struct cu_ring *r) {
+    static const int operations[] = {
+        IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_SEND, IORING_OP_SENDMSG, IORING_OP_POLL_ADD,
+        IORING_OP_ASYNC_CANCEL};
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&r->ring);
+    if (!probe) return 0;
+    int known = 1;
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+        known = known && io_uring_opcode_supported(probe, operations[i]);
+    io_uring_free_probe(probe);
+    return known;
+}
+
+/* The next completion, waited for at most a second. */
+static int await_completion(struct cu_ring *r, cu_completion *completion) {
+    if (!cu_next(r, completion)) {
+        cu_wait(r, 1000);
+        if (!cu_next(r, completion)) return -ETIME;
+    }
+    return completion->result < 0 ? completion->result : 0;
+}
+
+/* One byte from a multishot receive, which must ask for more of them, sent through the ring. */
+static int carries_a_byte(struct cu_ring *r, const int pair[2]) {
+    enum { RECEIVE = 1, SEND = 2 };
+    cu_completion completion;
+    int received = 0, sent = 0;
+    cu_receive(r, pair[0], RECEIVE);
+    cu_send(r, pair[1], "x", 1, SEND);
+    while (!received || !sent) {
+        int status = await_completion(r, &completion);
+        if (status < 0) return status;
+        if (completion.user_data == SEND) {
+            sent = 1;
+        } else if (completion.user_data == RECEIVE) {
+            received = 1;
+            int is_right = completion.result == 1 && completion.buffer >= 0 &&
+                           completion.has_more && *cu_buffer(r, completion.buffer) == 'x';
+            if (!is_right) return -EOPNOTSUPP;
+            cu_recycle(r, completion.buffer);
+        }
+    }
+    return 0;
+}
+
+int cu_try(cu_ring *r, const char **operation) {
+    *operation = "io_uring_register probe";
+    if (!knows_operations(r)) return -EOPNOTSUPP;
+    *operation = "io_uring_enter";
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
+    int status = carries_a_byte(r, pair);
+    close(pair[0]);
+    close(pair[1]);
+    return status;
 }
 
 void cu_close(cu_ring *r) {
@@ -132,6 +194,12 @@ void cu_poll_writable(cu_ring *r, int fd, uint64_t user_data) {
     io_uring_sqe_set_data64(sqe, user_data);
 }
 
+void cu_poll_readable_once(cu_ring *r, int fd, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_poll_add(sqe, fd, POLLIN);
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
 void cu_send(cu_ring *r, int fd, const void *bytes, unsigned size, uint64_t user_data) {
     struct io_uring_sqe *sqe = entry(r);
     io_uring_prep_send(sqe, fd, bytes, size, MSG_NOSIGNAL);
@@ -168,6 +236,8 @@ void cu_cancel_all(cu_ring *r, int fd) {
     io_uring_sqe_set_data64(sqe, 0);
 }
 
+void cu_submit(cu_ring *r) { submit(r); }
+
 void cu_wait(cu_ring *r, int milliseconds) {
     struct io_uring_cqe *cqe;
     if (milliseconds == 0) {
@@ -203,6 +273,17 @@ void cu_recycle(cu_ring *r, int buffer) {
         r->buffers, cu_buffer(r, buffer), r->buffer_size, (unsigned short)buffer,
         io_uring_buf_ring_mask(r->buffer_count), 0);
     io_uring_buf_ring_advance(r->buffers, 1);
+}
+
+long cu_receive_now(int fd, void *buffer, size_t size) {
+    ssize_t count = recv(fd, buffer, size, MSG_DONTWAIT);
+    return count < 0 ? -errno : count;
+}
+
+long cu_send_now(int fd, struct iovec *parts, unsigned count) {
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+    ssize_t sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
 }
 
 int cu_peer_address(int fd, struct sockaddr_storage *address) {

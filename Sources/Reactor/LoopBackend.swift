@@ -3,8 +3,6 @@
 // An enum, not an existential, so that the usual case is a direct call; a test brings a backend
 // of its own through `custom` and pays for the indirection.
 
-import Glibc
-
 /// Which backend moves the bytes; `auto` picks.
 public enum BackendKind: String, Sendable, CaseIterable {
     case auto, epoll
@@ -17,10 +15,11 @@ enum LoopBackend {
     case uring(UringBackend)
     case custom(any Backend)
 
-    /// - Throws: `SystemError` when the kernel refuses, or the kind is not built in.
+    /// - Throws: `SystemError` when the kernel refuses.
     init(_ kind: BackendKind) throws(SystemError) {
         switch kind {
-        case .auto, .epoll: self = .epoll(try EpollBackend())
+        case .auto: try self.init(BackendChoice(.auto, loopCount: 1).kind)
+        case .epoll: self = .epoll(try EpollBackend())
         case .uring: self = .uring(try UringBackend())
         }
     }

@@ -11,18 +11,19 @@ public final class LoopGroup: Sendable {
     private let threads: Locked<[pthread_t]>
 
     /// Starts `count` threads named "loop-N". `setUp` runs on each loop's thread before its first
-    /// tick; what it returns lives until that loop ends.
+    /// tick; what it returns lives until that loop ends. `.auto` is decided for all loops at once.
     ///
     /// - Throws: what `setUp` or the making of a loop has thrown first; all threads have ended
     ///   again then.
     public init(
         count: Int, backend: BackendKind, setUp: @escaping @Sendable (Loop) throws -> AnyObject
     ) throws {
+        let choice = try BackendChoice(backend, loopCount: count)
         var mailboxes: [Mailbox] = []
         var started: [pthread_t] = []
         var failure: (any Error)?
         for index in 0..<count where failure == nil {
-            let launch = LoopLaunch(index: index, backend: backend, setUp: setUp)
+            let launch = LoopLaunch(index: index, backend: choice.kind, setUp: setUp)
             do {
                 started.append(try launch.start())
                 mailboxes.append(try launch.awaitSetUp())

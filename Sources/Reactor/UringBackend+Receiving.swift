@@ -1,7 +1,8 @@
 // Receiving over io_uring: one multishot request a socket, pauses, and what arrives during them.
 //
 // A pause cancels the request, but pieces may still complete until the cancellation does. They are
-// copied and kept with the socket, so that paused sockets never use up the ring's buffers.
+// copied and kept with the socket, so that paused sockets never use up the ring's buffers. Sockets
+// that are sent much go over to `+Bulk`.
 
 import CEpoll.Uring
 import Glibc
@@ -11,7 +12,7 @@ extension UringBackend {
         guard let socket = sockets.find(token) else { return }
         socket.pointee.isReceiving = true
         if !socket.pointee.held.isEmpty {
-            queueHeld(socket)
+            enqueue(socket)
         } else {
             startReceiving(socket)
         }
@@ -25,12 +26,14 @@ extension UringBackend {
         }
     }
 
+    /// Has the kernel receive, if it is not about it already.
     func startReceiving(_ socket: UnsafeMutablePointer<UringSocket>) {
         // A receive that waits for the connection would swallow its error.
         let mustWait =
             socket.pointee.isClosing || socket.pointee.inFlight.contains(.connect)
             || socket.pointee.inFlight.contains(.receive)
         guard !mustWait else { return }
+        guard !socket.pointee.isBulk else { return goOnInBulk(socket) }
         socket.pointee.inFlight.insert(.receive)
         cu_receive(ring, socket.pointee.descriptor, Operation.receive.data(socket.pointee.token))
     }
@@ -44,9 +47,13 @@ extension UringBackend {
             return nil
         }
         switch completion.result {
+        case -ENOBUFS, Int32(UringBackend.bufferBytes): enterBulk(socket)
+        default: break
+        }
+        switch completion.result {
         case -ECANCELED, -ENOBUFS, -EINTR, -EAGAIN:
-            // Cancelled by a pause that is over, or out of buffers for a moment: begin again.
-            // What is held comes first, or it would never be caught up with.
+            // Cancelled by a pause that is over, or for bulk mode, or out of buffers: go on. What
+            // is held comes first, or it would never be caught up with.
             if socket.pointee.isReceiving, socket.pointee.held.isEmpty { startReceiving(socket) }
             return nil
         default: break
@@ -59,7 +66,7 @@ extension UringBackend {
             recycle(completion)
             return ended(completion.result, socket)
         }
-        goOnReceiving(socket)
+        startReceiving(socket)
         shownBuffer = completion.buffer
         return .received(
             UnsafeRawBufferPointer(
@@ -67,18 +74,13 @@ extension UringBackend {
     }
 
     /// The end of the peer's bytes, or an error.
-    private func ended(
+    func ended(
         _ result: Int32, _ socket: UnsafeMutablePointer<UringSocket>
     ) -> Completion {
         socket.pointee.isReceiving = false
         return result < 0
             ? .receiveFailed(errno: -result)
             : .received(UnsafeRawBufferPointer(start: parts, count: 0))
-    }
-
-    /// A multishot receive may end with a piece; it goes on with the next.
-    private func goOnReceiving(_ socket: UnsafeMutablePointer<UringSocket>) {
-        if !socket.pointee.inFlight.contains(.receive) { startReceiving(socket) }
     }
 
     private func hold(_ completion: cu_completion, _ socket: UnsafeMutablePointer<UringSocket>) {
@@ -96,30 +98,38 @@ extension UringBackend {
         socket.pointee.held.append(HeldPiece(result: completion.result, memory: memory))
     }
 
-    /// Has the next piece that is held delivered in the next batch.
-    private func queueHeld(_ socket: UnsafeMutablePointer<UringSocket>) {
+    /// Has the next piece delivered in the next batch.
+    func enqueue(_ socket: UnsafeMutablePointer<UringSocket>) {
         guard !socket.pointee.isQueued else { return }
         socket.pointee.isQueued = true
-        resumed.append(socket.pointee.token)
+        ready.append(socket.pointee.token)
+    }
+
+    /// The next piece of a socket that stood in the queue.
+    func deliverQueued(_ token: Token) -> Event? {
+        guard let socket = sockets.find(token) else { return nil }
+        socket.pointee.isQueued = false
+        guard !socket.pointee.isClosing, socket.pointee.isReceiving else { return nil }
+        if !socket.pointee.held.isEmpty {
+            return Event(token: token, completion: nextHeld(socket))
+        }
+        let isDue =
+            socket.pointee.isBulk && socket.pointee.isReadable
+            && !socket.pointee.inFlight.contains(.receive)
+        guard isDue, let completion = receiveNow(socket) else { return nil }
+        return Event(token: token, completion: completion)
     }
 
     /// The next piece that came while the socket was paused.
-    func deliverHeld(_ token: Token) -> Event? {
-        guard let socket = sockets.find(token) else { return nil }
-        socket.pointee.isQueued = false
-        guard !socket.pointee.isClosing, socket.pointee.isReceiving, !socket.pointee.held.isEmpty
-        else { return nil }
+    private func nextHeld(_ socket: UnsafeMutablePointer<UringSocket>) -> Completion {
         let piece = socket.pointee.held.removeFirst()
-        guard let memory = piece.memory else {
-            return Event(token: token, completion: ended(piece.result, socket))
-        }
+        guard let memory = piece.memory else { return ended(piece.result, socket) }
         if socket.pointee.held.isEmpty {
-            goOnReceiving(socket)
+            startReceiving(socket)
         } else {
-            queueHeld(socket)
+            enqueue(socket)
         }
         shownCopy = memory
-        let bytes = UnsafeRawBufferPointer(start: memory, count: Int(piece.result))
-        return Event(token: token, completion: .received(bytes))
+        return .received(UnsafeRawBufferPointer(start: memory, count: Int(piece.result)))
     }
 }

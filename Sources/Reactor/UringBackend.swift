@@ -3,7 +3,7 @@
 //
 // Accept and receive are multishot: one submission, a completion for each connection or piece.
 // Received bytes lie in buffers that the kernel picks from a ring; each is given back when the next
-// completion is asked for. Sockets are blocking ones, because io_uring answers EAGAIN for others
+// completion is asked for. Much at a time is moved by system calls, both ways. Sockets are blocking ones, because io_uring answers EAGAIN for others
 // instead of waiting. Memory given to `send` and a closed socket's slot are the kernel's until every
 // request on them has completed: that is what `released` says.
 
@@ -13,40 +13,69 @@ import Glibc
 
 /// The backend for kernels that allow io_uring (6.1 and newer).
 package final class UringBackend: Backend {
-    /// Bytes of one receive buffer. All of them together, a megabyte, are what one connection can be
-    /// sent behind a pause before its request is cancelled.
-    private static let bufferBytes: UInt32 = 16_384
+    /// Bytes of one receive buffer: a small message and its framing. All of them together, half a
+    /// megabyte, are what one connection can be sent behind a pause before its request is cancelled.
+    static let bufferBytes: UInt32 = 8_192
     /// Receive buffers of the loop; a power of two.
     private static let bufferCount: UInt32 = 64
     private static let entries: UInt32 = 1_024
+    /// Sends that gather for one system call at most; then they leave, although completions are
+    /// still to be handled.
+    private static let sendsMax = 16
     private static let wakeUpData = UInt64.max
 
     let ring: OpaquePointer
     var sockets = SocketTable<UringSocket>()
-    /// Tokens of sockets that hold pieces received while they were paused, and may deliver them.
-    var resumed = TokenQueue()
+    /// Tokens of sockets that have something to deliver without a completion: pieces received while
+    /// they were paused, or what a system call will find.
+    var ready = TokenQueue()
     /// The buffer whose bytes the last completion showed; -1 for none.
     var shownBuffer: Int32 = -1
     /// The copy whose bytes the last completion showed.
     var shownCopy: UnsafeMutableRawPointer?
     let parts: UnsafeMutablePointer<iovec>
+    /// What a system call has received last; untouched, and so without memory, until there is bulk.
+    let bulkBuffer: UnsafeMutableRawPointer
+    /// Sends that the kernel has not been told of.
+    private var unsubmittedSends = 0
 
-    /// - Throws: `SystemError` when the kernel refuses io_uring, or lacks what is used here.
+    /// - Throws: `SystemError` when the kernel refuses io_uring, or is too old for what is used here.
     package init() throws(SystemError) {
         var ring: OpaquePointer?
+        var operation: UnsafePointer<CChar>?
         let status = cu_open(
-            &ring, UringBackend.entries, UringBackend.bufferCount, UringBackend.bufferBytes)
+            &ring, UringBackend.entries, UringBackend.bufferCount, UringBackend.bufferBytes,
+            &operation)
         guard status == 0, let ring else {
-            throw SystemError(operation: "io_uring_setup", errno: -status)
+            throw UringBackend.error(operation, status)
         }
         self.ring = ring
         parts = .allocate(capacity: Int(CU_GATHER_MAX))
+        bulkBuffer = .allocate(byteCount: UringBackend.bulkBytesMax, alignment: 64)
+    }
+
+    private static func error(
+        _ operation: UnsafePointer<CChar>?, _ status: Int32
+    ) -> SystemError {
+        SystemError(
+            operation: operation.map { String(cString: $0) } ?? "io_uring", errno: -status)
+    }
+
+    /// Tries every operation that is used here, once.
+    /// - Throws: `SystemError` with the first that the kernel refuses. Not to be used afterwards.
+    func tryOperations() throws(SystemError) {
+        var operation: UnsafePointer<CChar>?
+        let status = cu_try(ring, &operation)
+        guard status == 0 else {
+            throw UringBackend.error(operation, status)
+        }
     }
 
     deinit {
         recycleShown()
         cu_close(ring)
         parts.deallocate()
+        bulkBuffer.deallocate()
     }
 
     package func readClock() -> MonotonicTime { .readClock() }
@@ -66,18 +95,23 @@ package final class UringBackend: Backend {
 
     package func wait(milliseconds: Int32) {
         recycleShown()
-        cu_wait(ring, resumed.isEmpty ? milliseconds : 0)
-        resumable = resumed.count
+        cu_wait(ring, ready.isEmpty ? milliseconds : 0)
+        unsubmittedSends = 0
+        batchCount = ready.count
     }
 
-    /// Resumed sockets that may deliver in this batch.
-    private var resumable = 0
+    /// Tokens in `ready` that belong to this batch; what is queued behind them waits for the next.
+    private var batchCount = 0
 
     package func next() -> Event? {
         recycleShown()
-        while resumable > 0 {
-            resumable -= 1
-            if let event = deliverHeld(resumed.popFirst()) { return event }
+        if unsubmittedSends >= UringBackend.sendsMax {
+            cu_submit(ring)
+            unsubmittedSends = 0
+        }
+        while batchCount > 0 {
+            batchCount -= 1
+            if let event = deliverQueued(ready.popFirst()) { return event }
         }
         var completion = cu_completion()
         while cu_next(ring, &completion) != 0 {
@@ -119,6 +153,7 @@ package final class UringBackend: Backend {
         case .connect: result = connected(socket, completion)
         case .receive: result = received(socket, completion)
         case .send: result = sent(socket, completion)
+        case .readable: result = becameReadable(socket)
         case nil: result = nil
         }
         if socket.pointee.isClosing {
@@ -220,26 +255,37 @@ package final class UringBackend: Backend {
 
     // MARK: Moving bytes
 
+    /// One slab leaves with the other sends of the tick. More is bulk, and tried at once, so that
+    /// what the kernel takes is free again while the cache still holds it.
     package func send(_ token: Token, first: Slab) -> SendOutcome {
         guard let socket = sockets.find(token) else { return .failed(errno: EBADF) }
-        socket.pointee.inFlight.insert(.send)
         let data = Operation.send.data(token)
-        guard let second = first.next else {
+        if first.next == nil {
             cu_send(
                 ring, socket.pointee.descriptor, first.payload + first.start,
                 UInt32(first.count), data)
-            return .pending
+        } else {
+            let count = gather(first)
+            let sent = cu_send_now(socket.pointee.descriptor, parts, count)
+            if sent >= 0 { return .sent(byteCount: sent) }
+            guard -sent == Int(EAGAIN) else { return .failed(errno: Int32(-sent)) }
+            cu_send_gathered(ring, socket.pointee.descriptor, parts, count, data)
         }
-        parts[0] = iovec(iov_base: first.payload + first.start, iov_len: first.count)
-        var count = 1
-        var cursor: Slab? = second
+        socket.pointee.inFlight.insert(.send)
+        unsubmittedSends += 1
+        return .pending
+    }
+
+    /// Lists slabs in `parts`; returns how many.
+    private func gather(_ first: Slab) -> UInt32 {
+        var count = 0
+        var cursor: Slab? = first
         while let slab = cursor, count < Int(CU_GATHER_MAX) {
             parts[count] = iovec(iov_base: slab.payload + slab.start, iov_len: slab.count)
             count += 1
             cursor = slab.next
         }
-        cu_send_gathered(ring, socket.pointee.descriptor, parts, UInt32(count), data)
-        return .pending
+        return UInt32(count)
     }
 
     private func sent(

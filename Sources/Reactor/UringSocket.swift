@@ -9,6 +9,8 @@ enum Operation: UInt8 {
     case connect = 2
     case receive = 3
     case send = 4
+    /// Waits for bytes without receiving them.
+    case readable = 5
 
     init?(data: UInt64) { self.init(rawValue: UInt8(truncatingIfNeeded: data >> 56)) }
 
@@ -45,8 +47,14 @@ struct UringSocket: SlotSocket {
     var isReceiving = false
     /// `close` was called; requests are still in flight.
     var isClosing = false
-    /// Stands in the queue of those with pieces to deliver.
+    /// Stands in the queue of those with something to deliver.
     var isQueued = false
+    /// Receives by system calls, as soon as the kernel has no receive of it in flight.
+    var isBulk = false
+    /// In bulk: a system call may find bytes, or the end, without waiting.
+    var isReadable = false
+    /// In bulk: bytes since the socket was waited for.
+    var burstBytes = 0
     /// Received since `stopReceiving`; nearly always empty, and without memory of its own then.
     var held: [HeldPiece] = []
 }

@@ -29,11 +29,18 @@ typedef struct {
  * Makes a ring with `entries` submission entries (and four times as many
  * completions), and `buffer_count` (a power of two) buffers of `buffer_size`
  * bytes for receiving. Fails with -ENOSYS, -EPERM, -EINVAL… where the kernel
- * refuses io_uring or is too old for what is used here.
+ * refuses io_uring or is too old for what is used here; `operation` is then
+ * the name of the call that failed, a constant.
  */
 int cu_open(
     cu_ring *_Nullable *_Nonnull ring, unsigned entries, unsigned buffer_count,
-    unsigned buffer_size);
+    unsigned buffer_size, const char *_Nullable *_Nonnull operation);
+/*
+ * Whether a fresh ring knows every operation used here, and carries a byte.
+ * To be closed afterwards: requests are left in flight. 0 or a negative errno,
+ * `operation` as above.
+ */
+int cu_try(cu_ring *_Nonnull ring, const char *_Nullable *_Nonnull operation);
 /* Ends the ring; what it had in flight is cancelled by the kernel. */
 void cu_close(cu_ring *_Nonnull ring);
 
@@ -42,6 +49,8 @@ void cu_poll_readable(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 void cu_accept(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 void cu_receive(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 
+/* Completes once, when `fd` is readable, has ended or has failed. */
+void cu_poll_readable_once(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 /* Completes once, when `fd` is writable or has failed. */
 void cu_poll_writable(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 /* The bytes must stay until the completion. */
@@ -57,6 +66,8 @@ void cu_cancel(cu_ring *_Nonnull ring, uint64_t user_data);
 /* Cancels every request on this descriptor. */
 void cu_cancel_all(cu_ring *_Nonnull ring, int fd);
 
+/* Submits and returns: sends have been tried then, and completions wait for `cu_wait`. */
+void cu_submit(cu_ring *_Nonnull ring);
 /* Submits, and waits for a completion for at most `milliseconds` (-1: for ever, 0: not at all). */
 void cu_wait(cu_ring *_Nonnull ring, int milliseconds);
 /* Takes the next completion; 0 when there is none. */
@@ -66,6 +77,13 @@ int cu_next(cu_ring *_Nonnull ring, cu_completion *_Nonnull completion);
 uint8_t *_Nonnull cu_buffer(cu_ring *_Nonnull ring, int buffer);
 /* Gives a provided buffer back to the kernel. */
 void cu_recycle(cu_ring *_Nonnull ring, int buffer);
+
+/*
+ * System calls of their own that do not wait, whatever the socket is: what they
+ * have done, or a negative errno (-EAGAIN: it would have to wait).
+ */
+long cu_receive_now(int fd, void *_Nonnull buffer, size_t size);
+long cu_send_now(int fd, struct iovec *_Nonnull parts, unsigned count);
 
 /* The address of the peer of a connected socket. */
 int cu_peer_address(int fd, struct sockaddr_storage *_Nonnull address);
