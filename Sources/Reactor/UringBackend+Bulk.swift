@@ -6,8 +6,8 @@
 // however long we pause. So a piece that fills its buffer is the last but few: the request is
 // cancelled, what it still delivers is consumed in order, and reading goes on with recv(2). Only
 // when that finds nothing does the kernel wait for the socket. One piece a socket and batch, so that
-// a flood waits in line with everyone else; a burst that one small buffer would have held leads back
-// to the multishot receive.
+// a flood waits in line with everyone else. Some bursts in a row that one small buffer would have
+// held lead back to the multishot receive; the commands between two large messages do not.
 
 import CEpoll.Uring
 import Glibc
@@ -15,6 +15,8 @@ import Glibc
 extension UringBackend {
     /// Bytes received by one system call at most.
     static let bulkBytesMax = 65_536
+    /// Small bursts in a row that lead out of bulk mode.
+    static let smallBurstsMax = 8
 
     /// Notes that a multishot receive filled its buffer, or found none free.
     func enterBulk(_ socket: UnsafeMutablePointer<UringSocket>) {
@@ -22,6 +24,7 @@ extension UringBackend {
         socket.pointee.isBulk = true
         socket.pointee.isReadable = true
         socket.pointee.burstBytes = 0
+        socket.pointee.smallBursts = 0
         if socket.pointee.inFlight.contains(.receive) {
             cu_cancel(ring, Operation.receive.data(socket.pointee.token))
         }
@@ -70,10 +73,11 @@ extension UringBackend {
 
     /// A short read has emptied the socket.
     private func burstEnds(_ socket: UnsafeMutablePointer<UringSocket>, _ count: Int) {
-        let burst = socket.pointee.burstBytes + count
+        let isSmall = socket.pointee.burstBytes + count < Int(UringBackend.bufferBytes)
         socket.pointee.burstBytes = 0
+        socket.pointee.smallBursts = isSmall ? socket.pointee.smallBursts + 1 : 0
         socket.pointee.isReadable = false
-        socket.pointee.isBulk = burst >= Int(UringBackend.bufferBytes)
+        socket.pointee.isBulk = socket.pointee.smallBursts < UringBackend.smallBurstsMax
         startReceiving(socket)
     }
 }

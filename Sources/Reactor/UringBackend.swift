@@ -19,9 +19,9 @@ package final class UringBackend: Backend {
     /// Receive buffers of the loop; a power of two.
     private static let bufferCount: UInt32 = 64
     private static let entries: UInt32 = 1_024
-    /// Sends that gather for one system call at most; then they leave, although completions are
-    /// still to be handled.
-    private static let sendsMax = 16
+    /// Sends that wait for the end of a batch at most; then they leave in its middle, so that in a
+    /// long batch the first are not answered last.
+    private static let sendsMax = 64
     private static let wakeUpData = UInt64.max
 
     let ring: OpaquePointer

@@ -55,6 +55,8 @@ struct UringSocket: SlotSocket {
     var isReadable = false
     /// In bulk: bytes since the socket was waited for.
     var burstBytes = 0
+    /// In bulk: bursts since the last one that was more than a small buffer holds.
+    var smallBursts = 0
     /// Received since `stopReceiving`; nearly always empty, and without memory of its own then.
     var held: [HeldPiece] = []
 }

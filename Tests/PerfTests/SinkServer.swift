@@ -11,7 +11,7 @@ final class SinkServer: Sendable {
 
     init(_ fault: SinkFault = .none) throws {
         let bound = BoundAddress()
-        group = try LoopGroup(count: 1, backend: .auto) { loop in
+        group = try LoopGroup(count: 1, backend: testBackend) { loop in
             let listener = try Listener(
                 loop: loop, address: SocketAddress("127.0.0.1:0")!, tls: nil,
                 handler: SinkListener(fault))

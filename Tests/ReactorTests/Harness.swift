@@ -17,11 +17,14 @@ final class TestLoop {
         getenv("POSTSCALE_TEST_BACKEND").flatMap { BackendKind(rawValue: String(cString: $0)) }
         ?? .epoll
 
-    init(limitMilliseconds: Int = 90_000, backend: (any Backend)? = nil) throws {
+    init(
+        limitMilliseconds: Int = 90_000, backend: (any Backend)? = nil,
+        kind: BackendKind = TestLoop.backend
+    ) throws {
         if let backend {
             loop = try Loop(index: 0, custom: backend)
         } else {
-            loop = try Loop(index: 0, backend: TestLoop.backend)
+            loop = try Loop(index: 0, backend: kind)
         }
         guardHandler = GuardHandler(loop: loop)
         timer = LoopTimer(loop: loop, handler: guardHandler)
@@ -39,6 +42,23 @@ final class TestLoop {
         let counters = loop.counters
         #expect(
             counters.accepted + counters.connected == counters.closed, sourceLocation: location)
+    }
+
+    /// Runs until `isDone` holds after a tick, and leaves everything open.
+    func runTicks(until isDone: () -> Bool, _ location: SourceLocation = #_sourceLocation) {
+        while !isDone(), !guardHandler.hasFired { loop.tick() }
+        #expect(!guardHandler.hasFired, "the test's time is over", sourceLocation: location)
+    }
+
+    /// Bytes that came for a stream and were not delivered, outside the kernel.
+    func heldByteCount(_ stream: Stream) -> Int {
+        var count = stream.held.byteCount
+        if case .uring(let backend) = loop.backend,
+            let socket = backend.sockets.find(stream.token)
+        {
+            count += socket.pointee.held.reduce(0) { $0 + Int(max($1.result, 0)) }
+        }
+        return count
     }
 
     /// A listener on a port of its own on 127.0.0.1, each of whose streams `make` handles.

@@ -45,7 +45,7 @@ import Testing
         let pair = try TrustedPair()
         let resumed = Atomic(0)
         let running = Atomic(2)
-        let group = try LoopGroup(count: 2, backend: .auto) { loop in
+        let group = try LoopGroup(count: 2, backend: TestLoop.backend) { loop in
             let traffic = try Traffic(loop, pair, count: 30) { wasResumed, isLast in
                 if wasResumed { resumed.add(1, ordering: .relaxed) }
                 if isLast { running.subtract(1, ordering: .releasing) }

@@ -162,7 +162,7 @@ final class SubmissionBench {
     }
 
     init(adjust: (inout Configuration) -> Void = { _ in }) throws {
-        loop = try Loop(index: 0, backend: .epoll)
+        loop = try Loop(index: 0, backend: testBackend)
         listener = try Listener(
             loop: loop, address: SocketAddress("127.0.0.1:0")!, tls: nil, handler: api)
         let port = listener.address.port

@@ -52,14 +52,15 @@ struct RelayProcess {
             configuration: settings.configuration, serverTLS: serverTLS, clientTLS: clientTLS,
             log: log)
         forbidCoreDumps()
+        let backend = try chooseBackend()
         let sandbox = try settings.sandbox.map {
-            try SandboxProcess(settings: $0, tls: nil, log: log).start()
+            try SandboxProcess(settings: $0, tls: nil, log: log).start(on: backend)
         }
         let roster = WorkerRoster()
         let group: LoopGroup
         do {
             group = try LoopGroup(
-                count: settings.configuration.loops, backend: settings.configuration.backend
+                count: settings.configuration.loops, backend: backend
             ) { loop in
                 let worker = try Worker(
                     loop: loop, shared: shared, listening: shared.configuration)
@@ -71,7 +72,7 @@ struct RelayProcess {
                 "\(error). Ports below 1024 need root or the capability: "
                     + "setcap cap_net_bind_service=+ep postscale-relay.")
         }
-        announce()
+        announce(backend)
         _ = Signals.wait(for: [SIGTERM, SIGINT], timeoutMilliseconds: nil)
         drain(group, roster)
         sandbox?.stop()
@@ -95,7 +96,25 @@ struct RelayProcess {
         log.event(.notice, "stopped")
     }
 
-    private func announce() {
+    /// What `--backend` comes to here; says so when `auto` is not given what it would take.
+    /// - Throws: `ValidationError` when io_uring is asked for and refused.
+    private func chooseBackend() throws -> BackendKind {
+        let configuration = settings.configuration
+        do throws(SystemError) {
+            let choice = try BackendChoice(
+                configuration.backend, loopCount: configuration.loops)
+            if let reason = choice.refusal {
+                log.event(.notice, "io-uring-refused", ["reason": reason, "backend": "epoll"])
+            }
+            return choice.kind
+        } catch {
+            throw ValidationError(
+                "--backend io_uring: \(BackendChoice.explanation(of: error)). "
+                    + "--backend epoll works on every kernel.")
+        }
+    }
+
+    private func announce(_ backend: BackendKind) {
         let configuration = settings.configuration
         for listener in configuration.listeners {
             log.event(
@@ -109,6 +128,7 @@ struct RelayProcess {
             .notice, "ready",
             [
                 "version": RelayVersion.current, "loops": "\(configuration.loops)",
+                "backend": backend.rawValue,
                 "api": configuration.api.endpoint.description,
             ])
         if settings.sandbox != nil {

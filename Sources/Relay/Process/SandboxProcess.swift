@@ -13,12 +13,12 @@ struct SandboxProcess {
 
     /// Binds and serves from a new thread.
     /// - Throws: `SystemError` that names the address; an error of the store's folder.
-    func start() throws -> LoopGroup {
+    func start(on backend: BackendKind = .auto) throws -> LoopGroup {
         let options = SandboxOptions(
             addresses: settings.listen, tls: tls, storeFolder: settings.storeFolder,
             slowMilliseconds: settings.slowMilliseconds)
         let log = self.log
-        return try LoopGroup(count: 1, backend: .auto) { loop in
+        return try LoopGroup(count: 1, backend: backend) { loop in
             try SandboxServer(loop: loop, options: options, log: log)
         }
     }

@@ -175,7 +175,7 @@ final class Bench: TimerHandler {
     private var guardTimer: LoopTimer?
 
     override init() {
-        loop = try! Loop(index: 0, backend: .epoll)
+        loop = try! Loop(index: 0, backend: testBackend)
         super.init()
         guardTimer = LoopTimer(loop: loop, handler: self)
         guardTimer?.arm(at: loop.now.advanced(byMilliseconds: 20_000))

@@ -18,7 +18,7 @@ import Testing
         let port = Port()
         let options = SandboxOptions(
             addresses: [try #require(SocketAddress("127.0.0.1:0"))], slowMilliseconds: 50)
-        let group = try LoopGroup(count: 1, backend: .auto) { loop in
+        let group = try LoopGroup(count: 1, backend: testBackend) { loop in
             let server = try SandboxServer(loop: loop, options: options, log: EventLog.silent())
             port.number.withLock { $0 = server.addresses[0].port }
             return server

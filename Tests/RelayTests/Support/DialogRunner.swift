@@ -60,7 +60,7 @@ final class DialogRunner {
         self.cut = cut
         let certificates = try Self.certificates.get()
         clientTLS = certificates.client
-        loop = try Loop(index: 0, backend: .epoll)
+        loop = try Loop(index: 0, backend: testBackend)
         api = try FakeAPI(loop: loop)
         let configuration = try Self.configuration(dialog, apiPort: api.port)
         let shared = Shared(

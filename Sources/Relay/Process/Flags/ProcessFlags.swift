@@ -17,8 +17,8 @@ struct ProcessFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How bytes are moved: epoll, io_uring (kernel 6.1 or newer), or auto, which is epoll.",
-            valueName: "backend"))
+            "How bytes are moved: epoll, io_uring (kernel 6.1 or newer), or auto, which is io_uring "
+                + "where the kernel grants it.", valueName: "backend"))
     var backend = BackendKind.auto
 
     @Option(
