@@ -96,18 +96,24 @@ run: release ## Build and start the relay with its sandbox API on loopback
 .PHONY: test
 test: deps test-unit test-e2e test-mime test-gate ## Unit tests, end to end, other parsers, counts
 
+# Whoever opens a socket is tested on both backends: over epoll, then over io_uring.
+SOCKET_TESTS := ReactorTests|RelayTests|PerfTests
+URING_GRANTED = { python3 Tests/EndToEnd/uring.py granted \
+  || { echo "This kernel does not allow io_uring: its tests are skipped"; exit 0; }; } \
+  && echo "Again, over io_uring"
+
 .PHONY: test-unit
 test-unit: deps-build ## Unit tests and dialogs (FILTER=name for some of them)
 	swift build --build-tests
-	swift test --skip-build $(if $(FILTER),--filter $(FILTER))
-	@if [ "$$(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null)" = 0 ]; then \
-	  echo "The reactor's tests again, over io_uring"; \
-	  POSTSCALE_TEST_BACKEND=io_uring swift test --skip-build --filter ReactorTests; \
-	else echo "This kernel does not allow io_uring: its tests are skipped"; fi
+	POSTSCALE_TEST_BACKEND=epoll swift test --skip-build $(if $(FILTER),--filter '$(FILTER)')
+	@$(URING_GRANTED) && POSTSCALE_TEST_BACKEND=io_uring \
+	  swift test --skip-build --filter '$(or $(FILTER),$(SOCKET_TESTS))'
 
 .PHONY: test-e2e
 test-e2e: release ## End to end: the built relay, its sandbox, real clients
-	RELAY_BINARY=$(RELAY) python3 -m unittest discover -s Tests/EndToEnd -v
+	RELAY_BINARY=$(RELAY) RELAY_ARGUMENTS="--backend epoll" python3 -m unittest discover -s Tests/EndToEnd -v
+	@$(URING_GRANTED) && RELAY_BINARY=$(RELAY) RELAY_ARGUMENTS="--backend io_uring" \
+	  python3 -m unittest discover -s Tests/EndToEnd -v
 
 # Clients that cannot be installed fail their tests; CLIENTS_OPTIONAL=1 skips them with a message.
 .PHONY: test-clients

@@ -85,12 +85,12 @@ def wait_until(condition, seconds=10, what="the condition"):
 class Process:
     """One run of the program."""
 
-    def __init__(self, name, arguments, environment=None):
+    def __init__(self, name, arguments, environment=None, wrapper=()):
         self.folder = temporary_folder(name)
         self.log_path = pathlib.Path(self.folder) / "log"
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [BINARY, *arguments],
+                [*wrapper, BINARY, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -193,10 +193,10 @@ class Sandbox(Process):
 class Relay(Process):
     """A relay with two STARTTLS listeners and one for TLS from the first byte.
 
-    Without `api_port` or `api_url` it has a sandbox inside.
+    Without `api_port` or `api_url` it has a sandbox inside. `wrapper` is a command that runs it.
     """
 
-    def __init__(self, *arguments, api_port=None, api_url=None):
+    def __init__(self, *arguments, api_port=None, api_url=None, wrapper=()):
         self.ports = [free_port(), free_port()]
         self.tls_port = free_port()
         self.store = temporary_folder("store")
@@ -220,6 +220,7 @@ class Relay(Process):
             "relay",
             ["--hostname", "localhost", *listen, *api]
             + ["--log-format", "json", "--log-level", "debug", *RELAY_ARGUMENTS, *arguments],
+            wrapper=wrapper,
         )
         self.sandbox = SandboxClient(self.sandbox_port)
         for port in self.ports + [self.tls_port]:

@@ -20,7 +20,8 @@ import Testing
         _ server: SinkServer, _ plan: LoadPlan, isIdle: Bool = false
     ) throws -> LoadResult {
         let session = try LoadSession(
-            plan: plan, meter: ServerMeter(.processes([getpid()])), isIdle: isIdle)
+            plan: plan, meter: ServerMeter(.processes([getpid()])), isIdle: isIdle,
+            backend: testBackend)
         // The server goes with its last owner.
         return try withExtendedLifetime(server) {
             try session.result(target: "sink", workload: "test")

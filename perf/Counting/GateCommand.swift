@@ -33,8 +33,11 @@ struct GateCommand: ParsableCommand {
     var keep: String?
 
     func run() throws {
+        // Always the same backend, or the counts would depend on what the kernel grants.
         let target = RelayTarget(
-            binary: relay, arguments: relayArguments.split(separator: " ").map(String.init))
+            binary: relay,
+            arguments: ["--backend", "epoll"]
+                + relayArguments.split(separator: " ").map(String.init))
         if let obstacle = target.obstacle { throw ServerError(obstacle) }
         let thresholds = try Thresholds(
             String(contentsOfFile: "\(files)/thresholds.txt", encoding: .utf8))

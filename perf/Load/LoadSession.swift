@@ -33,11 +33,12 @@ final class LoadSession: TimerHandler, LoadObserver {
     /// - Parameters:
     ///   - isIdle: ends as soon as the company is logged in and weighed.
     ///   - settles: the server's costs are read when it has become quiet.
+    ///   - backend: the client's own.
     init(
         plan: LoadPlan, meter: ServerMeter?, progress: Progress? = nil, isIdle: Bool = false,
-        settles: Bool = false
+        settles: Bool = false, backend: BackendKind = .auto
     ) throws {
-        loop = try Loop(index: 0, backend: .auto)
+        loop = try Loop(index: 0, backend: backend)
         self.plan = plan
         self.meter = meter
         self.progress = progress
