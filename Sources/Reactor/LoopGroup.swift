@@ -18,12 +18,13 @@ public final class LoopGroup: Sendable {
     public init(
         count: Int, backend: BackendKind, setUp: @escaping @Sendable (Loop) throws -> AnyObject
     ) throws {
-        let choice = try BackendChoice(backend, loopCount: count)
+        let kind =
+            backend == .auto ? try BackendChoice(.auto, loopCount: count).kind : backend
         var mailboxes: [Mailbox] = []
         var started: [pthread_t] = []
         var failure: (any Error)?
         for index in 0..<count where failure == nil {
-            let launch = LoopLaunch(index: index, backend: choice.kind, setUp: setUp)
+            let launch = LoopLaunch(index: index, backend: kind, setUp: setUp)
             do {
                 started.append(try launch.start())
                 mailboxes.append(try launch.awaitSetUp())
