@@ -1,8 +1,11 @@
 #define _GNU_SOURCE
 #include "process.h"
 
+#include <errno.h>
+#include <grp.h>
 #include <linux/perf_event.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,4 +23,38 @@ int ck_count_instructions(int thread) {
     attributes.config = PERF_COUNT_HW_INSTRUCTIONS;
     attributes.inherit = 1;
     return (int)syscall(SYS_perf_event_open, &attributes, thread, -1, -1, 0);
+}
+
+int ck_set_undumpable(void) {
+    struct rlimit none = {0, 0};
+    int is_limited = setrlimit(RLIMIT_CORE, &none);
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && is_limited == 0 ? 0 : -1;
+}
+
+/* Whether the process is this user and group in every respect, with no other group. */
+static int is_exactly(uid_t user, gid_t group) {
+    uid_t u[3];
+    gid_t g[3], others[2];
+    if (getresuid(&u[0], &u[1], &u[2]) != 0 || getresgid(&g[0], &g[1], &g[2]) != 0) return 0;
+    for (int i = 0; i < 3; i++) {
+        if (u[i] != user || g[i] != group) return 0;
+    }
+    int count = getgroups(2, others);
+    return count == 0 || (count == 1 && others[0] == group);
+}
+
+int ck_become(uid_t user, gid_t group) {
+    /* The C library does each of these in all threads. Groups first: root alone may. */
+    if (!is_exactly(user, group) &&
+        (setgroups(1, &group) != 0 || setresgid(group, group, group) != 0 ||
+         setresuid(user, user, user) != 0)) {
+        return -1;
+    }
+    /* There must be no way back. */
+    int is_root_again = user != 0 && setresuid((uid_t)-1, 0, (uid_t)-1) == 0;
+    if (is_root_again || !is_exactly(user, group)) {
+        errno = EPERM;
+        return -1;
+    }
+    return 0;
 }

@@ -12,28 +12,37 @@ public final class LoopGroup: Sendable {
 
     /// Starts `count` threads named "loop-N". `setUp` runs on each loop's thread before its first
     /// tick; what it returns lives until that loop ends. `.auto` is decided for all loops at once.
+    /// When all are set up, `whenReady` runs on the caller's thread, and only then the first tick of
+    /// any.
     ///
-    /// - Throws: what `setUp` or the making of a loop has thrown first; all threads have ended
-    ///   again then.
+    /// - Throws: what `setUp`, the making of a loop or `whenReady` has thrown first; all threads have
+    ///   ended again then.
     public init(
-        count: Int, backend: BackendKind, setUp: @escaping @Sendable (Loop) throws -> AnyObject
+        count: Int, backend: BackendKind, setUp: @escaping @Sendable (Loop) throws -> AnyObject,
+        whenReady: () throws -> Void = {}
     ) throws {
         let kind =
             backend == .auto ? try BackendChoice(.auto, loopCount: count).kind : backend
         var mailboxes: [Mailbox] = []
         var started: [pthread_t] = []
+        var launches: [LoopLaunch] = []
         var failure: (any Error)?
         for index in 0..<count where failure == nil {
             let launch = LoopLaunch(index: index, backend: kind, setUp: setUp)
             do {
                 started.append(try launch.start())
                 mailboxes.append(try launch.awaitSetUp())
+                launches.append(launch)
             } catch { failure = error }
+        }
+        if failure == nil {
+            do { try whenReady() } catch { failure = error }
         }
         self.mailboxes = mailboxes
         threads = Locked(started)
+        if failure != nil { stop() }
+        for launch in launches { launch.go() }
         if let failure {
-            stop()
             join()
             throw failure
         }
@@ -61,6 +70,8 @@ private final class LoopLaunch: Sendable {
     private let result = Locked<Result<Mailbox, any Error>?>(nil)
     /// An eventfd that is readable once `result` is there.
     private let ready = cs_eventfd()
+    /// An eventfd that is readable once the loop may run.
+    private let released = cs_eventfd()
 
     init(
         index: Int, backend: BackendKind, setUp: @escaping @Sendable (Loop) throws -> AnyObject
@@ -70,11 +81,14 @@ private final class LoopLaunch: Sendable {
         self.setUp = setUp
     }
 
-    deinit { if ready >= 0 { close(ready) } }
+    deinit {
+        for descriptor in [ready, released] where descriptor >= 0 { close(descriptor) }
+    }
 
     /// Starts the thread, which keeps this object alive until the loop ends.
     func start() throws(SystemError) -> pthread_t {
-        guard ready >= 0 else { throw SystemError(operation: "eventfd", errno: -ready) }
+        let descriptor = min(ready, released)
+        guard descriptor >= 0 else { throw SystemError(operation: "eventfd", errno: -descriptor) }
         var thread = pthread_t()
         let argument = Unmanaged.passRetained(self)
         let status = pthread_create(
@@ -93,11 +107,18 @@ private final class LoopLaunch: Sendable {
 
     /// Waits until the thread has set its loop up, or has failed to.
     func awaitSetUp() throws -> Mailbox {
-        var wanted = pollfd(fd: ready, events: Int16(POLLIN), revents: 0)
-        while poll(&wanted, 1, -1) != 1 {}
+        Self.wait(for: ready)
         let outcome = result.withLock { $0 }
         guard let outcome else { throw SystemError(operation: "loop-\(index)", errno: EIO) }
         return try outcome.get()
+    }
+
+    /// Lets the loop run.
+    func go() { cs_eventfd_signal(released) }
+
+    private static func wait(for descriptor: Int32) {
+        var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while poll(&wanted, 1, -1) != 1 {}
     }
 
     /// The whole life of the thread.
@@ -107,6 +128,7 @@ private final class LoopLaunch: Sendable {
             let loop = try Loop(index: index, backend: backend)
             let owner = try setUp(loop)
             report(.success(loop.mailbox))
+            Self.wait(for: released)
             withExtendedLifetime(owner) { loop.run() }
         } catch {
             report(.failure(error))

@@ -55,9 +55,13 @@ extension Stream {
         if !awaitsEnd { close(closeReason ?? .local, withReset: false) }
     }
 
-    /// Begins the time that an ending stream has left, anew after each progress.
+    /// Begins the time that an ending stream has left, anew after each progress, but not for ever.
     func armLinger() {
-        lingerDeadline = loop.now.advanced(byMilliseconds: Stream.lingerMilliseconds)
+        if lingerEnd == .never {
+            lingerEnd = loop.now.advanced(byMilliseconds: Stream.lingerMillisecondsMax)
+        }
+        lingerDeadline = min(
+            lingerEnd, loop.now.advanced(byMilliseconds: Stream.lingerMilliseconds))
         loop.wheel.arm(token.slot, at: lingerDeadline)
     }
 

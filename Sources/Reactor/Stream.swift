@@ -13,6 +13,8 @@ public final class Stream {
     public static let lowWater = 64 * 1024
     /// How long an ending stream waits for its peer, without progress, before it is closed.
     public static let lingerMilliseconds = 2_000
+    /// How long it may do so in all, however slowly the peer takes what is queued.
+    public static let lingerMillisecondsMax = 30_000
 
     /// Where a stream is in its life. It only moves down, except that `startTLS` leads back from
     /// open to handshaking.
@@ -70,6 +72,8 @@ public final class Stream {
     private var ownDeadline: MonotonicTime = .never
     /// When an ending stream is closed regardless.
     var lingerDeadline: MonotonicTime = .never
+    /// The last moment that `lingerDeadline` may be moved to; set when the end begins.
+    var lingerEnd: MonotonicTime = .never
 
     init(loop: Loop, handler: StreamHandler, peerAddress: SocketAddress, phase: Phase) {
         self.loop = loop

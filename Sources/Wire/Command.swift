@@ -16,7 +16,8 @@ package enum Command: Equatable {
     case mail(MailCommand)
     case rcpt(RcptCommand)
     case data, rset, noop, quit, vrfy, expn, help, bdat
-    /// GET, POST, CONNECT… : a browser or an attack; the session closes at once.
+    /// GET, POST, CONNECT…, or a header such as `Host:`: a browser or an attack; the session closes
+    /// at once.
     case httpVerb
     case malformed(CommandFault)
 
@@ -26,6 +27,8 @@ package enum Command: Equatable {
         let verb = 0..<(line.firstBlank(from: 0) ?? line.count)
         let argument = line.trimmed(min(verb.upperBound, trimmed.upperBound)..<trimmed.upperBound)
         guard let name = Verb(line.extracting(verb)) else {
+            // `Host:`, `Content-Type:`: the request line was too long to be seen.
+            if !verb.isEmpty && line[verb.upperBound - 1] == 0x3A { return .httpVerb }
             return .malformed(line.hasControlBytes ? .controlBytes : .unrecognized)
         }
         if name == .http { return .httpVerb }

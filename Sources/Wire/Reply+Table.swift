@@ -46,6 +46,8 @@ extension Reply {
         421, (4, 7, 0), "Too many failed logins, closing connection")
     package static let tooManyConnections = Reply(
         421, (4, 7, 0), "Too many connections, try again later")
+    package static let tooManyHandshakes = Reply(
+        421, (4, 7, 0), "Too many TLS handshakes, try again later")
     package static let authUnavailable = Reply(
         451, (4, 7, 0), "Authentication service unavailable")
     package static let apiUnavailable = Reply(451, (4, 4, 1), "API unavailable")

@@ -41,6 +41,34 @@ import Testing
         }
     }
 
+    @Test func `no loop ticks before all are set up and the caller is ready`() throws {
+        let ticks = Atomic(0)
+        let setUps = Atomic(0)
+        let group = try LoopGroup(
+            count: 2, backend: .auto,
+            setUp: { loop in
+                setUps.add(1, ordering: .relaxed)
+                loop.mailbox.post { ticks.add(1, ordering: .releasing) }
+                return loop
+            },
+            whenReady: {
+                #expect(setUps.load(ordering: .relaxed) == 2)
+                usleep(50_000)
+                #expect(ticks.load(ordering: .acquiring) == 0)
+            })
+        while ticks.load(ordering: .acquiring) < 2 { usleep(1_000) }
+        group.stop()
+        group.join()
+    }
+
+    @Test func `a caller that is not ready ends all loops again`() {
+        #expect(throws: SystemError.self) {
+            _ = try LoopGroup(
+                count: 2, backend: .auto, setUp: { $0 },
+                whenReady: { throw SystemError(operation: "become", errno: EPERM) })
+        }
+    }
+
     @Test func `loops on threads of their own share certificates, tickets and sessions`() throws {
         let pair = try TrustedPair()
         let resumed = Atomic(0)

@@ -112,6 +112,29 @@ import Testing
         #expect(server.closes == [.local])
     }
 
+    @Test func `a peer that takes what is queued too slowly does not keep its stream for ever`()
+        throws
+    {
+        let test = try TestLoop()
+        let server = Recorder()
+        let listener = try test.listen { server }
+        let count = 32 * 1_048_576
+        server.onOpened = { stream in
+            stream.write([UInt8](repeating: 0x2E, count: count))
+            stream.finish()
+            #expect(stream.lingerEnd > test.loop.now.advanced(byMilliseconds: 29_000))
+            stream.lingerEnd = test.loop.now.advanced(byMilliseconds: 500)
+        }
+        let client = Recorder()
+        let pause = SlowReading(test.loop)
+        client.onReceived = { stream, _ in pause.rest(stream) }
+        _ = test.connect(listener, client)
+        test.run { client.isClosed && server.isClosed }
+        #expect(server.closes == [.local])
+        #expect(client.received.count < count)
+        pause.stream = nil
+    }
+
     @Test func `a peer that has ended its side still gets what is queued`() throws {
         let test = try TestLoop()
         let server = Recorder()
@@ -187,4 +210,23 @@ import Testing
         test.run { server.isClosed && client.isClosed }
         #expect(hasResumed && server.text == "firstsecond" && server.closes == [.peer])
     }
+}
+
+/// Reads again only after a tenth of a second.
+private final class SlowReading: TimerHandler {
+    var stream: Stream?
+    private var timer: LoopTimer?
+
+    init(_ loop: Loop) {
+        super.init()
+        timer = LoopTimer(loop: loop, handler: self)
+    }
+
+    func rest(_ stream: Stream) {
+        self.stream = stream
+        stream.pauseReceiving()
+        timer?.arm(at: stream.loop.now.advanced(byMilliseconds: 100))
+    }
+
+    override func timerFired(_ timer: LoopTimer) { stream?.resumeReceiving() }
 }

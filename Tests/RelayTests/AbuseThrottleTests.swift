@@ -58,6 +58,65 @@ struct AbuseThrottleTests {
         #expect(throttle.admits(peer, at: start.advanced(byMilliseconds: 600_000)))
     }
 
+    @Test("An address that has failed too often may not log in on connections that it has, either")
+    func failedLoginsOfOpenConnections() {
+        let throttle = throttle {
+            $0.failedLoginsPerAddressMax = 2
+            $0.failedLoginsPerPrefixMax = 3
+        }
+        let peer = address("192.0.2.1:1000")
+        #expect(throttle.mayLogIn(peer, at: start))
+        throttle.loginFailed(peer, at: start)
+        #expect(throttle.mayLogIn(peer, at: start))
+        throttle.loginFailed(peer, at: start)
+        #expect(!throttle.mayLogIn(peer, at: start))
+        #expect(throttle.mayLogIn(address("192.0.2.2:1"), at: start))
+        throttle.loginFailed(address("192.0.2.3:1"), at: start)
+        #expect(!throttle.mayLogIn(address("192.0.2.2:1"), at: start), "the network's share")
+        #expect(throttle.mayLogIn(peer, at: start.advanced(byMilliseconds: 600_000)))
+    }
+
+    @Test("An address begins only so many handshakes a minute, and then has its share again")
+    func handshakes() {
+        let throttle = throttle { $0.handshakesPerAddressMax = 3 }
+        let peer = address("192.0.2.1:1000")
+        for _ in 0..<3 { #expect(throttle.admitsHandshake(peer, at: start)) }
+        #expect(!throttle.admitsHandshake(peer, at: start.advanced(byMilliseconds: 59_999)))
+        #expect(throttle.admitsHandshake(address("192.0.2.2:1"), at: start))
+        #expect(throttle.admits(peer, at: start), "connections are counted apart")
+        for _ in 0..<3 {
+            #expect(throttle.admitsHandshake(peer, at: start.advanced(byMilliseconds: 60_000)))
+        }
+        #expect(!throttle.admitsHandshake(peer, at: start.advanced(byMilliseconds: 60_001)))
+    }
+
+    @Test("So does a network", arguments: networks)
+    func handshakesOfNetwork(_ one: String, _ sameNetwork: String, _ otherNetwork: String) {
+        let throttle = throttle { $0.handshakesPerPrefixMax = 1 }
+        #expect(throttle.admitsHandshake(address(one), at: start))
+        #expect(!throttle.admitsHandshake(address(sameNetwork), at: start))
+        #expect(throttle.admitsHandshake(address(otherNetwork), at: start))
+    }
+
+    @Test("Ten workers that send without a pause meet no limit")
+    func tenWorkers() {
+        let throttle = throttle { _ in }
+        let peer = address("192.0.2.1:1000")
+        // Each opens a connection for every message, nine a second, and holds ten at a time; one of
+        // them has a revoked key and tries it every ten seconds.
+        for _ in 0..<90 { #expect(throttle.admits(peer, at: start)) }
+        for second in 0..<1_200 {
+            let now = start.advanced(byMilliseconds: second * 1_000)
+            for _ in 0..<90 {
+                #expect(throttle.admitsHandshake(peer, at: now))
+                #expect(throttle.admits(peer, at: now))
+                throttle.disconnected(peer, at: now)
+            }
+            if second % 10 == 0 { throttle.loginFailed(peer, at: now) }
+            #expect(throttle.mayLogIn(peer, at: now))
+        }
+    }
+
     @Test("Failed logins of a whole network count together")
     func failedLoginsOfNetwork() {
         let throttle = throttle { $0.failedLoginsPerPrefixMax = 3 }
@@ -74,6 +133,18 @@ struct AbuseThrottleTests {
             throttle.disconnected(peer, at: start)
         }
         #expect(throttle.entryCount == 0)
+    }
+
+    @Test("A flood of addresses that begin handshakes does not grow without bound")
+    func boundedHandshakes() {
+        let throttle = throttle { _ in }
+        for network in 0..<400 {
+            for host in 0..<250 {
+                let peer = address("10.\(network / 256).\(network % 256).\(host):1")
+                guard throttle.admitsHandshake(peer, at: start) else { break }
+            }
+        }
+        #expect(throttle.entryCount <= 16 * (AbuseThrottle.entriesPerShardMax + 2))
     }
 
     @Test("A flood of addresses that fail does not grow without bound")

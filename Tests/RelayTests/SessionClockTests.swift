@@ -172,6 +172,19 @@ struct SessionClockTests {
         #expect(verdict == .close(.sessionTimeout))
     }
 
+    @Test("Neither does one whose fate is known outlive the cap")
+    func endlessDecided() {
+        var bench = SessionMachineBench(.data)
+        bench.machine.submissionDecided()
+        var verdict = SessionVerdict.none
+        for _ in 0..<70 where verdict == .none {
+            bench.wait(30_000)
+            _ = bench.machine.contentArrived(1_000_000, at: bench.now)
+            verdict = bench.machine.timedOut(at: bench.now)
+        }
+        #expect(verdict == .close(.sessionTimeout))
+    }
+
     @Test("When the outcome is known early the rest is thrown away, and the reply follows the dot")
     func decided() {
         var bench = SessionMachineBench(.data)

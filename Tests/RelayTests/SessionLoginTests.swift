@@ -84,6 +84,16 @@ struct SessionLoginTests {
         #expect(bench.machine.failedLogins == 2)
     }
 
+    @Test("An address that has failed too often hears the end at once")
+    func turnedAway() {
+        var bench = SessionMachineBench(.tls)
+        _ = bench.line("AUTH PLAIN")
+        _ = bench.line("response")
+        #expect(bench.machine.response(.key(fingerprint: 1), at: bench.now) == .checkKey)
+        #expect(bench.machine.loginTurnedAway() == .close(.tooManyFailedLogins))
+        #expect(bench.machine.keyChecked(.valid, at: bench.now) == .none)
+    }
+
     @Test("An outage is never counted")
     func outage() {
         var bench = SessionMachineBench(.tls)

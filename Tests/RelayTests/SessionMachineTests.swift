@@ -71,6 +71,9 @@ struct SessionMachineTests {
         Row(.tls, "POST /v1/send HTTP/1.1", .notHTTP),
         Row(.plaintext, "BDAT 5 LAST", .badSequence),
         Row(.rcpt, "BDAT 5", .badSequence),
+        Row(.plaintext, "Host: relay.example", .notHTTP),
+        Row(.tls, "Content-Type: text/plain", .notHTTP),
+        Row(.tls, "GET /" + String(repeating: "x", count: 4_000) + " HTTP/1.1", .notHTTP),
     ]
 
     @Test("What may hide commands closes the session", arguments: closing)
@@ -159,6 +162,44 @@ struct SessionMachineTests {
         #expect(bench.machine.isTLS && !bench.machine.isAuthenticated)
         #expect(bench.line("MAIL FROM:<a@b>") == .reply(.authRequired))
         #expect(bench.line("STARTTLS") == .reply(.tlsAlreadyActive))
+    }
+
+    @Test("STARTTLS is refused, and the session closed, when the address has had its handshakes")
+    func handshakeThrottle() {
+        var bench = SessionMachineBench()
+        bench.throttle = .tooManyHandshakes
+        #expect(bench.line("NOOP") == .reply(.ok))
+        #expect(bench.line("STARTTLS") == .close(.tooManyHandshakes))
+    }
+
+    @Test("A refused DATA with more behind it closes the session: that may be content")
+    func contentBehindRefusedData() {
+        for start in [Start.plaintext, .tls, .loggedIn, .mail] {
+            var bench = SessionMachineBench(start)
+            #expect(bench.line("DATA") == .reply(.badSequence))
+            #expect(bench.line("DATA", hasBytesBehind: true) == .close(.badSequence))
+        }
+        var bench = SessionMachineBench(.rcpt)
+        #expect(bench.line("DATA", hasBytesBehind: true) == .reserve(bytes: 262_144))
+        #expect(bench.timeOut() == .close(.insufficientMemory))
+        bench = SessionMachineBench(.rcpt)
+        #expect(bench.line("DATA") == .reserve(bytes: 262_144))
+        #expect(bench.timeOut() == .giveUp(.insufficientMemory))
+    }
+
+    @Test("Only AUTH may be longer than other commands before the login")
+    func longCommands() {
+        let limits = SessionLimits()
+        for (start, verb) in [(Start.tls, "NOOP "), (.tls, "EHLO "), (.loggedIn, "VRFY ")] {
+            var bench = SessionMachineBench(start)
+            let most = limits.commandLineBytesMax - 2 - verb.utf8.count
+            let long = verb + String(repeating: "x", count: most)
+            #expect(bench.line(long) != .reply(.lineTooLong))
+            #expect(bench.line(long + "x") == .reply(.lineTooLong))
+        }
+        var bench = SessionMachineBench(.tls)
+        let response = String(repeating: "A", count: 12_000)
+        #expect(bench.line("AUTH PLAIN " + response) == .readResponse(11..<12_011, .plain))
     }
 
     @Test("The twentieth wrong command closes the session")

@@ -9,6 +9,7 @@
 #endif
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/types.h>
 
 /* Cores in this process's affinity mask; 1 when the kernel won't say. */
 int ck_available_cores(void);
@@ -19,7 +20,25 @@ int ck_available_cores(void);
  */
 int ck_count_instructions(int thread);
 
-/* No core dumps, no /proc/PID/mem for others of the same user: keys stay inside. 0 or -1. */
-static inline int ck_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+/*
+ * No core dumps, no /proc/PID/mem for others of the same user: keys stay inside. 0 or -1. To be
+ * called again after the user was changed, which resets it.
+ */
+int ck_set_undumpable(void);
+
+/*
+ * Nothing that is executed from here on gets rights that this process has not, and neither do its
+ * later threads. Before any thread is started. 0 or -1.
+ */
+static inline int ck_set_no_new_privileges(void) {
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/*
+ * Becomes this user and group for good, in all threads, without supplementary groups and
+ * capabilities, and makes sure of it. 0, or -1 with errno, and then the process must end: it may
+ * be half way.
+ */
+int ck_become(uid_t user, gid_t group);
 
 #endif

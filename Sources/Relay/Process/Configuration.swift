@@ -47,8 +47,11 @@ struct AbuseLimits: Sendable, Equatable {
     var connectionsPerAddressMax = 1_000
     var connectionsPerPrefixMax = 4_000
     /// Failed logins in ten minutes before an address is turned away.
-    var failedLoginsPerAddressMax = 50
-    var failedLoginsPerPrefixMax = 200
+    var failedLoginsPerAddressMax = 300
+    var failedLoginsPerPrefixMax = 1_000
+    /// TLS handshakes begun in a minute.
+    var handshakesPerAddressMax = 6_000
+    var handshakesPerPrefixMax = 24_000
 }
 
 /// How the message is mapped to the API's fields.

@@ -51,22 +51,26 @@ struct RelayProcess {
         let shared = Shared(
             configuration: settings.configuration, serverTLS: serverTLS, clientTLS: clientTLS,
             log: log)
-        forbidCoreDumps()
+        try forbidCoreDumps()
         let backend = try chooseBackend()
-        let sandbox = try settings.sandbox.map {
-            try SandboxProcess(settings: $0, tls: nil, log: log).start(on: backend)
-        }
+        var sandbox: LoopGroup?
         let roster = WorkerRoster()
         let group: LoopGroup
         do {
             group = try LoopGroup(
-                count: settings.configuration.loops, backend: backend
-            ) { loop in
-                let worker = try Worker(
-                    loop: loop, shared: shared, listening: shared.configuration)
-                roster.enter(worker)
-                return worker
-            }
+                count: settings.configuration.loops, backend: backend,
+                setUp: { loop in
+                    let worker = try Worker(
+                        loop: loop, shared: shared, listening: shared.configuration)
+                    roster.enter(worker)
+                    return worker
+                },
+                whenReady: {
+                    try becomeUnprivileged()
+                    sandbox = try settings.sandbox.map {
+                        try SandboxProcess(settings: $0, tls: nil, log: log).start(on: backend)
+                    }
+                })
         } catch let error as SystemError where error.errno == EACCES {
             throw ValidationError(
                 "\(error). Ports below 1024 need root or the capability: "
@@ -77,6 +81,23 @@ struct RelayProcess {
         drain(group, roster)
         sandbox?.stop()
         sandbox?.join()
+    }
+
+    /// The ports are bound and nobody has been accepted yet: root's rights are not needed any more.
+    private func becomeUnprivileged() throws {
+        if let identity = settings.identity {
+            try identity.assume()
+            try forbidCoreDumps()
+            try Self.checkFolder(settings.configuration.temporaryFolder)
+        }
+        if geteuid() == 0 { log.event(.warning, "running-as-root") }
+    }
+
+    /// Keeps keys out of core dumps and from other processes of the same user.
+    private func forbidCoreDumps() throws {
+        guard ck_set_undumpable() == 0 else {
+            throw SystemError(operation: "forbid core dumps", errno: errno)
+        }
     }
 
     private func drain(_ group: LoopGroup, _ roster: WorkerRoster) {
@@ -147,6 +168,7 @@ struct RelayProcess {
         lines.append("hostname \(configuration.hostname)")
         lines.append("api      \(configuration.api.endpoint.description)")
         lines.append("loops    \(configuration.loops)")
+        if let identity = settings.identity { lines.append("user     \(identity)") }
         lines.append("memory   \(ByteSize(bytes: configuration.memoryBudgetBytes)) for messages")
         if let end = serverTLS.notAfter {
             lines.append(
@@ -163,9 +185,6 @@ struct RelayProcess {
         }
     }
 }
-
-/// Keeps keys out of core dumps and from other processes of the same user.
-private func forbidCoreDumps() { _ = ck_set_undumpable() }
 
 extension APIEndpoint: CustomStringConvertible {
     var description: String { "\(isTLS ? "https" : "http")://\(authority)\(basePath)" }

@@ -1,4 +1,5 @@
-// Bounds on what one address, and one network, may do to us: connections, and guessing keys.
+// Bounds on what one address, and one network, may do to us: connections, TLS handshakes, and
+// guessing keys.
 //
 // A prefix is a /24 of IPv4 or a /64 of IPv6, because an attacker has the whole of it. Counts are
 // shared by all loops, in shards; memory is bounded by the live connections and a constant.
@@ -6,10 +7,12 @@
 import Reactor
 import Synchronization
 
-/// Connections and failed logins per address and prefix. Safe to use from any loop.
+/// Connections, handshakes and failed logins per address and prefix. Safe to use from any loop.
 final class AbuseThrottle: Sendable {
     /// Failed logins are counted for this long.
     static let windowMilliseconds = 600_000
+    /// Handshakes are counted for this long.
+    static let handshakeWindowMilliseconds = 60_000
     /// Entries of a shard beyond which those without a connection are forgotten.
     static let entriesPerShardMax = 4_096
     private static let shardCount = 16
@@ -23,14 +26,24 @@ final class AbuseThrottle: Sendable {
     private struct Entry {
         var connections = 0
         var failedLogins = 0
+        var handshakes = 0
         var windowStart = MonotonicTime(nanoseconds: 0)
+        var handshakeWindowStart = MonotonicTime(nanoseconds: 0)
 
-        /// Failed logins of a window that is over do not count.
+        /// What happened in a window that is over does not count.
         mutating func refresh(at now: MonotonicTime) {
-            guard now.milliseconds(since: windowStart) >= windowMilliseconds else { return }
-            failedLogins = 0
-            windowStart = now
+            if now.milliseconds(since: windowStart) >= windowMilliseconds {
+                failedLogins = 0
+                windowStart = now
+            }
+            if now.milliseconds(since: handshakeWindowStart) >= handshakeWindowMilliseconds {
+                handshakes = 0
+                handshakeWindowStart = now
+            }
         }
+
+        /// Nothing is known that could count later.
+        var isBlank: Bool { connections == 0 && failedLogins == 0 && handshakes == 0 }
     }
 
     /// An address lies in the shard of its prefix, so that one lock covers both entries.
@@ -78,10 +91,30 @@ final class AbuseThrottle: Sendable {
                 guard var entry = entries[key] else { continue }
                 entry.connections = max(0, entry.connections - 1)
                 entry.refresh(at: now)
-                let isEmpty = entry.connections == 0 && entry.failedLogins == 0
-                entries[key] = isEmpty ? nil : entry
+                entries[key] = entry.isBlank ? nil : entry
             }
             if entries.count > Self.entriesPerShardMax { Self.forget(&entries, at: now) }
+        }
+    }
+
+    /// Whether a TLS handshake may begin. If so it is counted; refused ones are not, so that a
+    /// client that keeps trying gets its share of each minute.
+    func admitsHandshake(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
+        let (own, prefix) = Self.keys(address)
+        return shard(prefix).entries.withLock { entries in
+            var one = entries[own] ?? Entry()
+            var all = entries[prefix] ?? Entry()
+            one.refresh(at: now)
+            all.refresh(at: now)
+            guard one.handshakes < limits.handshakesPerAddressMax,
+                all.handshakes < limits.handshakesPerPrefixMax
+            else { return false }
+            one.handshakes += 1
+            all.handshakes += 1
+            entries[own] = one
+            entries[prefix] = all
+            if entries.count > Self.entriesPerShardMax { Self.forget(&entries, at: now) }
+            return true
         }
     }
 
@@ -90,11 +123,25 @@ final class AbuseThrottle: Sendable {
         let (own, prefix) = Self.keys(address)
         shard(prefix).entries.withLock { entries in
             for key in [own, prefix] {
-                var entry = entries[key] ?? Entry(windowStart: now)
+                var entry = entries[key] ?? Entry()
                 entry.refresh(at: now)
                 entry.failedLogins += 1
                 entries[key] = entry
             }
+        }
+    }
+
+    /// Whether a key of this address may be looked at: it has not failed too often, and neither has
+    /// its network.
+    func mayLogIn(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
+        let (own, prefix) = Self.keys(address)
+        return shard(prefix).entries.withLock { entries in
+            [(own, limits.failedLoginsPerAddressMax), (prefix, limits.failedLoginsPerPrefixMax)]
+                .allSatisfy { key, most in
+                    guard var entry = entries[key] else { return true }
+                    entry.refresh(at: now)
+                    return entry.failedLogins < most
+                }
         }
     }
 

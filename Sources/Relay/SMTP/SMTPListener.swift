@@ -16,9 +16,14 @@ final class SMTPListener: ListenerHandler {
     }
 
     override func accepted(_ address: SocketAddress, on listener: Listener) -> StreamHandler? {
-        guard worker.shared.abuse.admits(address, at: worker.loop.now) else {
+        let abuse = worker.shared.abuse
+        // Over TLS a word of explanation would cost a handshake.
+        if isImplicitTLS, !abuse.admitsHandshake(address, at: worker.loop.now) {
+            worker.shared.log.event(.info, "handshake-refused", ["peer": address.host])
+            return nil
+        }
+        guard abuse.admits(address, at: worker.loop.now) else {
             worker.shared.log.event(.info, "connection-refused", ["peer": address.host])
-            // Over TLS a word of explanation would cost a handshake.
             return isImplicitTLS ? nil : turnedAway
         }
         return Session(worker: worker, peer: address, isImplicitTLS: isImplicitTLS)

@@ -64,7 +64,11 @@ extension Session {
         }
         let command = Command.parse(line)
         var throttle: Reply?
-        if case .mail = command { throttle = throttleReply() }
+        switch command {
+        case .mail: throttle = throttleReply()
+        case .startTLS where !machine.isTLS && !hasBytesBehind: throttle = handshakeThrottle()
+        default: break
+        }
         perform(
             machine.command(
                 command, in: line, hasBytesBehind: hasBytesBehind, throttle: throttle, at: now),
@@ -78,6 +82,13 @@ extension Session {
         }
         return Outcome.rateLimited(limit)
             .reply(isVerbose: worker.shared.configuration.hasVerboseReplies)
+    }
+
+    /// Counts a handshake that is about to begin; the reply to STARTTLS when it must not.
+    private func handshakeThrottle() -> Reply? {
+        if worker.shared.abuse.admitsHandshake(peer, at: now) { return nil }
+        log.event(.info, "handshake-refused", session: id, ["peer": peer.host])
+        return .tooManyHandshakes
     }
 
     private func takeContent(_ bytes: Bytes, _ offset: inout Int) {

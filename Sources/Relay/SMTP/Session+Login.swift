@@ -21,17 +21,21 @@ extension Session {
         switch decoded {
         case .wrongUsername:
             worker.counters.loginsWrongUsername += 1
-            noteRefusedLogin("username", since: failedBefore)
+            perform(refusedLogin("username", since: failedBefore, verdict))
         case .unusableKey:
             worker.counters.loginsRefused += 1
-            noteRefusedLogin("key", since: failedBefore)
-        case .cancelled, .badBase64, .badFormat, .username, .key: break
+            perform(refusedLogin("key", since: failedBefore, verdict))
+        case .cancelled, .badBase64, .badFormat, .username, .key: perform(verdict)
         }
-        perform(verdict)
     }
 
     func checkKey() {
         guard let candidateKey else { return }
+        // Who opened many connections first and guesses then is stopped here.
+        guard worker.shared.abuse.mayLogIn(peer, at: now) else {
+            self.candidateKey = nil
+            return perform(machine.loginTurnedAway())
+        }
         if let verdict = worker.keyChecker.check(candidateKey, for: self) { settleKey(verdict) }
     }
 
@@ -50,14 +54,14 @@ extension Session {
     /// The API's word on the key that was asked about.
     func settleKey(_ keyVerdict: KeyVerdict) {
         let failedBefore = machine.failedLogins
-        let verdict = machine.keyChecked(keyVerdict, at: now)
+        var verdict = machine.keyChecked(keyVerdict, at: now)
         switch keyVerdict {
         case .valid:
             worker.counters.loginsAccepted += 1
             log.event(.info, "login-accepted", session: id, ["peer": peer.host])
         case .refused:
             worker.counters.loginsRefused += 1
-            noteRefusedLogin("key", since: failedBefore)
+            verdict = refusedLogin("key", since: failedBefore, verdict)
             candidateKey = nil
         case .unavailable:
             worker.counters.loginsUnavailable += 1
@@ -67,11 +71,19 @@ extension Session {
         perform(verdict)
     }
 
-    /// - Parameter failedBefore: an attempt that the machine did not count is none here either.
-    private func noteRefusedLogin(_ reason: String, since failedBefore: Int) {
+    /// Logs a refused login and counts it for its address.
+    /// - Parameters:
+    ///   - failedBefore: an attempt that the machine did not count is none here either.
+    ///   - verdict: the machine's.
+    /// - Returns: what is to be done: `verdict`, or the end when the address has failed too often.
+    private func refusedLogin(
+        _ reason: String, since failedBefore: Int, _ verdict: SessionVerdict
+    ) -> SessionVerdict {
         log.event(.info, "login-refused", session: id, ["peer": peer.host, "reason": reason])
-        guard machine.failedLogins > failedBefore else { return }
-        worker.shared.abuse.loginFailed(peer, at: now)
+        guard machine.failedLogins > failedBefore else { return verdict }
+        let abuse = worker.shared.abuse
+        abuse.loginFailed(peer, at: now)
+        return abuse.mayLogIn(peer, at: now) ? verdict : machine.loginTurnedAway()
     }
 
     private func decode(

@@ -34,7 +34,9 @@ extension SessionMachine {
             return close(now >= sessionEnd ? .sessionTimeout : .idleTimeout)
         case .loginDelay: return answerFailedLogin(at: now)
         case .keyCheck: return giveUp(.authUnavailable, at: now)
-        case .budget: return giveUp(.insufficientMemory, at: now)
+        case .budget:
+            return content.hasBytesBehindCommand
+                ? close(.insufficientMemory) : giveUp(.insufficientMemory, at: now)
         case .outcome: return giveUp(.apiUnavailable, at: now)
         case .data: return dataTimedOut(at: now)
         case .closed: return .none
@@ -69,7 +71,7 @@ extension SessionMachine {
         if content.isHeldBySubmission { return answerEnd }
         let end = min(idleEnd, rateEnd)
         // Progress does not buy time for a message that nobody will take.
-        return content.discard == .tooLarge ? min(end, sessionEnd) : end
+        return content.discard != nil ? min(end, sessionEnd) : end
     }
 
     private mutating func dataTimedOut(at now: MonotonicTime) -> SessionVerdict {

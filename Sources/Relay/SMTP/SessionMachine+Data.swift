@@ -19,6 +19,8 @@ struct ContentState {
     var isHeldBySubmission = false
     /// More came than was announced, and there is no memory for it yet.
     var isHeldByBudget = false
+    /// More had arrived behind the DATA command already.
+    var hasBytesBehindCommand = false
     /// When the average rate is counted from; moved forward by the time that we did not read.
     var startedAt = MonotonicTime(nanoseconds: 0)
 
@@ -26,11 +28,16 @@ struct ContentState {
 }
 
 extension SessionMachine {
-    mutating func data(at now: MonotonicTime) -> SessionVerdict {
-        guard recipientCount > 0 else { return refuse(.badSequence) }
+    /// DATA may not be followed by anything before its answer (RFC 2920 3.1). Who does it anyway
+    /// sends content, and when DATA is refused that content must never be read as commands.
+    mutating func data(hasBytesBehind: Bool, at now: MonotonicTime) -> SessionVerdict {
+        guard recipientCount > 0 else {
+            return hasBytesBehind ? close(.badSequence) : refuse(.badSequence)
+        }
         phase = .budget
         waitingSince = now
         content = ContentState()
+        content.hasBytesBehindCommand = hasBytesBehind
         let announced = announcedBytes ?? options.bufferThresholdBytes
         content.reservedBytes = min(announced, options.bufferThresholdBytes)
         return .reserve(bytes: content.reservedBytes)

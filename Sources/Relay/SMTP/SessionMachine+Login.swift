@@ -77,6 +77,9 @@ extension SessionMachine {
         }
     }
 
+    /// The address has failed too often, in this session or in others: its keys are not looked at.
+    mutating func loginTurnedAway() -> SessionVerdict { close(.tooManyFailedLogins) }
+
     private mutating func failedLogin(
         _ reply: DelayedReply, _ fingerprint: UInt64, at now: MonotonicTime
     ) -> SessionVerdict {

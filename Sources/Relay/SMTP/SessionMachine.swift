@@ -156,21 +156,26 @@ struct SessionMachine {
     /// - Parameters:
     ///   - line: what the ranges of `command` are into; read during this call only.
     ///   - hasBytesBehind: more has arrived behind this line already.
-    ///   - throttle: the reply to MAIL while the key is throttled.
+    ///   - throttle: the reply to MAIL while the key is throttled; to STARTTLS when the address has
+    ///     had its share of handshakes.
     mutating func command(
         _ command: Command, in line: Bytes, hasBytesBehind: Bool, throttle: Reply?,
         at now: MonotonicTime
     ) -> SessionVerdict {
         heardAt = now
+        // Before a login lines may be longer, for the sake of AUTH alone.
+        if line.count > limits.commandLineBytesMax - 2, !command.mayBeLong {
+            return refuse(.lineTooLong)
+        }
         switch command {
         case .mail(let mail): return self.mail(mail, line, throttle)
         case .rcpt(let rcpt): return self.rcpt(rcpt, line)
-        case .data: return data(at: now)
+        case .data: return data(hasBytesBehind: hasBytesBehind, at: now)
         case .rset:
             resetTransaction()
             return .reply(.ok)
         case .ehlo, .helo: return hello(command)
-        case .startTLS: return startTLS(hasBytesBehind: hasBytesBehind, at: now)
+        case .startTLS: return startTLS(hasBytesBehind: hasBytesBehind, throttle, at: now)
         case .auth(let mechanism, let initial): return auth(line, mechanism, initial)
         case .noop: return .reply(.ok)
         case .vrfy: return .reply(.cannotVerify)
@@ -203,11 +208,12 @@ struct SessionMachine {
     }
 
     private mutating func startTLS(
-        hasBytesBehind: Bool, at now: MonotonicTime
+        hasBytesBehind: Bool, _ throttle: Reply?, at now: MonotonicTime
     ) -> SessionVerdict {
         if isTLS { return refuse(.tlsAlreadyActive) }
         // Someone else may have put them there (CVE-2011-0411).
         if hasBytesBehind { return close(.bytesBehindSTARTTLS) }
+        if let throttle { return close(throttle) }
         phase = .handshake
         waitingSince = now
         return .startTLS
@@ -242,4 +248,14 @@ struct SessionMachine {
 
     /// A recipient is in the envelope; `isNew` is false when it was there before.
     mutating func recipientAdded(isNew: Bool) { if isNew { recipientCount += 1 } }
+}
+
+extension Command {
+    /// AUTH carries its response; what closes the session does so at any length.
+    fileprivate var mayBeLong: Bool {
+        switch self {
+        case .auth, .bdat, .httpVerb: true
+        default: false
+        }
+    }
 }

@@ -87,6 +87,44 @@ struct ConfigurationBuilderTests {
         #expect(refusal(arguments).contains(part), "\(refusal(arguments))")
     }
 
+    @Test func `bounds on hostile clients are flags`() throws {
+        let plain = try build(Self.certificate).configuration
+        #expect(plain.abuse == AbuseLimits())
+        #expect(plain.limits.failedLoginDelayMilliseconds == 1_000)
+        let flags = [
+            "--max-handshakes-per-address", "11", "--max-handshakes-per-prefix", "12",
+            "--max-connections-per-address", "13", "--max-connections-per-prefix", "14",
+            "--max-failed-logins-per-address", "15", "--max-failed-logins-per-prefix", "16",
+            "--failed-login-delay", "20ms",
+        ]
+        let changed = try build(Self.certificate + flags).configuration
+        #expect(
+            changed.abuse
+                == AbuseLimits(
+                    connectionsPerAddressMax: 13, connectionsPerPrefixMax: 14,
+                    failedLoginsPerAddressMax: 15, failedLoginsPerPrefixMax: 16,
+                    handshakesPerAddressMax: 11, handshakesPerPrefixMax: 12))
+        #expect(changed.limits.failedLoginDelayMilliseconds == 20)
+    }
+
+    @Test func `a user is known by name or number, with a group`() throws {
+        #expect(try build(Self.certificate).identity == nil)
+        let root = try build(Self.certificate + ["--user", "root"]).identity
+        #expect(root == ProcessIdentity(user: 0, group: 0))
+        let number = try build(Self.certificate + ["--user", "4711", "--group", "4712"]).identity
+        #expect(number == ProcessIdentity(user: 4_711, group: 4_712))
+    }
+
+    @Test(arguments: [
+        (["--user", "nobody-here"], "--user nobody-here"), (["--user", "-1"], "--user"),
+        (["--user", "4711234"], "--group"), (["--group", "root"], "--group without --user"),
+        (["--user", "root", "--group", "nobody-here"], "--group nobody-here"),
+    ])
+    func `a user that is none is refused`(_ arguments: [String], _ part: String) {
+        let text = refusal(Self.certificate + arguments)
+        #expect(text.contains(part), "\(text)")
+    }
+
     @Test(arguments: [
         ("ftp://a.example", "https://"), ("http://a.example", "loopback"),
         ("https://", "host"), ("https://a.example:0", "port"), ("https://a.example:70000", "port"),

@@ -6,8 +6,9 @@
 //     # set idleTimeoutMilliseconds=300   a setting of the relay
 //     C: EHLO client.example    what the client sends, with CRLF; lines in a row go out together
 //     C| partial                without CRLF; \r \n \t \\ \xNN are understood (in C: as well)
-//     C: AUTH PLAIN {plain:postscale:ok}      base64 of NUL postscale NUL ok
+//     C: AUTH PLAIN {plain:postscale:ok}      base64 of NUL postscale NUL and the key `ok`
 //     C: {base64:postscale}
+//     C: {key:ok}               base64 of the key `ok`; keys end with `KeySearch.mark`
 //     C: {repeat:1000:X}
 //     C| {lines:1000:NOOP}
 //     S: 250 Ok                 what the server must answer, to the letter
@@ -155,9 +156,10 @@ struct Dialog: Sendable, CustomTestStringConvertible {
         }
         switch words[0] {
         case "plain" where words.count == 4:
-            return base64("\(words[1])\0\(words[2])\0\(words[3])")
-        case "plain": return base64("\0\(words[1])\0\(words[2])")
+            return base64("\(words[1])\0\(words[2])\0\(words[3])\(KeySearch.mark)")
+        case "plain": return base64("\0\(words[1])\0\(words[2])\(KeySearch.mark)")
         case "base64": return base64(words[1])
+        case "key": return base64(words[1] + KeySearch.mark)
         case "repeat":
             return Array(String(repeating: words[2], count: Int(words[1]) ?? 0).utf8)
         case "lines":

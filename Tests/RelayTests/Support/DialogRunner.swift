@@ -49,6 +49,7 @@ final class DialogRunner {
     private let api: FakeAPI
     private let worker: Worker
     private let clientTLS: TLSContext
+    private let log = RecordedLog()
     private let patience = DialogGuard()
     private let timer: LoopTimer
     private var client = DialogClient()
@@ -65,12 +66,15 @@ final class DialogRunner {
         let configuration = try Self.configuration(dialog, apiPort: api.port)
         let shared = Shared(
             configuration: configuration, serverTLS: certificates.server, clientTLS: nil,
-            log: .silent())
+            log: log.events)
         worker = try Worker(loop: loop, shared: shared, listening: configuration)
         timer = LoopTimer(loop: loop, handler: patience)
         timer.arm(
             at: MonotonicTime.readClock().advanced(byMilliseconds: Self.limitMilliseconds))
     }
+
+    /// The messages that reached the API and were accepted.
+    var acceptedBodies: [String] { api.acceptedBodies }
 
     /// Plays all steps, then lets everything end and checks that nothing is left.
     func play() {
@@ -95,6 +99,10 @@ final class DialogRunner {
         loop.stop()
         loop.run()
         #expect(loop.slabs.outstanding == 0, "slabs are left")
+        #expect(!log.lines.isEmpty, "nothing was logged")
+        for line in log.lines {
+            #expect(!KeySearch.finds(in: line), "a key is in the log: \(line)")
+        }
     }
 
     /// Returns what went wrong.
@@ -243,6 +251,9 @@ final class DialogRunner {
         case "bufferThresholdBytes": configuration.bufferThresholdBytes = value
         case "connectionsPerAddressMax":
             configuration.abuse.connectionsPerAddressMax = value
+        case "handshakesPerAddressMax": configuration.abuse.handshakesPerAddressMax = value
+        case "failedLoginsPerAddressMax":
+            configuration.abuse.failedLoginsPerAddressMax = value
         case "reservedBytes": break
         case "enhancedStatusCodes": configuration.hasEnhancedStatusCodes = value != 0
         case "verboseReplies": configuration.hasVerboseReplies = value != 0

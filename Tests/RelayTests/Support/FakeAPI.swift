@@ -73,7 +73,8 @@ final class FakeAPI: ListenerHandler {
     }
 
     fileprivate func rule(for request: SandboxRequest) -> FakeAPIRule {
-        let key = String(decoding: request.key ?? [], as: UTF8.self)
+        var key = String(decoding: request.key ?? [], as: UTF8.self)
+        if key.hasSuffix(KeySearch.mark) { key.removeLast(KeySearch.mark.utf8.count) }
         return FakeAPIRule.rules[key] ?? FakeAPIRule(check: 401, send: 401)
     }
 

@@ -14,6 +14,8 @@ struct RelaySettings: Sendable {
     var configuration: Configuration
     var certificate: CertificateSource
     var sandbox: SandboxSettings?
+    /// Who the process becomes once its ports are bound; nil when it stays who it is.
+    var identity: ProcessIdentity?
 }
 
 /// Where the server's certificate comes from.
@@ -74,7 +76,8 @@ struct ConfigurationBuilder {
         configuration.temporaryFolder = message.temporaryFolder
         return RelaySettings(
             configuration: configuration,
-            certificate: try makeCertificate(hasSandbox: hasSandbox), sandbox: sandboxSettings)
+            certificate: try makeCertificate(hasSandbox: hasSandbox), sandbox: sandboxSettings,
+            identity: try makeIdentity())
     }
 
     // MARK: - Parts
@@ -147,6 +150,16 @@ struct ConfigurationBuilder {
         }
     }
 
+    private func makeIdentity() throws -> ProcessIdentity? {
+        guard let user = process.user else {
+            guard process.group == nil else {
+                throw ValidationError("--group without --user: give both, or --user alone.")
+            }
+            return nil
+        }
+        return try ProcessIdentity(user: user, group: process.group)
+    }
+
     private func makeSandbox() throws -> SandboxSettings {
         SandboxSettings(
             listen: sandbox.listen.isEmpty
@@ -195,6 +208,11 @@ struct ConfigurationBuilder {
         result.errorsMax = try FlagCheck.positive("--max-errors", limits.maxErrors)
         result.failedLoginsMax = try FlagCheck.positive(
             "--max-failed-logins", limits.maxFailedLogins)
+        let delay = limits.failedLoginDelay
+        try FlagCheck.check(
+            delay.milliseconds <= 30_000, "--failed-login-delay", delay.defaultValueDescription,
+            "a time of at most 30s")
+        result.failedLoginDelayMilliseconds = delay.milliseconds
         return result
     }
 
@@ -207,7 +225,11 @@ struct ConfigurationBuilder {
             failedLoginsPerAddressMax: try FlagCheck.positive(
                 "--max-failed-logins-per-address", limits.maxFailedLoginsPerAddress),
             failedLoginsPerPrefixMax: try FlagCheck.positive(
-                "--max-failed-logins-per-prefix", limits.maxFailedLoginsPerPrefix))
+                "--max-failed-logins-per-prefix", limits.maxFailedLoginsPerPrefix),
+            handshakesPerAddressMax: try FlagCheck.positive(
+                "--max-handshakes-per-address", limits.maxHandshakesPerAddress),
+            handshakesPerPrefixMax: try FlagCheck.positive(
+                "--max-handshakes-per-prefix", limits.maxHandshakesPerPrefix))
     }
 }
 

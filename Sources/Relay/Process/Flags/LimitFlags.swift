@@ -47,13 +47,31 @@ struct LimitFlags: ParsableArguments {
         help: ArgumentHelp(
             "Failed logins of one address in ten minutes; then it is turned away.",
             valueName: "count"))
-    var maxFailedLoginsPerAddress = 50
+    var maxFailedLoginsPerAddress = 300
 
     @Option(
         help: ArgumentHelp(
             "Failed logins of one /24 or /64 in ten minutes; then it is turned away.",
             valueName: "count"))
-    var maxFailedLoginsPerPrefix = 200
+    var maxFailedLoginsPerPrefix = 1_000
+
+    @Option(
+        help: ArgumentHelp(
+            "Each failed login of a session but the first is answered this much later than the "
+                + "one before it.", valueName: "time"))
+    var failedLoginDelay = TimeSpan.seconds(1)
+
+    @Option(
+        help: ArgumentHelp(
+            "TLS handshakes that one address may begin in a minute; then 421.",
+            valueName: "count"))
+    var maxHandshakesPerAddress = 6_000
+
+    @Option(
+        help: ArgumentHelp(
+            "TLS handshakes that one /24 or /64 may begin in a minute; then 421.",
+            valueName: "count"))
+    var maxHandshakesPerPrefix = 24_000
 
     @Option(
         help: ArgumentHelp(

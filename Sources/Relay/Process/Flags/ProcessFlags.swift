@@ -26,6 +26,17 @@ struct ProcessFlags: ParsableArguments {
             "After SIGTERM, how long messages in flight may take.", valueName: "time"))
     var drainTimeout = TimeSpan.seconds(30)
 
+    @Option(
+        help: ArgumentHelp(
+            "Become this user once the ports are bound; only root can.",
+            discussion: "A name or a number.", valueName: "user"))
+    var user: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Become this group with --user (default: the user's own).", valueName: "group"))
+    var group: String?
+
     @OptionGroup var log: LogFlags
 }
 
