@@ -11,7 +11,7 @@ RELAY := .build/release/postscale-relay
 SWIFT_SOURCES := Package.swift Sources Tests perf
 # What building needs, and what the tests need besides.
 BUILD_PACKAGES := libssl-dev liburing-dev pkg-config
-TEST_PACKAGES := python3 python3-hypothesis swaks openssl
+TEST_PACKAGES := python3 python3-hypothesis swaks openssl fail2ban
 # Debian's, which has the Debian packages.
 PYTHON := /usr/bin/python3
 # The clients that `make test-clients` runs, none of them ours.

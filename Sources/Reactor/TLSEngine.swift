@@ -42,7 +42,7 @@ final class TLSEngine {
     /// OpenSSL's side; nil once the engine does both directions itself.
     private var ssl: OpaquePointer?
     private let port: TLSPort
-    private var sealer: TLSRecordSealer?
+    private(set) var sealer: TLSRecordSealer?
     private var opener: TLSRecordOpener?
     /// Between two lines of OpenSSL's key log and the end of the handshake.
     private var secrets = TLSTrafficSecrets()
