@@ -4,6 +4,8 @@
 - a source file opens with a comment that says what it is for
 - modules name only what their layer may name
 - `Unsafe` pointers stay in the files that are listed below
+- nothing under Sources starts another program: there is no child whose environment, descriptors or
+  core could hold a key
 - no leftovers: TODO, FIXME, XXX, bodies that only trap
 """
 
@@ -29,6 +31,7 @@ FUNCTION = re.compile(
     r"nonmutating|consuming|borrowing|nonisolated|convenience|required|@inline\(\w+\))\s+)*"
     r"(?:func\b|init[?(<]|deinit\b|subscript\b)"
 )
+CHILD = re.compile(r"(?<!\.)(?<!case )\b(?:posix_spawnp?|fork|vfork|exec[lv]p?e?|execvpe|popen|system|Process)\(")
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX)\b|fatalError\(\)")
 
 
@@ -64,6 +67,8 @@ def check_swift(path, text, report):
     for number, line in enumerate(lines, 1):
         if LEFTOVER.search(line):
             report(relative, number, f"leftover: {line.strip()[:60]}")
+        if relative.parts[0] == "Sources" and CHILD.search(line.split("//")[0]):
+            report(relative, number, f"starts another program: {line.strip()[:60]}")
     if relative.parts[0] == "Sources":
         check_imports(relative, lines, report)
 
@@ -113,6 +118,8 @@ def main():
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 if LEFTOVER.search(line):
                     report(path.relative_to(ROOT), number, f"leftover: {line.strip()[:60]}")
+                if folder == "Sources" and CHILD.search(line):
+                    report(path.relative_to(ROOT), number, "starts another program")
     check_unsafe(report)
     for breach in breaches:
         print(breach)

@@ -33,6 +33,13 @@ struct RelayTarget: Target {
         Command.find(binary) == nil ? "\(binary) is missing: run `make perf-build`" : nil
     }
 
+    /// All load comes from one address. An earlier build (`compare --base`) may know no such limit.
+    private var handshakeLimits: [String] {
+        let flags = ["--max-handshakes-per-address", "--max-handshakes-per-prefix"]
+        let help = Command.output([binary, "--help"]) ?? ""
+        return flags.filter(help.contains).flatMap { [$0, "1000000000"] }
+    }
+
     func start(_ workspace: Workspace) throws -> RunningServer {
         let apiPort = try Workspace.freePort()
         let sandbox = try ServerProcess(
@@ -52,7 +59,7 @@ struct RelayTarget: Target {
                 "--api-url", "https://127.0.0.1:\(apiPort)", "--api-ca", workspace.certificate,
                 "--max-connections-per-address", "50000",
                 "--max-connections-per-prefix", "50000", "--log-level", "warning",
-            ] + arguments,
+            ] + handshakeLimits + arguments,
             group: group, environment: environment, log: workspace.file("\(name).log"))
         try Workspace.waitForPort(port, of: relay)
         return RunningServer(
