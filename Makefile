@@ -115,6 +115,19 @@ test-e2e: release ## End to end: the built relay, its sandbox, real clients
 	@$(URING_GRANTED) && RELAY_BINARY=$(RELAY) RELAY_ARGUMENTS="--backend io_uring" \
 	  python3 -m unittest discover -s Tests/EndToEnd -v
 
+TLS_PACKAGES := testssl.sh sslscan python3-venv
+SSLYZE := .build/sslyze/bin/sslyze
+
+$(SSLYZE):
+	$(PYTHON) -m venv .build/sslyze
+	.build/sslyze/bin/pip install --quiet --disable-pip-version-check sslyze==6.3.1
+
+.PHONY: test-tls
+test-tls: release deps ## testssl.sh, sslscan and sslyze against the built relay: nothing below A
+	$(call install_packages,$(TLS_PACKAGES))
+	$(MAKE) $(SSLYZE)
+	RELAY_BINARY=$(RELAY) timeout -k 10 300 python3 -m unittest discover -s Tests/TLS -v
+
 # Clients that cannot be installed fail their tests; CLIENTS_OPTIONAL=1 skips them with a message.
 .PHONY: test-clients
 test-clients: release deps ## The mail clients that people use, real ones, against the built relay
