@@ -71,6 +71,10 @@ PERF_RESULTS ?= .build/perf.jsonl
 perf: perf-build ## Measure the relay under the standard workloads (ARGS="--only W2")
 	$(PERF) suite --output $(PERF_RESULTS) $(ARGS)
 
+.PHONY: test-slow
+test-slow: perf-build deps ## A thousand slow clients beside a normal load (SLOW_ROUNDS=7)
+	RELAY_BINARY=$(RELAY) PERF_BINARY=$(PERF) python3 -m unittest discover -s Tests/Slow -v
+
 .PHONY: perf-peers
 perf-peers: ## Install the servers that perf-compare measures (Debian packages)
 	$(call install_packages,$(PEER_PACKAGES))

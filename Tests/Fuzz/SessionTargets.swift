@@ -43,8 +43,9 @@ private final class FuzzListener: ListenerHandler {
     }
 }
 
-/// One relay, which lives from input to input as it does in production. An hour goes by in between, so
-/// that nothing it remembers (keys, limits, duplicates, connections) is known to the next.
+/// One relay, which lives from input to input as it does in production. Twelve minutes go by in
+/// between, so that nothing it remembers (keys, limits, duplicates, connections) is known to the
+/// next.
 private final class SessionRun {
     private static let serverTLS = try? TLSContext.selfSignedServer(names: ["localhost"])
     /// Time moves this often at most: a minute is many turns of the timer wheel.
@@ -96,7 +97,7 @@ private final class SessionRun {
     }()
 
     func begin() {
-        backend.move(milliseconds: 3_600_000)
+        backend.move(milliseconds: 700_000)
         settle()
         require(loop.slots.count <= Self.slotsAtRest, "\(loop.slots.count) slots are left")
         backend.api.forget()
