@@ -6,6 +6,8 @@
 // valid until the next completion is asked for; after `stopReceiving` nothing is delivered until
 // `receive`, and what arrives meanwhile is the backend's to keep.
 
+import Glibc
+
 /// Names one use of one slot of a loop, as user data that the kernel carries.
 ///
 /// Bits 0–31: slot; 32–55: generation, so that a late completion for a slot's earlier occupant is
@@ -79,6 +81,8 @@ public enum SendOutcome {
 public protocol Backend: AnyObject {
     /// The time on this backend's clock.
     func readClock() -> MonotonicTime
+    /// Seconds since 1970 on this backend's wall clock, for dates that a peer sends.
+    func readWallClock() -> Int64
     /// Lets writes to this eventfd end a `wait`. Called once, before anything else.
     func watch(wakeUp descriptor: Int32) throws(SystemError)
 
@@ -116,4 +120,9 @@ public protocol Backend: AnyObject {
     func wait(milliseconds: Int32)
     /// The next completion of this batch, or nil when it is used up.
     func next() -> Event?
+}
+
+extension Backend {
+    /// The kernel's wall clock.
+    public func readWallClock() -> Int64 { Int64(time(nil)) }
 }

@@ -62,6 +62,9 @@ public final class Loop {
         closeEverything()
     }
 
+    /// Seconds since 1970, for dates that a peer sends; `now` is for everything else.
+    public func readWallClock() -> Int64 { backend.readWallClock() }
+
     /// Ends `run` after this tick. From the loop's own thread.
     public func stop() { isStopping = true }
 
@@ -86,7 +89,9 @@ public final class Loop {
         counters.ticks += 1
     }
 
-    private var waitMilliseconds: Int32 {
+    /// How long this loop can wait as of the last turn, when nothing comes from outside: 0 for not
+    /// at all, -1 for ever.
+    var waitMilliseconds: Int32 {
         if !laterWork.isEmpty || !unsettledNextTick.isEmpty || mailbox.hasMail { return 0 }
         guard let due = wheel.nextDue else { return -1 }
         guard due > now else { return 0 }

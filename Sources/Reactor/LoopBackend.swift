@@ -32,6 +32,14 @@ enum LoopBackend {
         }
     }
 
+    func readWallClock() -> Int64 {
+        switch self {
+        case .epoll(let backend): backend.readWallClock()
+        case .uring(let backend): backend.readWallClock()
+        case .custom(let backend): backend.readWallClock()
+        }
+    }
+
     func watch(wakeUp descriptor: Int32) throws(SystemError) {
         switch self {
         case .epoll(let backend): try backend.watch(wakeUp: descriptor)

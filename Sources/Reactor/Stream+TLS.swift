@@ -35,7 +35,7 @@ extension Stream {
     /// Goes on with the handshake; returns the bytes it used.
     private func shakeHands(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard let engine else { return 0 }
-        let (used, outcome) = engine.handshake(bytes, into: output)
+        let (used, outcome) = engine.handshake(bytes, into: output, at: loop.now)
         switch outcome {
         case .needsInput: break
         case .finished:

@@ -26,7 +26,6 @@ public final class TLSContext: Sendable {
         let method = isServer ? TLS_server_method() : TLS_client_method()
         guard let handle = SSL_CTX_new(method) else { throw TLSError("TLS") }
         self.handle = handle
-        ct_set_context_owner(handle, Unmanaged.passUnretained(self).toOpaque())
         ct_set_mode(handle, Int(SSL_MODE_RELEASE_BUFFERS))
         // How OpenSSL tells the traffic secrets; they go to the engine and nowhere else.
         SSL_CTX_set_keylog_callback(handle) { ssl, line in
@@ -122,13 +121,14 @@ public final class TLSContext: Sendable {
         SSL_CTX_set_num_tickets(handle, 1)
         SSL_CTX_set_tlsext_ticket_key_evp_cb(handle) { ssl, name, iv, cipher, mac, seal in
             guard let ssl, let name, let iv, let cipher, let mac,
-                let owner = ct_context_owner(ssl)
+                let owner = ct_owner(ssl)
             else { return -1 }
-            let context = Unmanaged<TLSContext>.fromOpaque(owner).takeUnretainedValue()
-            return context.ticketKeys.withLock { keys in
+            let engine = Unmanaged<TLSEngine>.fromOpaque(owner).takeUnretainedValue()
+            let now = engine.handshakeTime
+            return engine.context.ticketKeys.withLock { keys in
                 seal == 1
-                    ? keys.seal(name, iv, cipher, mac, now: .readClock())
-                    : keys.open(name, iv, cipher, mac, now: .readClock())
+                    ? keys.seal(name, iv, cipher, mac, now: now)
+                    : keys.open(name, iv, cipher, mac, now: now)
             }
         }
     }

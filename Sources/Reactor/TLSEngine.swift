@@ -57,6 +57,8 @@ final class TLSEngine {
         self.port = port
         self.serverName = serverName
         self.ssl = ssl
+        port.engineCount += 1
+        port.connectionCount += 1
         ct_set_owner(ssl, Unmanaged.passUnretained(self).toOpaque())
         guard let serverName else {
             SSL_set_accept_state(ssl)
@@ -70,6 +72,7 @@ final class TLSEngine {
     deinit {
         secrets.wipe()
         freeSSL()
+        port.engineCount -= 1
     }
 
     private func freeSSL() {
@@ -78,6 +81,7 @@ final class TLSEngine {
         SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
         SSL_free(ssl)
         self.ssl = nil
+        port.connectionCount -= 1
     }
 
     /// Demands a certificate for this host name or IP address (RFC 9525), and asks for the name
@@ -91,12 +95,16 @@ final class TLSEngine {
             && ct_set_server_name(ssl, name) == 1
     }
 
+    /// The time that the handshake under way was called with.
+    var handshakeTime: MonotonicTime { port.now }
+
     /// Goes on with the handshake as far as `input` allows; answers go into `output`.
     func handshake(
-        _ input: UnsafeRawBufferPointer, into output: OutputQueue
+        _ input: UnsafeRawBufferPointer, into output: OutputQueue, at now: MonotonicTime
     ) -> (used: Int, outcome: HandshakeOutcome) {
         guard let ssl else { preconditionFailure("the handshake is done") }
         OpenSSLError.clear()
+        port.now = now
         var outcome = HandshakeOutcome.needsInput
         let used = port.run(input: input, output: output) {
             let result = SSL_do_handshake(ssl)

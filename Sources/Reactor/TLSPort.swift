@@ -15,6 +15,12 @@ final class TLSPort {
     let pointer: UnsafeMutablePointer<ct_port>
     /// Plaintext of whichever engine decrypted last.
     let plaintext: UnsafeMutableRawBufferPointer
+    /// The time of the handshake under way; what OpenSSL's callbacks go by.
+    var now = MonotonicTime(nanoseconds: 0)
+    /// Engines that have not been freed, and OpenSSL connections that they hold; tests hold both
+    /// to zero at the end.
+    var engineCount = 0
+    var connectionCount = 0
     /// Where OpenSSL's writing goes when it must not be sent.
     let unsent = OutputQueue(pool: SlabPool(freeCountMax: 1))
 

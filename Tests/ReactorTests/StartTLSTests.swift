@@ -22,7 +22,8 @@ final class EngineClient {
         bytes.withUnsafeBytes { raw in
             var used = 0
             if !isOpen {
-                let (count, outcome) = engine.handshake(raw, into: output)
+                let (count, outcome) = engine.handshake(
+                    raw, into: output, at: .readClock())
                 used = count
                 if outcome == .finished { isOpen = true }
             }

@@ -53,17 +53,11 @@ int ct_ticket_init(
     const uint8_t *_Nonnull cipher_key, const uint8_t *_Nonnull mac_key,
     const uint8_t *_Nonnull iv, int seal);
 
-/* The owner of an SSL or SSL_CTX, for callbacks. */
+/* The owner of an SSL, for callbacks. */
 static inline void ct_set_owner(SSL *_Nonnull ssl, void *_Nullable owner) {
     SSL_set_app_data(ssl, owner);
 }
 static inline void *_Nullable ct_owner(const SSL *_Nonnull ssl) { return SSL_get_app_data(ssl); }
-static inline void ct_set_context_owner(SSL_CTX *_Nonnull context, void *_Nullable owner) {
-    SSL_CTX_set_app_data(context, owner);
-}
-static inline void *_Nullable ct_context_owner(const SSL *_Nonnull ssl) {
-    return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-}
 
 /* The errno inside an error code of OpenSSL, or 0 when it is an error of OpenSSL's own. */
 static inline int ct_system_error(unsigned long code) {

@@ -144,7 +144,7 @@ final class APIConnection: StreamHandler {
 
     private func answered(_ call: APICall, isReusable: Bool) {
         guard let stream else { return }
-        let response = reader.response(now: Int64(time(nil)))
+        let response = reader.response(now: pool.loop.readWallClock())
         reader.reset()
         guard call.isHandedOver else { return answeredEarly(call, response) }
         if isReusable {

@@ -32,10 +32,11 @@ final class ConnectionPool {
 
     /// - Parameters:
     ///   - tls: nil for plain HTTP.
+    ///   - names: where the endpoint's host is looked up.
     ///   - addresses: these instead of what the endpoint's host resolves to; for tests.
     init(
         loop: Loop, options: APIOptions, tls: TLSContext?, log: EventLog,
-        addresses: [SocketAddress]? = nil
+        names: NameService = SystemNameService(), addresses: [SocketAddress]? = nil
     ) {
         self.loop = loop
         self.options = options
@@ -51,7 +52,8 @@ final class ConnectionPool {
         } else {
             let resolver = Resolver(
                 loop: loop, endpoint: options.endpoint,
-                ttlMilliseconds: options.dnsTTLMilliseconds, owner: PoolResolution(pool: self))
+                ttlMilliseconds: options.dnsTTLMilliseconds, names: names,
+                owner: PoolResolution(pool: self))
             self.resolver = resolver
             resolver.start()
         }
@@ -289,16 +291,16 @@ extension ConnectionPool {
     }
 }
 
-/// The pool's one timer: deadlines in the queue.
+/// The pool's one timer: deadlines in the queue. The pool owns it, so it does not hold the pool.
 private final class PoolTimer: TimerHandler {
-    private let pool: ConnectionPool
+    private weak var pool: ConnectionPool?
 
     init(pool: ConnectionPool) {
         self.pool = pool
         super.init()
     }
 
-    override func timerFired(_ timer: LoopTimer) { pool.service() }
+    override func timerFired(_ timer: LoopTimer) { pool?.service() }
 }
 
 /// Passes the resolver's answers on.

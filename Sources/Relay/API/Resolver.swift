@@ -1,10 +1,9 @@
 // Finds the API's addresses again and again, without ever blocking the loop.
 //
-// Each look-up runs on a short-lived helper thread (getaddrinfo has no other way) and its answer
-// comes back through the loop's mailbox. One look-up at a time; an answer for an older generation
-// (the resolver was stopped meanwhile) is dropped. Address literals need no look-up.
+// A name service is asked (see there); its answer comes back on the loop. One look-up at a time; an
+// answer for an older generation (the resolver was stopped meanwhile) is dropped. Address literals
+// need no look-up.
 
-import Glibc
 import Reactor
 
 /// What a resolver tells the pool, on the loop.
@@ -19,6 +18,7 @@ final class Resolver: TimerHandler {
     private let host: String
     private let port: UInt16
     private let ttlMilliseconds: Int
+    private let names: NameService
     private let owner: ResolverOwner
     private var timer: LoopTimer?
     private var generation = 0
@@ -27,8 +27,12 @@ final class Resolver: TimerHandler {
 
     private static let retryMillisecondsMin = 1_000
 
-    init(loop: Loop, endpoint: APIEndpoint, ttlMilliseconds: Int, owner: ResolverOwner) {
+    init(
+        loop: Loop, endpoint: APIEndpoint, ttlMilliseconds: Int, names: NameService,
+        owner: ResolverOwner
+    ) {
         self.loop = loop
+        self.names = names
         host = endpoint.host
         port = endpoint.port
         self.ttlMilliseconds = ttlMilliseconds
@@ -69,32 +73,13 @@ final class Resolver: TimerHandler {
 // MARK: - Look-ups
 
 extension Resolver {
-    private enum Answer: Sendable {
-        case addresses([SocketAddress])
-        case failed(String)
-    }
-
     private func lookUp() {
-        // The resolver itself is touched on its loop only; the thread just carries the reference.
-        nonisolated(unsafe) let resolver = self
-        let mailbox = loop.mailbox
-        let (host, port, asked) = (host, port, generation)
-        let isStarted = DetachedThread.start {
-            let answer = Resolver.ask(host: host, port: port)
-            mailbox.post { resolver.answered(answer, generation: asked) }
-        }
-        if !isStarted { answered(.failed("no thread for the resolver"), generation: asked) }
+        names.lookUp(
+            host: host, port: port, on: loop, question: generation,
+            for: ResolverQuestion(resolver: self))
     }
 
-    private static func ask(host: String, port: UInt16) -> Answer {
-        do throws(ResolveError) {
-            return .addresses(try SocketAddress.resolve(host: host, port: port))
-        } catch {
-            return .failed(error.description)
-        }
-    }
-
-    private func answered(_ answer: Answer, generation answered: Int) {
+    fileprivate func answered(_ answer: NameService.Answer, generation answered: Int) {
         guard answered == generation else { return }
         var delay = ttlMilliseconds
         switch answer {
@@ -114,29 +99,13 @@ extension Resolver {
     }
 }
 
-/// A thread that nobody joins.
-private enum DetachedThread {
-    private final class Work {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
+/// Brings one answer back.
+private final class ResolverQuestion: NameService.Inquirer {
+    private let resolver: Resolver
 
-    /// Runs `work` on a new thread; false when the kernel has none.
-    static func start(_ work: @escaping @Sendable () -> Void) -> Bool {
-        var attributes = pthread_attr_t()
-        guard pthread_attr_init(&attributes) == 0 else { return false }
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        let box = Unmanaged.passRetained(Work(work))
-        var thread = pthread_t()
-        let status = pthread_create(
-            &thread, &attributes,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, box.toOpaque())
-        if status != 0 { box.release() }
-        return status == 0
+    init(resolver: Resolver) { self.resolver = resolver }
+
+    override func answered(_ answer: NameService.Answer, to question: Int) {
+        resolver.answered(answer, generation: question)
     }
 }

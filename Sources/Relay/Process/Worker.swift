@@ -17,14 +17,18 @@ final class Shared: Sendable {
     let budget: MemoryBudget
     let abuse: AbuseThrottle
     let log: EventLog
+    /// Where the API's host is looked up.
+    let names: NameService
 
     init(
-        configuration: Configuration, serverTLS: TLSContext, clientTLS: TLSContext?, log: EventLog
+        configuration: Configuration, serverTLS: TLSContext, clientTLS: TLSContext?, log: EventLog,
+        names: NameService = SystemNameService()
     ) {
         self.configuration = configuration
         self.serverTLS = serverTLS
         self.clientTLS = clientTLS
         self.log = log
+        self.names = names
         keyCache = KeyCache(options: configuration.api)
         rateLimits = RateLimitMemory()
         duplicates = DuplicateGuard(windowMilliseconds: configuration.duplicateWindowMilliseconds)
@@ -54,7 +58,8 @@ final class Worker {
         self.loop = loop
         self.shared = shared
         pool = ConnectionPool(
-            loop: loop, options: shared.configuration.api, tls: shared.clientTLS, log: shared.log)
+            loop: loop, options: shared.configuration.api, tls: shared.clientTLS, log: shared.log,
+            names: shared.names)
         mappers = MapperPool(
             configuration: shared.configuration, charsets: charsets, slabs: loop.slabs)
         keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
