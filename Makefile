@@ -175,7 +175,7 @@ FUZZ_TARGETS = $(shell grep -oh 'name: "[A-Za-z0-9]*"' Tests/Fuzz/*Targets.swift
 
 .PHONY: fuzz-build
 fuzz-build: deps-build
-	POSTSCALE_FUZZ=1 swift build -c release --scratch-path .build-fuzz --product Fuzz \
+	POSTSCALE_HARNESS=fuzz swift build -c release --scratch-path .build-fuzz --product Fuzz \
 	  -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing
 
 .PHONY: fuzz

@@ -10,17 +10,19 @@ let strict: [SwiftSetting] = [
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
-// The fuzzers need the compiler's fuzzer instrumentation; `make fuzz` sets the variable. An
-// executable cannot be linked into another one, so for them the relay is a library without its
-// entry, and `@testable` sees its insides as the tests do.
-let isFuzzing = Context.environment["POSTSCALE_FUZZ"] != nil
+// Executables that have the relay inside them. One executable cannot be linked into another, so for
+// them the relay is a library without its entry, and `@testable` sees its insides as the tests do
+// (`-enable-testing`). `make fuzz` and `make simulate` set the variable, and build in scratch
+// folders of their own.
+enum Harness: String { case fuzz, simulation }
+let harness = Context.environment["POSTSCALE_HARNESS"].flatMap(Harness.init(rawValue:))
 let relayDependencies: [Target.Dependency] = [
     "CEpoll", "COpenSSL", "Reactor", "Wire",
     .product(name: "ArgumentParser", package: "swift-argument-parser"),
     .product(name: "Logging", package: "swift-log"),
 ]
 let relay: Target =
-    isFuzzing
+    harness != nil
     ? .target(
         name: "Relay", dependencies: relayDependencies, exclude: ["Process/Main.swift"],
         swiftSettings: strict)
@@ -29,7 +31,7 @@ let relay: Target =
 
 let package = Package(
     name: "postscale-relay",
-    products: isFuzzing
+    products: harness != nil
         ? []
         : [
             .executable(name: "postscale-relay", targets: ["Relay"]),
@@ -70,7 +72,8 @@ let package = Package(
     ]
 )
 
-if isFuzzing {
+switch harness {
+case .fuzz:
     package.targets.append(
         .executableTarget(
             name: "Fuzz", dependencies: ["Reactor", "Relay", "Wire"], path: "Tests/Fuzz",
@@ -79,4 +82,17 @@ if isFuzzing {
                 .unsafeFlags(["-parse-as-library", "-sanitize=fuzzer,address"])
             ],
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]))
+case .simulation:
+    package.targets += [
+        .target(name: "CRandomness", path: "Tests/Simulation/CRandomness"),
+        .executableTarget(
+            name: "Simulate",
+            dependencies: [
+                "CRandomness", "Reactor", "Relay", "Wire",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Simulation", exclude: ["CRandomness", "Certificates"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
+    ]
+case nil: break
 }

@@ -1,7 +1,7 @@
 // The entry of a fuzzer: picks one target by name and hands over to libFuzzer.
 //
 // `make fuzz TARGET=DotReader` builds this with the fuzzer's instrumentation; it is not part of a
-// normal build (Package.swift adds it only when POSTSCALE_FUZZ is set). A target returns normally
+// normal build (Package.swift adds it only when POSTSCALE_HARNESS is `fuzz`). A target returns normally
 // for every input; a broken promise traps, and libFuzzer keeps the input that did it.
 
 import Glibc

@@ -1,0 +1,98 @@
+// The API of the simulation: reads requests strictly, writes down what it accepted, and answers as
+// the dice say, in every way that an API or what stands in front of it can answer or fail to.
+
+@testable import Reactor
+@testable import Relay
+
+/// What the API does with one request.
+enum Conduct {
+    /// Accept and say so.
+    case accept
+    /// Refuse with this status.
+    case refuse(Int)
+    /// Accept, and then fail to say so.
+    case mumble(Mumble)
+    /// Fail without having acted.
+    case fail(Mumble)
+    /// Answer this when the head is there, and close.
+    case early(Int)
+    /// Reset when this many bytes of the body are there.
+    case cutOff(Int)
+    /// Read no further from here on.
+    case stall
+
+    enum Mumble { case reset, close, hang, garbage, truncated, serverError, silence }
+}
+
+/// Listens on the API's addresses; the connections write into its ledger.
+final class SimulatedAPI: ListenerHandler {
+    let world: World
+    let host: SimulatedHost
+    let simulation: Simulation
+    var dice: Dice
+    private var listeners: [Listener] = []
+    private var accepted = 0
+    private(set) var openConnections = 0
+
+    init(
+        simulation: Simulation, host: SimulatedHost, seed: UInt64, addresses: [SocketAddress],
+        tls: TLSContext
+    ) throws {
+        self.simulation = simulation
+        self.host = host
+        world = simulation.world
+        dice = Dice(seed: seed, part: 2)
+        super.init()
+        guard let loop = host.loop else { return }
+        for address in addresses {
+            listeners.append(
+                try Listener(loop: loop, address: address, tls: tls, handler: self))
+        }
+    }
+
+    override func accepted(_ address: SocketAddress, on listener: Listener) -> StreamHandler? {
+        accepted += 1
+        openConnections += 1
+        return SimulatedAPIConnection(api: self, number: accepted)
+    }
+
+    func ended() { openConnections -= 1 }
+
+    func close() {
+        for listener in listeners { listener.close() }
+        listeners = []
+    }
+
+    /// What happens to the next request.
+    func conduct() -> Conduct {
+        let weather = world.weather
+        if dice.happens(weather.apiFaults) { return fault() }
+        if dice.happens(weather.apiRefusals) {
+            return .refuse(dice.pick([400, 401, 403, 413, 422, 429, 429, 404, 503]))
+        }
+        return .accept
+    }
+
+    private func fault() -> Conduct {
+        let mumbles: [Conduct.Mumble] = [
+            .reset, .close, .hang, .garbage, .truncated, .serverError, .silence,
+        ]
+        switch dice.number(0...9) {
+        case 0...4: return .mumble(dice.pick(mumbles))
+        case 5, 6: return .fail(dice.pick(mumbles))
+        case 7: return .early(dice.pick([401, 413, 429, 503]))
+        case 8: return .cutOff(dice.skewed(0...100_000))
+        default: return .stall
+        }
+    }
+
+    /// How long an answer takes, in milliseconds.
+    func answerDelay() -> Int {
+        dice.happens(world.weather.apiSlow) ? dice.skewed(100...70_000) : dice.number(0...40)
+    }
+
+    /// "k00000001@simulation.example"
+    func newMessageID() -> String {
+        "k\(String(dice.next(), radix: 36))@simulation.example"
+    }
+}

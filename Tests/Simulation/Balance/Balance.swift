@@ -1,0 +1,211 @@
+// Whether the books of a run balance. Each rule is a promise of the relay; what breaks one is named.
+//
+// The rules look at what clients and API saw, and at when the relay had read what; never at what the
+// relay says of itself.
+
+@testable import Reactor
+
+/// The rules.
+struct Balance {
+    private let ledger: Ledger
+    private(set) var violations: [String] = []
+
+    /// What is wrong with `ledger`; nothing, when it balances.
+    static func violations(_ ledger: Ledger) -> [String] {
+        var balance = Balance(ledger)
+        balance.check()
+        return ledger.complaints + balance.violations
+    }
+
+    private init(_ ledger: Ledger) { self.ledger = ledger }
+
+    private mutating func check() {
+        for attempt in ledger.attempts { checkReply(attempt) }
+        for facts in ledger.messages {
+            let attempts = ledger.attempts.filter { $0.message == facts.number }
+            let requests = ledger.requests.filter { $0.message == facts.number }
+            for attempt in attempts where attempt.code == 250 {
+                checkPromise(attempt, facts, requests)
+            }
+            checkSingleAnswers(attempts)
+            for request in requests {
+                if !request.isFaithful { report(facts, "the API got another message than was sent") }
+            }
+            checkHeardSuccesses(facts, attempts, requests)
+            if facts.isGroup {
+                for recipient in 0..<facts.recipients {
+                    let own = requests.filter { $0.recipients == [recipient] }
+                    checkRepetition(facts, attempts, own)
+                }
+            } else {
+                checkRepetition(facts, attempts, requests)
+                checkWords(facts, attempts, requests)
+            }
+        }
+    }
+
+    private mutating func report(_ facts: MessageFacts, _ text: String) {
+        violations.append("message \(facts.number): \(text)")
+    }
+
+    // MARK: A 250 is a promise
+
+    /// No 250 without a complete, valid 2xx for what the client sent: for each recipient, if the
+    /// message went to each by itself.
+    private mutating func checkPromise(
+        _ attempt: Attempt, _ facts: MessageFacts, _ requests: [APIRequest]
+    ) {
+        let kept = requests.filter {
+            guard let done = $0.completedAt, let seen = attempt.replySeenAt else { return false }
+            return $0.isValidSuccess && $0.isFaithful && done <= seen && $0.answerHeardAt != nil
+        }
+        if !kept.contains(where: { $0.messageID == attempt.messageID }) {
+            report(facts, "250 with the id \(attempt.messageID ?? "") that the API never gave it")
+        }
+        guard facts.isGroup else { return }
+        for recipient in 0..<facts.recipients
+        where !kept.contains(where: { $0.recipients == [recipient] }) {
+            report(facts, "250, and recipient \(recipient) was never accepted")
+        }
+    }
+
+    /// One 250 for one acceptance, unless the relay had no word of the first one being seen.
+    private mutating func checkSingleAnswers(_ attempts: [Attempt]) {
+        let answered = attempts.filter { $0.code == 250 }
+        for (index, later) in answered.enumerated() {
+            for earlier in answered[..<index] where earlier.messageID == later.messageID {
+                guard let known = earlier.acknowledgedAt, let heard = later.dotHeardAt else {
+                    continue
+                }
+                if known < heard {
+                    violations.append(
+                        "message \(later.message): two 250 for \(later.messageID ?? ""), "
+                            + "the first one acknowledged")
+                }
+            }
+        }
+    }
+
+    /// A success that the relay has read whole ends in a 250, or its client was gone.
+    private mutating func checkHeardSuccesses(
+        _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest]
+    ) {
+        for request in requests where request.isValidSuccess && request.answerHeardAt != nil {
+            guard let done = request.completedAt else { continue }
+            let isAccounted = attempts.contains { attempt in
+                guard let dot = attempt.dotHeardAt, dot <= done else { return false }
+                if facts.isGroup { return true }
+                if attempt.code == 250, attempt.messageID == request.messageID { return true }
+                return attempt.code == nil || attempt.code == 421
+            }
+            // The guard may answer for it later.
+            let isAnsweredLater = attempts.contains {
+                $0.code == 250 && $0.messageID == request.messageID
+            }
+            if !isAccounted && !isAnsweredLater {
+                report(facts, "the relay read the 202 for \(request.messageID); nobody got its 250")
+            }
+        }
+    }
+
+    // MARK: Never twice
+
+    /// Requests for one message to the same recipients.
+    private mutating func checkRepetition(
+        _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest]
+    ) {
+        let complete = requests.filter { $0.completedAt != nil }
+        for (index, request) in complete.enumerated() {
+            guard let done = request.completedAt else { continue }
+            let dots = attempts.count { $0.dotHeardAt.map { $0 <= done } ?? false }
+            if dots < index + 1 {
+                report(
+                    facts, "complete request number \(index + 1) at the API after \(dots) dots")
+            }
+        }
+        let acted = complete.filter(\.hasActed)
+        for (first, second) in zip(acted, acted.dropFirst()) {
+            checkGuard(facts, attempts, first, second)
+        }
+    }
+
+    /// Whether the duplicate guard should have kept `second` away from the API.
+    private mutating func checkGuard(
+        _ facts: MessageFacts, _ attempts: [Attempt], _ first: APIRequest, _ second: APIRequest
+    ) {
+        guard facts.hasMessageID || facts.isGroup, first.isValidSuccess,
+            let heard = first.answerHeardAt, let done = second.completedAt
+        else { return }
+        let causes = attempts.filter { $0.dotHeardAt.map { $0 <= done } ?? false }
+        guard let cause = causes.last, let asked = cause.dotHeardAt else { return }
+        guard asked.milliseconds(since: heard) < ledger.duplicateWindowMilliseconds else { return }
+        let isSeen = attempts.contains {
+            $0.messageID == first.messageID && ($0.acknowledgedAt.map { $0 <= asked } ?? false)
+        }
+        // Until the relay has noticed that the client is gone, it can't tell a second try from a
+        // second message.
+        let isKnownGone = causes.dropLast().allSatisfy {
+            $0.relayClosedAt.map { $0 < asked } ?? ($0.connection == cause.connection)
+        }
+        if asked > heard, !isSeen, isKnownGone {
+            report(facts, "accepted twice although the guard knew \(first.messageID)")
+        }
+        if asked <= heard, facts.hasMessageID, isKnownGone, causes.count > 1 {
+            report(facts, "sent again while \(first.messageID) was awaited for a client that left")
+        }
+    }
+
+    // MARK: Every dot has its reply
+
+    private mutating func checkReply(_ attempt: Attempt) {
+        let name = "message \(attempt.message), connection \(attempt.connection)"
+        if attempt.code == nil, !attempt.isExcused {
+            violations.append("\(name): no reply, and nothing was wrong with the connection")
+        }
+        guard let heard = attempt.dotHeardAt, let sent = attempt.replySentAt else { return }
+        let waited = sent.milliseconds(since: heard)
+        if waited > ledger.apiTimeoutMilliseconds + 500 {
+            violations.append("\(name): the reply came \(waited) ms behind the dot")
+        }
+    }
+
+    /// The reply says what the API said.
+    private mutating func checkWords(
+        _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest]
+    ) {
+        for attempt in attempts {
+            guard let code = attempt.code, code != 421, let heard = attempt.dotHeardAt,
+                let replied = attempt.replySentAt
+            else { continue }
+            let own = requests.filter {
+                guard let done = $0.completedAt, let answer = $0.answerHeardAt else { return false }
+                return done >= heard && answer <= replied
+            }
+            // With an earlier try in flight it is not clear whose answer it was.
+            let isAlone = attempts.allSatisfy {
+                $0.begunAt == attempt.begunAt || $0.code != nil || $0.begunAt > replied
+                    || $0.dotHeardAt == nil
+            }
+            guard own.count == 1, isAlone, let expected = Balance.code(for: own[0].status) else {
+                continue
+            }
+            if code != expected {
+                report(facts, "the API said \(own[0].status), the client heard \(code)")
+            }
+        }
+    }
+
+    /// The reply to an answer that was read whole.
+    private static func code(for status: Int) -> Int? {
+        switch status {
+        case 200...299: 250
+        case 400: 554
+        case 401: 535
+        case 403, 422: 550
+        case 413: 552
+        case 429: 452
+        case 404, 500...599: 451
+        default: nil
+        }
+    }
+}

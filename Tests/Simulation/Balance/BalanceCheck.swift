@@ -1,0 +1,185 @@
+// Shows that each rule can fail: histories that are in order but for one thing, which must be named.
+
+@testable import Reactor
+
+/// Made-up histories and what the balance must say of each.
+enum BalanceCheck {
+    private static func at(_ milliseconds: Int) -> MonotonicTime {
+        MonotonicTime(nanoseconds: 1_000_000_000_000).advanced(byMilliseconds: milliseconds)
+    }
+
+    /// One message, accepted and acknowledged: a ledger that balances.
+    private static func order() -> Ledger {
+        var attempt = Attempt(message: 0, connection: 1, begunAt: at(0))
+        attempt.dotSentAt = at(10)
+        attempt.dotHeardAt = at(11)
+        attempt.code = 250
+        attempt.messageID = "a"
+        attempt.replySentAt = at(20)
+        attempt.replySeenAt = at(21)
+        attempt.acknowledgedAt = at(22)
+        attempt.relayClosedAt = at(30)
+        var request = APIRequest(message: 0, recipients: [0])
+        request.completedAt = at(13)
+        request.hasActed = true
+        request.status = 202
+        request.isValidSuccess = true
+        request.messageID = "a"
+        request.answerHeardAt = at(15)
+        var ledger = Ledger()
+        ledger.messages = [MessageFacts(number: 0, recipients: 1)]
+        ledger.attempts = [attempt]
+        ledger.requests = [request]
+        return ledger
+    }
+
+    /// A second try after a first one whose client was gone.
+    private static func comeBack() -> Ledger {
+        var ledger = order()
+        var second = ledger.attempts[0]
+        ledger.attempts[0].code = nil
+        ledger.attempts[0].messageID = nil
+        ledger.attempts[0].replySentAt = nil
+        ledger.attempts[0].acknowledgedAt = nil
+        ledger.attempts[0].isExcused = true
+        ledger.attempts[0].lostAt = at(12)
+        ledger.attempts[0].relayClosedAt = at(12)
+        second.connection = 2
+        second.begunAt = at(1_000)
+        second.dotSentAt = at(1_010)
+        second.dotHeardAt = at(1_011)
+        second.replySentAt = at(1_020)
+        second.replySeenAt = at(1_021)
+        second.acknowledgedAt = at(1_022)
+        ledger.attempts.append(second)
+        return ledger
+    }
+
+    private static let histories:
+        [(name: String, wrong: String?, make: @Sendable () -> Ledger)] = [
+        ("in order", nil, order),
+        ("a second try, answered by the guard", nil, comeBack),
+        ("a 250 without a request", "never gave it", {
+            var ledger = order()
+            ledger.requests = []
+            return ledger
+        }),
+        ("a 250 for an answer that was no success", "never gave it", {
+            var ledger = order()
+            ledger.requests[0].isValidSuccess = false
+            return ledger
+        }),
+        ("a 250 before the answer was read", "never gave it", {
+            var ledger = order()
+            ledger.requests[0].answerHeardAt = nil
+            return ledger
+        }),
+        ("a 250 before the request was complete", "never gave it", {
+            var ledger = order()
+            ledger.requests[0].completedAt = at(40)
+            return ledger
+        }),
+        ("another message than was sent", "another message", {
+            var ledger = order()
+            ledger.requests[0].isFaithful = false
+            return ledger
+        }),
+        ("a recipient of a group left out", "recipient 1 was never", {
+            var ledger = order()
+            ledger.messages[0].isGroup = true
+            ledger.messages[0].recipients = 2
+            return ledger
+        }),
+        ("a success reported as a failure", "nobody got its 250", {
+            var ledger = order()
+            ledger.attempts[0].code = 451
+            ledger.attempts[0].messageID = nil
+            return ledger
+        }),
+        ("sent again by the relay itself", "after 1 dots", {
+            var ledger = order()
+            ledger.requests.append(ledger.requests[0])
+            return ledger
+        }),
+        ("complete at the API without a dot", "after 0 dots", {
+            var ledger = order()
+            ledger.attempts[0].dotHeardAt = nil
+            return ledger
+        }),
+        ("accepted again where the guard knew", "although the guard knew", {
+            var ledger = comeBack()
+            var again = ledger.requests[0]
+            again.messageID = "b"
+            again.completedAt = at(1_013)
+            again.answerHeardAt = at(1_015)
+            ledger.requests.append(again)
+            ledger.attempts[1].messageID = "b"
+            return ledger
+        }),
+        ("sent again while the first was awaited", "was awaited", {
+            var ledger = comeBack()
+            ledger.requests[0].answerHeardAt = at(1_012)
+            var again = ledger.requests[0]
+            again.messageID = "b"
+            again.completedAt = at(1_013)
+            again.answerHeardAt = at(1_015)
+            ledger.requests.append(again)
+            ledger.attempts[1].messageID = "b"
+            return ledger
+        }),
+        ("twice without a Message-ID, which is allowed", nil, {
+            var ledger = comeBack()
+            ledger.messages[0].hasMessageID = false
+            var again = ledger.requests[0]
+            again.messageID = "b"
+            again.completedAt = at(1_013)
+            again.answerHeardAt = at(1_015)
+            ledger.requests.append(again)
+            ledger.attempts[1].messageID = "b"
+            return ledger
+        }),
+        ("one acceptance, two 250", "two 250", {
+            var ledger = comeBack()
+            let first = order().attempts[0]
+            ledger.attempts[0] = first
+            return ledger
+        }),
+        ("no reply to a dot", "no reply", {
+            var ledger = order()
+            ledger.attempts[0].code = nil
+            ledger.requests = []
+            return ledger
+        }),
+        ("a reply that came late", "behind the dot", {
+            var ledger = order()
+            ledger.attempts[0].replySentAt = at(50_700)
+            ledger.attempts[0].replySeenAt = at(50_701)
+            return ledger
+        }),
+        ("the wrong words", "the client heard", {
+            var ledger = order()
+            ledger.requests[0].status = 403
+            ledger.requests[0].isValidSuccess = false
+            ledger.attempts[0].code = 451
+            ledger.attempts[0].messageID = nil
+            return ledger
+        }),
+    ]
+
+    /// Judges all histories; the exit status.
+    static func run() -> Int32 {
+        var wrong = 0
+        for history in histories {
+            let violations = Balance.violations(history.make())
+            let isRight =
+                history.wrong.map { wanted in
+                    violations.contains { $0.contains(wanted) }
+                } ?? violations.isEmpty
+            if isRight { continue }
+            wrong += 1
+            print("\(history.name): expected \(history.wrong ?? "nothing"), got \(violations)")
+        }
+        print("\(histories.count) histories, \(wrong) judged wrongly")
+        return wrong == 0 ? 0 : 1
+    }
+}

@@ -1,0 +1,80 @@
+// What both sides of the relay saw, independent of what the relay says of itself: every try of a
+// client to hand a message in, and every request that the API began to read.
+//
+// Plain records with times on the virtual clock. `Balance` judges them and nothing else, so that a
+// made-up history can be judged too.
+
+@testable import Reactor
+
+/// One try of a client to hand in one message, from MAIL to the end.
+struct Attempt {
+    var message: Int
+    /// Counts the times that the client wants the message sent: a second one is on purpose.
+    var copy = 1
+    /// The client's connection: attempts on the same one share it.
+    var connection = 0
+    var begunAt: MonotonicTime
+    /// The client has handed CRLF.CRLF to its network.
+    var dotSentAt: MonotonicTime?
+    /// The relay has read it.
+    var dotHeardAt: MonotonicTime?
+    /// The code of the reply to the dot, and when it was seen.
+    var code: Int?
+    var replySeenAt: MonotonicTime?
+    /// When the relay sent that reply.
+    var replySentAt: MonotonicTime?
+    /// Of a 250.
+    var messageID: String?
+    /// The relay has read a command behind the 250, so it knows that the client saw it.
+    var acknowledgedAt: MonotonicTime?
+    /// The connection ended on the client's side, without a reply.
+    var lostAt: MonotonicTime?
+    /// The connection ended on the relay's side.
+    var relayClosedAt: MonotonicTime?
+    /// The client left, or a fault touched the connection: no reply is owed.
+    var isExcused = false
+}
+
+/// One request as the API saw it.
+struct APIRequest {
+    var message: Int
+    /// Who it is for, in order of the envelope: indices.
+    var recipients: [Int]
+    var connection = 0
+    /// All of it has been read.
+    var completedAt: MonotonicTime?
+    /// It was read whole and says what the client sent.
+    var isFaithful = true
+    /// The API has accepted the message, whatever it answers.
+    var hasActed = false
+    /// What it answered; 0 for nothing.
+    var status = 0
+    /// A complete and valid 2xx.
+    var isValidSuccess = false
+    var messageID = ""
+    /// The relay has read the whole answer.
+    var answerHeardAt: MonotonicTime?
+}
+
+/// What the relay was asked to send.
+struct MessageFacts {
+    var number: Int
+    var recipients: Int
+    /// Several hidden recipients: a request for each.
+    var isGroup = false
+    /// The duplicate guard covers it.
+    var hasMessageID = true
+}
+
+/// The books of one run.
+struct Ledger {
+    var messages: [MessageFacts] = []
+    var attempts: [Attempt] = []
+    var requests: [APIRequest] = []
+    /// What one of the two sides found wrong at once.
+    var complaints: [String] = []
+
+    /// Milliseconds from the dot to the reply at most.
+    var apiTimeoutMilliseconds = 50_000
+    var duplicateWindowMilliseconds = 600_000
+}

@@ -1,0 +1,138 @@
+// A mail client of the simulation: hands its messages in, one after the other, and comes back with
+// those whose fate it does not know, as real ones do.
+//
+// It writes into the ledger what it did and what it saw. `MailConnection` does one connection;
+// this decides what to try on it and when to come again.
+
+@testable import Reactor
+
+/// How one client goes about it.
+struct ClientHabits {
+    var isImplicitTLS = false
+    var usesLogin = false
+    var isPipelining = false
+    /// Sends content in pieces with pauses of up to so many milliseconds.
+    var pauseMillisecondsMax = 0
+    /// Leaves without QUIT.
+    var isRude = false
+    var triesMax = 4
+    var backoffMillisecondsMax = 60_000
+    var key = "ps_live_good"
+    /// How long it waits for a reply to the dot before it leaves.
+    var patienceMilliseconds = 300_000
+    /// Now and then it sends what was accepted once more, on purpose.
+    var repeats = 0.0
+
+    static func drawn(_ dice: inout Dice, weather: Weather) -> ClientHabits {
+        var habits = ClientHabits()
+        habits.isImplicitTLS = dice.happens(0.4)
+        habits.usesLogin = dice.happens(0.3)
+        habits.isPipelining = dice.happens(0.5)
+        if dice.happens(0.2) { habits.pauseMillisecondsMax = dice.skewed(1...5_000) }
+        habits.isRude = dice.happens(0.2)
+        habits.triesMax = dice.number(1...5)
+        habits.backoffMillisecondsMax = dice.pick([10, 2_000, 60_000, 400_000])
+        if dice.happens(weather.clientOddities * 0.3) { habits.key = "ps_live_wrong" }
+        if dice.happens(weather.clientOddities * 0.5) {
+            habits.patienceMilliseconds = dice.skewed(10...60_000)
+        }
+        habits.repeats = dice.happens(0.2) ? 0.5 : 0
+        return habits
+    }
+}
+
+/// One client and its messages.
+final class MailClient: TimerHandler {
+    let simulation: Simulation
+    let habits: ClientHabits
+    let host: SimulatedHost
+    var dice: Dice
+    private var messages: [MailMessage]
+    private var tries = 0
+    private var copy = 1
+    private var connection: MailConnection?
+    private var timer: LoopTimer?
+    private(set) var isDone = false
+
+    init(
+        simulation: Simulation, host: SimulatedHost, habits: ClientHabits,
+        messages: [MailMessage], dice: Dice
+    ) {
+        self.simulation = simulation
+        self.host = host
+        self.habits = habits
+        self.messages = messages
+        self.dice = dice
+        super.init()
+        guard let loop = host.loop else { return }
+        timer = LoopTimer(loop: loop, handler: self)
+    }
+
+    var loop: Loop {
+        guard let loop = host.loop else { preconditionFailure("a client without a loop") }
+        return loop
+    }
+
+    /// Begins in so many milliseconds.
+    func start(after milliseconds: Int) {
+        timer?.arm(at: loop.now.advanced(byMilliseconds: milliseconds))
+    }
+
+    override func timerFired(_ timer: LoopTimer) {
+        guard connection == nil, !messages.isEmpty else { return endIfDone() }
+        connection = MailConnection(client: self)
+        connection?.open()
+    }
+
+    // MARK: What the connection asks
+
+    /// The message to try now; nil: all are done.
+    var current: MailMessage? { messages.first }
+    var currentCopy: Int { copy }
+
+    /// A try has ended; whether to go on with `current` on the same connection.
+    /// - Parameter code: the reply that decided it; nil when the connection broke.
+    func tried(code: Int?) -> Bool {
+        tries += 1
+        switch code {
+        case 250?:
+            if copy == 1, dice.happens(habits.repeats) {
+                copy = 2
+                tries = 0
+                return true
+            }
+            next()
+            return !messages.isEmpty
+        case let code? where code >= 500 && code != 535:
+            next()
+            return !messages.isEmpty
+        default:
+            if tries >= habits.triesMax { next() }
+            return false
+        }
+    }
+
+    private func next() {
+        messages.removeFirst()
+        tries = 0
+        copy = 1
+    }
+
+    /// The connection is gone.
+    func ended(hadProgress: Bool) {
+        connection = nil
+        if !hadProgress { tries += 1 }
+        if tries >= habits.triesMax, !messages.isEmpty { next() }
+        guard !messages.isEmpty else { return endIfDone() }
+        timer?.arm(
+            at: loop.now.advanced(
+                byMilliseconds: dice.skewed(1...max(2, habits.backoffMillisecondsMax))))
+    }
+
+    private func endIfDone() {
+        guard messages.isEmpty, connection == nil else { return }
+        isDone = true
+        timer?.cancel()
+        timer = nil
+    }
+}

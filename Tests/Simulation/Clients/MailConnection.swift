@@ -1,0 +1,326 @@
+// One connection of a simulated client, from the greeting to QUIT or to whatever ends it.
+//
+// Strict about what it gets: a reply that nothing asked for, or none where one is owed, goes into
+// the ledger as a complaint.
+
+import Glibc
+
+@testable import Reactor
+
+/// One SMTP dialogue.
+final class MailConnection: StreamHandler {
+    /// What a reply is awaited for.
+    private enum Step: Equatable {
+        case greeting, hello, startTLS, user, password, login, mail, recipient, data, dot, noop, quit
+    }
+
+    private let client: MailClient
+    private let number: Int
+    private var stream: Stream?
+    private var link: Link?
+    private var awaited: [Step] = []
+    private var buffer: [UInt8] = []
+    private var isTLS: Bool
+    private var hasProgress = false
+    /// The attempt under way, as an index of the ledger.
+    private var attempt: Int?
+    /// The attempt whose 250 the next command acknowledges.
+    private var accepted: Int?
+    private var content: [UInt8] = []
+    private var contentSent = 0
+    /// Leaves when so many bytes of the content are out; past the end: so many ms behind the dot.
+    private var leavesAt: Int?
+    private var isLeaving = false
+    private var hasRefusedRecipient = false
+    private var awaitedSince = MonotonicTime(nanoseconds: 0)
+
+    init(client: MailClient) {
+        self.client = client
+        number = client.simulation.newConnectionNumber()
+        isTLS = client.habits.isImplicitTLS
+        super.init()
+    }
+
+    private var simulation: Simulation { client.simulation }
+    private var world: World { client.simulation.world }
+    private var network: End? { stream.flatMap { client.host.end(of: $0) } }
+
+    func open() {
+        let tls = isTLS ? simulation.clientTLS : nil
+        awaited = [.greeting]
+        stream = Stream.connect(
+            loop: client.loop, to: isTLS ? simulation.implicitAddress : simulation.startAddress,
+            tls: tls, serverName: "relay.simulation", handler: self)
+        link = network?.link
+        let (simulation, number) = (simulation, number)
+        link?.ends[1].whenClosed = { simulation.relayClosed(connection: number) }
+        wait()
+    }
+
+    private func complain(_ text: String) {
+        simulation.ledger.complaints.append("connection \(number): \(text)")
+    }
+
+    // MARK: Events
+
+    override func streamOpened(_ stream: Stream) {
+        guard isTLS, awaited.isEmpty else { return }
+        say("EHLO client.example", .hello)
+    }
+
+    override func streamReceived(_ stream: Stream, _ bytes: Span<UInt8>) {
+        bytes.withUnsafeBufferPointer { buffer.append(contentsOf: $0) }
+        while let end = buffer.firstIndex(of: 10) {
+            let line = String(decoding: buffer[..<end], as: UTF8.self)
+            buffer.removeFirst(end + 1)
+            guard !isLeaving else { return }
+            let bytes = Array(line.utf8)
+            if bytes.count > 3, bytes[3] == UInt8(ascii: "-") { continue }
+            reply(Int(line.prefix(3)) ?? 0, line.dropFirst(4).filter { $0 != "\r" })
+        }
+    }
+
+    override func streamTimedOut(_ stream: Stream) {
+        if isLeaving { return stream.abort() }
+        if contentSent < content.count, awaited.isEmpty { return sendContent() }
+        if let link, link.isSound, !awaited.isEmpty, awaited[0] != .dot,
+            awaitedSince.advanced(byMilliseconds: 110_000) <= stream.loop.now
+        {
+            complain("no reply to \(awaited[0]) in 110 s")
+        }
+        excuse()
+        leave(stream)
+    }
+
+    override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
+        if let attempt {
+            simulation.ledger.attempts[attempt].lostAt = world.now
+            if !(link?.isSound ?? false) { excuse() }
+            self.attempt = nil
+            _ = client.tried(code: nil)
+            hasProgress = true
+        }
+        world.trace.say(world, "client \(number): closed, \(reason)")
+        self.stream = nil
+        client.ended(hadProgress: hasProgress)
+    }
+
+    /// What follows is nobody's fault but ours.
+    private func excuse() {
+        if let attempt { simulation.ledger.attempts[attempt].isExcused = true }
+    }
+
+    private func leave(_ stream: Stream) {
+        isLeaving = true
+        if client.dice.happens(0.5) { stream.abort() } else { stream.finish() }
+    }
+
+    /// The longest that a client waits for anything.
+    private func wait() {
+        guard let stream else { return }
+        awaitedSince = stream.loop.now
+        let limit = awaited.first == .dot ? client.habits.patienceMilliseconds : 120_000
+        stream.deadline = stream.loop.now.advanced(byMilliseconds: limit)
+    }
+
+    // MARK: Saying
+
+    private func say(_ line: String, _ step: Step) {
+        awaited.append(step)
+        write(Array((line + "\r\n").utf8))
+        if let accepted, let stream {
+            self.accepted = nil
+            stream.flush()
+            if let end = network {
+                let simulation = simulation
+                end.peer.watch(end.bytesSent + stream.output.byteCount) {
+                    simulation.ledger.attempts[accepted].acknowledgedAt = simulation.world.now
+                }
+            }
+        }
+        wait()
+    }
+
+    private func write(_ bytes: [UInt8]) { stream?.write(bytes.span) }
+
+    private func beginMessage() {
+        guard let message = client.current else { return quit() }
+        hasRefusedRecipient = false
+        let size = message.announcesSize ? " SIZE=\(message.wire.count)" : ""
+        let first = "MAIL FROM:<sender@simulation.example>\(size)"
+        if client.habits.isPipelining {
+            say(first, .mail)
+            for recipient in message.recipients { say("RCPT TO:<\(recipient)>", .recipient) }
+            say("DATA", .data)
+        } else {
+            say(first, .mail)
+        }
+    }
+
+    private func quit() {
+        if client.habits.isRude, let stream { return leave(stream) }
+        say("QUIT", .quit)
+    }
+
+    // MARK: Hearing
+
+    private func reply(_ code: Int, _ text: String) {
+        world.trace.say(world, "client \(number): \(code) \(text)")
+        guard let step = awaited.first else {
+            if code != 421 { complain("\(code) \(text) for nothing") }
+            return
+        }
+        if code == 421 { return shutOut(step) }
+        awaited.removeFirst()
+        hasProgress = hasProgress || step == .login
+        switch (step, code) {
+        case (.greeting, 220): say("EHLO client.example", .hello)
+        case (.hello, 250): isTLS ? logIn() : say("STARTTLS", .startTLS)
+        case (.startTLS, 220):
+            isTLS = true
+            stream?.startTLS(simulation.clientTLS, serverName: "relay.simulation")
+        case (.user, 334): say(base64(client.habits.key), .login)
+        case (.login, 235), (.noop, 250): beginMessage()
+        case (.mail, _), (.recipient, _), (.data, _): transaction(step, code)
+        case (.dot, _): dotAnswered(code, text)
+        case (.quit, _): stream?.finish()
+        default: refused(step, code, text)
+        }
+    }
+
+    private func logIn() {
+        if client.habits.usesLogin {
+            say("AUTH LOGIN \(base64("postscale"))", .user)
+        } else {
+            say("AUTH PLAIN \(base64("\0postscale\0" + client.habits.key))", .login)
+        }
+    }
+
+    private func refused(_ step: Step, _ code: Int, _ text: String) {
+        let isExpected = [(.login, 535), (.login, 451)].contains { $0 == step && $1 == code }
+        if !isExpected { complain("\(code) \(text) to \(step)") }
+        hasProgress = true
+        _ = client.tried(code: code)
+        quit()
+    }
+
+    /// 421: the relay closes, whatever was asked.
+    private func shutOut(_ step: Step) {
+        if step == .dot, let attempt {
+            simulation.ledger.attempts[attempt].code = 421
+            simulation.ledger.attempts[attempt].replySeenAt = world.now
+            simulation.ledger.attempts[attempt].replySentAt = world.now
+        }
+        awaited = []
+    }
+
+    private func transaction(_ step: Step, _ code: Int) {
+        guard let message = client.current else { return }
+        let isRefused = code >= 400
+        if isRefused { hasRefusedRecipient = true }
+        switch step {
+        case .mail where !client.habits.isPipelining && !isRefused:
+            for recipient in message.recipients { say("RCPT TO:<\(recipient)>", .recipient) }
+        case .recipient where !client.habits.isPipelining && !isRefused:
+            if awaited.isEmpty { say("DATA", .data) }
+        case .data where code == 354: beginContent(message)
+        default: break
+        }
+        guard isRefused, awaited.isEmpty else { return }
+        hasProgress = true
+        if client.tried(code: code) { say("RSET", .noop) } else { quit() }
+    }
+
+    // MARK: The message
+
+    private func beginContent(_ message: MailMessage) {
+        let entry = Attempt(
+            message: message.number, copy: client.currentCopy, connection: number,
+            begunAt: world.now)
+        simulation.ledger.attempts.append(entry)
+        attempt = simulation.ledger.attempts.count - 1
+        content = message.wire
+        contentSent = 0
+        leavesAt = nil
+        if client.dice.happens(world.weather.clientLeaves) {
+            leavesAt =
+                client.dice.happens(0.5)
+                ? client.dice.number(0...content.count)
+                : content.count + client.dice.skewed(1...60_000)
+        }
+        sendContent()
+    }
+
+    private func sendContent() {
+        guard let stream else { return }
+        let pauses = client.habits.pauseMillisecondsMax
+        let left = content.count - contentSent
+        // At least a seventh of it, so that a pause of seconds is not a trickle.
+        var count = pauses == 0 ? left : min(left, max(8_000, content.count / 7))
+        if let leavesAt, contentSent + count > leavesAt { count = max(0, leavesAt - contentSent) }
+        write(Array(content[contentSent..<contentSent + count]))
+        contentSent += count
+        if let leavesAt, contentSent >= leavesAt {
+            excuse()
+            return leave(stream)
+        }
+        if contentSent < content.count {
+            stream.deadline = stream.loop.now.advanced(
+                byMilliseconds: client.dice.number(0...pauses))
+            return
+        }
+        sendDot(stream)
+    }
+
+    private func sendDot(_ stream: Stream) {
+        awaited.append(.dot)
+        write([46, 13, 10])
+        stream.flush()
+        guard let attempt else { return }
+        simulation.ledger.attempts[attempt].dotSentAt = world.now
+        if let end = network {
+            let simulation = simulation
+            end.peer.watch(end.bytesSent + stream.output.byteCount) {
+                simulation.ledger.attempts[attempt].dotHeardAt = simulation.world.now
+            }
+        }
+        wait()
+        guard let leavesAt else { return }
+        excuse()
+        stream.deadline = stream.loop.now.advanced(byMilliseconds: leavesAt - content.count)
+    }
+
+    private func dotAnswered(_ code: Int, _ text: String) {
+        guard let attempt else { return complain("a reply to no dot") }
+        self.attempt = nil
+        hasProgress = true
+        simulation.ledger.attempts[attempt].code = code
+        simulation.ledger.attempts[attempt].replySeenAt = world.now
+        if let end = network {
+            simulation.ledger.attempts[attempt].replySentAt = end.peer.departure(of: end.bytesRead)
+        }
+        simulation.count(reply: code, text)
+        if code == 250 {
+            accepted = attempt
+            let parts = text.split(separator: " ")
+            simulation.ledger.attempts[attempt].messageID = parts.last.map(String.init) ?? ""
+        }
+        if client.tried(code: code) { beginMessage() } else { quit() }
+    }
+
+    private func base64(_ text: String) -> String {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+        var result = ""
+        let bytes = Array(text.utf8)
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let group = bytes[start..<min(start + 3, bytes.count)]
+            var word = 0
+            for byte in group { word = word << 8 | Int(byte) }
+            word <<= 8 * (3 - group.count)
+            for place in 0..<4 {
+                result.append(place <= group.count ? alphabet[word >> (18 - 6 * place) & 63] : "=")
+            }
+        }
+        return result
+    }
+}

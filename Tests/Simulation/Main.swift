@@ -1,0 +1,40 @@
+// The simulation's command line.
+//
+//     Simulate seeds FIRST COUNT      one run for each seed
+//     Simulate replay SEED            one run, with every step
+//     Simulate sweep SEED             the scripted scenario, failing operation 1, 2, 3, …
+//     Simulate messages FIRST COUNT   runs until so many messages were handed in, and the counts
+//     Simulate check-balance          made-up histories, each of which one rule must refuse
+//
+// A run that does not balance prints its seed and what is wrong. Exit status 1 if any did.
+
+import CRandomness
+import Glibc
+
+@testable import Reactor
+@testable import Relay
+
+@main
+enum EntryPoint {
+    static func main() { exit(simulate(Array(CommandLine.arguments.dropFirst()))) }
+}
+
+/// Runs what the arguments ask for; the exit status.
+nonisolated func simulate(_ arguments: [String]) -> Int32 {
+    signal(SIGPIPE, SIG_IGN)
+    // What the relay draws once for the whole process is drawn here, from the same seed each time.
+    cr_name_seed_in_traps()
+    guard cr_seed(0) == 1 else { return 2 }
+    _ = KeyedHash.hash([UInt8](repeating: 0, count: 1).span)
+    let numbers = arguments.dropFirst().compactMap { UInt64($0) }
+    switch (arguments.first, numbers.count) {
+    case ("seeds", 2): return Runner().runSeeds(from: numbers[0], count: Int(numbers[1]))
+    case ("replay", 1): return Runner().replay(numbers[0])
+    case ("sweep", 1): return Runner().sweep(seed: numbers[0])
+    case ("messages", 2): return Runner().runMessages(from: numbers[0], count: Int(numbers[1]))
+    case ("check-balance", 0): return BalanceCheck.run()
+    default:
+        print("Simulate seeds|messages FIRST COUNT | replay SEED | sweep SEED | check-balance")
+        return 2
+    }
+}

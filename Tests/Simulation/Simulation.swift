@@ -1,0 +1,174 @@
+// One run: a world made from a seed, clients that hand their messages in, and the books at the end.
+//
+// The parts, and the way of data between them (each arrow is a simulated connection; everything
+// above and below the relay's own classes is the simulation's):
+//
+//     MailClient, MailConnection ─▶ [Listener, Session … APIConnection] ─▶ SimulatedAPI
+//             │    on a loop             one or two workers, a loop each        │  on a loop
+//             └──────────────▶ Ledger (what each side saw) ◀───────────────────┘
+//
+// A loop's backend is a `SimulatedHost`; the `World` has the clock and decides what happens next.
+
+@testable import Reactor
+@testable import Relay
+
+/// What a run is made of.
+struct Plan {
+    var seed: UInt64
+    var weather: Weather
+    var clients = 3
+    var messagesMax = 3
+    var textBytesMax = 150_000
+    var isVerbose = false
+    /// Clients and messages that are the same in every run, for sweeps.
+    var isScripted = false
+
+    /// The plan of a seed. - Parameter messagesMax: of one client.
+    static func random(seed: UInt64, messagesMax: Int, isVerbose: Bool) -> Plan {
+        var dice = Dice(seed: seed, part: 3)
+        var plan = Plan(seed: seed, weather: Weather.drawn(&dice))
+        plan.clients = dice.number(1...5)
+        plan.messagesMax = messagesMax
+        plan.isVerbose = isVerbose
+        plan.textBytesMax = dice.pick([2_000, 20_000, 60_000, 400_000])
+        return plan
+    }
+}
+
+/// What came of a run.
+struct Result {
+    var violations: [String] = []
+    var traceHash: UInt64 = 0
+    var operations = 0
+    var counts = Counts()
+}
+
+/// The world of one run.
+final class Simulation {
+    let plan: Plan
+    let world: World
+    var ledger = Ledger()
+    let clientTLS: TLSContext
+    let startAddress = SocketAddress(ipv4: 0x0A00_0001, port: 587)
+    let implicitAddress = SocketAddress(ipv4: 0x0A00_0001, port: 465)
+    var counts = Counts()
+    private var messages: [MailMessage] = []
+    private var clients: [MailClient] = []
+    private var connectionNumber = 0
+    private let relay: SimulatedRelay
+    private var api: SimulatedAPI?
+
+    init(plan: Plan, certificates: String) throws {
+        self.plan = plan
+        world = World(
+            weather: plan.weather, seed: plan.seed, trace: Trace(isVerbose: plan.isVerbose))
+        let pem = certificates + "/server.pem"
+        let key = certificates + "/server.key"
+        clientTLS = try TLSContext.client(caFile: pem, speaksHTTP: false)
+        let addresses = (0..<plan.weather.apiAddresses).map {
+            SocketAddress(ipv4: 0x0A00_0100 + UInt32($0), port: 443)
+        }
+        relay = try SimulatedRelay(
+            world: world, plan: plan, listeners: (startAddress, implicitAddress),
+            apiAddresses: addresses, pem: pem, key: key)
+        let apiHost = SimulatedHost(world: world, name: "api", address: 0x0A00_0100, isExposed: false)
+        _ = apiHost.makeLoop(index: 8)
+        api = try SimulatedAPI(
+            simulation: self, host: apiHost, seed: plan.seed,
+            addresses: Array(addresses.dropFirst(plan.weather.apiDeadAddresses)),
+            tls: TLSContext.server(certificateFile: pem, keyFile: key))
+        ledger.apiTimeoutMilliseconds = relay.configuration.api.timeoutMilliseconds
+        ledger.duplicateWindowMilliseconds = relay.configuration.duplicateWindowMilliseconds
+        makeClients()
+    }
+
+    private func makeClients() {
+        let host = SimulatedHost(world: world, name: "clients", address: 0xC000_0201, isExposed: false)
+        _ = host.makeLoop(index: 9)
+        var dice = Dice(seed: plan.seed, part: 4)
+        for number in 0..<plan.clients {
+            var habits = ClientHabits.drawn(&dice, weather: plan.weather)
+            if plan.isScripted { habits = Scenario.habits(number) }
+            var own: [MailMessage] = []
+            let count = plan.isScripted ? 2 : dice.number(1...plan.messagesMax)
+            for _ in 0..<count {
+                messages.append(
+                    MailMessage(
+                        number: messages.count, dice: &dice, textBytesMax: plan.textBytesMax,
+                        oddities: plan.weather.clientOddities))
+                own.append(messages[messages.count - 1])
+            }
+            let client = MailClient(
+                simulation: self, host: host, habits: habits, messages: own,
+                dice: Dice(seed: plan.seed, part: 100 + UInt64(number)))
+            client.start(after: plan.isScripted ? number * 5 : dice.skewed(1...20_000))
+            clients.append(client)
+        }
+        ledger.messages = messages.map(\.facts)
+    }
+
+    // MARK: For clients and API
+
+    func newConnectionNumber() -> Int {
+        connectionNumber += 1
+        return connectionNumber
+    }
+
+    func message(_ number: Int?) -> MailMessage? {
+        guard let number, messages.indices.contains(number) else { return nil }
+        return messages[number]
+    }
+
+    func relayClosed(connection: Int) {
+        for index in ledger.attempts.indices where ledger.attempts[index].connection == connection {
+            ledger.attempts[index].relayClosedAt = world.now
+        }
+    }
+
+    func answerHeard(_ request: Int) {
+        ledger.requests[request].answerHeardAt = world.now
+        world.trace.say(world, "relay: read the answer to message \(ledger.requests[request].message)")
+    }
+
+    func count(reply code: Int, _ text: String) { counts.replies[code, default: 0] += 1 }
+
+    // MARK: The run
+
+    /// Runs to the end and balances the books.
+    func run() -> Result {
+        var result = Result()
+        let isDone = world.run(until: world.now.advanced(byMilliseconds: 4 * 3_600_000)) {
+            self.clients.allSatisfy(\.isDone)
+        }
+        if !isDone { result.violations.append("the clients were not done after four hours") }
+        // Everything that waits for a time has come to its end by then: answers (50 s), idle
+        // connections (30 s), lingering ones (2 s), sessions whose clients fell silent (60 s).
+        _ = world.run(until: world.now.advanced(byMilliseconds: 200_000)) { false }
+        result.violations += Balance.violations(ledger)
+        result.violations += relay.leftovers()
+        relay.note(&counts)
+        counts.note(ledger, messages: messages.count)
+        counts.faults = world.faults
+        result.violations += tearDown()
+        result.traceHash = world.trace.hash
+        result.operations = world.operations
+        result.counts = counts
+        return result
+    }
+
+    private func tearDown() -> [String] {
+        api?.close()
+        let violations = relay.end()
+        for host in world.hosts where host.isRunning {
+            host.isRunning = false
+            host.loop?.stop()
+            host.loop?.run()
+            host.loop = nil
+        }
+        clients = []
+        api = nil
+        // What is still on its way comes to nobody.
+        _ = world.run(until: world.now.advanced(byMilliseconds: 10_000)) { false }
+        return violations + relay.survivors()
+    }
+}
