@@ -191,6 +191,28 @@ fuzz-smoke: fuzz-build ## Every fuzz target for some seconds each (SECONDS_EACH=
 fuzz-replay: fuzz-build ## Run one input again: make fuzz-replay TARGET=Mapper INPUT=path
 	FUZZ_TARGET=$(TARGET) $(FUZZER) $(INPUT)
 
+# The simulated network (docs/reliability.md): the relay, its clients and the API in one thread from
+# one seed. FIRST is the first seed; SEED replays one, step by step.
+SIMULATE := .build-simulation/release/Simulate
+SEEDS ?= 2000
+FIRST ?= 1
+MESSAGES ?= 1000000
+
+.PHONY: simulate-build
+simulate-build: deps-build
+	POSTSCALE_HARNESS=simulation swift build -c release --scratch-path .build-simulation \
+	  --product Simulate -Xswiftc -enable-testing
+
+.PHONY: simulate
+simulate: simulate-build ## The simulated network: SEEDS=2000 runs, or SEED=7 step by step
+	@if [ -n "$(SEED)" ]; then $(SIMULATE) replay $(SEED); else \
+	  $(SIMULATE) check-balance && $(SIMULATE) sweep $(FIRST) \
+	  && $(SIMULATE) seeds $(FIRST) $(SEEDS); fi
+
+.PHONY: simulate-messages
+simulate-messages: simulate-build ## Runs until MESSAGES=1000000 were handed in, and their counts
+	nice -n 19 $(SIMULATE) messages $(FIRST) $(MESSAGES)
+
 .PHONY: fmt
 fmt: ## Format the Swift sources
 	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)

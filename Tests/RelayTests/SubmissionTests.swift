@@ -174,4 +174,16 @@ struct SubmissionTests {
         #expect(bench.api.bodies.count == before + 1)
         #expect(bench.api.object(before)?["to"] as? [String] == ["b@example.com"])
     }
+
+    @Test("a group whose 250 was not seen is not sent again, with or without a Message-ID")
+    func groupUnseen() throws {
+        let bench = try SubmissionBench()
+        let hidden = ["a@example.com", "b@example.com"]
+        let content = MappedMessage(
+            crlf("From: a@example.com\nSubject: s\n\nsmall"), to: hidden)
+        #expect(bench.send(content, unseen: true) == accepted("id"))
+        bench.api.answer = { _ in .accepted("again") }
+        #expect(bench.send(content) == accepted("id"))
+        #expect(bench.api.bodies.count == 2)
+    }
 }

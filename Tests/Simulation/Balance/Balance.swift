@@ -63,8 +63,14 @@ struct Balance {
             report(facts, "250 with the id \(attempt.messageID ?? "") that the API never gave it")
         }
         guard facts.isGroup else { return }
+        // One that is suppressed among others is no failure, as in a call for all of them.
+        let isSuppressed = { (recipient: Int) in
+            requests.contains {
+                $0.recipients == [recipient] && $0.status == 422 && $0.answerHeardAt != nil
+            }
+        }
         for recipient in 0..<facts.recipients
-        where !kept.contains(where: { $0.recipients == [recipient] }) {
+        where !isSuppressed(recipient) && !kept.contains(where: { $0.recipients == [recipient] }) {
             report(facts, "250, and recipient \(recipient) was never accepted")
         }
     }
@@ -133,14 +139,18 @@ struct Balance {
     private mutating func checkGuard(
         _ facts: MessageFacts, _ attempts: [Attempt], _ first: APIRequest, _ second: APIRequest
     ) {
-        guard facts.hasMessageID || facts.isGroup, first.isValidSuccess,
-            let heard = first.answerHeardAt, let done = second.completedAt
+        guard first.isValidSuccess, let heard = first.answerHeardAt, let done = second.completedAt
         else { return }
         let causes = attempts.filter { $0.dotHeardAt.map { $0 <= done } ?? false }
         guard let cause = causes.last, let asked = cause.dotHeardAt else { return }
         guard asked.milliseconds(since: heard) < ledger.duplicateWindowMilliseconds else { return }
+        // Those of a group are remembered with and without a Message-ID.
+        guard facts.hasMessageID || facts.isGroup else { return }
+        // The 250 of a group names one of its ids and stands for all.
         let isSeen = attempts.contains {
-            $0.messageID == first.messageID && ($0.acknowledgedAt.map { $0 <= asked } ?? false)
+            let names = $0.messageID == first.messageID
+            let covers = facts.isGroup && ($0.replySentAt.map { $0 >= heard } ?? false)
+            return (names || covers) && ($0.acknowledgedAt.map { $0 <= asked } ?? false)
         }
         // Until the relay has noticed that the client is gone, it can't tell a second try from a
         // second message.
