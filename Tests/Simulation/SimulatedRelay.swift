@@ -6,8 +6,11 @@
 /// One or two workers and what they share.
 final class SimulatedRelay {
     let configuration: Configuration
+    /// What the workers counted themselves, once they have ended.
+    private(set) var counts = Counts()
     private let world: World
     private let names: SimulatedNames
+    private var endedInOrder = false
     private var hosts: [SimulatedHost] = []
     private var workers: [Worker] = []
     private var shared: Shared?
@@ -96,35 +99,49 @@ final class SimulatedRelay {
         return found
     }
 
-    /// Adds what the relay counted itself.
-    func note(_ counts: inout Counts) {
-        for worker in workers {
-            counts.relayAccepted += worker.counters.messagesAccepted
-            counts.uncertain += worker.counters.messagesUncertain
-            counts.duplicatesAnswered += worker.counters.duplicatesAnswered
-            counts.abandoned += worker.counters.messagesAbandoned
+    /// SIGTERM: drains the workers, at most for the drain's time, and ends.
+    /// - Parameter whenDone: told whether all that was in flight had its answer.
+    func drain(_ whenDone: @escaping (_ isInOrder: Bool) -> Void) {
+        var draining = workers.count
+        var hasEnded = false
+        let end = { [self] (isInOrder: Bool) in
+            guard !hasEnded else { return }
+            hasEnded = true
+            switchOff(isInOrder: isInOrder)
+            whenDone(isInOrder)
         }
+        for worker in workers {
+            worker.drain { [world] in
+                draining -= 1
+                // The loop is inside its turn; the process ends behind it.
+                if draining == 0 { world.after(microseconds: 0) { end(true) } }
+            }
+        }
+        world.after(microseconds: configuration.drainTimeoutMilliseconds * 1_000) { end(false) }
     }
 
-    /// Drains the workers as SIGTERM does.
-    func end() -> [String] {
-        var ended = 0
-        for worker in workers { worker.drain { ended += 1 } }
-        let count = workers.count
-        let isDone = world.run(until: world.now.advanced(byMilliseconds: 10_000)) { ended == count }
-        for host in hosts {
-            host.isRunning = false
-            host.loop?.stop()
-            host.loop?.run()
-            host.loop = nil
+    /// kill -9.
+    func kill() { switchOff(isInOrder: false) }
+
+    private func switchOff(isInOrder: Bool) {
+        endedInOrder = isInOrder
+        for worker in workers {
+            counts.note(worker.counters)
+            // A process that is gone frees nothing; ours goes on, and should not grow.
+            if !isInOrder { worker.pool.drain() }
         }
+        for host in hosts {
+            if !isInOrder { host.touchLinks() }
+            host.stop()
+        }
+        hosts = []
         workers = []
         shared = nil
-        return isDone ? [] : ["the drain did not end"]
     }
 
-    /// What still holds on to a part of the relay.
+    /// What still holds on to a part of a relay that has ended in order.
     func survivors() -> [String] {
+        guard endedInOrder else { return [] }
         let alive = traces.compactMap { $0() }
         return alive.isEmpty ? [] : ["not freed: \(alive.map { "\(type(of: $0))" })"]
     }

@@ -55,8 +55,12 @@ final class Simulation {
     private var messages: [MailMessage] = []
     private var clients: [MailClient] = []
     private var connectionNumber = 0
-    private let relay: SimulatedRelay
+    /// The relay that runs now, and those that ran before it.
+    private var relays: [SimulatedRelay] = []
     private var api: SimulatedAPI?
+    private let apiAddresses: [SocketAddress]
+    private let pemFile: String
+    private let keyFile: String
 
     init(plan: Plan, certificates: String) throws {
         self.plan = plan
@@ -68,18 +72,55 @@ final class Simulation {
         let addresses = (0..<plan.weather.apiAddresses).map {
             SocketAddress(ipv4: 0x0A00_0100 + UInt32($0), port: 443)
         }
-        relay = try SimulatedRelay(
-            world: world, plan: plan, listeners: (startAddress, implicitAddress),
-            apiAddresses: addresses, pem: pem, key: key)
+        apiAddresses = addresses
+        pemFile = pem
+        keyFile = key
+        try startRelay()
         let apiHost = SimulatedHost(world: world, name: "api", address: 0x0A00_0100, isExposed: false)
         _ = apiHost.makeLoop(index: 8)
         api = try SimulatedAPI(
             simulation: self, host: apiHost, seed: plan.seed,
             addresses: Array(addresses.dropFirst(plan.weather.apiDeadAddresses)),
             tls: TLSContext.server(certificateFile: pem, keyFile: key))
+        makeClients()
+        if let ending = plan.weather.ending {
+            world.after(microseconds: ending.milliseconds * 1_000) { [unowned self] in
+                endRelay(isKill: ending.isKill)
+            }
+        }
+    }
+
+    private func startRelay() throws {
+        let relay = try SimulatedRelay(
+            world: world, plan: plan, listeners: (startAddress, implicitAddress),
+            apiAddresses: apiAddresses, pem: pemFile, key: keyFile)
+        relays.append(relay)
         ledger.apiTimeoutMilliseconds = relay.configuration.api.timeoutMilliseconds
         ledger.duplicateWindowMilliseconds = relay.configuration.duplicateWindowMilliseconds
-        makeClients()
+    }
+
+    /// Ends the relay as an operator or the kernel does; another one takes its place.
+    private func endRelay(isKill: Bool) {
+        guard let relay = relays.last else { return }
+        let startAgain = { [unowned self] in
+            ledger.restarts.append(world.now)
+            world.after(microseconds: 2_000_000) { [unowned self] in
+                do {
+                    try startRelay()
+                } catch {
+                    ledger.complaints.append("the relay did not start again: \(error)")
+                }
+            }
+        }
+        world.trace.note(world, "the relay ends", isKill ? 9 : 15)
+        if isKill {
+            counts.kills += 1
+            relay.kill()
+            startAgain()
+        } else {
+            counts.drains += 1
+            relay.drain { _ in startAgain() }
+        }
     }
 
     private func makeClients() {
@@ -145,11 +186,11 @@ final class Simulation {
         // connections (30 s), lingering ones (2 s), sessions whose clients fell silent (60 s).
         _ = world.run(until: world.now.advanced(byMilliseconds: 200_000)) { false }
         result.violations += Balance.violations(ledger)
-        result.violations += relay.leftovers()
-        relay.note(&counts)
-        counts.note(ledger, messages: messages.count)
-        counts.faults = world.faults
+        result.violations += relays.last?.leftovers() ?? []
         result.violations += tearDown()
+        counts.note(ledger, messages: messages.count)
+        for relay in relays { counts.add(relay.counts) }
+        counts.faults = world.faults
         result.traceHash = world.trace.hash
         result.operations = world.operations
         result.counts = counts
@@ -157,18 +198,17 @@ final class Simulation {
     }
 
     private func tearDown() -> [String] {
+        var violations: [String] = []
         api?.close()
-        let violations = relay.end()
-        for host in world.hosts where host.isRunning {
-            host.isRunning = false
-            host.loop?.stop()
-            host.loop?.run()
-            host.loop = nil
-        }
+        var isInOrder: Bool?
+        relays.last?.drain { isInOrder = $0 }
+        _ = world.run(until: world.now.advanced(byMilliseconds: 60_000)) { isInOrder != nil }
+        if isInOrder != true { violations.append("the drain at the end was not in order") }
+        for host in world.hosts { host.stop() }
         clients = []
         api = nil
         // What is still on its way comes to nobody.
-        _ = world.run(until: world.now.advanced(byMilliseconds: 10_000)) { false }
-        return violations + relay.survivors()
+        _ = world.run(until: world.now.advanced(byMilliseconds: 60_000)) { false }
+        return violations + relays.flatMap { $0.survivors() }
     }
 }

@@ -146,6 +146,7 @@ struct Balance {
         guard asked.milliseconds(since: heard) < ledger.duplicateWindowMilliseconds else { return }
         // Those of a group are remembered with and without a Message-ID.
         guard facts.hasMessageID || facts.isGroup else { return }
+        guard !ledger.restarts.contains(where: { $0 >= heard && $0 <= asked }) else { return }
         // The 250 of a group names one of its ids and stands for all.
         let isSeen = attempts.contains {
             let names = $0.messageID == first.messageID
@@ -171,6 +172,9 @@ struct Balance {
         let name = "message \(attempt.message), connection \(attempt.connection)"
         if attempt.code == nil, !attempt.isExcused {
             violations.append("\(name): no reply, and nothing was wrong with the connection")
+        }
+        if attempt.code == 421, attempt.dotHeardAt != nil {
+            violations.append("\(name): 421 in place of the reply to a dot")
         }
         guard let heard = attempt.dotHeardAt, let sent = attempt.replySentAt else { return }
         let waited = sent.milliseconds(since: heard)

@@ -156,6 +156,22 @@ enum BalanceCheck {
             ledger.attempts[0].replySeenAt = at(50_701)
             return ledger
         }),
+        ("421 for a dot", "421 in place", {
+            var ledger = order()
+            ledger.attempts[0].code = 421
+            return ledger
+        }),
+        ("twice after the relay began anew, which is allowed", nil, {
+            var ledger = comeBack()
+            ledger.restarts = [at(500)]
+            var again = ledger.requests[0]
+            again.messageID = "b"
+            again.completedAt = at(1_013)
+            again.answerHeardAt = at(1_015)
+            ledger.requests.append(again)
+            ledger.attempts[1].messageID = "b"
+            return ledger
+        }),
         ("the wrong words", "the client heard", {
             var ledger = order()
             ledger.requests[0].status = 403

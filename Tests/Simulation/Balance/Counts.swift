@@ -1,6 +1,7 @@
 // What a run, or a million messages, came to.
 
 @testable import Reactor
+@testable import Relay
 
 /// Sums over runs.
 struct Counts {
@@ -14,17 +15,30 @@ struct Counts {
     var acted = 0
     /// Messages with a 250 that the client saw.
     var delivered = 0
-    /// Messages that the API accepted more than once, for any recipient; all excused by the rules.
+    /// Messages that their clients sent a second time on purpose.
+    var askedTwice = 0
+    /// Other messages on which the API acted more than once, for any recipient; the rules have
+    /// found each of them excused.
     var repeated = 0
     /// Attempts whose connection ended without a reply to the dot.
     var unanswered = 0
     var replies: [Int: Int] = [:]
+    /// Times that the relay was ended in the middle of a run, and began anew.
+    var drains = 0
+    var kills = 0
 
     // What the relay counted.
     var relayAccepted = 0
     var uncertain = 0
     var duplicatesAnswered = 0
     var abandoned = 0
+
+    mutating func note(_ counters: RelayCounters) {
+        relayAccepted += counters.messagesAccepted
+        uncertain += counters.messagesUncertain
+        duplicatesAnswered += counters.duplicatesAnswered
+        abandoned += counters.messagesAbandoned
+    }
 
     mutating func note(_ ledger: Ledger, messages: Int) {
         runs = 1
@@ -37,12 +51,14 @@ struct Counts {
         var seen = Set<Int>()
         for attempt in ledger.attempts where attempt.code == 250 { seen.insert(attempt.message) }
         delivered = seen.count
+        let deliberate = Set(ledger.attempts.filter { $0.copy > 1 }.map(\.message))
+        askedTwice = deliberate.count
         var accepted: [[Int]: Int] = [:]
         for request in ledger.requests where request.hasActed {
             accepted[[request.message] + request.recipients, default: 0] += 1
         }
-        let twice = accepted.filter { $0.value > 1 }.keys.map { $0[0] }
-        repeated = Set(twice).count
+        let twice = Set(accepted.filter { $0.value > 1 }.keys.map { $0[0] })
+        repeated = twice.subtracting(deliberate).count
     }
 
     mutating func add(_ other: Counts) {
@@ -55,6 +71,9 @@ struct Counts {
         acted += other.acted
         delivered += other.delivered
         repeated += other.repeated
+        askedTwice += other.askedTwice
+        drains += other.drains
+        kills += other.kills
         unanswered += other.unanswered
         relayAccepted += other.relayAccepted
         uncertain += other.uncertain
@@ -69,9 +88,12 @@ struct Counts {
             ("runs (seeds)", runs), ("messages", messages),
             ("tries of clients to hand one in", attempts),
             ("tries that came to their final dot", dots), ("faults that were made to happen", faults),
+            ("times that the relay was told to end (SIGTERM)", drains),
+            ("times that it was killed (SIGKILL)", kills),
             ("complete requests at the API", requests), ("requests on which the API acted", acted),
             ("messages with a 250 that the client saw", delivered),
-            ("messages on which the API acted more than once", repeated),
+            ("messages sent a second time on purpose", askedTwice),
+            ("other messages on which the API acted more than once", repeated),
             ("dots whose client was gone before the reply", unanswered),
             ("uncertain outcomes", uncertain),
             ("second copies answered by the duplicate guard", duplicatesAnswered),

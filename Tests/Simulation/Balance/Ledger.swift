@@ -71,6 +71,8 @@ struct Ledger {
     var messages: [MessageFacts] = []
     var attempts: [Attempt] = []
     var requests: [APIRequest] = []
+    /// When a relay had ended whose memory the next one does not have.
+    var restarts: [MonotonicTime] = []
     /// What one of the two sides found wrong at once.
     var complaints: [String] = []
 

@@ -61,6 +61,8 @@ final class SimulatedHost: Backend {
     private var nextPort: UInt16 = 20_000
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 64)
     private var lentBytes = 0
+    /// Of a send that waits, so many bytes are compared with what they were.
+    private static let checkedBytesMax = 32_768
     /// Sends whose memory changed while it was ours.
     private(set) var spoiledSends = 0
 
@@ -234,7 +236,7 @@ final class SimulatedHost: Backend {
             return .sent(byteCount: bytes.count)
         }
         sendings[token] = Sending(
-            first: first, bytes: SimulatedHost.gather(first, most: .max), isDue: false)
+            first: first, bytes: SimulatedHost.gather(first, most: SimulatedHost.checkedBytesMax))
         if isLater, end.room > 0 {
             world.after(microseconds: world.dice.number(0...2_000)) { [weak self] in
                 self?.roomGrew(end)
@@ -380,8 +382,18 @@ final class SimulatedHost: Backend {
 
     /// The memory of a send must not change before it completes, except for growing.
     private func check(_ sending: Sending) {
-        let now = SimulatedHost.gather(sending.first, most: sending.bytes.count)
-        if now != sending.bytes { spoiledSends += 1 }
+        var cursor: Slab? = sending.first
+        var start = 0
+        sending.bytes.withUnsafeBytes { bytes in
+            while let slab = cursor, start < bytes.count {
+                let count = min(slab.count, bytes.count - start)
+                let isSame =
+                    memcmp(slab.payload + slab.start, bytes.baseAddress! + start, count) == 0
+                if !isSame { spoiledSends += 1 }
+                start += count
+                cursor = slab.next
+            }
+        }
     }
 
     private func receive(from end: End) -> Completion? {
@@ -411,6 +423,20 @@ extension SimulatedHost {
     func end(of stream: Stream) -> End? {
         guard case .end(let end) = sockets[stream.token] else { return nil }
         return end
+    }
+
+    /// A fault of the host itself: nothing on its connections is what their peers may expect.
+    func touchLinks() {
+        for case .end(let end) in descriptors.values { end.link.isTouched() }
+    }
+
+    /// The host is switched off: its sockets are closed, and nothing of it runs any more.
+    func stop() {
+        isRunning = false
+        loop?.stop()
+        loop?.run()
+        loop = nil
+        world.hosts.removeAll { $0 === self }
     }
 
     /// Connections that are open.

@@ -38,6 +38,9 @@ struct Weather {
     var clientLeaves = 0.0
     var clientOddities = 0.0
 
+    /// When the relay is ended, in milliseconds; nil: when all is over.
+    var ending: (milliseconds: Int, isKill: Bool)?
+
     /// This operation fails, and no other; nil leaves it to the dice.
     var failingOperation: Int?
     /// How a failing operation of a sweep shows itself.
@@ -63,6 +66,9 @@ struct Weather {
         weather.apiSlow = dice.pick([0, 0.05, 0.3])
         weather.clientOddities = dice.pick([0, 0.1, 0.3])
         weather.apiRefusals = dice.pick([0, 0.05, 0.3])
+        if dice.happens(0.2) {
+            weather.ending = (dice.skewed(1...40_000), dice.happens(0.4))
+        }
         if dice.happens(0.1) { return weather }
         let storm = dice.pick([0.2, 1, 1, 3])
         func some(_ chance: Double, _ dice: inout Dice) -> Double {
