@@ -204,8 +204,8 @@ simulate-build: deps-build
 	  --product Simulate -Xswiftc -enable-testing
 
 .PHONY: simulate
-simulate: simulate-build ## The simulated network: SEEDS=2000 runs, or SEED=7 step by step
-	@if [ -n "$(SEED)" ]; then $(SIMULATE) replay $(SEED); else \
+simulate: simulate-build ## The simulated network: SEEDS=2000 runs; SEED=7 shows one
+	@if [ -n "$(SEED)" ]; then $(SIMULATE) replay$(if $(COUNTING),-counting) $(SEED); else \
 	  $(SIMULATE) check-balance && $(SIMULATE) sweep $(FIRST) \
 	  && $(SIMULATE) seeds $(FIRST) $(SEEDS); fi
 

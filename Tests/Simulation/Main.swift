@@ -3,7 +3,8 @@
 //     Simulate seeds FIRST COUNT      one run for each seed
 //     Simulate replay SEED            one run, with every step
 //     Simulate sweep SEED             the scripted scenario, failing operation 1, 2, 3, …
-//     Simulate messages FIRST COUNT   runs until so many messages were handed in, and the counts
+//     Simulate messages FIRST COUNT   runs until so many messages came to DATA, and the counts
+//     Simulate replay-counting SEED   one of those runs, with every step
 //     Simulate check-balance          made-up histories, each of which one rule must refuse
 //
 // A run that does not balance prints its seed and what is wrong. Exit status 1 if any did.
@@ -29,7 +30,8 @@ nonisolated func simulate(_ arguments: [String]) -> Int32 {
     let numbers = arguments.dropFirst().compactMap { UInt64($0) }
     switch (arguments.first, numbers.count) {
     case ("seeds", 2): return Runner().runSeeds(from: numbers[0], count: Int(numbers[1]))
-    case ("replay", 1): return Runner().replay(numbers[0])
+    case ("replay", 1): return Runner().replay(numbers[0], isCounting: false)
+    case ("replay-counting", 1): return Runner().replay(numbers[0], isCounting: true)
     case ("sweep", 1): return Runner().sweep(seed: numbers[0])
     case ("messages", 2): return Runner().runMessages(from: numbers[0], count: Int(numbers[1]))
     case ("check-balance", 0): return BalanceCheck.run()

@@ -10,10 +10,6 @@ struct Runner {
     private let certificates: String
     private let isTerminal = isatty(STDOUT_FILENO) == 1
     private let start = MonotonicTime.readClock()
-    /// Messages of one client at most.
-    private static let messagesMax = 3
-    /// When messages are counted there are more of them in a run, so that handshakes are fewer.
-    private static let messagesMaxCounting = 30
 
     init() {
         certificates =
@@ -55,7 +51,7 @@ struct Runner {
         for index in 0..<count {
             let seed = first + UInt64(index)
             let result = run(
-                Plan.random(seed: seed, messagesMax: Self.messagesMax, isVerbose: false))
+                Plan.random(seed: seed, isCounting: false, isVerbose: false))
             counts.add(result.counts)
             if !result.violations.isEmpty {
                 failed.append(seed)
@@ -74,8 +70,8 @@ struct Runner {
     }
 
     /// One run twice: to be read, and to see that the second is the same.
-    func replay(_ seed: UInt64) -> Int32 {
-        let plan = Plan.random(seed: seed, messagesMax: Self.messagesMax, isVerbose: true)
+    func replay(_ seed: UInt64, isCounting: Bool) -> Int32 {
+        let plan = Plan.random(seed: seed, isCounting: isCounting, isVerbose: true)
         let result = run(plan)
         var silent = plan
         silent.isVerbose = false
@@ -127,19 +123,19 @@ struct Runner {
         var failed = 0
         var seed = first
         var shown = 0
-        while counts.messages < count {
+        while counts.handedIn < count {
             let result = run(
-                Plan.random(seed: seed, messagesMax: Self.messagesMaxCounting, isVerbose: false))
+                Plan.random(seed: seed, isCounting: true, isVerbose: false))
             counts.add(result.counts)
             if !result.violations.isEmpty {
                 failed += 1
-                report("SEED=\(seed) MESSAGES=\(Self.messagesMaxCounting)", result)
+                report("SEED=\(seed) COUNTING=1", result)
             }
             seed += 1
-            show(counts.messages, of: count, counts, failed: failed)
-            if !isTerminal, counts.messages / 50_000 > shown {
-                shown = counts.messages / 50_000
-                print("\(counts.messages) messages, seed \(seed), \(failed) failed")
+            show(counts.handedIn, of: count, counts, failed: failed)
+            if !isTerminal, counts.handedIn / 50_000 > shown {
+                shown = counts.handedIn / 50_000
+                print("\(counts.handedIn) messages, seed \(seed), \(failed) failed")
                 fflush(nil)
             }
         }

@@ -23,14 +23,16 @@ struct Plan {
     /// Clients and messages that are the same in every run, for sweeps.
     var isScripted = false
 
-    /// The plan of a seed. - Parameter messagesMax: of one client.
-    static func random(seed: UInt64, messagesMax: Int, isVerbose: Bool) -> Plan {
+    /// The plan of a seed.
+    /// - Parameter isCounting: many messages and few handshakes, for large counts.
+    static func random(seed: UInt64, isCounting: Bool, isVerbose: Bool) -> Plan {
         var dice = Dice(seed: seed, part: 3)
         var plan = Plan(seed: seed, weather: Weather.drawn(&dice))
         plan.clients = dice.number(1...5)
-        plan.messagesMax = messagesMax
+        plan.messagesMax = isCounting ? 30 : 3
         plan.isVerbose = isVerbose
         plan.textBytesMax = dice.pick([2_000, 20_000, 60_000, 400_000])
+        if isCounting { plan.textBytesMax = dice.happens(0.1) ? 200_000 : dice.skewed(500...20_000) }
         return plan
     }
 }

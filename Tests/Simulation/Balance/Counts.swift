@@ -7,6 +7,8 @@
 struct Counts {
     var runs = 0
     var messages = 0
+    /// Messages of which a client has sent content at least once.
+    var handedIn = 0
     var attempts = 0
     var dots = 0
     var requests = 0
@@ -43,6 +45,7 @@ struct Counts {
     mutating func note(_ ledger: Ledger, messages: Int) {
         runs = 1
         self.messages = messages
+        handedIn = Set(ledger.attempts.map(\.message)).count
         attempts = ledger.attempts.count
         dots = ledger.attempts.count { $0.dotSentAt != nil }
         requests = ledger.requests.count
@@ -64,6 +67,7 @@ struct Counts {
     mutating func add(_ other: Counts) {
         runs += other.runs
         messages += other.messages
+        handedIn += other.handedIn
         attempts += other.attempts
         dots += other.dots
         requests += other.requests
@@ -85,8 +89,8 @@ struct Counts {
     /// A Markdown table.
     var table: String {
         var rows: [(String, Int)] = [
-            ("runs (seeds)", runs), ("messages", messages),
-            ("tries of clients to hand one in", attempts),
+            ("runs (seeds)", runs), ("messages that clients wanted to send", messages),
+            ("messages that came to DATA", handedIn), ("tries that came to DATA", attempts),
             ("tries that came to their final dot", dots), ("faults that were made to happen", faults),
             ("times that the relay was told to end (SIGTERM)", drains),
             ("times that it was killed (SIGKILL)", kills),

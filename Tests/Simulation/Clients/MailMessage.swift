@@ -76,9 +76,7 @@ struct MailMessage {
         while text.count < bytes {
             row += 1
             var line = Array("\(number) line \(row) \(String(dice.next(), radix: 36))".utf8)
-            if bytes > 10_000 {
-                for _ in 0..<6 { line += Array(" \(String(dice.next(), radix: 36))".utf8) }
-            }
+            if bytes > 10_000 { for _ in 0..<3 { line += line } }
             if dice.happens(0.1) { line = [UInt8(ascii: ".")] + line }
             text += line
             if line.first == UInt8(ascii: ".") { wire.append(UInt8(ascii: ".")) }
