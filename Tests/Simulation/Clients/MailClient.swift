@@ -13,6 +13,8 @@ struct ClientHabits {
     var isPipelining = false
     /// Sends content in pieces with pauses of up to so many milliseconds.
     var pauseMillisecondsMax = 0
+    /// Ends its own side behind the dot and waits for the reply all the same, as scripts do.
+    var halfCloses = false
     /// Leaves without QUIT.
     var isRude = false
     var triesMax = 4
@@ -30,6 +32,7 @@ struct ClientHabits {
         habits.isPipelining = dice.happens(0.5)
         if dice.happens(0.2) { habits.pauseMillisecondsMax = dice.skewed(1...5_000) }
         habits.isRude = dice.happens(0.2)
+        habits.halfCloses = dice.happens(weather.clientOddities * 0.3)
         habits.triesMax = dice.number(1...5)
         habits.backoffMillisecondsMax = dice.pick([10, 2_000, 60_000, 400_000])
         if dice.happens(weather.clientOddities * 0.3) { habits.key = "ps_live_wrong" }

@@ -112,7 +112,7 @@ final class MailConnection: StreamHandler {
 
     private func leave(_ stream: Stream) {
         isLeaving = true
-        if client.dice.happens(0.5) { stream.abort() } else { stream.finish() }
+        if client.dice.happens(0.5) || network?.isShutDown ?? false { stream.abort() } else { stream.finish() }
     }
 
     /// The longest that a client waits for anything.
@@ -285,7 +285,10 @@ final class MailConnection: StreamHandler {
             }
         }
         wait()
-        guard let leavesAt else { return }
+        guard let leavesAt else {
+            if client.habits.halfCloses, stream.queuedBytes == 0 { network?.shutDown() }
+            return
+        }
         excuse()
         stream.deadline = stream.loop.now.advanced(byMilliseconds: leavesAt - content.count)
     }
@@ -305,7 +308,12 @@ final class MailConnection: StreamHandler {
             let parts = text.split(separator: " ")
             simulation.ledger.attempts[attempt].messageID = parts.last.map(String.init) ?? ""
         }
-        if client.tried(code: code) { beginMessage() } else { quit() }
+        let goesOn = client.tried(code: code)
+        if let stream, network?.isShutDown ?? true {
+            isLeaving = true
+            return stream.abort()
+        }
+        if goesOn { beginMessage() } else { quit() }
     }
 
     private func base64(_ text: String) -> String {

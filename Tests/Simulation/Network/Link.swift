@@ -110,6 +110,7 @@ final class End {
 
     /// Takes bytes to the peer.
     func transmit(_ bytes: [UInt8]) {
+        precondition(!isShutDown, "bytes behind the end")
         bytesSent += bytes.count
         unreadByPeer += bytes.count
         departures.append((bytesSent, world.now))

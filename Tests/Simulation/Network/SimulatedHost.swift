@@ -229,6 +229,7 @@ final class SimulatedHost: Backend {
         guard case .end(let end) = sockets[token] else { return .failed(errno: EBADF) }
         if fault(.send, world.weather.sendFails) { strike(end) }
         if let errno = end.failure { return .failed(errno: errno == ECONNRESET ? EPIPE : errno) }
+        if end.isShutDown { return .failed(errno: EPIPE) }
         let isLater = world.dice.happens(world.weather.laterSends)
         let bytes = isLater ? [] : SimulatedHost.gather(first, most: end.room)
         guard bytes.isEmpty else {
