@@ -37,7 +37,9 @@ final class SimulatedRelay {
             loops: plan.isScripted ? 1 : dice.number(1...2), api: APIOptions(endpoint: endpoint),
             memoryBudgetBytes: 64 * 1_048_576)
         configuration.bufferThresholdBytes = dice.pick([16_384, 65_536, 262_144])
-        if dice.happens(0.2) { configuration.memoryBudgetBytes = configuration.bufferThresholdBytes }
+        if dice.happens(0.2) {
+            configuration.memoryBudgetBytes = configuration.bufferThresholdBytes
+        }
         configuration.api.connectionsMax = dice.pick([1, 2, 256])
         configuration.hasEnhancedStatusCodes = dice.happens(0.2)
         if dice.happens(0.05) { configuration.temporaryFolder = "/nonexistent" }
@@ -85,7 +87,8 @@ final class SimulatedRelay {
             expect(
                 worker.counters.sessionsAccepted, worker.counters.sessionsClosed,
                 "sessions accepted, and closed")
-            expect(Int(loop.counters.accepted + loop.counters.connected), Int(loop.counters.closed),
+            expect(
+                Int(loop.counters.accepted + loop.counters.connected), Int(loop.counters.closed),
                 "streams begun, and ended")
         }
         // A resolver whose question is open has no timer.

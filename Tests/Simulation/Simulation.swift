@@ -32,7 +32,9 @@ struct Plan {
         plan.messagesMax = isCounting ? 30 : 3
         plan.isVerbose = isVerbose
         plan.textBytesMax = dice.pick([2_000, 20_000, 60_000, 400_000])
-        if isCounting { plan.textBytesMax = dice.happens(0.1) ? 200_000 : dice.skewed(500...20_000) }
+        if isCounting {
+            plan.textBytesMax = dice.happens(0.1) ? 200_000 : dice.skewed(500...20_000)
+        }
         return plan
     }
 }
@@ -78,7 +80,8 @@ final class Simulation {
         pemFile = pem
         keyFile = key
         try startRelay()
-        let apiHost = SimulatedHost(world: world, name: "api", address: 0x0A00_0100, isExposed: false)
+        let apiHost = SimulatedHost(
+            world: world, name: "api", address: 0x0A00_0100, isExposed: false)
         _ = apiHost.makeLoop(index: 8)
         api = try SimulatedAPI(
             simulation: self, host: apiHost, seed: plan.seed,
@@ -126,7 +129,8 @@ final class Simulation {
     }
 
     private func makeClients() {
-        let host = SimulatedHost(world: world, name: "clients", address: 0xC000_0201, isExposed: false)
+        let host = SimulatedHost(
+            world: world, name: "clients", address: 0xC000_0201, isExposed: false)
         _ = host.makeLoop(index: 9)
         var dice = Dice(seed: plan.seed, part: 4)
         for number in 0..<plan.clients {
@@ -170,7 +174,8 @@ final class Simulation {
 
     func answerHeard(_ request: Int) {
         ledger.requests[request].answerHeardAt = world.now
-        world.trace.say(world, "relay: read the answer to message \(ledger.requests[request].message)")
+        world.trace.say(
+            world, "relay: read the answer to message \(ledger.requests[request].message)")
     }
 
     func count(reply code: Int, _ text: String) { counts.replies[code, default: 0] += 1 }

@@ -132,7 +132,9 @@ final class SimulatedAPIConnection: StreamHandler {
         if let received = ReceivedRequest(body), let message = simulation.message(received.number) {
             noted.message = message.number
             noted.isFaithful = received.says(message)
-            noted.recipients = received.recipients.compactMap { message.recipients.firstIndex(of: $0) }
+            noted.recipients = received.recipients.compactMap {
+                message.recipients.firstIndex(of: $0)
+            }
         } else {
             simulation.ledger.complaints.append("a complete request that is no message of ours")
         }
@@ -165,7 +167,9 @@ final class SimulatedAPIConnection: StreamHandler {
         case .mumble(let mumble), .fail(let mumble):
             return answerLater { $0.mumble(mumble, nil) }
         }
-        if request?.key.map({ String(decoding: $0, as: UTF8.self) })?.hasPrefix("ps_live_wrong") ?? true {
+        if request?.key.map({ String(decoding: $0, as: UTF8.self) })?.hasPrefix("ps_live_wrong")
+            ?? true
+        {
             status = 401
         }
         let answered = status

@@ -29,7 +29,9 @@ struct Balance {
             }
             checkSingleAnswers(attempts)
             for request in requests {
-                if !request.isFaithful { report(facts, "the API got another message than was sent") }
+                if !request.isFaithful {
+                    report(facts, "the API got another message than was sent")
+                }
             }
             checkHeardSuccesses(facts, attempts, requests)
             if facts.isGroup {

@@ -55,131 +55,184 @@ enum BalanceCheck {
         return ledger
     }
 
-    private static let histories:
-        [(name: String, wrong: String?, make: @Sendable () -> Ledger)] = [
+    private static let histories: [(name: String, wrong: String?, make: @Sendable () -> Ledger)] = [
         ("in order", nil, order),
         ("a second try, answered by the guard", nil, comeBack),
-        ("a 250 without a request", "never gave it", {
-            var ledger = order()
-            ledger.requests = []
-            return ledger
-        }),
-        ("a 250 for an answer that was no success", "never gave it", {
-            var ledger = order()
-            ledger.requests[0].isValidSuccess = false
-            return ledger
-        }),
-        ("a 250 before the answer was read", "never gave it", {
-            var ledger = order()
-            ledger.requests[0].answerHeardAt = nil
-            return ledger
-        }),
-        ("a 250 before the request was complete", "never gave it", {
-            var ledger = order()
-            ledger.requests[0].completedAt = at(40)
-            return ledger
-        }),
-        ("another message than was sent", "another message", {
-            var ledger = order()
-            ledger.requests[0].isFaithful = false
-            return ledger
-        }),
-        ("a recipient of a group left out", "recipient 1 was never", {
-            var ledger = order()
-            ledger.messages[0].isGroup = true
-            ledger.messages[0].recipients = 2
-            return ledger
-        }),
-        ("a success reported as a failure", "nobody got its 250", {
-            var ledger = order()
-            ledger.attempts[0].code = 451
-            ledger.attempts[0].messageID = nil
-            return ledger
-        }),
-        ("sent again by the relay itself", "after 1 dots", {
-            var ledger = order()
-            ledger.requests.append(ledger.requests[0])
-            return ledger
-        }),
-        ("complete at the API without a dot", "after 0 dots", {
-            var ledger = order()
-            ledger.attempts[0].dotHeardAt = nil
-            return ledger
-        }),
-        ("accepted again where the guard knew", "although the guard knew", {
-            var ledger = comeBack()
-            var again = ledger.requests[0]
-            again.messageID = "b"
-            again.completedAt = at(1_013)
-            again.answerHeardAt = at(1_015)
-            ledger.requests.append(again)
-            ledger.attempts[1].messageID = "b"
-            return ledger
-        }),
-        ("sent again while the first was awaited", "was awaited", {
-            var ledger = comeBack()
-            ledger.requests[0].answerHeardAt = at(1_012)
-            var again = ledger.requests[0]
-            again.messageID = "b"
-            again.completedAt = at(1_013)
-            again.answerHeardAt = at(1_015)
-            ledger.requests.append(again)
-            ledger.attempts[1].messageID = "b"
-            return ledger
-        }),
-        ("twice without a Message-ID, which is allowed", nil, {
-            var ledger = comeBack()
-            ledger.messages[0].hasMessageID = false
-            var again = ledger.requests[0]
-            again.messageID = "b"
-            again.completedAt = at(1_013)
-            again.answerHeardAt = at(1_015)
-            ledger.requests.append(again)
-            ledger.attempts[1].messageID = "b"
-            return ledger
-        }),
-        ("one acceptance, two 250", "two 250", {
-            var ledger = comeBack()
-            let first = order().attempts[0]
-            ledger.attempts[0] = first
-            return ledger
-        }),
-        ("no reply to a dot", "no reply", {
-            var ledger = order()
-            ledger.attempts[0].code = nil
-            ledger.requests = []
-            return ledger
-        }),
-        ("a reply that came late", "behind the dot", {
-            var ledger = order()
-            ledger.attempts[0].replySentAt = at(50_700)
-            ledger.attempts[0].replySeenAt = at(50_701)
-            return ledger
-        }),
-        ("421 for a dot", "421 in place", {
-            var ledger = order()
-            ledger.attempts[0].code = 421
-            return ledger
-        }),
-        ("twice after the relay began anew, which is allowed", nil, {
-            var ledger = comeBack()
-            ledger.restarts = [at(500)]
-            var again = ledger.requests[0]
-            again.messageID = "b"
-            again.completedAt = at(1_013)
-            again.answerHeardAt = at(1_015)
-            ledger.requests.append(again)
-            ledger.attempts[1].messageID = "b"
-            return ledger
-        }),
-        ("the wrong words", "the client heard", {
-            var ledger = order()
-            ledger.requests[0].status = 403
-            ledger.requests[0].isValidSuccess = false
-            ledger.attempts[0].code = 451
-            ledger.attempts[0].messageID = nil
-            return ledger
-        }),
+        (
+            "a 250 without a request", "never gave it",
+            {
+                var ledger = order()
+                ledger.requests = []
+                return ledger
+            }
+        ),
+        (
+            "a 250 for an answer that was no success", "never gave it",
+            {
+                var ledger = order()
+                ledger.requests[0].isValidSuccess = false
+                return ledger
+            }
+        ),
+        (
+            "a 250 before the answer was read", "never gave it",
+            {
+                var ledger = order()
+                ledger.requests[0].answerHeardAt = nil
+                return ledger
+            }
+        ),
+        (
+            "a 250 before the request was complete", "never gave it",
+            {
+                var ledger = order()
+                ledger.requests[0].completedAt = at(40)
+                return ledger
+            }
+        ),
+        (
+            "another message than was sent", "another message",
+            {
+                var ledger = order()
+                ledger.requests[0].isFaithful = false
+                return ledger
+            }
+        ),
+        (
+            "a recipient of a group left out", "recipient 1 was never",
+            {
+                var ledger = order()
+                ledger.messages[0].isGroup = true
+                ledger.messages[0].recipients = 2
+                return ledger
+            }
+        ),
+        (
+            "a success reported as a failure", "nobody got its 250",
+            {
+                var ledger = order()
+                ledger.attempts[0].code = 451
+                ledger.attempts[0].messageID = nil
+                return ledger
+            }
+        ),
+        (
+            "sent again by the relay itself", "after 1 dots",
+            {
+                var ledger = order()
+                ledger.requests.append(ledger.requests[0])
+                return ledger
+            }
+        ),
+        (
+            "complete at the API without a dot", "after 0 dots",
+            {
+                var ledger = order()
+                ledger.attempts[0].dotHeardAt = nil
+                return ledger
+            }
+        ),
+        (
+            "accepted again where the guard knew", "although the guard knew",
+            {
+                var ledger = comeBack()
+                var again = ledger.requests[0]
+                again.messageID = "b"
+                again.completedAt = at(1_013)
+                again.answerHeardAt = at(1_015)
+                ledger.requests.append(again)
+                ledger.attempts[1].messageID = "b"
+                return ledger
+            }
+        ),
+        (
+            "sent again while the first was awaited", "was awaited",
+            {
+                var ledger = comeBack()
+                ledger.requests[0].answerHeardAt = at(1_012)
+                var again = ledger.requests[0]
+                again.messageID = "b"
+                again.completedAt = at(1_013)
+                again.answerHeardAt = at(1_015)
+                ledger.requests.append(again)
+                ledger.attempts[1].messageID = "b"
+                return ledger
+            }
+        ),
+        (
+            "twice without a Message-ID, which is allowed", nil,
+            {
+                var ledger = comeBack()
+                ledger.messages[0].hasMessageID = false
+                var again = ledger.requests[0]
+                again.messageID = "b"
+                again.completedAt = at(1_013)
+                again.answerHeardAt = at(1_015)
+                ledger.requests.append(again)
+                ledger.attempts[1].messageID = "b"
+                return ledger
+            }
+        ),
+        (
+            "one acceptance, two 250", "two 250",
+            {
+                var ledger = comeBack()
+                let first = order().attempts[0]
+                ledger.attempts[0] = first
+                return ledger
+            }
+        ),
+        (
+            "no reply to a dot", "no reply",
+            {
+                var ledger = order()
+                ledger.attempts[0].code = nil
+                ledger.requests = []
+                return ledger
+            }
+        ),
+        (
+            "a reply that came late", "behind the dot",
+            {
+                var ledger = order()
+                ledger.attempts[0].replySentAt = at(50_700)
+                ledger.attempts[0].replySeenAt = at(50_701)
+                return ledger
+            }
+        ),
+        (
+            "421 for a dot", "421 in place",
+            {
+                var ledger = order()
+                ledger.attempts[0].code = 421
+                return ledger
+            }
+        ),
+        (
+            "twice after the relay began anew, which is allowed", nil,
+            {
+                var ledger = comeBack()
+                ledger.restarts = [at(500)]
+                var again = ledger.requests[0]
+                again.messageID = "b"
+                again.completedAt = at(1_013)
+                again.answerHeardAt = at(1_015)
+                ledger.requests.append(again)
+                ledger.attempts[1].messageID = "b"
+                return ledger
+            }
+        ),
+        (
+            "the wrong words", "the client heard",
+            {
+                var ledger = order()
+                ledger.requests[0].status = 403
+                ledger.requests[0].isValidSuccess = false
+                ledger.attempts[0].code = 451
+                ledger.attempts[0].messageID = nil
+                return ledger
+            }
+        ),
     ]
 
     /// Judges all histories; the exit status.

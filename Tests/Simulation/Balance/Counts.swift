@@ -91,7 +91,8 @@ struct Counts {
         var rows: [(String, Int)] = [
             ("runs (seeds)", runs), ("messages that clients wanted to send", messages),
             ("messages that came to DATA", handedIn), ("tries that came to DATA", attempts),
-            ("tries that came to their final dot", dots), ("faults that were made to happen", faults),
+            ("tries that came to their final dot", dots),
+            ("faults that were made to happen", faults),
             ("times that the relay was told to end (SIGTERM)", drains),
             ("times that it was killed (SIGKILL)", kills),
             ("complete requests at the API", requests), ("requests on which the API acted", acted),

@@ -11,7 +11,8 @@ import Glibc
 final class MailConnection: StreamHandler {
     /// What a reply is awaited for.
     private enum Step: Equatable {
-        case greeting, hello, startTLS, user, password, login, mail, recipient, data, dot, noop, quit
+        case greeting, hello, startTLS, user, password, login, mail, recipient, data, dot, noop,
+            quit
     }
 
     private let client: MailClient
@@ -112,7 +113,11 @@ final class MailConnection: StreamHandler {
 
     private func leave(_ stream: Stream) {
         isLeaving = true
-        if client.dice.happens(0.5) || network?.isShutDown ?? false { stream.abort() } else { stream.finish() }
+        if client.dice.happens(0.5) || network?.isShutDown ?? false {
+            stream.abort()
+        } else {
+            stream.finish()
+        }
     }
 
     /// The longest that a client waits for anything.

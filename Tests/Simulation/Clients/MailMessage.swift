@@ -34,7 +34,8 @@ struct MailMessage {
         let count = isGroup ? dice.number(2...5) : dice.number(1...3)
         recipients = (0..<count).map { "r\($0).m\(number)@example.com" }
         let hasAttachment = dice.happens(0.25)
-        let textBytes = dice.happens(0.15) ? textBytesMax : dice.skewed(1...max(2, textBytesMax / 8))
+        let textBytes =
+            dice.happens(0.15) ? textBytesMax : dice.skewed(1...max(2, textBytesMax / 8))
         var wire: [UInt8] = []
         var text: [UInt8] = []
         func line(_ string: String) { wire += Array(string.utf8) + [13, 10] }
@@ -90,7 +91,8 @@ struct MailMessage {
             "--edge\r\nContent-Type: application/pdf; name=\"a.pdf\"\r\n"
             + "Content-Transfer-Encoding: base64\r\n\r\n"
         wire += Array(head.utf8)
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        let alphabet = Array(
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
         var encoded: [UInt8] = []
         repeat {
             var line: [UInt8] = []

@@ -304,7 +304,9 @@ final class SimulatedHost: Backend {
 
     // MARK: Waiting
 
-    func wait(milliseconds: Int32) { completionsLeft = world.dice.number(1...world.weather.completionsMax) }
+    func wait(milliseconds: Int32) {
+        completionsLeft = world.dice.number(1...world.weather.completionsMax)
+    }
 
     func next() -> Event? {
         if lentBytes > 0 {

@@ -22,8 +22,10 @@ final class SimulatedNames: NameService, @unchecked Sendable {
         if world.fault(.lookUp, chance: world.weather.lookUpFails) {
             answer = world.dice.happens(0.5) ? .failed("no such name") : .addresses([])
         } else if addresses.count > 1, world.weather.failingOperation == nil {
-            answer = .addresses(Array(addresses.shuffled(using: &world.dice).dropLast(
-                world.dice.number(0...addresses.count - 1))))
+            answer = .addresses(
+                Array(
+                    addresses.shuffled(using: &world.dice).dropLast(
+                        world.dice.number(0...addresses.count - 1))))
         }
         let delay = world.dice.skewed(100...3_000_000)
         nonisolated(unsafe) let carried = (inquirer, loop)

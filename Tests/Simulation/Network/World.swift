@@ -30,7 +30,9 @@ final class World {
 
     /// Has `action` happen after so many microseconds.
     func after(microseconds: Int, _ action: @escaping () -> Void) {
-        at(MonotonicTime(nanoseconds: now.nanoseconds + UInt64(max(microseconds, 0)) * 1_000), action)
+        at(
+            MonotonicTime(nanoseconds: now.nanoseconds + UInt64(max(microseconds, 0)) * 1_000),
+            action)
     }
 
     func at(_ time: MonotonicTime, _ action: @escaping () -> Void) {
