@@ -22,7 +22,8 @@ struct Runner {
         do {
             return try Simulation(plan: plan, certificates: certificates).run()
         } catch {
-            return Result(violations: ["the run could not begin: \(error)"])
+            print("A run could not begin: \(error)")
+            exit(2)
         }
     }
 
