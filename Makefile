@@ -98,7 +98,7 @@ run: release ## Build and start the relay with its sandbox API on loopback
 	exec $(RELAY) --sandbox $(ARGS)
 
 .PHONY: test
-test: deps test-unit test-e2e test-mime test-gate ## Unit tests, end to end, other parsers, counts
+test: deps test-unit test-e2e test-faults test-mime test-gate ## Unit tests, end to end, other parsers, counts
 
 # Whoever opens a socket is tested on both backends: over epoll, then over io_uring.
 SOCKET_TESTS := ReactorTests|RelayTests|PerfTests
@@ -131,6 +131,14 @@ test-tls: release deps ## testssl.sh, sslscan and sslyze against the built relay
 	$(call install_packages,$(TLS_PACKAGES))
 	$(MAKE) $(SSLYZE)
 	RELAY_BINARY=$(RELAY) timeout -k 10 300 python3 -m unittest discover -s Tests/TLS -v
+
+.PHONY: test-faults
+test-faults: release ## An API that misbehaves, kills, drains, overload (NAMES="Requests TLS" for some)
+	RELAY_BINARY=$(CURDIR)/$(RELAY) timeout -k 10 900 python3 Tests/Faults/run.py $(NAMES)
+
+.PHONY: soak-kill
+soak-kill: release ## Kill the relay again and again under load: make soak-kill ROUNDS=200
+	RELAY_BINARY=$(CURDIR)/$(RELAY) python3 Tests/Faults/soak_kill.py $(or $(ROUNDS),100)
 
 # Clients that cannot be installed fail their tests; CLIENTS_OPTIONAL=1 skips them with a message.
 .PHONY: test-clients

@@ -11,6 +11,9 @@ final class OutputQueue {
     /// Bytes not yet taken by the kernel.
     private(set) var byteCount = 0
 
+    /// Bytes that the kernel has taken so far.
+    private(set) var takenBytes: UInt64 = 0
+
     /// Whether a backend is sending from here.
     var isSending = false
 
@@ -58,6 +61,7 @@ final class OutputQueue {
     func consume(_ count: Int) {
         precondition(count <= byteCount)
         byteCount -= count
+        takenBytes += UInt64(count)
         var left = count
         while let slab = chain.first, left >= slab.count {
             left -= slab.count

@@ -39,6 +39,20 @@ extension Stream {
         noteWritten()
     }
 
+    /// Where in the bytes of the wire everything that was written so far ends. Encrypts what is
+    /// gathered, so that nothing written later comes in front of it. Only once the stream is open.
+    public func sealedEnd() -> UInt64 {
+        if phase == .open, engine != nil { sealGathered() }
+        return output.takenBytes + UInt64(output.byteCount)
+    }
+
+    /// Whether the kernel has certainly not taken the bytes of the wire up to `end`, a `sealedEnd`:
+    /// then the peer cannot have them, and never will once this stream is aborted. False when that
+    /// is not known, because a send of unknown outcome is under way.
+    public func certainlyKept(upTo end: UInt64) -> Bool {
+        !output.isSending && output.takenBytes < end
+    }
+
     private var takesBytes: Bool { phase < .draining && !isOutputDead && !isCondemned }
 
     private func noteWritten() {

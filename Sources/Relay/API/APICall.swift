@@ -59,7 +59,9 @@ final class APICall {
     /// Nobody waits any more.
     private(set) var isAbandoned = false
     /// Whether the last byte of the request has been handed to a connection.
-    var isHandedOver = false
+    private(set) var isHandedOver = false
+    /// Where it ends in the bytes of that connection.
+    private(set) var wireEnd: UInt64 = 0
 
     init(
         kind: Kind, key: APIKey, body: RequestBody?, owner: APICallOwner, deadline: MonotonicTime
@@ -93,6 +95,18 @@ final class APICall {
         isBodyWanted = false
         isAbandoned = false
         isHandedOver = false
+    }
+
+    /// All of the request is written to a connection, up to `wireEnd` of its bytes.
+    func handedOver(wireEnd: UInt64) {
+        isHandedOver = true
+        self.wireEnd = wireEnd
+    }
+
+    /// The request is to be written again from its beginning.
+    func rewind() {
+        isHandedOver = false
+        body?.rewind()
     }
 
     /// More was written to the body.

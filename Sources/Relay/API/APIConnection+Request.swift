@@ -2,8 +2,8 @@
 //
 // A small message is one record: head, payload, no copy of either. A body that is still arriving is
 // chunked, one slab a chunk, the framing written into the gaps around the payload; its slabs go
-// back as they are handed over. A body that was whole at the start keeps its slabs until the last
-// byte was handed over, so that it can be sent again.
+// back as they are handed over. A body that was whole at the start keeps its slabs until the answer
+// begins, so that it can be sent again as long as the kernel may not have its last byte.
 
 import Reactor
 import Wire
@@ -15,7 +15,7 @@ extension APIConnection {
         guard let stream, !call.isHandedOver else { return false }
         guard let body = call.body else {
             writeHeadAlone(call, to: stream)
-            call.isHandedOver = true
+            call.handedOver(wireEnd: stream.sealedEnd())
             return false
         }
         var hasMoved = false
@@ -38,8 +38,7 @@ extension APIConnection {
         if !isHeadWritten { writeHeadAlone(call, to: stream) }
         // Completed when its last slab had left already, or no room behind that slab.
         if isChunked && !hasEnd { stream.write(ChunkedEncoder.end) }
-        call.isHandedOver = true
-        body.release()
+        call.handedOver(wireEnd: stream.sealedEnd())
     }
 
     /// Writes one slab with the framing around it, as one record.

@@ -25,6 +25,8 @@ final class APIConnection: StreamHandler {
     private(set) var isChunked = false
     /// The head of the request was written, and so at least one byte.
     var isHeadWritten = false
+    /// Where in the bytes of the connection the request begins.
+    private var wireStart: UInt64 = 0
     /// When an upload that the API does not read is given up.
     private var stallDeadline = MonotonicTime.never
     /// Why we are closing it, if it is us.
@@ -59,6 +61,7 @@ final class APIConnection: StreamHandler {
         isHeadWritten = false
         isChunked = call.body.map { !$0.isComplete } ?? false
         stallDeadline = .never
+        wireStart = stream?.sealedEnd() ?? 0
         advance(call)
     }
 
@@ -135,6 +138,7 @@ final class APIConnection: StreamHandler {
         guard isHeadWritten else {
             return callBroke(call, "bytes in front of the request")
         }
+        if call.isHandedOver { call.body?.release() }
         switch reader.feed(bytes) {
         case .needMore: break
         case .complete(let isReusable): answered(call, isReusable: isReusable)
@@ -146,7 +150,9 @@ final class APIConnection: StreamHandler {
         guard let stream else { return }
         let response = reader.response(now: pool.loop.readWallClock())
         reader.reset()
-        guard call.isHandedOver else { return answeredEarly(call, response) }
+        guard call.isHandedOver, !stream.certainlyKept(upTo: call.wireEnd) else {
+            return answeredEarly(call, response)
+        }
         if isReusable {
             becomeIdle(stream)
         } else {
@@ -187,8 +193,10 @@ final class APIConnection: StreamHandler {
     }
 
     private func progress(of call: APICall) -> RequestProgress {
-        if call.isHandedOver { return .handedOver }
-        if !isHeadWritten { return .nothingWritten }
+        guard isHeadWritten else { return .nothingWritten }
+        guard let stream else { return .handedOver }
+        if call.isHandedOver && !stream.certainlyKept(upTo: call.wireEnd) { return .handedOver }
+        if stream.certainlyKept(upTo: wireStart + 1) { return .nothingWritten }
         return .partlyWritten(isBodyHeld: call.body?.isHeld ?? true)
     }
 
@@ -212,7 +220,7 @@ final class APIConnection: StreamHandler {
     /// The deadline is not a reason to try again: nobody would wait for the answer.
     private func callTimedOut(_ call: APICall) {
         let requestID = reader.requestID
-        let isHandedOver = call.isHandedOver
+        let isHandedOver = progress(of: call) == .handedOver
         breakOff(call)
         pool.brokeOff(self, isFault: true)
         if isHandedOver {

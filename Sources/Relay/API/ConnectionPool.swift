@@ -126,9 +126,9 @@ extension ConnectionPool {
         requestID: String
     ) {
         guard !call.isAbandoned else { return finish(call, .notSent(reason: reason)) }
-        switch RetryRule.verdict(progress, tries: call.tries) {
+        switch RetryRule.verdict(progress, tries: call.tries, isRead: call.kind == .checkKey) {
         case .retryNow, .retryElsewhere:
-            call.body?.rewind()
+            call.rewind()
             enqueue(call, isRetry: true)
         case .notSent:
             finish(call, .notSent(reason: reason))

@@ -159,7 +159,7 @@ extension RequestBody {
         pendingBytes = byteCount
     }
 
-    /// The last byte was handed over: the slabs are not needed any more.
+    /// The answer has begun: the slabs are not needed any more. Harmless when it was said before.
     func release() {
         precondition(isHandedOver)
         slabs.removeAll(to: pool)

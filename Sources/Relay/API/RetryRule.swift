@@ -1,19 +1,20 @@
 // Whether a request may be sent again: the table of "When the answer is not certain".
 //
-// The API has no idempotency. A request is repeated only when it provably was not acted on; once
-// its last byte was handed over, only the API knows what it did, and we do not ask twice.
+// The API has no idempotency. A message is repeated only when it provably was not acted on; once
+// the kernel may have its last byte, only the API knows what it did, and we do not ask twice. A read
+// (the check of a key) changes nothing and may be repeated in any case (RFC 9110 9.2.2).
 
 /// How far a request got before its connection failed.
-enum RequestProgress: Equatable, Sendable {
+enum RequestProgress: Hashable, Sendable {
     /// TCP did not connect.
     case noConnection
     /// TCP connected, TLS did not finish: no byte of the request can have been read.
     case tlsUnfinished
-    /// A connection was there, and nothing was written to it.
+    /// A connection was there, and the kernel has taken nothing of the request.
     case nothingWritten
-    /// Some bytes were written, the last one of the body was not: the API saw half a request.
+    /// The kernel has taken some bytes, and not the last one: the API saw half a request at most.
     case partlyWritten(isBodyHeld: Bool)
-    /// The last byte was handed to the connection.
+    /// The kernel has taken the last byte, or may have.
     case handedOver
 }
 
@@ -34,9 +35,14 @@ enum RetryRule {
     /// A request is put on a connection at most so often.
     static let triesMax = 3
 
-    /// - Parameter tries: how often the request was put on a connection, this time included.
-    static func verdict(_ progress: RequestProgress, tries: Int) -> RetryVerdict {
+    /// - Parameters:
+    ///   - tries: how often the request was put on a connection, this time included.
+    ///   - isRead: the request changes nothing at the API.
+    static func verdict(
+        _ progress: RequestProgress, tries: Int, isRead: Bool
+    ) -> RetryVerdict {
         switch progress {
+        case .handedOver where isRead && tries < triesMax: .retryNow
         case .handedOver: .uncertain
         case .partlyWritten(isBodyHeld: false): .notSent
         case _ where tries >= triesMax: .notSent

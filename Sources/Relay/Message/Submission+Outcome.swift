@@ -25,6 +25,9 @@ extension Submission {
             let outcome = response.outcome(reusing: &parts.messageID)
             logAnswer(response)
             learn(from: outcome)
+            if (200...299).contains(response.status), !outcome.isAccepted {
+                logUncertain("a success that can't be read", response.requestID)
+            }
             if outcome.isAccepted && !isComplete { return .unavailable(isUncertain: true) }
             return outcome
         case .notSent(let reason):
@@ -32,11 +35,15 @@ extension Submission {
                 .notice, "api-not-sent", session: sessionID, ["reason": reason])
             return .unavailable(isUncertain: false)
         case .uncertain(let reason, let requestID):
-            worker.shared.log.event(
-                .warning, "api-uncertain", session: sessionID,
-                ["reason": reason, "request_id": requestID])
-            return .unavailable(isUncertain: isComplete)
+            logUncertain(reason, requestID)
+            return .unavailable(isUncertain: true)
         }
+    }
+
+    private func logUncertain(_ reason: String, _ requestID: String) {
+        worker.shared.log.event(
+            .warning, "api-uncertain", session: sessionID,
+            ["reason": reason, "request_id": requestID])
     }
 
     private func logAnswer(_ response: APIResponse) {

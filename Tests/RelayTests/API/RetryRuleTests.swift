@@ -1,4 +1,4 @@
-// The table of "When the answer is not certain", row by row.
+// The table of "When the answer is not certain": every progress, every count of tries, both kinds.
 
 import Testing
 
@@ -6,29 +6,47 @@ import Testing
 
 @Suite("Retry rule")
 struct RetryRuleTests {
-    struct Row: CustomTestStringConvertible {
-        var progress: RequestProgress
-        var first: RetryVerdict
-        var last: RetryVerdict
-        var testDescription: String { "\(progress)" }
-    }
+    static let progresses: [RequestProgress] = [
+        .noConnection, .tlsUnfinished, .nothingWritten, .partlyWritten(isBodyHeld: true),
+        .partlyWritten(isBodyHeld: false), .handedOver,
+    ]
+    static let tries = [0, 1, 2, 3, 4, 1_000, .max]
 
-    static let rows = [
-        Row(progress: .noConnection, first: .retryElsewhere, last: .notSent),
-        Row(progress: .tlsUnfinished, first: .retryElsewhere, last: .notSent),
-        Row(progress: .nothingWritten, first: .retryNow, last: .notSent),
-        Row(progress: .partlyWritten(isBodyHeld: true), first: .retryNow, last: .notSent),
-        Row(progress: .partlyWritten(isBodyHeld: false), first: .notSent, last: .notSent),
-        Row(progress: .handedOver, first: .uncertain, last: .uncertain),
+    /// What must come of each row while tries are left, and when they are spent.
+    static let messages: [RequestProgress: (first: RetryVerdict, last: RetryVerdict)] = [
+        .noConnection: (.retryElsewhere, .notSent),
+        .tlsUnfinished: (.retryElsewhere, .notSent),
+        .nothingWritten: (.retryNow, .notSent),
+        .partlyWritten(isBodyHeld: true): (.retryNow, .notSent),
+        .partlyWritten(isBodyHeld: false): (.notSent, .notSent),
+        .handedOver: (.uncertain, .uncertain),
     ]
 
-    @Test("A request is sent again only when it was not acted on", arguments: rows)
-    func table(_ row: Row) {
-        for tries in 0..<RetryRule.triesMax {
-            #expect(RetryRule.verdict(row.progress, tries: tries) == row.first)
+    @Test("A message is sent again only when it was not acted on", arguments: progresses, tries)
+    func message(_ progress: RequestProgress, tries: Int) throws {
+        let row = try #require(Self.messages[progress])
+        let verdict = RetryRule.verdict(progress, tries: tries, isRead: false)
+        #expect(verdict == (tries < 3 ? row.first : row.last))
+    }
+
+    @Test("A read is sent again even when it may have been acted on", arguments: progresses, tries)
+    func read(_ progress: RequestProgress, tries: Int) {
+        let verdict = RetryRule.verdict(progress, tries: tries, isRead: true)
+        guard progress == .handedOver else {
+            #expect(verdict == RetryRule.verdict(progress, tries: tries, isRead: false))
+            return
         }
-        for tries in [RetryRule.triesMax, RetryRule.triesMax + 1, 1_000] {
-            #expect(RetryRule.verdict(row.progress, tries: tries) == row.last)
+        #expect(verdict == (tries < 3 ? .retryNow : .uncertain))
+    }
+
+    @Test("What the API may have is never sent again, and only that is uncertain")
+    func invariants() {
+        for progress in Self.progresses {
+            for tries in Self.tries {
+                let verdict = RetryRule.verdict(progress, tries: tries, isRead: false)
+                let mayHaveActed = progress == .handedOver
+                #expect((verdict == .uncertain) == mayHaveActed)
+            }
         }
     }
 }

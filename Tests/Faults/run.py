@@ -1,0 +1,55 @@
+"""Runs the classes of this folder's tests, some at a time, each in a process of its own.
+
+Most of their time is waiting for deadlines, so running them side by side costs little. What a class
+printed is shown when it has ended. `run.py NAME…` runs the classes whose names contain one of these.
+"""
+
+import concurrent.futures
+import pathlib
+import subprocess
+import sys
+import time
+import unittest
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+AT_A_TIME = 4
+# Those that measure load have the machine to themselves, behind the others.
+ALONE = ("Kill", "Drain", "Overload", "Descriptors")
+
+
+def classes(names):
+    found = set()
+
+    def walk(suite):
+        for item in suite:
+            if isinstance(item, unittest.TestSuite):
+                walk(item)
+            else:
+                found.add(item.id().rsplit(".", 1)[0])
+
+    walk(unittest.defaultTestLoader.discover(str(FOLDER)))
+    return sorted(name for name in found if not names or any(part in name for part in names))
+
+
+def run(name):
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "unittest", "-v", name], cwd=FOLDER,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+    print(f"\n{name}, {time.monotonic() - start:.0f} s\n{done.stdout.decode()}", flush=True)
+    return done.returncode == 0
+
+
+def main():
+    names = classes(sys.argv[1:])
+    alone = [name for name in names if any(part in name for part in ALONE)]
+    with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+        results = list(pool.map(run, [name for name in names if name not in alone]))
+    results += [run(name) for name in alone]
+    if not results:
+        sys.exit("no such tests")
+    print(f"{sum(results)} of {len(results)} classes passed")
+    sys.exit(0 if all(results) else 1)
+
+
+if __name__ == "__main__":
+    main()

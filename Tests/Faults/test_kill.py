@@ -1,0 +1,76 @@
+"""`kill -9` of the relay at random moments under load: every 250 that a client saw is at the API.
+
+$SEED replays the moments; `make soak-kill ROUNDS=n` runs many rounds and prints what it counted.
+"""
+
+import os
+import random
+import time
+import unittest
+
+import faults  # noqa: F401 - finds the harness
+import harness
+import load
+
+SEED = int(os.environ.get("SEED", random.randrange(2**32)))
+
+
+class Kills:
+    """Rounds against one sandbox, which keeps what it accepts in a folder."""
+
+    def __init__(self, seed, clients=8):
+        self.random = random.Random(seed)
+        self.clients = clients
+        self.sandbox = harness.Sandbox()
+        self.rounds = self.ended = self.answered = self.kept = 0
+        self.senders = []
+
+    def round(self, backend, after=(0.1, 1.0)):
+        """One relay, loaded and killed; returns when its clients have noticed."""
+        self.rounds += 1
+        relay = harness.Relay("--backend", backend, api_port=self.sandbox.port)
+        try:
+            senders = load.start_senders(
+                relay, self.clients, f"r{self.rounds}", kinds=("small", "small", "large"))
+            harness.wait_until(lambda: any(s.accepted for s in senders), 20, "the first 250")
+            time.sleep(self.random.uniform(*after))
+        finally:
+            relay.kill()
+        load.join(senders)
+        self.senders += senders
+
+    def check(self):
+        """The books of all rounds so far; the sandbox has answered whatever it was sent."""
+        self.ended = sum(len(sender.begun) for sender in self.senders)
+        harness.wait_until(
+            lambda: self.sandbox.client.stats()["connections_open"] <= 1,  # That which asks.
+            what="the end of the last calls")
+        self.answered, self.kept = load.check_books(self.senders, self.sandbox.store)
+
+    def __str__(self):
+        return (f"{self.rounds} kills: {self.ended} messages ended by their clients, "
+                f"{self.answered} answered with 250, {self.kept} at the API")
+
+
+class Kill(unittest.TestCase):
+    def check_kills(self, backend):
+        kills = Kills(SEED)
+        self.addCleanup(kills.sandbox.stop)
+        for _ in range(4):
+            kills.round(backend)
+        kills.check()
+        print(f"{backend}: {kills}", flush=True)
+        self.assertGreater(kills.answered, 20, f"seed {SEED}")
+        # What was unanswered when the relay died may or may not be there, once.
+        self.assertLessEqual(kills.kept, kills.ended)
+
+    def test_over_epoll(self):
+        self.check_kills("epoll")
+
+    @unittest.skipUnless(faults.io_uring_is_allowed(), "this kernel does not allow io_uring")
+    def test_over_io_uring(self):
+        self.check_kills("io_uring")
+
+
+if __name__ == "__main__":
+    unittest.main()
