@@ -15,6 +15,16 @@ int ck_available_cores(void) {
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
+long ck_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
+    struct rlimit raised = limit;
+    raised.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+    const rlim_t most = 1L << 30;
+    return (long)(limit.rlim_cur < most ? limit.rlim_cur : most);
+}
+
 int ck_count_instructions(int thread) {
     struct perf_event_attr attributes;
     memset(&attributes, 0, sizeof attributes);

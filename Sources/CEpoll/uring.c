@@ -174,9 +174,13 @@ void cu_poll_readable(cu_ring *r, int fd, uint64_t user_data) {
     io_uring_sqe_set_data64(sqe, user_data);
 }
 
-void cu_accept(cu_ring *r, int fd, uint64_t user_data) {
+void cu_accept(cu_ring *r, int fd, int is_multishot, uint64_t user_data) {
     struct io_uring_sqe *sqe = entry(r);
-    io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+    if (is_multishot) {
+        io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+    } else {
+        io_uring_prep_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+    }
     io_uring_sqe_set_data64(sqe, user_data);
 }
 

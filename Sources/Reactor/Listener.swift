@@ -1,7 +1,16 @@
 // A listening socket on one loop; every loop has its own for the same port (SO_REUSEPORT), and the
 // kernel spreads the connections over them.
 //
-// Out of descriptors or memory it rests for a second instead of spinning, and is counted.
+// Out of descriptors or memory it rests for a second instead of spinning, and is counted. So it does
+// for shorter times while its owner has no room: connections then wait in the kernel's backlog.
+
+/// Why a listener accepts nothing for a while.
+public enum ListenerPause: Equatable, Sendable {
+    /// The owner has no room.
+    case full
+    /// The kernel could not hand out a connection: no descriptors, no memory.
+    case failed(errno: Int32)
+}
 
 /// What a listener tells its owner.
 open class ListenerHandler {
@@ -10,6 +19,11 @@ open class ListenerHandler {
     /// A new connection; returns who handles its stream, or nil to close it at once. The stream
     /// itself comes with `streamAccepted`; with implicit TLS `streamOpened` follows the handshake.
     open func accepted(_ address: SocketAddress, on listener: Listener) -> StreamHandler? { nil }
+    /// Whether there is no room for one more; asked behind each connection, and again after each
+    /// pause. A few that the kernel has accepted already may still follow.
+    open var isFull: Bool { false }
+    /// Nothing is accepted for a while; called at the beginning of each pause.
+    open func paused(_ why: ListenerPause) {}
 }
 
 /// A listening TCP socket with SO_REUSEPORT on one loop. Out of descriptors, it pauses and tries
@@ -17,6 +31,8 @@ open class ListenerHandler {
 public final class Listener {
     /// Rest after a failed accept.
     static let pauseMilliseconds = 1_000
+    /// Rest while the owner has no room.
+    static let fullPauseMilliseconds = 100
 
     /// The loop that it belongs to.
     public let loop: Loop
@@ -27,6 +43,7 @@ public final class Listener {
 
     private var handler: ListenerHandler?
     private var token: Token
+    private var isResting = false
     private let descriptor: Int32
 
     /// - Parameters:
@@ -60,7 +77,7 @@ public final class Listener {
     func handle(_ completion: Completion) {
         switch completion {
         case .accepted(let descriptor, let peer): welcome(descriptor, peer)
-        case .acceptFailed: rest()
+        case .acceptFailed(let errno): rest(.failed(errno: errno))
         case .released: loop.slots.release(token)
         default: assertionFailure("not an operation of listeners: \(completion)")
         }
@@ -68,22 +85,34 @@ public final class Listener {
 
     private func welcome(_ descriptor: Int32, _ peer: SocketAddress) {
         loop.counters.accepted += 1
-        guard let streamHandler = handler?.accepted(peer, on: self) else {
+        if let streamHandler = handler?.accepted(peer, on: self) {
+            Stream.accept(descriptor, from: peer, on: self, handler: streamHandler)
+        } else {
             loop.counters.closed += 1
-            return loop.backend.discard(descriptor)
+            loop.backend.discard(descriptor)
         }
-        Stream.accept(descriptor, from: peer, on: self, handler: streamHandler)
+        guard let handler, handler.isFull else { return }
+        loop.backend.stopAccepting(token)
+        rest(.full)
     }
 
-    private func rest() {
-        guard handler != nil else { return }
-        loop.counters.acceptPauses += 1
-        loop.wheel.arm(
-            token.slot, at: loop.now.advanced(byMilliseconds: Listener.pauseMilliseconds))
+    private func rest(_ why: ListenerPause) {
+        guard let handler else { return }
+        if !isResting {
+            isResting = true
+            loop.counters.acceptPauses += 1
+            handler.paused(why)
+        }
+        let milliseconds =
+            why == .full ? Listener.fullPauseMilliseconds : Listener.pauseMilliseconds
+        loop.wheel.arm(token.slot, at: loop.now.advanced(byMilliseconds: milliseconds))
     }
 
-    /// The rest is over.
+    /// The rest is over, if there is room.
     func due() {
-        if handler != nil { loop.backend.accept(on: descriptor, token) }
+        guard let handler else { return }
+        if handler.isFull { return rest(.full) }
+        isResting = false
+        loop.backend.accept(on: descriptor, token)
     }
 }

@@ -184,12 +184,15 @@ package final class UringBackend: Backend {
     private func startAccepting(_ socket: UnsafeMutablePointer<UringSocket>) {
         guard !socket.pointee.inFlight.contains(.accept) else { return }
         socket.pointee.inFlight.insert(.accept)
-        cu_accept(ring, socket.pointee.descriptor, Operation.accept.data(socket.pointee.token))
+        cu_accept(
+            ring, socket.pointee.descriptor, socket.pointee.acceptsOneByOne ? 0 : 1,
+            Operation.accept.data(socket.pointee.token))
     }
 
     package func stopAccepting(_ token: Token) {
         guard let socket = sockets.find(token) else { return }
         socket.pointee.isReceiving = false
+        socket.pointee.acceptsOneByOne = true
         if socket.pointee.inFlight.contains(.accept) {
             cu_cancel(ring, Operation.accept.data(token))
         }
@@ -210,11 +213,12 @@ package final class UringBackend: Backend {
                 return .acceptFailed(errno: -completion.result)
             }
         }
-        guard wantsMore else {
+        guard !socket.pointee.isClosing else {
             Glibc.close(completion.result)
             return nil
         }
-        if completion.has_more == 0 { startAccepting(socket) }
+        // One that was accepted before `stopAccepting` came through is somebody's client.
+        if completion.has_more == 0, wantsMore { startAccepting(socket) }
         var storage = sockaddr_storage()
         _ = cu_peer_address(completion.result, &storage)
         return .accepted(

@@ -45,6 +45,9 @@ struct UringSocket: SlotSocket {
     var inFlight = RequestSet()
     /// `receive` (or `accept`) is wanted.
     var isReceiving = false
+    /// Accepting was stopped once, for lack of room: from then on one connection is accepted at a
+    /// time, because a multishot accept takes all that wait before anybody can stop it.
+    var acceptsOneByOne = false
     /// `close` was called; requests are still in flight.
     var isClosing = false
     /// Stands in the queue of those with something to deliver.

@@ -37,6 +37,47 @@ import Testing
         }
     }
 
+    @Test func `a listener whose owner is full rests, and takes who waited when there is room`()
+        throws
+    {
+        let test = try TestLoop()
+        let door = Door(places: 3)
+        let listener = try Listener(
+            loop: test.loop, address: SocketAddress("127.0.0.1:0")!, tls: nil, handler: door)
+        let clients = (0..<10).map { _ in Recorder() }
+        for client in clients { _ = test.connect(listener, client) }
+        while door.pauses.isEmpty { test.loop.tick() }
+        let ticks = test.loop.counters.ticks
+        let end = MonotonicTime.readClock().advanced(byMilliseconds: 350)
+        while MonotonicTime.readClock() < end { test.loop.tick() }
+        // What had been accepted when it was told to stop is served.
+        let guests = door.guests.count
+        #expect((3...10).contains(guests))
+        #expect(test.loop.counters.ticks - ticks < 50, "it does not spin")
+        #expect(door.pauses == [.full])
+        door.places = 11
+        test.run { door.guests.count == 10 && door.guests.allSatisfy { !$0.isClosed } }
+    }
+
+    /// An owner with room for so many.
+    private final class Door: ListenerHandler {
+        var places: Int
+        private(set) var guests: [Recorder] = []
+        private(set) var pauses: [ListenerPause] = []
+
+        init(places: Int) { self.places = places }
+
+        override func accepted(
+            _ address: SocketAddress, on listener: Listener
+        ) -> StreamHandler? {
+            guests.append(Recorder())
+            return guests.last
+        }
+
+        override var isFull: Bool { guests.count >= places }
+        override func paused(_ why: ListenerPause) { pauses.append(why) }
+    }
+
     @Test func `connections that come together are all accepted`() throws {
         let test = try TestLoop()
         var servers: [Recorder] = []

@@ -7,11 +7,15 @@ import Testing
 
 @Suite("Memory budget")
 struct MemoryBudgetTests {
-    /// Notes who was served, in order.
+    /// Notes who was served and who refused, in order.
     final class Notes: Sendable {
         let served = Mutex<[UInt64]>([])
+        let turnedAway = Mutex<[UInt64]>([])
         var all: [UInt64] { served.withLock { $0 } }
-        func note(_ ticket: UInt64) { served.withLock { $0.append(ticket) } }
+        var refused: [UInt64] { turnedAway.withLock { $0 } }
+        func note(_ ticket: UInt64, _ isGranted: Bool) {
+            (isGranted ? served : turnedAway).withLock { $0.append(ticket) }
+        }
     }
 
     /// The most that was seen.
@@ -77,6 +81,64 @@ struct MemoryBudgetTests {
         #expect(notes.all == [ticket])
     }
 
+    @Test("When all that is reserved is held by those who wait, the last of them is refused")
+    func circle() {
+        let budget = MemoryBudget(bytesMax: 100)
+        let notes = Notes()
+        #expect(budget.reserve(10) && budget.reserve(10) && budget.reserve(15))
+        let first = budget.wait(for: 90, holding: 10, notes.note)
+        let second = budget.wait(for: 90, holding: 10, notes.note)
+        let empty = budget.wait(for: 30, notes.note)
+        #expect(notes.all.isEmpty && notes.refused.isEmpty, "the third may still release")
+        budget.release(15)
+        #expect(notes.refused == [second], "who holds nothing stands in nobody's way")
+        #expect(notes.all.isEmpty)
+        budget.release(10)
+        #expect(notes.all == [first])
+        budget.release(100)
+        #expect(notes.all == [first, empty] && notes.refused == [second])
+        budget.release(30)
+        #expect(budget.reservedBytes == 0 && budget.waitingCount == 0)
+        #expect(!budget.cancel(second))
+    }
+
+    @Test("One alone who can't have more is refused at once; one who leaves breaks no circle")
+    func circleOfOne() {
+        let budget = MemoryBudget(bytesMax: 100)
+        let notes = Notes()
+        #expect(budget.reserve(30) && budget.reserve(30))
+        let leaving = budget.wait(for: 80, holding: 30, notes.note)
+        #expect(budget.cancel(leaving))
+        budget.release(30)
+        let alone = budget.wait(for: 80, holding: 30, notes.note)
+        #expect(notes.refused == [alone] && notes.all.isEmpty)
+        budget.release(30)
+        #expect(budget.reserve(100))
+    }
+
+    @Test("Four threads that hold some and want more always end")
+    func threadsInCircles() async {
+        let budget = MemoryBudget(bytesMax: 1_000)
+        await withTaskGroup(of: Void.self) { group in
+            for task in 0..<4 {
+                group.addTask {
+                    for round in 0..<2_000 {
+                        let held = (round * 31 + task * 17) % 300 + 1
+                        guard budget.reserve(held) else { continue }
+                        let more = 1_000 - held
+                        let isGranted = await withCheckedContinuation { continuation in
+                            _ = budget.wait(for: more, holding: held) { _, isGranted in
+                                continuation.resume(returning: isGranted)
+                            }
+                        }
+                        budget.release(isGranted ? held + more : held)
+                    }
+                }
+            }
+        }
+        #expect(budget.reservedBytes == 0 && budget.waitingCount == 0)
+    }
+
     @Test("Four threads that reserve, wait and release leave nothing behind")
     func threads() async {
         let budget = MemoryBudget(bytesMax: 1_000)
@@ -91,7 +153,7 @@ struct MemoryBudgetTests {
                             budget.release(bytes)
                         } else {
                             await withCheckedContinuation { continuation in
-                                _ = budget.wait(for: bytes) { _ in continuation.resume() }
+                                _ = budget.wait(for: bytes) { _, _ in continuation.resume() }
                             }
                             budget.release(bytes)
                         }

@@ -141,10 +141,16 @@ struct SessionClockTests {
         #expect(bench.machine.checkMemory(at: bench.now) == .reserve(bytes: 261_144))
         #expect(!bench.machine.acceptsInput)
         var other = bench
+        var refused = bench
         #expect(bench.machine.budgetGranted(at: bench.now) == .none)
         #expect(bench.machine.acceptsInput)
         #expect(other.timeOut() == .giveUp(nil))
         #expect(other.machine.dataEnded(at: other.now) == .reply(.insufficientMemory))
+        #expect(refused.machine.budgetRefused(at: refused.now) == .giveUp(nil))
+        #expect(refused.machine.acceptsInput)
+        #expect(refused.machine.contentArrived(9_000, at: refused.now) == .discard)
+        #expect(refused.machine.dataEnded(at: refused.now) == .reply(.insufficientMemory))
+        #expect(refused.machine.budgetRefused(at: refused.now) == .none)
     }
 
     @Test("A message over the limit is abandoned, read to its end, and refused")

@@ -77,7 +77,7 @@ struct SubmissionTests {
         let message = message(isLarge ? large : "small")
         let submission = bench.submission(message, session)
         #expect(bench.feed(message.content, to: submission, session))
-        submission.abandon()
+        #expect(submission.abandon() == .nothing)
         #expect(bench.send(self.message("other")) == accepted("id"))
         #expect(bench.api.bodies.count == 1)
         #expect(bench.worker.counters.messagesAbandoned == 1)
@@ -115,10 +115,15 @@ struct SubmissionTests {
         #expect(bench.feed(message.content, to: submission, session))
         #expect(submission.finish() == nil)
         #expect(bench.wait { bench.api.held.count == 1 })
-        submission.abandon()
+        // Its memory is in use as long as its body is, and is given back then.
+        let budget = bench.worker.shared.budget
+        #expect(budget.reserve(1_000) && submission.abandon() == .isAwaited)
+        submission.reservedBytes = 1_000
         #expect(bench.send(message) == .unavailable(isUncertain: false))
+        #expect(budget.reservedBytes == 1_000)
         bench.release(.accepted("late"))
         #expect(bench.wait { bench.worker.counters.messagesAccepted == 1 })
+        #expect(budget.reservedBytes == 0)
         #expect(session.outcome == nil)
         #expect(bench.send(message) == accepted("late"))
         #expect(bench.api.bodies.count == 1)

@@ -15,6 +15,12 @@
 int ck_available_cores(void);
 
 /*
+ * Raises the soft limit on open descriptors to the hard one; returns the limit that
+ * holds then, at most 2^30, or -1 when the kernel won't say.
+ */
+long ck_raise_descriptor_limit(void);
+
+/*
  * A descriptor that counts the instructions (user and kernel) of one thread and
  * of threads it starts later; read(2) gives 8 bytes. -1 where the kernel won't.
  */

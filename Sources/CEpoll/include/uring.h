@@ -46,7 +46,7 @@ void cu_close(cu_ring *_Nonnull ring);
 
 /* Multishot operations: they complete again and again while `has_more` is set. */
 void cu_poll_readable(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
-void cu_accept(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
+void cu_accept(cu_ring *_Nonnull ring, int fd, int is_multishot, uint64_t user_data);
 void cu_receive(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 
 /* Completes once, when `fd` is readable, has ended or has failed. */

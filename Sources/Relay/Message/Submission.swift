@@ -48,6 +48,8 @@ final class Submission: APICallOwner {
     var group: GroupSend?
     /// The client left after the message was complete.
     var isAbandoned = false
+    /// Bytes of the memory budget that came with it when its client left.
+    var reservedBytes = 0
     /// When the session must have its reply; set by `finish`.
     var deadline = MonotonicTime.never
 
@@ -146,11 +148,19 @@ final class Submission: APICallOwner {
         return outcome
     }
 
+    /// What is left of a submission that nobody waits for.
+    enum Remains {
+        case nothing
+        /// The API has it; its body and its memory are in use until the answer comes.
+        case isAwaited
+    }
+
     /// The client is gone, or the message is too large: nothing may reach the API as complete.
     /// After `finish` the answer is still awaited (for the duplicate guard), silently.
-    func abandon() {
+    @discardableResult
+    func abandon() -> Remains {
         owner = nil
-        guard outcome == nil else { return }
+        guard outcome == nil else { return .nothing }
         switch phase {
         case .receiving, .draining:
             if group == nil {
@@ -163,6 +173,7 @@ final class Submission: APICallOwner {
         case .awaiting: awaitSilently()
         case .done: break
         }
+        return isAbandoned ? .isAwaited : .nothing
     }
 
     private func awaitSilently() {
@@ -339,6 +350,10 @@ final class Submission: APICallOwner {
         body?.discard()
         parts.rest(body)
         body = nil
+        if reservedBytes > 0 {
+            worker.shared.budget.release(reservedBytes)
+            reservedBytes = 0
+        }
     }
 
     private func giveMapperBack() {

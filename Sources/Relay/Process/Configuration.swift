@@ -98,6 +98,8 @@ struct Configuration: Sendable {
     /// Request bodies up to this size are held whole; larger ones are cut through.
     var bufferThresholdBytes = 262_144
     var memoryBudgetBytes: Int
+    /// Sessions of all loops together; more wait until one ends.
+    var sessionsMax = Int.max
     var duplicateWindowMilliseconds = 600_000
     var drainTimeoutMilliseconds = 30_000
     var hasEnhancedStatusCodes = false

@@ -49,8 +49,8 @@ struct RelayProcess {
     /// - Throws: `SystemError` when a socket can't be bound.
     func run() throws {
         let shared = Shared(
-            configuration: settings.configuration, serverTLS: serverTLS, clientTLS: clientTLS,
-            log: log)
+            configuration: withinDescriptors(settings.configuration), serverTLS: serverTLS,
+            clientTLS: clientTLS, log: log)
         try forbidCoreDumps()
         let backend = try chooseBackend()
         var sandbox: LoopGroup?
@@ -98,6 +98,24 @@ struct RelayProcess {
         guard ck_set_undumpable() == 0 else {
             throw SystemError(operation: "forbid core dumps", errno: errno)
         }
+    }
+
+    /// The same with as many sessions and API connections as there are descriptors for.
+    private func withinDescriptors(_ configuration: Configuration) -> Configuration {
+        let limit = descriptorLimit()
+        let budget = DescriptorBudget(
+            limit: limit, loops: configuration.loops, listeners: configuration.listeners.count,
+            apiConnectionsMax: configuration.api.connectionsMax)
+        log.event(
+            .info, "descriptors",
+            [
+                "limit": "\(limit)", "sessions": "\(budget.sessionsMax)",
+                "api_connections": "\(budget.apiConnectionsMax)",
+            ])
+        var configuration = configuration
+        configuration.sessionsMax = budget.sessionsMax
+        configuration.api.connectionsMax = budget.apiConnectionsMax
+        return configuration
     }
 
     private func drain(_ group: LoopGroup, _ roster: WorkerRoster) {

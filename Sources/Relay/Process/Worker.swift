@@ -4,6 +4,7 @@
 // everything through it; nothing here is global.
 
 import Reactor
+import Synchronization
 import Wire
 
 /// What all loops share. Each part is safe to use from any of them.
@@ -19,6 +20,8 @@ final class Shared: Sendable {
     let log: EventLog
     /// Where the API's host is looked up.
     let names: NameService
+    /// Live sessions of all loops.
+    let sessionCount = Atomic<Int>(0)
 
     init(
         configuration: Configuration, serverTLS: TLSContext, clientTLS: TLSContext?, log: EventLog,
@@ -34,6 +37,15 @@ final class Shared: Sendable {
         duplicates = DuplicateGuard(windowMilliseconds: configuration.duplicateWindowMilliseconds)
         budget = MemoryBudget(bytesMax: configuration.memoryBudgetBytes)
         abuse = AbuseThrottle(limits: configuration.abuse)
+    }
+
+    /// No descriptor is to spare for one more session.
+    var isFull: Bool { sessionCount.load(ordering: .relaxed) >= configuration.sessionsMax }
+
+    /// More were accepted at once than could be stopped in time: one more would cost the reserve.
+    var isOverfull: Bool {
+        let most = configuration.sessionsMax
+        return sessionCount.load(ordering: .relaxed) - most >= DescriptorBudget.overshoot(most)
     }
 }
 

@@ -1,5 +1,6 @@
 // Takes new connections of one listener and makes their sessions; turns the abusive ones away.
 
+import Glibc
 import Reactor
 import Wire
 
@@ -8,6 +9,9 @@ final class SMTPListener: ListenerHandler {
     private let worker: Worker
     private let isImplicitTLS: Bool
     private let turnedAway = TurnedAway()
+    private var silentUntil = MonotonicTime(nanoseconds: 0)
+
+    private static let logIntervalMilliseconds = 10_000
 
     init(worker: Worker, isImplicitTLS: Bool) {
         self.worker = worker
@@ -16,6 +20,7 @@ final class SMTPListener: ListenerHandler {
     }
 
     override func accepted(_ address: SocketAddress, on listener: Listener) -> StreamHandler? {
+        guard !worker.shared.isOverfull else { return nil }
         let abuse = worker.shared.abuse
         // Over TLS a word of explanation would cost a handshake.
         if isImplicitTLS, !abuse.admitsHandshake(address, at: worker.loop.now) {
@@ -27,6 +32,29 @@ final class SMTPListener: ListenerHandler {
             return isImplicitTLS ? nil : turnedAway
         }
         return Session(worker: worker, peer: address, isImplicitTLS: isImplicitTLS)
+    }
+
+    override var isFull: Bool { worker.shared.isFull }
+
+    /// Pauses come again and again while there is no room: one line in ten seconds.
+    override func paused(_ why: ListenerPause) {
+        guard worker.loop.now >= silentUntil else { return }
+        silentUntil = worker.loop.now.advanced(byMilliseconds: Self.logIntervalMilliseconds)
+        worker.shared.log.event(
+            .warning, "accept-paused",
+            [
+                "reason": why.words,
+                "sessions": "\(worker.shared.sessionCount.load(ordering: .relaxed))",
+            ])
+    }
+}
+
+extension ListenerPause {
+    fileprivate var words: String {
+        switch self {
+        case .full: "no descriptors to spare"
+        case .failed(let errno): String(cString: strerror(errno))
+        }
     }
 }
 

@@ -15,16 +15,24 @@ extension Session {
         }
         let mailbox = worker.loop.mailbox
         nonisolated(unsafe) let session = self  // Touched on its own loop only.
-        budgetTicket = budget.wait(for: share) { ticket in
-            mailbox.post { session.budgetGranted(ticket, share) }
+        budgetTicket = budget.wait(for: share, holding: reservedBytes) { ticket, isGranted in
+            mailbox.post { session.budgetAnswered(ticket, isGranted ? share : nil) }
         }
     }
 
-    private func budgetGranted(_ ticket: UInt64, _ bytes: Int) {
-        guard ticket == budgetTicket else { return worker.shared.budget.release(bytes) }
+    /// - Parameter bytes: what was granted; nil when it never will be.
+    private func budgetAnswered(_ ticket: UInt64, _ bytes: Int?) {
+        guard ticket == budgetTicket else {
+            if let bytes { worker.shared.budget.release(bytes) }
+            return
+        }
         budgetTicket = 0
-        reservedBytes += bytes
-        perform(machine.budgetGranted(at: now))
+        if let bytes {
+            reservedBytes += bytes
+            perform(machine.budgetGranted(at: now))
+        } else {
+            perform(machine.budgetRefused(at: now))
+        }
         finishEvent()
     }
 
@@ -72,9 +80,13 @@ extension Session {
         perform(machine.checkMemory(at: now))
     }
 
-    /// Nothing of this message reaches the API as complete; its memory is free again.
+    /// Nothing of this message reaches the API as complete, unless it is there already; its memory
+    /// is free again as soon as it is used no more.
     func dropSubmission() {
-        submission?.abandon()
+        if let submission, submission.abandon() == .isAwaited {
+            submission.reservedBytes = reservedBytes
+            reservedBytes = 0
+        }
         submission = nil
         releaseMemory()
     }

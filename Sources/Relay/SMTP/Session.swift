@@ -60,6 +60,7 @@ final class Session: SubmissionOwner {
     override func streamAccepted(_ stream: Stream) {
         self.stream = stream
         id = worker.sessions.enter(self, loopIndex: worker.loop.index)
+        worker.shared.sessionCount.add(1, ordering: .relaxed)
         worker.counters.sessionsAccepted += 1
         log.event(
             .debug, "session-opened", session: id,
@@ -99,6 +100,7 @@ final class Session: SubmissionOwner {
         input.wipe()
         self.stream = nil
         worker.sessions.leave(self)
+        worker.shared.sessionCount.subtract(1, ordering: .relaxed)
         worker.counters.sessionsClosed += 1
         worker.counters.bareLineFeeds += input.bareLineFeeds
         worker.shared.abuse.disconnected(peer, at: now)

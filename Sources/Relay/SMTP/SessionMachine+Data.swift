@@ -59,6 +59,16 @@ extension SessionMachine {
         }
     }
 
+    /// The memory for what came beyond the announcement will never be there: whoever holds some
+    /// waits for more, like us. What is left of the message is read and thrown away.
+    mutating func budgetRefused(at now: MonotonicTime) -> SessionVerdict {
+        guard phase == .data, content.isHeldByBudget else { return .none }
+        content.discard = .noMemory
+        content.isHeldByBudget = false
+        goOn(at: now)
+        return .giveUp(nil)
+    }
+
     /// `byteCount` bytes of content have come.
     mutating func contentArrived(_ byteCount: Int, at now: MonotonicTime) -> ContentVerdict {
         heardAt = now

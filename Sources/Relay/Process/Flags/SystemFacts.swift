@@ -13,6 +13,12 @@ func physicalMemoryBytes() -> Int {
     max(1 << 26, sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)))
 }
 
+/// Descriptors that this process may have open, after raising that to what is permitted.
+func descriptorLimit() -> Int {
+    let limit = ck_raise_descriptor_limit()
+    return limit > 0 ? limit : 1_024
+}
+
 /// This host's name, or `localhost`.
 func ownHostname() -> String {
     var buffer = [CChar](repeating: 0, count: 256)
