@@ -54,7 +54,7 @@ class Overload(Base):
 
     def test_more_messages_than_memory_and_an_api_that_is_slow(self):
         relay = self.start(
-            "--loops", "1", "--memory-budget", f"{self.BUDGET}MB", "--idle-timeout", "4s",
+            "--loops", "1", "--memory-budget", f"{self.BUDGET}MB", "--idle-timeout", "10s",
             "--api-timeout", "20s")
         calm = threading.Event()
 

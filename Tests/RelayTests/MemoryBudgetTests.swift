@@ -14,7 +14,11 @@ struct MemoryBudgetTests {
         var all: [UInt64] { served.withLock { $0 } }
         var refused: [UInt64] { turnedAway.withLock { $0 } }
         func note(_ ticket: UInt64, _ isGranted: Bool) {
-            (isGranted ? served : turnedAway).withLock { $0.append(ticket) }
+            if isGranted {
+                served.withLock { $0.append(ticket) }
+            } else {
+                turnedAway.withLock { $0.append(ticket) }
+            }
         }
     }
 
