@@ -198,7 +198,9 @@ class FaultTestCase(unittest.TestCase):
         with open(self.relay.log_path, "rb") as log:
             log.seek(mark)
             lines = log.read().decode("utf-8", "replace").splitlines()
-        events = [json.loads(line) for line in lines if line.endswith("}")]
+        # `mark` may lie inside a line, and so may the end.
+        events = [json.loads(line) for line in lines
+                  if line.startswith('{"time"') and line.endswith("}")]
         peer = "127.0.0.1:%d" % client.socket.getsockname()[1]
         opened = [e for e in events if e["event"] == "session-opened" and e["peer"] == peer]
         return [e for e in events if opened and e.get("session") == opened[-1]["session"]]

@@ -142,6 +142,51 @@ class Overload(Base):
               f"451 after {max(refused):.1f} s at most; 20 messages {back:.2f} s afterwards",
               flush=True)
 
+    def test_uploads_that_the_api_reads_slowly(self):
+        """Cut-through messages wait in their clients, not in the relay."""
+        clients, lines = 16, 150_000  # More than the kernel's buffers take.
+        relay = self.start(
+            "--loops", "1", "--memory-budget", f"{self.BUDGET}MB", "--api-timeout", "30s")
+        begun = threading.Semaphore(0)
+        moves = threading.Event()
+
+        def slow(connection):
+            connection.read_head()
+            begun.release()
+            moves.wait(20)
+            connection.read_chunks()
+            connection.accept()
+
+        self.api.on_post(slow, times=10**9)
+        before = load.pss_kilobytes(relay.process)
+        watch = load.Watch(relay.process)
+        watch.start()
+
+        def send(_):
+            client = relay.raw()
+            self.addCleanup(client.__exit__)
+            client.log_in(harness.new_key())
+            self.assertIsNone(begin(client, message()[0]))
+            client.send(LINE * lines + b".\r\n")
+            self.assertRegex(client.reply(), "^250 ")
+
+        def go_on():
+            for _ in range(clients):
+                self.assertTrue(begun.acquire(timeout=20))
+            time.sleep(1)  # Everything that can be taken is taken.
+            moves.set()
+
+        harness.in_threads(clients + 1, lambda index: send(index) if index else go_on())
+        peak = watch.stop()
+        self.assertEqual(len(self.api.complete_posts()), clients)
+        # io_uring also holds what came behind each pause, a megabyte a connection at the very most.
+        factor = 2.5 if self.backend == "epoll" else 4
+        self.assertLess(peak, before + factor * self.BUDGET * 1024)
+        self.api.calm()
+        print(f"{self.backend}: {clients} uploads of {lines * len(LINE) / 1e6:.1f} MB that wait for "
+              f"the API, budget {self.BUDGET} MB: {before / 1024:.1f} MB before, "
+              f"{peak / 1024:.1f} MB at most, {clients} x 250", flush=True)
+
     def test_two_that_announced_too_little_do_not_wait_for_each_other(self):
         """Each holds what the other wants: one is refused, the other goes on, both at once."""
         relay = self.start("--loops", "1", "--memory-budget", "256KB")
