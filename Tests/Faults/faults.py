@@ -18,6 +18,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "EndToEnd"))
 
 import harness  # noqa: E402
+import uring  # noqa: E402
 from scripted_api import ScriptedAPI  # noqa: E402
 
 UNAVAILABLE = "451 API unavailable"
@@ -29,13 +30,6 @@ LINES = {SMALL: 1, HELD: 2_500, CHUNKED: 8_000}
 RECOVERY_SECONDS = 5
 
 _message_count = 0
-
-
-def io_uring_is_allowed():
-    try:
-        return pathlib.Path("/proc/sys/kernel/io_uring_disabled").read_text().strip() == "0"
-    except OSError:
-        return False
 
 
 def message(kind=SMALL):
@@ -117,8 +111,8 @@ class FaultTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        if cls.backend == "io_uring" and not io_uring_is_allowed():
-            raise unittest.SkipTest("this kernel does not allow io_uring")
+        if cls.backend == "io_uring" and not uring.is_granted():
+            raise unittest.SkipTest("io_uring is not granted")
         cls.api = ScriptedAPI(tls=cls.tls)
         cls.addClassCleanup(cls.api.close)
         cls.relay = cls.make_relay()

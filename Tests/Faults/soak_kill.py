@@ -4,12 +4,12 @@ every ten rounds, and the seed with which to see a failure again ($SEED)."""
 import sys
 import time
 
-from test_kill import SEED, Kills, faults
+from test_kill import SEED, Kills, uring
 
 
 def main():
     rounds = int(sys.argv[1])
-    backends = ["epoll"] + ["io_uring"] * faults.io_uring_is_allowed()
+    backends = ["epoll"] + ["io_uring"] * uring.is_granted()
     kills = Kills(SEED)
     print(f"SEED={SEED}", flush=True)
     start = time.monotonic()

@@ -8,7 +8,7 @@ import unittest
 
 import faults
 import load
-from faults import UNAVAILABLE, begin, harness, message, over_both_backends
+from faults import UNAVAILABLE, begin, harness, message, over_both_backends, uring
 from scripted_api import ScriptedAPI
 
 BYE = "421 Service shutting down"
@@ -19,8 +19,8 @@ class Drain:
 
     @classmethod
     def setUpClass(cls):
-        if cls.backend == "io_uring" and not faults.io_uring_is_allowed():
-            raise unittest.SkipTest("this kernel does not allow io_uring")
+        if cls.backend == "io_uring" and not uring.is_granted():
+            raise unittest.SkipTest("io_uring is not granted")
 
     def setUp(self):
         pass

@@ -11,6 +11,7 @@ import unittest
 import faults  # noqa: F401 - finds the harness
 import harness
 import load
+import uring
 
 SEED = int(os.environ.get("SEED", random.randrange(2**32)))
 
@@ -67,7 +68,7 @@ class Kill(unittest.TestCase):
     def test_over_epoll(self):
         self.check_kills("epoll")
 
-    @unittest.skipUnless(faults.io_uring_is_allowed(), "this kernel does not allow io_uring")
+    @unittest.skipUnless(uring.is_granted(), "io_uring is not granted")
     def test_over_io_uring(self):
         self.check_kills("io_uring")
 

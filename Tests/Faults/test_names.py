@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from faults import harness, io_uring_is_allowed, over_both_backends, submit
+from faults import harness, over_both_backends, submit, uring
 from scripted_api import ScriptedAPI
 from test_connections import AUTH_UNAVAILABLE, BlackHole, Certificates, log_in
 
@@ -78,8 +78,8 @@ class Names:
 
     @classmethod
     def setUpClass(cls):
-        if cls.backend == "io_uring" and not io_uring_is_allowed():
-            raise unittest.SkipTest("this kernel does not allow io_uring")
+        if cls.backend == "io_uring" and not uring.is_granted():
+            raise unittest.SkipTest("io_uring is not granted")
         cls.make_namespace()
         certificates = Certificates()
         good = certificates.make("api", "api.test", "2")

@@ -9,7 +9,7 @@ import unittest
 
 import faults
 import load
-from faults import LINE, begin, harness, message, over_both_backends, submit
+from faults import LINE, begin, harness, message, over_both_backends, submit, uring
 from scripted_api import ScriptedAPI
 
 NO_MEMORY = "451 Insufficient resources, try again later"
@@ -20,8 +20,8 @@ class Base:
 
     @classmethod
     def setUpClass(cls):
-        if cls.backend == "io_uring" and not faults.io_uring_is_allowed():
-            raise unittest.SkipTest("this kernel does not allow io_uring")
+        if cls.backend == "io_uring" and not uring.is_granted():
+            raise unittest.SkipTest("io_uring is not granted")
 
     def setUp(self):
         self.api = ScriptedAPI()
@@ -179,7 +179,7 @@ class Overload(Base):
         harness.in_threads(clients + 1, lambda index: send(index) if index else go_on())
         peak = watch.stop()
         self.assertEqual(len(self.api.complete_posts()), clients)
-        # io_uring also holds what came behind each pause, a megabyte a connection at the very most.
+        # io_uring also holds what came behind each pause, half a megabyte a connection at most.
         factor = 2.5 if self.backend == "epoll" else 4
         self.assertLess(peak, before + factor * self.BUDGET * 1024)
         self.api.calm()
@@ -220,7 +220,7 @@ class Descriptors(Base):
 
     def start_small(self, *arguments):
         return self.start(
-            "--loops", "1", *arguments, prefix=["prlimit", f"--nofile={self.LIMIT}"])
+            "--loops", "1", *arguments, wrapper=["prlimit", f"--nofile={self.LIMIT}"])
 
     def flood(self, count):
         """Connections that say nothing, as many as the backlog takes."""

@@ -148,43 +148,6 @@ final class Submission: APICallOwner {
         return outcome
     }
 
-    /// What is left of a submission that nobody waits for.
-    enum Remains {
-        case nothing
-        /// The API has it; its body and its memory are in use until the answer comes.
-        case isAwaited
-    }
-
-    /// The client is gone, or the message is too large: nothing may reach the API as complete.
-    /// After `finish` the answer is still awaited (for the duplicate guard), silently.
-    @discardableResult
-    func abandon() -> Remains {
-        owner = nil
-        guard outcome == nil else { return .nothing }
-        switch phase {
-        case .receiving, .draining:
-            if group == nil {
-                worker.counters.messagesAbandoned += 1
-                phase = .done
-                release()
-            } else {
-                awaitSilently()
-            }
-        case .awaiting: awaitSilently()
-        case .done: break
-        }
-        return isAbandoned ? .isAwaited : .nothing
-    }
-
-    private func awaitSilently() {
-        guard !isAbandoned else { return }
-        isAbandoned = true
-        worker.counters.messagesAbandoned += 1
-        if let digest {
-            worker.shared.duplicates.recordPending(digest, until: deadline, at: worker.loop.now)
-        }
-    }
-
     // MARK: - The call
 
     override func callWantsBody(_ call: APICall) {
@@ -341,7 +304,8 @@ final class Submission: APICallOwner {
         return outcome
     }
 
-    private func release() {
+    /// Lets go of everything; nothing that is incomplete reaches the API as complete.
+    func release() {
         stallWatch?.end()
         stallWatch = nil
         call?.abandon()

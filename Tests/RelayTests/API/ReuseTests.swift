@@ -125,6 +125,11 @@ struct ReuseTests {
             handed = bench.send([0x7B, 0x7D], to: pool, owner: owner)
         }
         bench.turn(milliseconds: 20)
+        if testBackend == .uring, owner.results.count == 2 {
+            // The end was heard while the send was under way: nobody knows what became of it.
+            #expect(owner.summary.last == "uncertain" && handed?.tries == 1)
+            return
+        }
         serve(server, server.accept())
         #expect(handed?.tries == 2, "it was on the dead connection first")
         #expect(owner.summary == ["202 x", "202 x"])
