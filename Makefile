@@ -171,12 +171,12 @@ clients-table: ## Run the clients and write what was seen to docs/clients.md
 asan: deps-build ## Unit tests and dialogs under AddressSanitizer
 	ASAN_OPTIONS=detect_leaks=0 \
 	timeout -k 10 1500 swift test --disable-xctest --sanitize=address --scratch-path .build-asan \
-	  $(if $(FILTER),--filter $(FILTER))
+	  $(if $(FILTER),--filter '$(FILTER)')
 
 .PHONY: tsan
 tsan: deps-build ## Unit tests and dialogs under ThreadSanitizer
 	timeout -k 10 1500 swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan \
-	  $(if $(FILTER),--filter $(FILTER))
+	  $(if $(FILTER),--filter '$(FILTER)')
 
 FUZZER := .build-fuzz/release/Fuzz
 FUZZ_TARGETS = $(shell grep -oh 'name: "[A-Za-z0-9]*"' Tests/Fuzz/*Targets.swift | cut -d'"' -f2)

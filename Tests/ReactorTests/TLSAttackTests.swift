@@ -36,11 +36,11 @@ private final class EnginePair {
         for _ in 0..<4 where !isServerDone {
             if !isClientDone {
                 isClientDone =
-                    client.handshake(bytes(taken(downstream)), into: upstream).outcome
+                    client.handshake(bytes(taken(downstream)), into: upstream, at: .readClock()).outcome
                     == .finished
             }
             isServerDone =
-                server.handshake(bytes(taken(upstream)), into: downstream).outcome
+                server.handshake(bytes(taken(upstream)), into: downstream, at: .readClock()).outcome
                 == .finished
         }
         try #require(isClientDone && isServerDone)
