@@ -197,8 +197,9 @@ class Fail2Ban(unittest.TestCase):
             with self.assertRaises(smtplib.SMTPAuthenticationError):
                 client.login("postscale", harness.new_key("revoked"))
         held = [relay.plain() for _ in range(4)]
+        greetings = [client.reply()[:3] for client in held]
+        self.assertIn("421", greetings)
         for client in held:
-            client.reply()
             client.__exit__()
         relay.stop()
         return relay

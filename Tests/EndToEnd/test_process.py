@@ -11,6 +11,7 @@ import harness
 
 NOBODY = pwd.getpwnam("nobody")
 IS_ROOT = os.geteuid() == 0
+BINARY = os.path.abspath(harness.BINARY)
 
 
 def status(pid, thread=None):
@@ -113,7 +114,7 @@ class AnotherUser(unittest.TestCase):
     def refused(self, *arguments, **identity):
         port = harness.free_port()
         result = subprocess.run(
-            [harness.BINARY, "--sandbox", "--sandbox-listen", f"127.0.0.1:{harness.free_port()}",
+            [BINARY, "--sandbox", "--sandbox-listen", f"127.0.0.1:{harness.free_port()}",
              "--listen", f"127.0.0.1:{port}", *arguments],
             capture_output=True, text=True, cwd="/", timeout=30, **identity)
         self.assertNotEqual(result.returncode, 0)
@@ -123,7 +124,7 @@ class AnotherUser(unittest.TestCase):
 
     def test_it_does_not_run_when_it_cannot_become_the_user(self):
         nobody = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
-        if subprocess.run([harness.BINARY, "--version"], capture_output=True, cwd="/", **nobody).returncode:
+        if subprocess.run([BINARY, "--version"], capture_output=True, cwd="/", **nobody).returncode:
             self.skipTest("nobody may not run the program from where it lies")
         self.assertIn("Only root can", self.refused("--user", "root", **nobody))
         self.assertIn("Only root can", self.refused("--user", "daemon", **nobody))
