@@ -118,13 +118,15 @@ struct Runner {
         return failed == 0 ? 0 : 1
     }
 
-    /// Runs until `count` messages were handed in, and prints what became of them.
+    /// Runs until `count` messages were handed in, or until it is told to stop by a signal, and
+    /// prints what became of them.
     func runMessages(from first: UInt64, count: Int) -> Int32 {
         var counts = Counts()
         var failed = 0
         var seed = first
         var shown = 0
-        while counts.handedIn < count {
+        cr_stop_on_signals()
+        while counts.handedIn < count, cr_is_stopped() == 0 {
             let result = run(
                 Plan.random(seed: seed, isCounting: true, isVerbose: false))
             counts.add(result.counts)
@@ -134,8 +136,8 @@ struct Runner {
             }
             seed += 1
             show(counts.handedIn, of: count, counts, failed: failed)
-            if !isTerminal, counts.handedIn / 50_000 > shown {
-                shown = counts.handedIn / 50_000
+            if !isTerminal, counts.handedIn / 10_000 > shown {
+                shown = counts.handedIn / 10_000
                 print("\(counts.handedIn) messages, seed \(seed), \(failed) failed")
                 fflush(nil)
             }

@@ -192,7 +192,9 @@ final class Simulation {
         // Everything that waits for a time has come to its end by then: answers (50 s), idle
         // connections (30 s), lingering ones (2 s), sessions whose clients fell silent (60 s).
         _ = world.run(until: world.now.advanced(byMilliseconds: 200_000)) { false }
-        result.violations += Balance.violations(ledger)
+        let balance = Balance(ledger)
+        result.violations += balance.violations
+        counts.repetitions = balance.repetitions
         result.violations += relays.last?.leftovers() ?? []
         result.violations += tearDown()
         counts.note(ledger, messages: messages.count)

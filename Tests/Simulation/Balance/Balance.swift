@@ -5,19 +5,33 @@
 
 @testable import Reactor
 
+/// Why the API may accept a message a second time.
+enum Repetition: String, CaseIterable {
+    /// The relay could not know what had become of the first.
+    case uncertain = "the outcome of the first was uncertain"
+    /// The client had shown that it saw the first 250.
+    case onPurpose = "the client sent it again on purpose"
+    case withoutMessageID = "without a Message-ID, so not guarded"
+    /// A new relay has not the memory of the one before.
+    case newRelay = "the relay was ended in between"
+    case windowOver = "later than the duplicate window"
+    /// The connection of the first try still looked alive.
+    case unnoticed = "the relay had not noticed yet that the client was gone"
+}
+
 /// The rules.
 struct Balance {
     private let ledger: Ledger
+    /// What is wrong; nothing, when the ledger balances.
     private(set) var violations: [String] = []
+    /// Second acceptances that are excused, by excuse.
+    private(set) var repetitions: [Repetition: Int] = [:]
 
-    /// What is wrong with `ledger`; nothing, when it balances.
-    static func violations(_ ledger: Ledger) -> [String] {
-        var balance = Balance(ledger)
-        balance.check()
-        return ledger.complaints + balance.violations
+    init(_ ledger: Ledger) {
+        self.ledger = ledger
+        violations = ledger.complaints
+        check()
     }
-
-    private init(_ ledger: Ledger) { self.ledger = ledger }
 
     private mutating func check() {
         for attempt in ledger.attempts { checkReply(attempt) }
@@ -133,39 +147,43 @@ struct Balance {
         }
         let acted = complete.filter(\.hasActed)
         for (first, second) in zip(acted, acted.dropFirst()) {
-            checkGuard(facts, attempts, first, second)
+            let excuse = excuse(facts, attempts, first, second)
+            if let excuse { repetitions[excuse, default: 0] += 1 }
+            if excuse != nil { continue }
+            report(facts, "accepted twice although the guard knew \(first.messageID)")
         }
     }
 
-    /// Whether the duplicate guard should have kept `second` away from the API.
-    private mutating func checkGuard(
+    /// Why the API got to accept a message a second time; nil when the relay had no excuse.
+    private func excuse(
         _ facts: MessageFacts, _ attempts: [Attempt], _ first: APIRequest, _ second: APIRequest
-    ) {
-        guard first.isValidSuccess, let heard = first.answerHeardAt, let done = second.completedAt
-        else { return }
-        let causes = attempts.filter { $0.dotHeardAt.map { $0 <= done } ?? false }
-        guard let cause = causes.last, let asked = cause.dotHeardAt else { return }
-        guard asked.milliseconds(since: heard) < ledger.duplicateWindowMilliseconds else { return }
-        // Those of a group are remembered with and without a Message-ID.
-        guard facts.hasMessageID || facts.isGroup else { return }
-        guard !ledger.restarts.contains(where: { $0 >= heard && $0 <= asked }) else { return }
+    ) -> Repetition? {
+        guard first.isValidSuccess, let heard = first.answerHeardAt else { return .uncertain }
+        let causes = attempts.filter { attempt in
+            guard let dot = attempt.dotHeardAt, let done = second.completedAt else { return false }
+            return dot <= done
+        }
+        guard let cause = causes.last, let asked = cause.dotHeardAt else { return nil }
+        if ledger.restarts.contains(where: { $0 >= heard && $0 <= asked }) { return .newRelay }
         // The 250 of a group names one of its ids and stands for all.
         let isSeen = attempts.contains {
             let names = $0.messageID == first.messageID
             let covers = facts.isGroup && ($0.replySentAt.map { $0 >= heard } ?? false)
             return (names || covers) && ($0.acknowledgedAt.map { $0 <= asked } ?? false)
         }
+        if isSeen { return .onPurpose }
+        // Those of a group are remembered without a Message-ID, but not while they are in flight.
+        let isGuarded = facts.hasMessageID || facts.isGroup && asked > heard
+        guard isGuarded else { return .withoutMessageID }
+        if asked.milliseconds(since: heard) >= ledger.duplicateWindowMilliseconds {
+            return .windowOver
+        }
         // Until the relay has noticed that the client is gone, it can't tell a second try from a
         // second message.
         let isKnownGone = causes.dropLast().allSatisfy {
             $0.relayClosedAt.map { $0 < asked } ?? ($0.connection == cause.connection)
         }
-        if asked > heard, !isSeen, isKnownGone {
-            report(facts, "accepted twice although the guard knew \(first.messageID)")
-        }
-        if asked <= heard, facts.hasMessageID, isKnownGone, causes.count > 1 {
-            report(facts, "sent again while \(first.messageID) was awaited for a client that left")
-        }
+        return isKnownGone ? nil : .unnoticed
     }
 
     // MARK: Every dot has its reply

@@ -17,11 +17,8 @@ struct Counts {
     var acted = 0
     /// Messages with a 250 that the client saw.
     var delivered = 0
-    /// Messages that their clients sent a second time on purpose.
-    var askedTwice = 0
-    /// Other messages on which the API acted more than once, for any recipient; the rules have
-    /// found each of them excused.
-    var repeated = 0
+    /// Acceptances of a message (for a recipient) behind its first one, by excuse.
+    var repetitions: [Repetition: Int] = [:]
     /// Attempts whose connection ended without a reply to the dot.
     var unanswered = 0
     var replies: [Int: Int] = [:]
@@ -54,14 +51,6 @@ struct Counts {
         var seen = Set<Int>()
         for attempt in ledger.attempts where attempt.code == 250 { seen.insert(attempt.message) }
         delivered = seen.count
-        let deliberate = Set(ledger.attempts.filter { $0.copy > 1 }.map(\.message))
-        askedTwice = deliberate.count
-        var accepted: [[Int]: Int] = [:]
-        for request in ledger.requests where request.hasActed {
-            accepted[[request.message] + request.recipients, default: 0] += 1
-        }
-        let twice = Set(accepted.filter { $0.value > 1 }.keys.map { $0[0] })
-        repeated = twice.subtracting(deliberate).count
     }
 
     mutating func add(_ other: Counts) {
@@ -74,8 +63,7 @@ struct Counts {
         faults += other.faults
         acted += other.acted
         delivered += other.delivered
-        repeated += other.repeated
-        askedTwice += other.askedTwice
+        for (excuse, count) in other.repetitions { repetitions[excuse, default: 0] += count }
         drains += other.drains
         kills += other.kills
         unanswered += other.unanswered
@@ -97,8 +85,6 @@ struct Counts {
             ("times that it was killed (SIGKILL)", kills),
             ("complete requests at the API", requests), ("requests on which the API acted", acted),
             ("messages with a 250 that the client saw", delivered),
-            ("messages sent a second time on purpose", askedTwice),
-            ("other messages on which the API acted more than once", repeated),
             ("dots whose client was gone before the reply", unanswered),
             ("uncertain outcomes", uncertain),
             ("second copies answered by the duplicate guard", duplicatesAnswered),
@@ -106,6 +92,10 @@ struct Counts {
         ]
         for (code, count) in replies.sorted(by: { $0.key < $1.key }) {
             rows.append(("reply \(code) to a dot", count))
+        }
+        for excuse in Repetition.allCases {
+            let count = repetitions[excuse, default: 0]
+            rows.append(("accepted again: \(excuse.rawValue)", count))
         }
         return "| what | count |\n| --- | ---: |\n"
             + rows.map { "| \($0.0) | \(Counts.grouped($0.1)) |" }.joined(separator: "\n")

@@ -61,3 +61,17 @@ int cr_seed(uint64_t seed) {
     running = seed;
     return RAND_set_rand_method(&method);
 }
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int number) {
+    (void)number;
+    stopped = 1;
+}
+
+void cr_stop_on_signals(void) {
+    signal(SIGTERM, stop);
+    signal(SIGINT, stop);
+}
+
+int cr_is_stopped(void) { return stopped; }

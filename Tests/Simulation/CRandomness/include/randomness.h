@@ -13,4 +13,8 @@ int cr_seed(uint64_t seed);
 /* Has the process print the seed of the run under way when a trap or a bad access ends it. */
 void cr_name_seed_in_traps(void);
 
+/* Lets SIGTERM and SIGINT set a mark instead of ending the process; whether it is set. */
+void cr_stop_on_signals(void);
+int cr_is_stopped(void);
+
 #endif
