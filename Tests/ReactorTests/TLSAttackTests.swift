@@ -36,7 +36,8 @@ private final class EnginePair {
         for _ in 0..<4 where !isServerDone {
             if !isClientDone {
                 isClientDone =
-                    client.handshake(bytes(taken(downstream)), into: upstream, at: .readClock()).outcome
+                    client.handshake(bytes(taken(downstream)), into: upstream, at: .readClock())
+                    .outcome
                     == .finished
             }
             isServerDone =
