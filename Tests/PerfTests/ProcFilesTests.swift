@@ -69,4 +69,30 @@ import Testing
         #expect(reading.descriptors > 0)
         #expect((reading.proportionalMemory ?? 0) > 1_000_000)
     }
+
+    @Test func `A port is found among hundreds that are listened on`() throws {
+        // More than fit into the first piece that the kernel gives of its table.
+        let sockets = try (0..<200).map { _ in try Self.listen() }
+        defer { for socket in sockets { close(socket.descriptor) } }
+        for socket in sockets { #expect(Workspace.isListening(socket.port)) }
+        let free = try Workspace.freePort()
+        #expect(!Workspace.isListening(free))
+    }
+
+    private static func listen() throws -> (descriptor: Int32, port: Int) {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let port = try Workspace.freePort()
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let status = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(status == 0)
+        try #require(Glibc.listen(descriptor, 1) == 0)
+        return (descriptor, port)
+    }
 }

@@ -79,6 +79,22 @@ enum ProcFiles {
         }
     }
 
+    /// All of a file, however long, in lines. A file of the kernel's comes in pieces of a page, and
+    /// Foundation takes the first short one for the end.
+    static func lines(_ file: String) -> [String] {
+        guard let stream = fopen(file, "r") else { return [] }
+        defer { fclose(stream) }
+        var bytes: [UInt8] = []
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 65_536) { buffer in
+            while true {
+                let count = fread(buffer.baseAddress, 1, buffer.count, stream)
+                if count == 0 { return }
+                bytes += buffer.prefix(count)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
     /// Names in a folder, without those that begin with a dot.
     static func entries(_ folder: String) -> [String] {
         guard let handle = opendir(folder) else { return [] }

@@ -91,15 +91,14 @@ final class Workspace {
     }
 
     /// From the kernel's table, so that no connection is made for it.
-    private static func isListening(_ port: Int) -> Bool {
+    static func isListening(_ port: Int) -> Bool {
         let hex = String(port, radix: 16, uppercase: true)
         let suffix = ":" + String(repeating: "0", count: 4 - hex.count) + hex
         return listeners().contains { $0.hasSuffix(suffix) }
     }
 
     private static func listeners() -> [String] {
-        guard let data = FileManager.default.contents(atPath: "/proc/net/tcp") else { return [] }
-        return String(decoding: data, as: UTF8.self).split(separator: "\n").compactMap {
+        ProcFiles.lines("/proc/net/tcp").compactMap {
             let fields = $0.split(separator: " ")
             return fields.count > 3 && fields[3] == "0A" ? String(fields[1]) : nil
         }
