@@ -29,6 +29,9 @@ class Rights(harness.RelayTestCase):
             self.assertEqual(status(pid, thread)["NoNewPrivs"], "1", thread)
 
     def test_it_leaves_no_core(self):
+        harness.wait_until(
+            lambda: any(event["event"] == "ready" for event in self.relay.events()),
+            what="the start")
         limits = pathlib.Path(f"/proc/{self.relay.process.pid}/limits").read_text()
         line = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
         self.assertEqual(line.split()[4:6], ["0", "0"])
@@ -47,7 +50,8 @@ class Rights(harness.RelayTestCase):
 
     @unittest.skipUnless(IS_ROOT, "only root can become somebody else")
     def test_a_relay_that_stays_root_says_so(self):
-        self.assertIn("running-as-root", [event["event"] for event in self.relay.events()])
+        harness.wait_until(
+            lambda: "running-as-root" in [event["event"] for event in self.relay.events()])
 
 
 @unittest.skipUnless(IS_ROOT, "only root can become somebody else")
@@ -65,6 +69,9 @@ class AnotherUser(unittest.TestCase):
 
     def check_identity(self, relay, group):
         pid = relay.process.pid
+        # The kernel takes connections from when the ports are bound, the relay a little later.
+        harness.wait_until(
+            lambda: any(event["event"] == "ready" for event in relay.events()), what="the start")
         for thread in os.listdir(f"/proc/{pid}/task"):
             fields = status(pid, thread)
             self.assertEqual(fields["Uid"].split(), [str(NOBODY.pw_uid)] * 4)
@@ -104,6 +111,7 @@ class AnotherUser(unittest.TestCase):
         self.addCleanup(api.stop)
         relay = harness.Relay("--user", "nobody", api_port=api.port)
         self.addCleanup(relay.stop)
+        self.check_identity(relay, NOBODY.pw_gid)
         for name in ("mem", "environ", "maps"):
             reader = subprocess.run(
                 ["/usr/bin/head", "-c", "1", f"/proc/{relay.process.pid}/{name}"],
