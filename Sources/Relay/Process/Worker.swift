@@ -20,7 +20,7 @@ final class Shared: Sendable {
     let log: EventLog
     /// Where the API's host is looked up.
     let names: NameService
-    /// Live sessions of all loops.
+    /// Live sessions of all loops, and connections that are being turned away.
     let sessionCount = Atomic<Int>(0)
 
     init(

@@ -8,7 +8,7 @@ import Wire
 final class SMTPListener: ListenerHandler {
     private let worker: Worker
     private let isImplicitTLS: Bool
-    private let turnedAway = TurnedAway()
+    private let turnedAway: TurnedAway
     private var silentUntil = MonotonicTime(nanoseconds: 0)
 
     private static let logIntervalMilliseconds = 10_000
@@ -16,6 +16,7 @@ final class SMTPListener: ListenerHandler {
     init(worker: Worker, isImplicitTLS: Bool) {
         self.worker = worker
         self.isImplicitTLS = isImplicitTLS
+        turnedAway = TurnedAway(shared: worker.shared)
         super.init()
     }
 
@@ -58,8 +59,24 @@ extension ListenerPause {
     }
 }
 
-/// Says 421 and closes. Has no state, so one serves all.
+/// Says 421 and closes. Has no state of a stream, so one serves all.
 private final class TurnedAway: StreamHandler {
+    private let shared: Shared
+
+    init(shared: Shared) {
+        self.shared = shared
+        super.init()
+    }
+
+    /// It has a descriptor until the client has gone, like a session.
+    override func streamAccepted(_ stream: Stream) {
+        shared.sessionCount.add(1, ordering: .relaxed)
+    }
+
+    override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
+        shared.sessionCount.subtract(1, ordering: .relaxed)
+    }
+
     override func streamOpened(_ stream: Stream) {
         stream.write(Reply.tooManyConnections, isEnhanced: false)
         stream.finish()
