@@ -140,6 +140,10 @@ test-faults: release ## An API that misbehaves, kills, drains, overload (NAMES="
 soak-kill: release ## Kill the relay again and again under load: make soak-kill ROUNDS=200
 	RELAY_BINARY=$(CURDIR)/$(RELAY) python3 Tests/Faults/soak_kill.py $(or $(ROUNDS),100)
 
+.PHONY: soak
+soak: release ## Load, faults, slow and vanishing clients at once: make soak MINUTES=30
+	RELAY_BINARY=$(CURDIR)/$(RELAY) python3 Tests/Faults/soak.py $(or $(MINUTES),30)
+
 # Clients that cannot be installed fail their tests; CLIENTS_OPTIONAL=1 skips them with a message.
 .PHONY: test-clients
 test-clients: release deps ## The mail clients that people use, real ones, against the built relay
