@@ -10,7 +10,7 @@ extension Stream {
     public func finish() {
         guard phase < .draining, !isCondemned else { return }
         if phase == .connecting || isOutputDead { return condemn(closeReason ?? .local) }
-        drain(.local, awaitingEnd: true)
+        drain(.local, awaitingEnd: !isPeerEnded)
     }
 
     /// Closes at once, queued bytes thrown away; with a reset, so that the peer can't take what it

@@ -33,6 +33,7 @@ extension Stream {
 
     private func received(_ bytes: UnsafeRawBufferPointer) {
         loop.counters.bytesReceived += UInt64(bytes.count)
+        if isPeerEnded { return }  // Behind a close_notify.
         switch phase {
         case .open where engine == nil: deliver(bytes)
         case .open, .handshaking: receiveTLS(bytes)
@@ -53,7 +54,13 @@ extension Stream {
             loop.counters.handshakesFailed += 1
             condemn(.tls("peer closed the connection during the handshake"))
         case .connecting, .handshaking, .open:
+            if isPeerEnded { return }
             if isOutputDead { return condemn(closeReason ?? .peer) }
+            if phase == .open, handler.streamPeerEnded(self) {
+                isPeerEnded = true
+                return
+            }
+            guard phase <= .open, !isCondemned else { return }  // The handler has ended it itself.
             drain(.peer, awaitingEnd: false)
         case .draining: awaitsEnd = false
         case .closed: break
@@ -100,7 +107,7 @@ extension Stream {
         guard phase != .closed, phase != .connecting else { return }
         let wanted =
             switch phase {
-            case .open: !isReceivingPaused && held.isEmpty
+            case .open: !isReceivingPaused && held.isEmpty && !isPeerEnded
             case .draining: awaitsEnd
             default: true
             }

@@ -44,6 +44,8 @@ public final class Stream {
     var isReceiveArmed = false
     /// Nothing is delivered until `resumeReceiving`.
     public internal(set) var isReceivingPaused = false
+    /// The peer has ended its side, and the handler has still something to say.
+    var isPeerEnded = false
     /// `streamDrained` is owed once the queue is below the low mark.
     var owesDrained = false
     /// The kernel takes no more bytes; what it still has for us is read before the stream ends.

@@ -26,6 +26,10 @@ open class StreamHandler {
     /// Bytes (plaintext) from the peer, all to be consumed or copied during the call; the memory is
     /// the loop's shared buffer. Not called while receiving is paused.
     open func streamReceived(_ stream: Stream, _ bytes: Span<UInt8>) {}
+    /// The peer has ended its side (FIN or close_notify), and everything before it was delivered.
+    /// True: the stream stays open for what is still to be written, until `finish` or `abort`;
+    /// false: what is queued leaves, and then the stream ends.
+    open func streamPeerEnded(_ stream: Stream) -> Bool { false }
     /// What was queued for sending has fallen below `Stream.lowWater` after having been above
     /// `Stream.highWater`.
     open func streamDrained(_ stream: Stream) {}

@@ -50,6 +50,26 @@ import Testing
         #expect(client.closes == [.system(errno: ECONNREFUSED)])
     }
 
+    @Test func `who has something to say can say it behind the peer's end`() throws {
+        let test = try TestLoop()
+        let server = Patient()
+        let listener = try test.listen { server }
+        let client = Recorder()
+        client.onOpened = { $0.write("question") }
+        let stream = test.connect(listener, client)
+        test.runTicks { server.text == "question" }
+        test.loop.backend.shutDown(stream.token)
+        test.runTicks { server.hasPeerEnded }
+        #expect(server.closes.isEmpty)
+        test.loop.later {
+            server.stream?.write("answer")
+            server.stream?.finish()
+        }
+        test.run { client.isClosed && server.isClosed }
+        #expect(client.text == "answer")
+        #expect(server.closes == [.local])
+    }
+
     @Test func `a listener without a handler closes at once`() throws {
         let test = try TestLoop()
         let listener = try test.listen { nil }
@@ -229,4 +249,14 @@ private final class SlowReading: TimerHandler {
     }
 
     override func timerFired(_ timer: LoopTimer) { stream?.resumeReceiving() }
+}
+
+/// Stays behind the peer's end.
+private final class Patient: Recorder {
+    var hasPeerEnded = false
+
+    override func streamPeerEnded(_ stream: Stream) -> Bool {
+        hasPeerEnded = true
+        return true
+    }
 }

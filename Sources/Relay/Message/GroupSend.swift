@@ -85,6 +85,13 @@ final class GroupSend: APICallOwner {
         }
     }
 
+    /// Forgets them again: the client has seen its 250.
+    func forgetAccepted() {
+        machine.forEachAccepted { index, _ in
+            _ = worker.shared.duplicates.claim(digest(index), at: worker.loop.now)
+        }
+    }
+
     override func callWantsBody(_ call: APICall) {
         guard let index = flights.firstIndex(where: { $0.call === call }) else { return }
         if flights[index].body.pendingBytes < Submission.pendingLowWater { pump(index) }
@@ -99,6 +106,7 @@ final class GroupSend: APICallOwner {
         let outcome = submission.interpret(result, isComplete: flight.body.isComplete)
         flight.body.discard()
         machine.ended(flight.recipient, outcome)
+        if submission.isClientInDoubt || submission.isAbandoned { recordAccepted() }
         startCalls()
         tellIfDone()
     }

@@ -4,18 +4,6 @@ import Reactor
 import Wire
 
 extension Submission {
-    /// The client can't have seen the 250 that followed `.accepted`: note it for the duplicate
-    /// guard. Called by the session when the connection breaks before the next command.
-    func acceptedButUnseen() {
-        guard case .accepted(let messageID) = outcome else { return }
-        if let group {
-            // With or without a Message-ID: who has the message never gets it again.
-            group.recordAccepted()
-        } else if let digest {
-            worker.shared.duplicates.record(digest, messageID: messageID, at: worker.loop.now)
-        }
-    }
-
     /// The outcome of one call, logged and remembered.
     /// - Parameter isComplete: whether the API had the whole request. A success without it is not
     ///   to be believed.

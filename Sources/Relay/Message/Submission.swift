@@ -50,6 +50,8 @@ final class Submission: APICallOwner {
     var isAbandoned = false
     /// Bytes of the memory budget that came with it when its client left.
     var reservedBytes = 0
+    /// The client may have left; the duplicate guard knows of the call in flight.
+    var isClientInDoubt = false
     /// When the session must have its reply; set by `finish`.
     var deadline = MonotonicTime.never
 
@@ -171,6 +173,7 @@ final class Submission: APICallOwner {
         let wasReceiving = phase == .receiving
         let wasPaused = isPaused
         if isAbandoned { noteSilently(outcome) }
+        if isClientInDoubt, !outcome.isAccepted { settleInFlight() }
         conclude(outcome)
         if wasReceiving {
             if wasPaused { owner?.submissionCanContinue(self) }
@@ -278,6 +281,7 @@ final class Submission: APICallOwner {
     func groupFinished(_ group: GroupSend, _ outcome: Outcome, isDuringFinish: Bool) {
         if isAbandoned || !outcome.isAccepted { group.recordAccepted() }
         if isAbandoned, let digest { worker.shared.duplicates.settle(digest) }
+        if isClientInDoubt, !outcome.isAccepted { settleInFlight() }
         conclude(outcome)
         if !isDuringFinish { tellOwner(outcome) }
     }

@@ -38,6 +38,12 @@ final class Session: SubmissionOwner {
     /// The client does not read our replies: nothing more is taken from it.
     var isOutputFull = false
     var hasQuit = false
+    /// The client has ended its side while it waits for the API's answer: it is gone, or it will
+    /// read the reply and say no more.
+    private var hasPeerEnded = false
+
+    /// Bytes in hand beyond which a client that waits for its reply is not read.
+    private static let keptBytesMax = 4_096
 
     /// Links of `SessionList`.
     var nextSession: Session?
@@ -90,8 +96,19 @@ final class Session: SubmissionOwner {
         finishEvent()
     }
 
+    override func streamPeerEnded(_ stream: Stream) -> Bool {
+        guard machine.phase == .outcome else { return false }
+        hasPeerEnded = true
+        submission?.clientMayBeGone()
+        return true
+    }
+
     override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
-        if !(hasQuit && reason == .local) { unseenSubmission?.acceptedButUnseen() }
+        if hasQuit && reason == .local {
+            unseenSubmission?.acceptedAndSeen()
+        } else {
+            unseenSubmission?.acceptedButUnseen()
+        }
         unseenSubmission = nil
         machine.gone()
         giveUp()
@@ -136,13 +153,19 @@ final class Session: SubmissionOwner {
     func finishEvent() {
         if machine.isDraining { perform(machine.drain()) }
         takeKept()
+        // All that it sent is used, and no more will come.
+        if hasPeerEnded, machine.acceptsInput, !isOutputFull { stream?.finish() }
         settle()
     }
 
     /// Reads or does not read, and wakes up in time, as the machine now needs it.
     private func settle() {
         guard let stream, machine.phase != .closed else { return }
-        let reads = machine.phase == .handshake || machine.acceptsInput && !isOutputFull
+        // While the API is asked the client is listened to, so that its end is noticed; what it says
+        // meanwhile is kept, within a bound.
+        let listens = machine.phase == .outcome && input.keptByteCount < Self.keptBytesMax
+        let reads =
+            machine.phase == .handshake || listens || machine.acceptsInput && !isOutputFull
         if reads == stream.isReceivingPaused {
             if reads { stream.resumeReceiving() } else { stream.pauseReceiving() }
         }
