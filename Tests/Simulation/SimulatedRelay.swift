@@ -127,7 +127,8 @@ final class SimulatedRelay {
     func kill() { switchOff(isInOrder: false) }
 
     private func switchOff(isInOrder: Bool) {
-        endedInOrder = isInOrder
+        // A call whose client is gone is cut off with the process, and is freed with it.
+        endedInOrder = isInOrder && workers.allSatisfy { $0.pool.connectionCount == 0 }
         for worker in workers {
             counts.note(worker.counters)
             // A process that is gone frees nothing; ours goes on, and should not grow.

@@ -166,9 +166,11 @@ final class Simulation {
         return messages[number]
     }
 
+    /// The relay has read the end of this connection, or has closed it.
     func relayClosed(connection: Int) {
+        world.trace.say(world, "relay: connection \(connection) has ended")
         for index in ledger.attempts.indices where ledger.attempts[index].connection == connection {
-            ledger.attempts[index].relayClosedAt = world.now
+            ledger.attempts[index].relayClosedAt = ledger.attempts[index].relayClosedAt ?? world.now
         }
     }
 

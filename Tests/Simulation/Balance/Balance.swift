@@ -172,8 +172,16 @@ struct Balance {
             return (names || covers) && ($0.acknowledgedAt.map { $0 <= asked } ?? false)
         }
         if isSeen { return .onPurpose }
-        // Those of a group are remembered without a Message-ID, but not while they are in flight.
-        let isGuarded = facts.hasMessageID || facts.isGroup && asked > heard
+        // Those of a group are remembered without a Message-ID, but not while they are in flight: a
+        // try that began before the answer, and may have waited in the queue, knew of nothing.
+        let underWay = causes.count { attempt in
+            guard let dot = attempt.dotHeardAt, dot <= heard else { return false }
+            guard let replied = attempt.replySentAt, let done = first.completedAt else {
+                return true
+            }
+            return replied >= done
+        }
+        let isGuarded = facts.hasMessageID || facts.isGroup && asked > heard && underWay <= 1
         guard isGuarded else { return .withoutMessageID }
         if asked.milliseconds(since: heard) >= ledger.duplicateWindowMilliseconds {
             return .windowOver
@@ -193,7 +201,9 @@ struct Balance {
         if attempt.code == nil, !attempt.isExcused {
             violations.append("\(name): no reply, and nothing was wrong with the connection")
         }
-        if attempt.code == 421, attempt.dotHeardAt != nil {
+        if attempt.code == 421, let heard = attempt.dotHeardAt, let sent = attempt.replySentAt,
+            heard < sent
+        {
             violations.append("\(name): 421 in place of the reply to a dot")
         }
         guard let heard = attempt.dotHeardAt, let sent = attempt.replySentAt else { return }

@@ -29,7 +29,7 @@ struct Attempt {
     var acknowledgedAt: MonotonicTime?
     /// The connection ended on the client's side, without a reply.
     var lostAt: MonotonicTime?
-    /// The connection ended on the relay's side.
+    /// The relay has read the client's end of the connection, or the connection has ended for it.
     var relayClosedAt: MonotonicTime?
     /// The client left, or a fault touched the connection: no reply is owed.
     var isExcused = false

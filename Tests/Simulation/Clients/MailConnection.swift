@@ -54,6 +54,7 @@ final class MailConnection: StreamHandler {
             tls: tls, serverName: "relay.simulation", handler: self)
         link = network?.link
         let (simulation, number) = (simulation, number)
+        link?.ends[1].whenEndRead = { simulation.relayClosed(connection: number) }
         link?.ends[1].whenClosed = { simulation.relayClosed(connection: number) }
         wait()
     }
@@ -214,7 +215,8 @@ final class MailConnection: StreamHandler {
         if step == .dot, let attempt {
             simulation.ledger.attempts[attempt].code = 421
             simulation.ledger.attempts[attempt].replySeenAt = world.now
-            simulation.ledger.attempts[attempt].replySentAt = world.now
+            simulation.ledger.attempts[attempt].replySentAt =
+                network.flatMap { $0.peer.departure(of: $0.bytesRead) } ?? world.now
         }
         awaited = []
     }
@@ -244,6 +246,10 @@ final class MailConnection: StreamHandler {
             begunAt: world.now)
         simulation.ledger.attempts.append(entry)
         attempt = simulation.ledger.attempts.count - 1
+        world.trace.say(
+            world,
+            "client \(number): message \(message.number), \(message.wire.count) bytes, "
+                + "copy \(client.currentCopy), Message-ID \(message.hasMessageID)")
         content = message.wire
         contentSent = 0
         leavesAt = nil

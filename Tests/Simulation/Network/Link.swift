@@ -88,6 +88,8 @@ final class End {
     /// Bytes handed to whoever reads.
     private(set) var bytesRead = 0
     private var watches: [(offset: Int, tell: () -> Void)] = []
+    /// Called when the end of the peer's bytes has been read.
+    var whenEndRead: (() -> Void)?
     /// Called once, when this end is closed.
     var whenClosed: (() -> Void)?
 
@@ -203,7 +205,10 @@ final class End {
     }
 
     /// The end of the peer's bytes was delivered; it is delivered once.
-    func endDelivered() { hasEnd = false }
+    func endDelivered() {
+        hasEnd = false
+        whenEndRead?()
+    }
 
     /// Calls `tell` when the byte in front of `offset` has been read here.
     func watch(_ offset: Int, _ tell: @escaping () -> Void) {
@@ -236,6 +241,7 @@ final class End {
         watches = []
         whenClosed?()
         whenClosed = nil
+        whenEndRead = nil
         token = nil
         keptLink = nil
     }
