@@ -86,7 +86,8 @@ final class MailConnection: StreamHandler {
         if isLeaving { return stream.abort() }
         if contentSent < content.count, awaited.isEmpty { return sendContent() }
         if let link, link.isSound, !awaited.isEmpty, awaited[0] != .dot,
-            awaitedSince.advanced(byMilliseconds: 110_000) <= stream.loop.now
+            awaitedSince.advanced(byMilliseconds: 110_000) <= stream.loop.now,
+            awaited[0] != .greeting || world.weather.acceptsAtOnce
         {
             complain("no reply to \(awaited[0]) in 110 s")
         }

@@ -49,6 +49,9 @@ struct Weather {
     /// What a failing operation on a link does.
     enum Failure: Int, CaseIterable { case breaks, falls, ends }
 
+    /// Whether every connection is accepted as it comes: no listener ever rests.
+    var acceptsAtOnce: Bool { acceptFails == 0 && descriptorsMax == .max }
+
     /// Nothing goes wrong.
     static let calm = Weather()
 
