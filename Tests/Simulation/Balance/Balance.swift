@@ -163,7 +163,14 @@ struct Balance {
             guard let dot = attempt.dotHeardAt, let done = second.completedAt else { return false }
             return dot <= done
         }
-        guard let cause = causes.last, let asked = cause.dotHeardAt else { return nil }
+        // A try that had its reply by then was not the one.
+        let open = causes.filter { attempt in
+            guard let replied = attempt.replySentAt, let done = second.completedAt else {
+                return true
+            }
+            return replied >= done
+        }
+        guard let cause = open.last ?? causes.last, let asked = cause.dotHeardAt else { return nil }
         if ledger.restarts.contains(where: { $0 >= heard && $0 <= asked }) { return .newRelay }
         // The 250 of a group names one of its ids and stands for all.
         let isSeen = attempts.contains {
@@ -188,7 +195,7 @@ struct Balance {
         }
         // Until the relay has noticed that the client is gone, it can't tell a second try from a
         // second message.
-        let isKnownGone = causes.dropLast().allSatisfy {
+        let isKnownGone = causes.filter { $0.begunAt < cause.begunAt }.allSatisfy {
             $0.relayClosedAt.map { $0 < asked } ?? ($0.connection == cause.connection)
         }
         return isKnownGone ? nil : .unnoticed
