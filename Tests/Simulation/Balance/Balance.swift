@@ -195,10 +195,16 @@ struct Balance {
         }
         // Until the relay has noticed that the client is gone, it can't tell a second try from a
         // second message.
-        let isKnownGone = causes.filter { $0.begunAt < cause.begunAt }.allSatisfy {
-            $0.relayClosedAt.map { $0 < asked } ?? ($0.connection == cause.connection)
+        // Which of the open tries it was that made the request can't be told, so one such is enough.
+        let isUnnoticed = open.contains { later in
+            causes.contains { earlier in
+                guard earlier.begunAt < later.begunAt, let dot = later.dotHeardAt,
+                    earlier.connection != later.connection
+                else { return false }
+                return earlier.relayClosedAt.map { $0 >= dot } ?? true
+            }
         }
-        return isKnownGone ? nil : .unnoticed
+        return isUnnoticed ? .unnoticed : nil
     }
 
     // MARK: Every dot has its reply
