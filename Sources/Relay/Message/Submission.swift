@@ -89,7 +89,7 @@ final class Submission: APICallOwner {
         self.owner = owner
         self.sessionID = sessionID
         (phase, outcome, digest, group) = (.receiving, nil, nil, nil)
-        (isAbandoned, isPaused, isHashing) = (false, false, true)
+        (isAbandoned, isClientInDoubt, isPaused, isHashing) = (false, false, false, true)
         deadline = .never
         hash = ContentHash(key: worker.shared.duplicates.hashKey)
         hash.feed(key: key.hash, envelope)
