@@ -196,8 +196,10 @@ final class APIConnection: StreamHandler {
         guard isHeadWritten else { return .nothingWritten }
         guard let stream else { return .handedOver }
         if call.isHandedOver && !stream.certainlyKept(upTo: call.wireEnd) { return .handedOver }
-        if stream.certainlyKept(upTo: wireStart + 1) { return .nothingWritten }
-        return .partlyWritten(isBodyHeld: call.body?.isHeld ?? true)
+        let isBodyHeld = call.body?.isHeld ?? true
+        // What an upload has queued is gone with the queue, whether the kernel has seen it or not.
+        if isBodyHeld, stream.certainlyKept(upTo: wireStart + 1) { return .nothingWritten }
+        return .partlyWritten(isBodyHeld: isBodyHeld)
     }
 
     // MARK: - The end

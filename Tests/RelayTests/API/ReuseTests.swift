@@ -165,4 +165,24 @@ struct ReuseTests {
         bench.turn { owner.results.count == 2 }
         #expect(owner.summary.last == "uncertain" && handed?.tries == 1)
     }
+
+    @Test(
+        "A reset under an upload that has given slabs away: it can't be repeated, and is not sent")
+    func uploadBetween() throws {
+        let server = try HandServer()
+        let pool = idleConnection(server)
+        var handed: APICall?
+        bench.act { [bench, owner] in
+            bench.loop.later { server.reset(0) }
+            let call = bench.upload(to: pool, owner: owner)
+            call.body?.append([UInt8](repeating: 0x20, count: 40_000).span)
+            call.bodyGrew()
+            handed = call
+        }
+        bench.turn { owner.results.count == 2 }
+        #expect(handed?.tries == 1 && handed?.body?.isHeld == false)
+        #expect(owner.summary.last == "not sent")
+        handed?.body?.discard()
+        #expect(bench.loop.slabs.outstanding == 0)
+    }
 }
