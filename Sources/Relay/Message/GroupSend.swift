@@ -31,6 +31,9 @@ final class GroupSend: APICallOwner {
     private let deadline: MonotonicTime
     private var machine: GroupMachine
     private var flights: [Flight] = []
+    /// Recipients that the duplicate guard was told of. Each is told once: a later try may have
+    /// claimed it meanwhile, and what it claimed must not come back.
+    private var isRecorded: [Bool]
     private let sink = JSONSink()
 
     /// - Parameters:
@@ -45,6 +48,7 @@ final class GroupSend: APICallOwner {
         hash = submission.hash
         self.held = held
         self.recipients = recipients
+        isRecorded = Array(repeating: false, count: recipients.count)
         self.deadline = deadline
         let affordable =
             worker.configuration.bufferThresholdBytes
@@ -80,6 +84,8 @@ final class GroupSend: APICallOwner {
     /// Notes everybody who has the message, for the next try.
     func recordAccepted() {
         machine.forEachAccepted { index, messageID in
+            guard !isRecorded[index] else { return }
+            isRecorded[index] = true
             worker.shared.duplicates.record(
                 digest(index), messageID: messageID, at: worker.loop.now)
         }
@@ -87,7 +93,7 @@ final class GroupSend: APICallOwner {
 
     /// Forgets them again: the client has seen its 250.
     func forgetAccepted() {
-        machine.forEachAccepted { index, _ in
+        for index in isRecorded.indices where isRecorded[index] {
             _ = worker.shared.duplicates.claim(digest(index), at: worker.loop.now)
         }
     }
