@@ -17,6 +17,9 @@ enum Repetition: String, CaseIterable {
     case windowOver = "later than the duplicate window"
     /// The connection of the first try still looked alive.
     case unnoticed = "the relay had not noticed yet that the client was gone"
+    /// The dot of a connection that its client had given up came behind that of its next try, and
+    /// the relay had no word of the end yet.
+    case overtaken = "an older try came behind a newer one that was answered"
 }
 
 /// The rules.
@@ -204,7 +207,13 @@ struct Balance {
                 return earlier.relayClosedAt.map { $0 >= dot } ?? true
             }
         }
-        return isUnnoticed ? .unnoticed : nil
+        if isUnnoticed { return .unnoticed }
+        let isOvertaken = attempts.contains { newer in
+            newer.begunAt > cause.begunAt && newer.connection != cause.connection
+                && newer.messageID == first.messageID
+                && newer.dotHeardAt.map { $0 <= asked } ?? false
+        }
+        return isOvertaken ? .overtaken : nil
     }
 
     // MARK: Every dot has its reply
