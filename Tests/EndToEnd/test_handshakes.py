@@ -193,7 +193,10 @@ class Handshakes(harness.RelayTestCase):
     def test_hundreds_of_handshakes_that_stop_half_way_leave_nothing(self):
         count = 900 if self.may_open(1_100) else 300
         resident = []
-        for _ in range(6):
+        # The allocator keeps what the first rounds took, and then takes no more: some four rounds in a
+        # row together add less than 300 bytes a session. Which ones is its affair (the fourth to the
+        # eighth, mostly); what a session leaked would show in every round.
+        for _ in range(40):
             sockets = [self.open(starttls=False) for _ in range(count)]
             for sock in sockets:
                 sock.sendall(HELLO[:200])
@@ -204,8 +207,9 @@ class Handshakes(harness.RelayTestCase):
                 sock.close()
             harness.wait_until(self.nobody_is_left, what="the end of all sessions")
             resident.append(self.resident())
-        # The allocator keeps what the first rounds took, and soon takes no more.
-        self.assertLess(resident[5], resident[3] + 5_000, resident)
+            if len(resident) > 4 and (resident[-1] - resident[-5]) * 1_000 < 4 * 300 * count:
+                return
+        self.fail(f"each round leaves something: {resident}")
 
     def may_open(self, count):
         return resource.getrlimit(resource.RLIMIT_NOFILE)[0] > count
