@@ -17,9 +17,9 @@ enum Repetition: String, CaseIterable {
     case windowOver = "later than the duplicate window"
     /// The connection of the first try still looked alive.
     case unnoticed = "the relay had not noticed yet that the client was gone"
-    /// The dot of a connection that its client had given up came behind that of its next try, and
-    /// the relay had no word of the end yet.
-    case overtaken = "an older try came behind a newer one that was answered"
+    /// The client's next try was accepted before that of a connection that it had given up, and the
+    /// relay had no word of that end yet when it read the newer dot.
+    case overtaken = "a newer try was accepted before an older one that still looked alive"
 }
 
 /// The rules.
@@ -158,30 +158,41 @@ struct Balance {
     }
 
     /// Why the API got to accept a message a second time; nil when the relay had no excuse.
+    ///
+    /// Which of the tries that were open then it was that made the request can't be told from
+    /// outside, so the excuse of any of them counts, the latest one's first.
     private func excuse(
         _ facts: MessageFacts, _ attempts: [Attempt], _ first: APIRequest, _ second: APIRequest
     ) -> Repetition? {
-        guard first.isValidSuccess, let heard = first.answerHeardAt else { return .uncertain }
-        let causes = attempts.filter { attempt in
-            guard let dot = attempt.dotHeardAt, let done = second.completedAt else { return false }
-            return dot <= done
-        }
+        guard first.isValidSuccess, first.answerHeardAt != nil else { return .uncertain }
+        guard let done = second.completedAt else { return nil }
+        let causes = attempts.filter { attempt in attempt.dotHeardAt.map { $0 <= done } ?? false }
         // A try that had its reply by then was not the one.
-        let open = causes.filter { attempt in
-            guard let replied = attempt.replySentAt, let done = second.completedAt else {
-                return true
+        let open = causes.filter { attempt in attempt.replySentAt.map { $0 >= done } ?? true }
+        let candidates = open.isEmpty ? Array(causes.suffix(1)) : open
+        for cause in candidates.reversed() {
+            if let excuse = excuse(facts, attempts, first, cause: cause, among: causes) {
+                return excuse
             }
-            return replied >= done
         }
-        guard let cause = open.last ?? causes.last, let asked = cause.dotHeardAt else { return nil }
+        return nil
+    }
+
+    /// The excuse when `cause` is the try that made the second request.
+    private func excuse(
+        _ facts: MessageFacts, _ attempts: [Attempt], _ first: APIRequest, cause: Attempt,
+        among causes: [Attempt]
+    ) -> Repetition? {
+        guard let heard = first.answerHeardAt, let asked = cause.dotHeardAt else { return nil }
         if ledger.restarts.contains(where: { $0 >= heard && $0 <= asked }) { return .newRelay }
         // The 250 of a group names one of its ids and stands for all.
-        let isSeen = attempts.contains {
-            let names = $0.messageID == first.messageID
-            let covers = facts.isGroup && ($0.replySentAt.map { $0 >= heard } ?? false)
-            return (names || covers) && ($0.acknowledgedAt.map { $0 <= asked } ?? false)
+        let answered = attempts.filter {
+            $0.messageID == first.messageID
+                || facts.isGroup && $0.code == 250 && ($0.replySentAt.map { $0 >= heard } ?? false)
         }
-        if isSeen { return .onPurpose }
+        if answered.contains(where: { $0.acknowledgedAt.map { $0 <= asked } ?? false }) {
+            return .onPurpose
+        }
         // Those of a group are remembered without a Message-ID, but not while they are in flight: a
         // try that began before the answer, and may have waited in the queue, knew of nothing.
         let underWay = causes.count { attempt in
@@ -198,20 +209,19 @@ struct Balance {
         }
         // Until the relay has noticed that the client is gone, it can't tell a second try from a
         // second message.
-        // Which of the open tries it was that made the request can't be told, so one such is enough.
-        let isUnnoticed = open.contains { later in
-            causes.contains { earlier in
-                guard earlier.begunAt < later.begunAt, let dot = later.dotHeardAt,
-                    earlier.connection != later.connection
-                else { return false }
-                return earlier.relayClosedAt.map { $0 >= dot } ?? true
+        let isUnnoticed = causes.contains { earlier in
+            guard earlier.begunAt < cause.begunAt, earlier.connection != cause.connection else {
+                return false
             }
+            return earlier.relayClosedAt.map { $0 >= asked } ?? true
         }
         if isUnnoticed { return .unnoticed }
-        let isOvertaken = attempts.contains { newer in
-            newer.begunAt > cause.begunAt && newer.connection != cause.connection
-                && newer.messageID == first.messageID
-                && newer.dotHeardAt.map { $0 <= asked } ?? false
+        // The same, and the newer of the two was accepted first.
+        let isOvertaken = answered.contains { newer in
+            guard newer.begunAt > cause.begunAt, newer.connection != cause.connection,
+                let dot = newer.dotHeardAt
+            else { return false }
+            return cause.relayClosedAt.map { $0 >= dot } ?? true
         }
         return isOvertaken ? .overtaken : nil
     }

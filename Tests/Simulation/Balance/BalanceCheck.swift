@@ -55,6 +55,20 @@ enum BalanceCheck {
         return ledger
     }
 
+    /// Two tries at once, and the newer one is accepted and acknowledged first.
+    private static func overtaken(goneAt: Int) -> Ledger {
+        var ledger = comeBack()
+        ledger.requests[0].completedAt = at(1_013)
+        ledger.requests[0].answerHeardAt = at(1_015)
+        ledger.attempts[0].relayClosedAt = at(goneAt)
+        var again = ledger.requests[0]
+        again.messageID = "b"
+        again.completedAt = at(1_030)
+        again.answerHeardAt = at(1_031)
+        ledger.requests.append(again)
+        return ledger
+    }
+
     private static let histories: [(name: String, wrong: String?, make: @Sendable () -> Ledger)] = [
         ("in order", nil, order),
         ("a second try, answered by the guard", nil, comeBack),
@@ -221,6 +235,14 @@ enum BalanceCheck {
                 ledger.attempts[1].messageID = "b"
                 return ledger
             }
+        ),
+        (
+            "an older try that was known to be gone, behind a newer one", "although the guard knew",
+            { overtaken(goneAt: 500) }
+        ),
+        (
+            "an older try that still looked alive, which is allowed", nil,
+            { overtaken(goneAt: 1_012) }
         ),
         (
             "the wrong words", "the client heard",
