@@ -104,6 +104,8 @@ public protocol Backend: AnyObject {
     func receive(_ token: Token)
     /// Delivers nothing from now on; what arrives is kept, by the kernel or by the backend.
     func stopReceiving(_ token: Token)
+    /// Bytes that have arrived for a stream and were not delivered yet, as far as can be told.
+    func unreadByteCount(_ token: Token) -> Int
     /// Sends `first` and what is chained behind it. One send at a time for each token. Slabs may
     /// be filled further and chained on meanwhile; what is in use must not move or be given back.
     func send(_ token: Token, first: Slab) -> SendOutcome

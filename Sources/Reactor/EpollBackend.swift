@@ -200,6 +200,11 @@ package final class EpollBackend: Backend {
         sockets.find(token)?.pointee.marks.remove(.receiving)
     }
 
+    package func unreadByteCount(_ token: Token) -> Int {
+        guard let socket = sockets.find(token) else { return 0 }
+        return SocketCalls.unreadBytes(of: socket.pointee.descriptor)
+    }
+
     private func receive(_ socket: UnsafeMutablePointer<EpollSocket>) -> Completion? {
         let count = cs_receive(
             socket.pointee.descriptor, receiveBuffer, EpollBackend.receiveBytesMax)

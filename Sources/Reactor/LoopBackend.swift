@@ -112,6 +112,14 @@ enum LoopBackend {
         }
     }
 
+    func unreadByteCount(_ token: Token) -> Int {
+        switch self {
+        case .epoll(let backend): backend.unreadByteCount(token)
+        case .uring(let backend): backend.unreadByteCount(token)
+        case .custom(let backend): backend.unreadByteCount(token)
+        }
+    }
+
     func send(_ token: Token, first: Slab) -> SendOutcome {
         switch self {
         case .epoll(let backend): backend.send(token, first: first)

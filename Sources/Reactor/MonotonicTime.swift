@@ -41,7 +41,6 @@ public struct MonotonicTime: Comparable, Hashable, Sendable {
             ? Int((nanoseconds - earlier.nanoseconds) / 1_000_000) : 0
     }
 
-    /// Whether `a` is earlier than `b`.
     /// Whether `a` comes before `b`.
     @inlinable
     public static func < (a: MonotonicTime, b: MonotonicTime) -> Bool {

@@ -40,6 +40,9 @@ enum SocketCalls {
         return descriptor
     }
 
+    /// Bytes that have arrived and were not read yet.
+    static func unreadBytes(of descriptor: Int32) -> Int { Int(cs_unread_bytes(descriptor)) }
+
     /// The address that a socket is bound to.
     static func localAddress(of descriptor: Int32) -> SocketAddress? {
         var storage = sockaddr_storage()

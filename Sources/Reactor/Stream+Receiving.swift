@@ -6,12 +6,16 @@
 extension Stream {
     /// Stops the delivery of `streamReceived` (and, soon, of reading from the socket).
     public func pauseReceiving() {
+        if !isReceivingPaused { arrivals.paused(at: loop.now) }
         isReceivingPaused = true
         loop.settleLater(self)
     }
 
     /// Delivery goes on when the current event is over.
     public func resumeReceiving() {
+        if isReceivingPaused, arrivals.isLate(at: loop.now) {
+            arrivals.unread(loop.backend.unreadByteCount(token))
+        }
         isReceivingPaused = false
         loop.settleLater(self)
     }
@@ -34,6 +38,8 @@ extension Stream {
     private func received(_ bytes: UnsafeRawBufferPointer) {
         loop.counters.bytesReceived += UInt64(bytes.count)
         if isPeerEnded { return }  // Behind a close_notify.
+        let arrival = arrivals.read(bytes.count, at: loop.now)
+        if held.isEmpty { arrivedAt = arrival }
         switch phase {
         case .open where engine == nil: deliver(bytes)
         case .open, .handshaking: receiveTLS(bytes)

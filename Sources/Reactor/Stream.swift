@@ -67,6 +67,10 @@ public final class Stream {
     var gatheredByteCount = 0
     /// Ciphertext that came before receiving was paused and is not decrypted yet.
     var held = SlabChain()
+    /// Since when the bytes that are delivered now may have been on this machine: when they were
+    /// read from the kernel, or earlier when receiving was paused for long.
+    public internal(set) var arrivedAt = MonotonicTime(nanoseconds: 0)
+    var arrivals = ArrivalClock()
     /// The engine may have plaintext that needs no further ciphertext.
     var mayHavePlaintext = false
     var engine: TLSEngine?

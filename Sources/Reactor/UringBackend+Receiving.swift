@@ -26,6 +26,13 @@ extension UringBackend {
         }
     }
 
+    package func unreadByteCount(_ token: Token) -> Int {
+        guard let socket = sockets.find(token) else { return 0 }
+        return socket.pointee.held.reduce(SocketCalls.unreadBytes(of: socket.pointee.descriptor)) {
+            $0 + Int(max($1.result, 0))
+        }
+    }
+
     /// Has the kernel receive, if it is not about it already.
     func startReceiving(_ socket: UnsafeMutablePointer<UringSocket>) {
         // A receive that waits for the connection would swallow its error.

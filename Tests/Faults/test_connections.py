@@ -169,6 +169,45 @@ class Connections:
         self.assertEqual((len(api.posts()), api.accepted_connections), (2, 1))
         self.assertRegex(submit(clients[2]), "^250 ")
 
+    def test_a_dot_that_waits_for_a_connection_has_waited(self):
+        """The whole message lies in memory while another has the only connection: the client's
+        clock runs from its dot, not from when the API began to read."""
+        api = ScriptedAPI()
+        self.addCleanup(api.close)
+        relay = harness.Relay(
+            "--backend", self.backend, "--loops", "1", "--api-connections", "1",
+            "--api-timeout", "3s", api_url=f"http://127.0.0.1:{api.port}")
+        self.addCleanup(relay.stop)
+        first, second = relay.raw(), relay.raw()
+        for client in (first, second):
+            self.addCleanup(client.__exit__)
+            client.log_in(harness.new_key())
+        held = threading.Event()
+
+        def slow(connection):
+            connection.read_rest()
+            held.set()
+            time.sleep(2)
+            connection.accept()
+
+        def never(connection):
+            connection.read_rest()
+            connection.wait_for_end()
+
+        api.on_post(slow)
+        half, rest = message()
+        self.assertIsNone(begin(first, half))
+        first.send(rest)
+        self.assertTrue(held.wait(5))
+        api.on_post(never)
+        # More than the threshold and what may wait for the API: the client is not read to its end.
+        self.assertIsNone(begin(second, b"Subject: s\r\n\r\n"))
+        start = time.monotonic()
+        second.send(faults.LINE * 6_200 + b".\r\n")
+        self.assertRegex(first.reply(), "^250 ")
+        self.assertEqual(second.reply(), UNAVAILABLE)
+        self.assertLess(time.monotonic() - start, 4)
+
 
 class BlackHole:
     """A port whose backlog is full: the kernel drops every further SYN."""

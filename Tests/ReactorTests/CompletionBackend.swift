@@ -40,6 +40,7 @@ final class CompletionBackend: Backend {
     func localAddress(of descriptor: Int32) -> SocketAddress? {
         inner.localAddress(of: descriptor)
     }
+    func unreadByteCount(_ token: Token) -> Int { inner.unreadByteCount(token) }
     func accept(on descriptor: Int32, _ token: Token) { inner.accept(on: descriptor, token) }
     func stopAccepting(_ token: Token) { inner.stopAccepting(token) }
     func adopt(_ descriptor: Int32, _ token: Token) -> Int32 { inner.adopt(descriptor, token) }

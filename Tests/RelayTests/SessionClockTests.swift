@@ -191,6 +191,19 @@ struct SessionClockTests {
         #expect(verdict == .close(.sessionTimeout))
     }
 
+    @Test("A dot that waited in memory has waited: the reply is due from when it was read")
+    func dotThatWaited() {
+        var bench = SessionMachineBench(.data)
+        let readAt = bench.now
+        _ = bench.machine.contentArrived(200_000, at: bench.now)
+        bench.machine.submissionPaused(at: bench.now)
+        bench.wait(30_000)
+        bench.machine.submissionContinues(at: bench.now)
+        #expect(bench.machine.dataEnded(at: bench.now, arrivedAt: readAt) == .finishMessage)
+        #expect(bench.machine.waitingSince == readAt)
+        #expect(bench.machine.deadline == readAt.advanced(byMilliseconds: 55_000))
+    }
+
     @Test("When the outcome is known early the rest is thrown away, and the reply follows the dot")
     func decided() {
         var bench = SessionMachineBench(.data)

@@ -236,7 +236,7 @@ final class SubmissionBench {
     ) -> Outcome? {
         let submission = submission(message, session)
         _ = feed(message.content, to: submission, session)
-        var outcome = submission.finish()
+        var outcome = submission.finish(since: loop.now)
         if outcome == nil {
             _ = wait { session.outcome != nil }
             outcome = session.outcome

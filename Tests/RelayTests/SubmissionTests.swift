@@ -105,6 +105,19 @@ struct SubmissionTests {
         #expect(bench.api.bodies.count == 2)
     }
 
+    @Test("a message whose time is used up before its end is taken up completes nothing")
+    func dotTooOld() throws {
+        let bench = try SubmissionBench()
+        let session = ScriptedSession()
+        let message = message("late")
+        let submission = bench.submission(message, session)
+        #expect(bench.feed(message.content, to: submission, session))
+        let timeout = bench.worker.configuration.api.timeoutMilliseconds
+        let readAt = bench.worker.loop.now.advanced(byMilliseconds: -timeout)
+        #expect(submission.finish(since: readAt) == .unavailable(isUncertain: false))
+        #expect(bench.api.bodies.isEmpty && bench.isEmpty)
+    }
+
     @Test("the answer that comes after the client left is kept for its next try")
     func abandonedAfterFinish() throws {
         let bench = try SubmissionBench()
@@ -113,7 +126,7 @@ struct SubmissionTests {
         let message = message("small")
         let submission = bench.submission(message, session)
         #expect(bench.feed(message.content, to: submission, session))
-        #expect(submission.finish() == nil)
+        #expect(submission.finish(since: bench.worker.loop.now) == nil)
         #expect(bench.wait { bench.api.held.count == 1 })
         // Its memory is in use as long as its body is, and is given back then.
         let budget = bench.worker.shared.budget

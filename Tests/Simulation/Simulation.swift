@@ -124,6 +124,7 @@ final class Simulation {
             startAgain()
         } else {
             counts.drains += 1
+            for client in clients { client.relayDrains() }
             relay.drain { _ in startAgain() }
         }
     }
@@ -135,6 +136,8 @@ final class Simulation {
         var dice = Dice(seed: plan.seed, part: 4)
         for number in 0..<plan.clients {
             var habits = ClientHabits.drawn(&dice, weather: plan.weather)
+            var restDice = Dice(seed: plan.seed, part: 1_000 + UInt64(number))
+            if restDice.happens(0.2) { habits.restMillisecondsMax = restDice.skewed(1...50_000) }
             if plan.isScripted { habits = Scenario.habits(number) }
             var own: [MailMessage] = []
             let count = plan.isScripted ? 2 : dice.number(1...plan.messagesMax)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -127,6 +128,12 @@ static inline int cs_listen(int fd, int backlog) { return (int)cs_result(listen(
 static inline int cs_local_address(int fd, struct sockaddr_storage *_Nonnull address) {
     socklen_t size = sizeof *address;
     return (int)cs_result(getsockname(fd, (struct sockaddr *)address, &size));
+}
+
+/* Bytes that have arrived and were not read yet; 0 where that can't be told. */
+static inline int cs_unread_bytes(int fd) {
+    int count = 0;
+    return ioctl(fd, FIONREAD, &count) == 0 ? count : 0;
 }
 
 /* accept4, non-blocking and close-on-exec; fills `address`. */

@@ -121,14 +121,18 @@ final class Submission: APICallOwner {
 
     /// The end of data was seen. The outcome if it is known now, else nil and
     /// `submissionFinished` follows within the API timeout.
-    func finish() -> Outcome? {
+    /// - Parameter start: when the end of data was read: the client waits since then. It may have
+    ///   waited in memory until the API took what came before it.
+    func finish(since start: MonotonicTime) -> Outcome? {
         if let outcome { return outcome }
         guard let mapper, phase == .receiving else { return .unavailable(isUncertain: false) }
         mapper.finish()
         if let failure = mapper.failure { return conclude(failure) }
         let now = worker.loop.now
-        deadline = now.advanced(
+        deadline = start.advanced(
             byMilliseconds: worker.configuration.api.timeoutMilliseconds)
+        // The time was used up before the API had all: nothing is completed any more.
+        guard deadline > now else { return conclude(.unavailable(isUncertain: false)) }
         phase = .draining
         if mapper.hasMessageID || mapper.held != nil {
             let digest = hash.digest()

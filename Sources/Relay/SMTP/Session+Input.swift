@@ -7,7 +7,9 @@ extension Session {
     /// Takes as much of `bytes` as the machine lets us, and keeps the rest.
     func take(_ bytes: Bytes) {
         var offset = 0
-        if !input.isEmpty {
+        if input.isEmpty {
+            inputArrivedAt = stream?.arrivedAt ?? now
+        } else {
             // A line began in an earlier read. Its end is enough to go on from the span itself.
             let end = bytes.firstIndex(of: 0x0A).map { $0 + 1 } ?? bytes.count
             input.keep(bytes.extracting(0..<end))
@@ -97,7 +99,7 @@ extension Session {
         case .literalCR:
             let carriageReturn: [UInt8] = [0x0D]
             feed(carriageReturn.span)
-        case .endOfData: perform(machine.dataEnded(at: now))
+        case .endOfData: perform(machine.dataEnded(at: now, arrivedAt: inputArrivedAt))
         case .needInput, .line, .tooLong: break
         }
     }

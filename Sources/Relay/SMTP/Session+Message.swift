@@ -104,7 +104,7 @@ extension Session {
 
     func finishMessage() {
         guard let submission else { return conclude(.unavailable(isUncertain: false)) }
-        if let outcome = submission.finish() { conclude(outcome) }
+        if let outcome = submission.finish(since: machine.waitingSince) { conclude(outcome) }
     }
 
     /// The message has its outcome, and the client its reply.

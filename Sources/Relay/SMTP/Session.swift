@@ -15,6 +15,8 @@ final class Session: SubmissionOwner {
     private(set) var id: UInt64 = 0
     var machine: SessionMachine
     var input = SessionInput()
+    /// When the input in hand, or the one that is being taken, was read from the kernel.
+    var inputArrivedAt = MonotonicTime(nanoseconds: 0)
     private(set) var stream: Stream?
 
     /// The key of the login, and the one that is being asked about. Wiped with their last owner.

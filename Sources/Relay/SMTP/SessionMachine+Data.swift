@@ -123,11 +123,15 @@ extension SessionMachine {
     }
 
     /// CRLF.CRLF has come.
-    mutating func dataEnded(at now: MonotonicTime) -> SessionVerdict {
+    /// - Parameter arrivedAt: when it was read, if it had to wait in memory for the API to take
+    ///   what came before it; the client waits for its reply since then.
+    mutating func dataEnded(
+        at now: MonotonicTime, arrivedAt: MonotonicTime? = nil
+    ) -> SessionVerdict {
         switch content.discard {
         case nil, .decided:
             phase = .outcome
-            waitingSince = now
+            waitingSince = arrivedAt ?? now
             return .finishMessage
         case .tooLarge:
             return ended(with: .messageTooLarge(bytesMax: limits.messageBytesMax), at: now)

@@ -217,9 +217,9 @@ struct Balance {
         }
         if isUnnoticed { return .unnoticed }
         // The same, and the newer of the two was accepted first.
-        let isOvertaken = answered.contains { newer in
+        let isOvertaken = attempts.contains { newer in
             guard newer.begunAt > cause.begunAt, newer.connection != cause.connection,
-                let dot = newer.dotHeardAt
+                let dot = newer.dotHeardAt, let accepted = first.completedAt, dot <= accepted
             else { return false }
             return cause.relayClosedAt.map { $0 >= dot } ?? true
         }

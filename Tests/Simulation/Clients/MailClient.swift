@@ -15,6 +15,8 @@ struct ClientHabits {
     var pauseMillisecondsMax = 0
     /// Ends its own side behind the dot and waits for the reply all the same, as scripts do.
     var halfCloses = false
+    /// Stays connected behind a reply, saying nothing, for up to so many milliseconds.
+    var restMillisecondsMax = 0
     /// Leaves without QUIT.
     var isRude = false
     var triesMax = 4
@@ -56,6 +58,8 @@ final class MailClient: TimerHandler {
     private var connection: MailConnection?
     private var timer: LoopTimer?
     private(set) var isDone = false
+    /// What `tried` said last: whether there is something to send on the same connection.
+    var goesOn = true
 
     init(
         simulation: Simulation, host: SimulatedHost, habits: ClientHabits,
@@ -86,6 +90,9 @@ final class MailClient: TimerHandler {
         connection = MailConnection(client: self)
         connection?.open()
     }
+
+    /// The relay has been told to end.
+    func relayDrains() { connection?.relayDrains() }
 
     // MARK: What the connection asks
 

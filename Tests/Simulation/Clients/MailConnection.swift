@@ -27,13 +27,12 @@ final class MailConnection: StreamHandler {
     private var attempt: Int?
     /// The attempt whose 250 the next command acknowledges.
     private var accepted: Int?
-    private var content: [UInt8] = []
-    private var contentSent = 0
-    /// Leaves when so many bytes of the content are out; past the end: so many ms behind the dot.
-    private var leavesAt: Int?
+    private var content = OutgoingContent()
     private var isLeaving = false
     private var hasRefusedRecipient = false
     private var awaitedSince = MonotonicTime(nanoseconds: 0)
+    /// Since when it says nothing, and nothing is owed to it.
+    private var restingSince: MonotonicTime?
 
     init(client: MailClient) {
         self.client = client
@@ -84,7 +83,8 @@ final class MailConnection: StreamHandler {
 
     override func streamTimedOut(_ stream: Stream) {
         if isLeaving { return stream.abort() }
-        if contentSent < content.count, awaited.isEmpty { return sendContent() }
+        if restingSince != nil { return goOn() }
+        if !content.isSent, awaited.isEmpty { return sendContent() }
         if let link, link.isSound, !awaited.isEmpty, awaited[0] != .dot,
             awaitedSince.advanced(byMilliseconds: 110_000) <= stream.loop.now,
             awaited[0] != .greeting || world.weather.acceptsAtOnce
@@ -174,6 +174,7 @@ final class MailConnection: StreamHandler {
     private func reply(_ code: Int, _ text: String) {
         world.trace.say(world, "client \(number): \(code) \(text)")
         guard let step = awaited.first else {
+            restingSince = nil
             if code != 421 { complain("\(code) \(text) for nothing") }
             return
         }
@@ -186,7 +187,7 @@ final class MailConnection: StreamHandler {
         case (.startTLS, 220):
             isTLS = true
             stream?.startTLS(simulation.clientTLS, serverName: "relay.simulation")
-        case (.user, 334): say(base64(client.habits.key), .login)
+        case (.user, 334): say(Base64Text.encoded(client.habits.key), .login)
         case (.login, 235), (.noop, 250): beginMessage()
         case (.mail, _), (.recipient, _), (.data, _): transaction(step, code)
         case (.dot, _): dotAnswered(code, text)
@@ -197,9 +198,9 @@ final class MailConnection: StreamHandler {
 
     private func logIn() {
         if client.habits.usesLogin {
-            say("AUTH LOGIN \(base64("postscale"))", .user)
+            say("AUTH LOGIN \(Base64Text.encoded("postscale"))", .user)
         } else {
-            say("AUTH PLAIN \(base64("\0postscale\0" + client.habits.key))", .login)
+            say("AUTH PLAIN \(Base64Text.encoded("\0postscale\0" + client.habits.key))", .login)
         }
     }
 
@@ -251,32 +252,20 @@ final class MailConnection: StreamHandler {
             world,
             "client \(number): message \(message.number), \(message.wire.count) bytes, "
                 + "copy \(client.currentCopy), Message-ID \(message.hasMessageID)")
-        content = message.wire
-        contentSent = 0
-        leavesAt = nil
-        if client.dice.happens(world.weather.clientLeaves) {
-            leavesAt =
-                client.dice.happens(0.5)
-                ? client.dice.number(0...content.count)
-                : content.count + client.dice.skewed(1...60_000)
-        }
+        content = OutgoingContent(
+            message.wire, chanceToLeave: world.weather.clientLeaves, &client.dice)
         sendContent()
     }
 
     private func sendContent() {
         guard let stream else { return }
         let pauses = client.habits.pauseMillisecondsMax
-        let left = content.count - contentSent
-        // At least a seventh of it, so that a pause of seconds is not a trickle.
-        var count = pauses == 0 ? left : min(left, max(8_000, content.count / 7))
-        if let leavesAt, contentSent + count > leavesAt { count = max(0, leavesAt - contentSent) }
-        write(Array(content[contentSent..<contentSent + count]))
-        contentSent += count
-        if let leavesAt, contentSent >= leavesAt {
+        write(Array(content.next(isInPieces: pauses > 0)))
+        if content.isLeft {
             excuse()
             return leave(stream)
         }
-        if contentSent < content.count {
+        if !content.isSent {
             stream.deadline = stream.loop.now.advanced(
                 byMilliseconds: client.dice.number(0...pauses))
             return
@@ -297,12 +286,12 @@ final class MailConnection: StreamHandler {
             }
         }
         wait()
-        guard let leavesAt else {
+        guard let patience = content.leavesBehindDot else {
             if client.habits.halfCloses, stream.queuedBytes == 0 { network?.shutDown() }
             return
         }
         excuse()
-        stream.deadline = stream.loop.now.advanced(byMilliseconds: leavesAt - content.count)
+        stream.deadline = stream.loop.now.advanced(byMilliseconds: patience)
     }
 
     private func dotAnswered(_ code: Int, _ text: String) {
@@ -320,27 +309,33 @@ final class MailConnection: StreamHandler {
             let parts = text.split(separator: " ")
             simulation.ledger.attempts[attempt].messageID = parts.last.map(String.init) ?? ""
         }
-        let goesOn = client.tried(code: code)
+        client.goesOn = client.tried(code: code)
         if let stream, network?.isShutDown ?? true {
             isLeaving = true
             return stream.abort()
         }
-        if goesOn { beginMessage() } else { quit() }
+        rest()
     }
 
-    private func base64(_ text: String) -> String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-        var result = ""
-        let bytes = Array(text.utf8)
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var word = 0
-            for byte in group { word = word << 8 | Int(byte) }
-            word <<= 8 * (3 - group.count)
-            for place in 0..<4 {
-                result.append(place <= group.count ? alphabet[word >> (18 - 6 * place) & 63] : "=")
-            }
+    /// What to do next: the client's habits may ask for a pause first.
+    private func rest() {
+        guard let stream, client.habits.restMillisecondsMax > 0 else { return goOn() }
+        restingSince = world.now
+        stream.deadline = stream.loop.now.advanced(
+            byMilliseconds: client.dice.number(1...client.habits.restMillisecondsMax))
+    }
+
+    private func goOn() {
+        restingSince = nil
+        if client.goesOn { beginMessage() } else { quit() }
+    }
+
+    /// The relay has been told to end: who is idle is told so.
+    func relayDrains() {
+        guard let since = restingSince, link?.isSound ?? false else { return }
+        world.after(microseconds: 10_000_000) { [self] in
+            guard restingSince == since, stream != nil, link?.isSound ?? false else { return }
+            complain("idle, and without a 421 ten seconds after the relay was told to end")
         }
-        return result
     }
 }

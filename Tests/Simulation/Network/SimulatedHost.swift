@@ -221,6 +221,11 @@ final class SimulatedHost: Backend {
         mark(token)
     }
 
+    func unreadByteCount(_ token: Token) -> Int {
+        guard case .end(let end) = sockets[token] else { return 0 }
+        return end.arrivedCount
+    }
+
     func stopReceiving(_ token: Token) {
         if case .end(let end) = sockets[token] { end.isReceiving = false }
     }

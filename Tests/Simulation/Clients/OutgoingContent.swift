@@ -1,0 +1,37 @@
+// What a client sends behind 354: in pieces or at once, to the end or to where it leaves.
+
+/// The bytes of one try, and how far they are out.
+struct OutgoingContent {
+    private var bytes: [UInt8] = []
+    private var sent = 0
+    /// Leaves when so many bytes are out; past the end: so many milliseconds behind the dot.
+    private var leavesAt: Int?
+
+    init() {}
+
+    init(_ bytes: [UInt8], chanceToLeave: Double, _ dice: inout Dice) {
+        self.bytes = bytes
+        guard dice.happens(chanceToLeave) else { return }
+        leavesAt =
+            dice.happens(0.5)
+            ? dice.number(0...bytes.count) : bytes.count + dice.skewed(1...60_000)
+    }
+
+    /// All of it is out.
+    var isSent: Bool { sent == bytes.count }
+
+    /// The client leaves here, in the middle or at the end, without a dot.
+    var isLeft: Bool { leavesAt.map { sent >= $0 } ?? false }
+
+    /// How long it stays behind the dot, in milliseconds; nil: as long as it has to.
+    var leavesBehindDot: Int? { leavesAt.map { $0 - bytes.count } }
+
+    /// The next bytes; of pieces at least a seventh, so that a pause of seconds is not a trickle.
+    mutating func next(isInPieces: Bool) -> ArraySlice<UInt8> {
+        let left = bytes.count - sent
+        var count = isInPieces ? min(left, max(8_000, bytes.count / 7)) : left
+        if let leavesAt, sent + count > leavesAt { count = max(0, leavesAt - sent) }
+        defer { sent += count }
+        return bytes[sent..<sent + count]
+    }
+}
