@@ -48,30 +48,28 @@ import Testing
     /// With real sockets, and a pause that is longer than a second.
     @Test func `a stream knows since when its bytes may have waited`() throws {
         let test = try TestLoop()
-        let server = Recorder()
+        let (server, client) = (Recorder(), Recorder())
+        let listener = try test.listen { server }
+        let stream = test.connect(listener, client)
+        client.onOpened = { $0.write("1") }
         var pausedAt = MonotonicTime.never
         var arrivals: [MonotonicTime] = []
-        server.onReceived = { stream, bytes in
-            arrivals.append(stream.arrivedAt)
-            if pausedAt == .never {
+        server.onReceived = { own, _ in
+            arrivals.append(own.arrivedAt)
+            switch server.text {
+            case "1":
                 pausedAt = test.loop.now
-                stream.pauseReceiving()
+                own.pauseReceiving()
+                stream.write("2")
+                stream.deadline = pausedAt.advanced(byMilliseconds: 1_100)
+            case "12": stream.write("3")
+            default: stream.finish()
             }
         }
-        let listener = try test.listen { server }
-        let client = Recorder()
-        client.onOpened = { $0.write("first") }
-        let stream = test.connect(listener, client)
-        test.runTicks { pausedAt < .never }
-        stream.write("second")
-        test.runTicks { test.loop.now.milliseconds(since: pausedAt) >= 1_100 }
-        test.loop.later { server.stream?.resumeReceiving() }
-        test.runTicks { server.text == "firstsecond" }
-        #expect(arrivals.count == 2 && arrivals[1] == pausedAt)
-        stream.write("third")
-        test.runTicks { server.text == "firstsecondthird" }
-        #expect(arrivals[2].milliseconds(since: pausedAt) >= 1_100)
-        stream.finish()
+        client.onTimedOut = { _ in server.stream?.resumeReceiving() }
         test.run { client.isClosed && server.isClosed }
+        #expect(server.text == "123" && arrivals.count == 3)
+        #expect(arrivals[1] == pausedAt)
+        #expect(arrivals[2].milliseconds(since: pausedAt) >= 1_100)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Reactor
 import Testing
 
 @testable import Relay
@@ -113,7 +114,8 @@ struct SubmissionTests {
         let submission = bench.submission(message, session)
         #expect(bench.feed(message.content, to: submission, session))
         let timeout = bench.worker.configuration.api.timeoutMilliseconds
-        let readAt = bench.worker.loop.now.advanced(byMilliseconds: -timeout)
+        let now = bench.worker.loop.now
+        let readAt = MonotonicTime(nanoseconds: now.nanoseconds - UInt64(timeout) * 1_000_000)
         #expect(submission.finish(since: readAt) == .unavailable(isUncertain: false))
         #expect(bench.api.bodies.isEmpty && bench.isEmpty)
     }
