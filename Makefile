@@ -225,6 +225,10 @@ simulate: simulate-build ## The simulated network: SEEDS=2000 runs; SEED=7 shows
 simulate-messages: simulate-build ## Runs until MESSAGES=1000000 were handed in, and their counts
 	nice -n 19 $(SIMULATE) messages $(FIRST) $(MESSAGES)
 
+.PHONY: simulate-mutations
+simulate-mutations: deps-build ## Break the relay on purpose: does the simulation notice? (NAMES="group drain")
+	nice -n 5 python3 Tests/Simulation/mutations.py $(NAMES)
+
 .PHONY: fmt
 fmt: ## Format the Swift sources
 	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)

@@ -91,7 +91,7 @@ case .simulation:
                 "CRandomness", "Reactor", "Relay", "Wire",
                 .product(name: "Logging", package: "swift-log"),
             ],
-            path: "Tests/Simulation", exclude: ["CRandomness", "Certificates"],
+            path: "Tests/Simulation", exclude: ["CRandomness", "Certificates", "mutations.py"],
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
     ]
 case nil: break

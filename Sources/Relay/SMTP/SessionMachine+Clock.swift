@@ -69,9 +69,10 @@ extension SessionMachine {
             return waitingSince.advanced(byMilliseconds: limits.idleTimeoutMilliseconds)
         }
         if content.isHeldBySubmission { return answerEnd }
-        let end = min(idleEnd, rateEnd)
-        // Progress does not buy time for a message that nobody will take.
-        return content.discard != nil ? min(end, sessionEnd) : end
+        // A message that is under way when the session's time is up may come to its end, if that is
+        // near; one that nobody will take may not.
+        let grace = content.discard != nil ? 0 : limits.idleTimeoutMilliseconds
+        return min(idleEnd, rateEnd, sessionEnd.advanced(byMilliseconds: grace))
     }
 
     private mutating func dataTimedOut(at now: MonotonicTime) -> SessionVerdict {

@@ -1,0 +1,162 @@
+"""Breaks the relay on purpose, one way after the other, and asks the simulation to notice.
+
+Each mutation replaces one piece of a source file in a copy of the project, builds the simulation
+there and runs it: the sweep, and some seeds. A mutation that nothing notices is a promise that
+nothing holds. `mutations.py NAME…` tries those whose names contain one of these; not part of
+`make test`, because each takes a build.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = ROOT / ".build-mutations"
+COPY = FOLDER / "tree"
+SEEDS = 1_500
+RELAY = "Sources/Relay/"
+REACTOR = "Sources/Reactor/"
+
+# (what is broken, file, what stands there, what is put there)
+MUTATIONS = (
+    ("a request that was handed over is sent again", RELAY + "API/RetryRule.swift",
+     "case .handedOver: .uncertain", "case .handedOver: tries >= triesMax ? .uncertain : .retryNow"),
+    ("an upload that broke is sent again", RELAY + "API/RetryRule.swift",
+     "case .partlyWritten(isBodyHeld: false): .notSent",
+     "case .partlyWritten(isBodyHeld: false): .retryNow"),
+    ("the duplicate guard forgets", RELAY + "Message/DuplicateGuard.swift",
+     "guard let record = table.records[digest], record.expires > now else { return .unknown }",
+     "guard let record = table.records[digest], record.expires < now else { return .unknown }"),
+    ("the duplicate guard does not know of calls in flight", RELAY + "Message/DuplicateGuard.swift",
+     "insert(digest, nil, expires: deadline, now)", "_ = (digest, deadline, now)"),
+    ("the duplicate guard answers for ever", RELAY + "Message/DuplicateGuard.swift",
+     "            table.records[digest] = nil\n            return .accepted",
+     "            return .accepted"),
+    ("the answer to a client that left is not remembered",
+     RELAY + "Message/Submission+Outcome.swift",
+     "        guard let digest else { return }\n        if case .accepted",
+     "        guard let digest, key.hash.high == 0 else { return }\n        if case .accepted"),
+    ("a success that is not JSON is believed", RELAY + "API/APIResponse.swift",
+     "guard reader.next(body) == .objectStart else { return nil }",
+     "guard reader.next(body) == .objectStart else { return }"),
+    ("an answer that is cut short is believed", RELAY + "API/ResponseReader.swift",
+     'case .head, .length, .chunked: fail("the connection was closed within the answer")',
+     'case .length, .chunked: end()\n        case .head: fail("the connection was closed")'),
+    ("an early success is believed", RELAY + "API/APIConnection.swift",
+     "guard (200...299).contains(response.status) else {\n            return pool.finish",
+     "guard response.status == 299 else {\n            return pool.finish"),
+    ("an abandoned upload is completed", RELAY + "Message/Submission.swift",
+     "        call?.abandon()\n        call = nil\n        giveMapperBack()\n        body?.discard()",
+     "        body?.complete()\n        call?.bodyCompleted(deadline: .never)\n        call = nil\n"
+     "        giveMapperBack()"),
+    ("a group leaves its last recipient out", RELAY + "Message/GroupSend.swift",
+     "count: recipients.count, inFlightMax", "count: max(1, recipients.count - 1), inFlightMax"),
+    ("one acceptance is enough for a group", RELAY + "Message/GroupMachine.swift",
+     "case .accepted: 1", "case .accepted: 8"),
+    ("memory is not given back", RELAY + "SMTP/Session+Message.swift",
+     "worker.shared.budget.release(reservedBytes)\n        reservedBytes = 0",
+     "reservedBytes = 0"),
+    ("a place in the line for memory is kept", RELAY + "SMTP/Session+Message.swift",
+     "_ = worker.shared.budget.cancel(budgetTicket)", "_ = worker.shared.budget.waitingCount"),
+    ("a mapper is not given back", RELAY + "Message/Submission.swift",
+     "        worker.mappers.give(back: mapper)\n", ""),
+    ("a slab is not given back", REACTOR + "Stream+Receiving.swift",
+     "if slab.count == 0, let empty = held.popFirst() { loop.slabs.give(back: empty) }",
+     "if slab.count == 0 { _ = held.popFirst() }"),
+    ("a drain forgets who is idle", RELAY + "Process/Worker+Lifecycle.swift",
+     "        sessions.drainAll()\n", ""),
+    ("a drain does not wait for messages", RELAY + "Process/Worker+Lifecycle.swift",
+     "guard worker.sessions.count == 0 else { return armTimer() }", ""),
+    ("the API's deadline is twice as long", RELAY + "Message/Submission.swift",
+     "        deadline = start.advanced(\n"
+     "            byMilliseconds: worker.configuration.api.timeoutMilliseconds)",
+     "        deadline = start.advanced(\n"
+     "            byMilliseconds: worker.configuration.api.timeoutMilliseconds * 2)"),
+    ("the clock starts when the dot is taken up", RELAY + "SMTP/SessionMachine+Data.swift",
+     "waitingSince = arrivedAt ?? now", "waitingSince = now"),
+    ("429 is told as unavailable", RELAY + "API/APIResponse.swift",
+     "case 429: return .rateLimited(rateLimit)", "case 428: return .rateLimited(rateLimit)"),
+    ("the end of a client is not noticed while the API is asked", RELAY + "SMTP/Session.swift",
+     "guard machine.phase == .outcome else { return false }",
+     "guard machine.phase == .outcome, id == 0 else { return false }"),
+    ("memory that is being sent is written to", REACTOR + "OutputQueue.swift",
+     "        while let slab = chain.first, left >= slab.count {",
+     "        if let last = chain.last, isSending { last.payload[last.start] ^= 1 }\n"
+     "        while let slab = chain.first, left >= slab.count {"),
+    ("a dot gets two replies", RELAY + "SMTP/Session+Message.swift",
+     "perform(machine.outcome(reply, isKeyRefused: isKeyRefused, at: now))",
+     "write(reply)\n        perform(machine.outcome(reply, isKeyRefused: isKeyRefused, at: now))"),
+    ("an upload that the API has stopped reading is not ended", RELAY + "Message/StallWatch.swift",
+     "timer?.arm(at: time)", "timer?.arm(at: time.advanced(byMilliseconds: 3_600_000))"),
+)
+
+
+
+
+def copy_tree():
+    """The project's files as they are, so that builds after the first are short."""
+    COPY.mkdir(parents=True, exist_ok=True)
+    for name in ("Sources", "Tests/Simulation", "Tests/Fuzz", "perf", "Package.swift"):
+        target = COPY / name
+        if target.is_dir():
+            shutil.rmtree(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source = ROOT / name
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
+    for name in ("PerfTests", "WireTests", "ReactorTests", "RelayTests"):
+        (COPY / "Tests" / name).mkdir(exist_ok=True)
+        (COPY / "Tests" / name / "Empty.swift").write_text("")
+
+
+def build():
+    done = subprocess.run(
+        ["swift", "build", "-c", "release", "--scratch-path", str(FOLDER / "build"),
+         "--product", "Simulate", "-Xswiftc", "-enable-testing"],
+        cwd=COPY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env={**os.environ, "POSTSCALE_HARNESS": "simulation"})
+    if done.returncode:
+        sys.exit(done.stdout.decode())
+
+
+def notice():
+    """What the simulation says of the relay that was built last; None: nothing."""
+    for arguments in (("sweep", "1"), ("seeds", "1", str(SEEDS))):
+        try:
+            done = subprocess.run(
+                [FOLDER / "build/release/Simulate", *arguments], cwd=COPY, timeout=900,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        except subprocess.TimeoutExpired:
+            return "it does not come to an end"
+        if done.returncode:
+            lines = [line.strip() for line in done.stdout.decode().splitlines()]
+            rules = [line for line in lines if line and "does not balance" not in line]
+            return rules[0] if rules else f"status {done.returncode}"
+    return None
+
+
+def main(names):
+    chosen = [m for m in MUTATIONS if not names or any(name in m[0] for name in names)]
+    copy_tree()
+    unnoticed = []
+    for name, file, old, new in chosen:
+        start = time.monotonic()
+        path = COPY / file
+        text = path.read_text()
+        if text.count(old) != 1:
+            sys.exit(f"{name}: {file} has changed; write the mutation anew")
+        path.write_text(text.replace(old, new))
+        build()
+        seen = notice()
+        path.write_text(text)
+        if not seen:
+            unnoticed.append(name)
+        print(f"{name}: {seen or 'NOT NOTICED'} ({time.monotonic() - start:.0f} s)", flush=True)
+    print(f"{len(chosen) - len(unnoticed)} of {len(chosen)} noticed")
+    return 1 if unnoticed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
