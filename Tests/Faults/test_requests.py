@@ -10,6 +10,7 @@ import threading
 import time
 import unittest
 
+from certificates import OverTLS
 from faults import (CHUNKED, HELD, SMALL, UNAVAILABLE, accepted, answered, begin, harness, message,
                     not_sent, over_both_backends, submit, table, uncertain)
 from scripted_api import answer
@@ -252,6 +253,14 @@ class Requests:
         self.recover()
 
 
+class RequestsOverTLS(OverTLS):
+    """The same boundaries when what breaks is a TLS connection, with records between them."""
+
+    test_cuts = table(CUTS)
+    test_cut_uploads = table(CUT_UPLOADS)
+    test_ends_of_uploads = table(ENDS_OF_UPLOADS)
+
+
 class KeyChecks:
     """A read may be asked twice (RFC 9110 9.2.2): a login survives what a message may not."""
 
@@ -295,7 +304,7 @@ class KeyChecks:
         self.recover()
 
 
-over_both_backends(globals(), Requests, KeyChecks)
+over_both_backends(globals(), Requests, RequestsOverTLS, KeyChecks)
 
 if __name__ == "__main__":
     unittest.main()
