@@ -151,6 +151,13 @@ test-clients: release deps ## The mail clients that people use, real ones, again
 	CLIENTS_OPTIONAL=$(CLIENTS_OPTIONAL) RELAY_BINARY=$(RELAY) \
 	  timeout -k 10 480 python3 -m unittest discover -s Tests/Clients -v
 
+INBOX_PACKAGES := chromium chromium-driver python3-selenium fonts-dejavu-core fonts-noto-color-emoji
+
+.PHONY: test-inbox
+test-inbox: release deps ## The sandbox's inbox page in Chromium; pictures in .build/inbox
+	$(call install_packages,$(INBOX_PACKAGES))
+	RELAY_BINARY=$(RELAY) timeout -k 10 300 $(PYTHON) -m unittest discover -s Tests/Inbox -v
+
 # DIFFERENTIAL_CASES and DIFFERENTIAL_SEED ask for more generated messages, and for others.
 .PHONY: test-mime
 test-mime: release ## Read generated messages as Python's email package does

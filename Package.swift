@@ -21,13 +21,19 @@ let relayDependencies: [Target.Dependency] = [
     .product(name: "ArgumentParser", package: "swift-argument-parser"),
     .product(name: "Logging", package: "swift-log"),
 ]
+/// The inbox page, a part of the executable.
+let relayResources: [Resource] = [
+    .embedInCode("Sandbox/Page/inbox.html"), .embedInCode("Sandbox/Page/inbox.css"),
+    .embedInCode("Sandbox/Page/inbox.js"),
+]
 let relay: Target =
     harness != nil
     ? .target(
         name: "Relay", dependencies: relayDependencies, exclude: ["Process/Main.swift"],
-        swiftSettings: strict)
+        resources: relayResources, swiftSettings: strict)
     : .executableTarget(
-        name: "Relay", dependencies: relayDependencies, swiftSettings: strict)
+        name: "Relay", dependencies: relayDependencies, resources: relayResources,
+        swiftSettings: strict)
 
 let package = Package(
     name: "postscale-relay",

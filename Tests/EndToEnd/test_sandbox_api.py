@@ -154,6 +154,23 @@ class SandboxAPI(unittest.TestCase):
         harness.wait_until(lambda: self.client.stats()["incomplete"] == before + 1)
         self.assertEqual(self.client.list(), [])
 
+    def test_chaos_by_call_and_by_flag(self):
+        def put(shares):
+            return self.client.request("PUT", "/sandbox/chaos", json.dumps(shares))[0]
+
+        self.assertEqual(put({"500": 100}), 200)
+        try:
+            self.assertEqual(self.send(harness.new_key())[0], 500)
+            refusals = json.loads(self.client.get("/sandbox/refusals"))["refusals"]
+            self.assertEqual(refusals[-1]["status"], 500)
+            self.assertEqual(put({"500": 101}), 400)
+        finally:
+            self.assertEqual(put({}), 200)
+        self.assertEqual(self.send(harness.new_key())[0], 202)
+        sandbox = harness.Sandbox("--chaos", "503=100")
+        self.addCleanup(sandbox.stop)
+        self.assertEqual(json.loads(sandbox.client.get("/sandbox/chaos"))["503"], 100)
+
 
 if __name__ == "__main__":
     unittest.main()

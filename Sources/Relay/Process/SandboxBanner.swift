@@ -15,7 +15,7 @@ enum SandboxBanner {
         if let implicit { lines.append("  Port      \(implicit.address.port), TLS") }
         lines.append("  Username  postscale")
         lines.append("  Password  ps_test_key")
-        lines.append("  Sandbox   \(configuration.api.endpoint.description)/sandbox/messages")
+        lines.append("  Inbox     \(configuration.api.endpoint.description)/")
         if let server = startTLS ?? implicit {
             let mode = server.isImplicitTLS ? "--tls-on-connect" : "--tls"
             lines += [
@@ -30,8 +30,7 @@ enum SandboxBanner {
             ]
         }
         lines += [
-            "", "See it:", "", "curl \(configuration.api.endpoint.description)/sandbox/messages",
-            "",
+            "", "See it in a browser: \(configuration.api.endpoint.description)/", "",
         ]
         return lines.joined(separator: "\n")
     }

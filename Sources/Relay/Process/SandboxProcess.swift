@@ -16,7 +16,7 @@ struct SandboxProcess {
     func start(on backend: BackendKind = .auto) throws -> LoopGroup {
         let options = SandboxOptions(
             addresses: settings.listen, tls: tls, storeFolder: settings.storeFolder,
-            slowMilliseconds: settings.slowMilliseconds)
+            slowMilliseconds: settings.slowMilliseconds, chaos: settings.chaos)
         let log = self.log
         return try LoopGroup(count: 1, backend: backend) { loop in
             try SandboxServer(loop: loop, options: options, log: log)

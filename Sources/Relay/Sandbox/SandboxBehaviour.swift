@@ -15,6 +15,8 @@ enum SandboxEffect: Equatable {
     case limited(SandboxLimit)
     /// 503
     case down
+    /// 500
+    case broken
     /// 502 with an HTML body, as a load balancer writes it.
     case badGateway
     /// 400
@@ -116,6 +118,7 @@ extension SandboxEffect {
                 403, .coded, code: "forbidden", "this API key is not permitted to do this")
         case .limited(let limit): return limit.answer(now: SandboxText.unixTime())
         case .down: return .error(503, .text, "service unavailable")
+        case .broken: return .error(500, .text, "internal server error")
         case .badGateway:
             var answer = SandboxAnswer(status: 502, json: "<html><h1>502 Bad Gateway</h1></html>\n")
             answer.contentType = "text/html"

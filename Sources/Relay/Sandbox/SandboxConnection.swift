@@ -195,6 +195,7 @@ final class SandboxConnection: StreamHandler {
     }
 
     private func deliver(_ answer: SandboxAnswer) {
+        if request?.path == "/v1/send" { service.noteRefusal(answer) }
         switch answer.delivery {
         case .now:
             start(answer)

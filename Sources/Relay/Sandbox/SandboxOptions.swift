@@ -19,6 +19,8 @@ struct SandboxOptions: Sendable {
     var messageBytesMax = 256 * 1_048_576
     /// How long `ps_test_slow` waits with its answer.
     var slowMilliseconds: Int
+    /// Faults that messages meet from the start.
+    var chaos = SandboxChaos()
     /// How long a connection may be silent, between requests and inside one.
     var idleTimeoutMilliseconds = 60_000
     /// Connections at the same time; further ones are closed at once.
@@ -28,12 +30,13 @@ struct SandboxOptions: Sendable {
 
     init(
         addresses: [SocketAddress], tls: TLSContext? = nil, storeFolder: String? = nil,
-        slowMilliseconds: Int = 3_000
+        slowMilliseconds: Int = 3_000, chaos: SandboxChaos = SandboxChaos()
     ) {
         self.addresses = addresses
         self.tls = tls
         self.storeFolder = storeFolder
         self.slowMilliseconds = slowMilliseconds
+        self.chaos = chaos
     }
 }
 

@@ -1,13 +1,8 @@
-// What can be read from the sandbox: the API's own two lists, and the test access.
-//
-// `/v1/…` is as the API documents it. Everything below `/sandbox` exists only here, needs no key,
-// and is how a test looks at what was sent.
+// What can be read from the API: its two lists, as it documents them.
 
 import Wire
 
 extension SandboxService {
-    // MARK: the API
-
     /// `GET /v1/emails`: newest first.
     func listEmails(_ request: SandboxRequest) -> SandboxAnswer {
         guard
@@ -63,68 +58,11 @@ extension SandboxService {
     private func bare(_ text: String) -> String {
         SendAddress(text).map { String($0.address) } ?? text
     }
-
-    // MARK: test access
-
-    /// Answers what lies below `/sandbox`.
-    func respondToTest(_ request: SandboxRequest) -> SandboxAnswer {
-        if request.path == "/sandbox/stats" {
-            return request.method == "GET" ? statisticsAnswer() : .methodNotAllowed("GET")
-        }
-        guard let path = request.segments(behind: "/sandbox/messages") else { return .notFound() }
-        if path.isEmpty {
-            switch request.method {
-            case "GET": return listMessages()
-            case "DELETE":
-                store.removeAll()
-                return SandboxAnswer(status: 200, json: #"{"messages":[],"total":0}"#)
-            default: return .methodNotAllowed("GET, DELETE")
-            }
-        }
-        guard request.method == "GET" else { return .methodNotAllowed("GET") }
-        return message(path)
-    }
-
-    /// `<id>`, or `<id>/attachments/<n>` with n counted from 1.
-    private func message(_ path: [String]) -> SandboxAnswer {
-        guard let message = store.message(path[0]) else { return .notFound() }
-        if path.count == 1 {
-            guard let body = store.body(of: message) else { return .notFound() }
-            return SandboxAnswer(status: 200, json: body)
-        }
-        guard path.count == 3, path[1] == "attachments", let number = Int(path[2]), number > 0,
-            let content = store.attachment(number - 1, of: message)
-        else { return .notFound() }
-        var answer = SandboxAnswer(status: 200, json: content)
-        answer.contentType = "application/octet-stream"
-        return answer
-    }
-
-    /// `GET /sandbox/messages`: oldest first, all that is remembered.
-    private func listMessages() -> SandboxAnswer {
-        var json = Array(#"{"messages":"#.utf8)
-        json.append(jsonArray: store.messages) { json, message in
-            json.append(text: "{")
-            json.appendAttachments(of: message)
-            json.append(text: #","bytes":\#(message.bodyBytes),"#)
-            json.appendSummary(of: message)
-        }
-        json.append(text: #","total":\#(store.messages.count)}"#)
-        return SandboxAnswer(status: 200, json: json)
-    }
-
-    private func statisticsAnswer() -> SandboxAnswer {
-        let s = statistics
-        var json = #"{"connections":\#(s.connections),"connections_open":\#(s.connectionsOpen),"#
-        json += #""requests":\#(s.requests),"incomplete":\#(s.incomplete),"#
-        json += #""accepted":\#(s.accepted),"refused":\#(s.refused),"body_bytes":\#(s.bodyBytes)}"#
-        return SandboxAnswer(status: 200, json: json)
-    }
 }
 
 extension [UInt8] {
     /// The fields that both lists share, and the closing brace.
-    fileprivate mutating func appendSummary(of message: SandboxMessage) {
+    mutating func appendSummary(of message: SandboxMessage) {
         append(text: #""message_id":"#)
         append(jsonString: message.messageID)
         append(text: #","from":"#)
@@ -140,16 +78,5 @@ extension [UInt8] {
         append(text: #","status":"\#(message.status)","created_at":""#)
         append(text: Timestamp.text(seconds: message.acceptedAt, milliseconds: 0))
         append(text: message.isTest ? #"","environment":"test"}"# : #""}"#)
-    }
-
-    fileprivate mutating func appendAttachments(of message: SandboxMessage) {
-        append(text: #""attachments":"#)
-        append(jsonArray: message.request.attachments) { json, attachment in
-            json.append(text: #"{"filename":"#)
-            json.append(jsonString: attachment.filename)
-            json.append(text: #","content_type":"#)
-            json.append(jsonString: attachment.contentType)
-            json.append(text: #","bytes":\#(attachment.decodedBytes)}"#)
-        }
     }
 }

@@ -31,6 +31,8 @@ final class SandboxService {
     let options: SandboxOptions
     let log: EventLog
     var store: SandboxStore
+    var refusals = SandboxRefusals()
+    var chaos: SandboxChaos
     var statistics = SandboxStatistics()
     /// Body bytes of requests that are still arriving, over all connections.
     var uploadBytes = 0
@@ -40,12 +42,15 @@ final class SandboxService {
         self.options = options
         self.log = log
         store = SandboxStore(options: options)
+        chaos = options.chaos
     }
 
     /// Decides on a request by its head alone.
     func admit(_ request: SandboxRequest) -> Admission {
         statistics.requests += 1
-        if request.segments(behind: "/sandbox") != nil { return .body(bytesMax: 0) }
+        if request.segments(behind: "/sandbox") != nil || request.path == "/" {
+            return .body(bytesMax: request.path == "/sandbox/chaos" ? 1_024 : 0)
+        }
         guard let allowed = Self.method(of: request.path) else { return .answer(.notFound()) }
         guard request.method == allowed else { return .answer(.methodNotAllowed(allowed)) }
         guard let behaviour = SandboxBehaviour(key: request.key) else {
@@ -57,7 +62,8 @@ final class SandboxService {
 
     /// Answers a complete request that was admitted.
     func respond(to request: SandboxRequest, body: [UInt8]) -> SandboxAnswer {
-        if request.segments(behind: "/sandbox") != nil { return respondToTest(request) }
+        if request.path == "/" { return page(request) }
+        if request.segments(behind: "/sandbox") != nil { return respondToTest(request, body) }
         guard let behaviour = SandboxBehaviour(key: request.key) else { return .unauthorized() }
         if request.path == "/v1/send" { return send(body, behaviour) }
         if let refusal = behaviour.read.refusal() { return refusal }
@@ -94,6 +100,10 @@ final class SandboxService {
     // MARK: POST /v1/send
 
     private func send(_ body: [UInt8], _ behaviour: SandboxBehaviour) -> SandboxAnswer {
+        var behaviour = behaviour
+        if behaviour.send == .accept, let effect = chaos.effect(Int.random(in: 0..<100)) {
+            behaviour.send = effect
+        }
         if let refusal = behaviour.send.refusal() { return refusal }
         switch SendRequest.parse(body) {
         case .invalid(let message):
@@ -141,19 +151,16 @@ final class SandboxService {
         -> SandboxAnswer
     {
         let message: SandboxMessage
+        let status = behaviour.send == .created ? 201 : 202
         do throws(SandboxFolderError) {
-            message = try store.add(request, body: body, isTest: behaviour.isTest)
+            message = try store.add(
+                request, body: body, isTest: behaviour.isTest, answerStatus: status)
         } catch {
             log.event(.error, "sandbox-store-failed", ["reason": error.description])
             return .error(500, .text, "the sandbox cannot store the message")
         }
         statistics.accepted += 1
-        var json = Array(#"{"message_id":"#.utf8)
-        json.append(jsonString: message.messageID)
-        json.append(text: #","status":"\#(message.status)""#)
-        json.append(text: behaviour.isTest ? #","environment":"test"}"# : "}")
-        var answer = SandboxAnswer(
-            status: behaviour.send == .created ? 201 : 202, json: json)
+        var answer = SandboxAnswer(status: status, json: message.answer)
         answer.closes = behaviour.send == .closing
         if behaviour.send == .slow {
             answer.delivery = .after(milliseconds: options.slowMilliseconds)

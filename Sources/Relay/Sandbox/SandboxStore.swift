@@ -7,6 +7,8 @@ import Wire
 
 /// One accepted message.
 struct SandboxMessage {
+    /// Counts accepted messages from 1, forgotten ones too.
+    var number: Int
     /// "9f86d081884c7d65@yourdomain.com"
     var messageID: String
     /// The UUID that `GET /v1/emails` lists.
@@ -18,14 +20,26 @@ struct SandboxMessage {
     /// The request as received; nil when a file holds it.
     var body: [UInt8]?
     var bodyBytes: Int
+    /// What the API answered: 202 or 201.
+    var answerStatus: Int
 
     var status: String { isTest ? "simulated" : "queued" }
+
+    /// The body of the API's answer.
+    var answer: [UInt8] {
+        var json = Array(#"{"message_id":"#.utf8)
+        json.append(jsonString: messageID)
+        json.append(text: #","status":"\#(status)""#)
+        json.append(text: isTest ? #","environment":"test"}"# : "}")
+        return json
+    }
 }
 
 /// Accepted messages, oldest first. Belongs to the sandbox's thread.
 struct SandboxStore {
     private(set) var messages: [SandboxMessage] = []
     private var bytesHeld = 0
+    private var lastNumber = 0
     private let options: SandboxOptions
     private let folder: SandboxFolder?
 
@@ -36,19 +50,20 @@ struct SandboxStore {
 
     /// Keeps a message. With a folder its files are complete when this returns.
     /// - Throws: what the file system refused.
-    mutating func add(_ request: SendRequest, body: [UInt8], isTest: Bool)
-        throws(SandboxFolderError) -> SandboxMessage
-    {
+    mutating func add(
+        _ request: SendRequest, body: [UInt8], isTest: Bool, answerStatus: Int = 202
+    ) throws(SandboxFolderError) -> SandboxMessage {
         var message = SandboxMessage(
-            messageID: Self.newMessageID(from: request.from), id: SandboxText.randomUUID(),
-            isTest: isTest, acceptedAt: SandboxText.unixTime(), request: request, body: nil,
-            bodyBytes: body.count)
+            number: lastNumber + 1, messageID: Self.newMessageID(from: request.from),
+            id: SandboxText.randomUUID(), isTest: isTest, acceptedAt: SandboxText.unixTime(),
+            request: request, body: nil, bodyBytes: body.count, answerStatus: answerStatus)
         if let folder {
             try folder.write(message, body: body)
         } else {
             message.body = body
             bytesHeld += body.count
         }
+        lastNumber += 1
         messages.append(message)
         forgetOldest()
         return message
@@ -77,6 +92,17 @@ struct SandboxStore {
         for message in messages { folder?.remove(message) }
         messages = []
         bytesHeld = 0
+    }
+
+    /// Forgets one message and removes its files; false when there is no such.
+    mutating func remove(_ messageID: String) -> Bool {
+        guard let index = messages.lastIndex(where: { $0.messageID == messageID }) else {
+            return false
+        }
+        let message = messages.remove(at: index)
+        folder?.remove(message)
+        bytesHeld -= message.body?.count ?? 0
+        return true
     }
 
     private mutating func forgetOldest() {

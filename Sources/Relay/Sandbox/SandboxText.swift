@@ -55,4 +55,17 @@ enum SandboxText {
         }
         return String(decoding: result, as: UTF8.self)
     }
+
+    /// Whether `part` (ASCII letters in lower case) stands in `text`, ASCII without case.
+    static func contains(_ text: Bytes, _ part: [UInt8]) -> Bool {
+        guard let first = part.first, text.count >= part.count else { return part.isEmpty }
+        for start in 0...text.count - part.count where text[start].asciiLowercased == first {
+            var length = 1
+            while length < part.count, text[start + length].asciiLowercased == part[length] {
+                length += 1
+            }
+            if length == part.count { return true }
+        }
+        return false
+    }
 }

@@ -216,11 +216,16 @@ struct Balance {
             return earlier.relayClosedAt.map { $0 >= asked } ?? true
         }
         if isUnnoticed { return .unnoticed }
-        // The same, and the newer of the two was accepted first.
+        // The same, and the newer of the two was accepted first, or was answered by the guard and
+        // so used up what the guard knew.
         let isOvertaken = attempts.contains { newer in
             guard newer.begunAt > cause.begunAt, newer.connection != cause.connection,
-                let dot = newer.dotHeardAt, let accepted = first.completedAt, dot <= accepted
+                let dot = newer.dotHeardAt, let accepted = first.completedAt
             else { return false }
+            let isGuards = answered.contains {
+                $0.connection == newer.connection && $0.begunAt == newer.begunAt
+            }
+            guard isGuards || dot <= accepted else { return false }
             return cause.relayClosedAt.map { $0 >= dot } ?? true
         }
         return isOvertaken ? .overtaken : nil

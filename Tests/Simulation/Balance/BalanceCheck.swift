@@ -245,6 +245,21 @@ enum BalanceCheck {
             { overtaken(goneAt: 1_012) }
         ),
         (
+            "an older try behind one that the guard answered, which is allowed", nil,
+            {
+                var ledger = overtaken(goneAt: 2_000)
+                ledger.requests[0].completedAt = at(900)
+                ledger.requests[0].answerHeardAt = at(901)
+                ledger.attempts[0].dotHeardAt = at(1_012)
+                ledger.attempts.insert(ledger.attempts[0], at: 0)
+                ledger.attempts[0].connection = 3
+                ledger.attempts[0].begunAt = at(800)
+                ledger.attempts[0].dotHeardAt = at(850)
+                ledger.attempts[0].relayClosedAt = at(890)
+                return ledger
+            }
+        ),
+        (
             "the wrong words", "the client heard",
             {
                 var ledger = order()

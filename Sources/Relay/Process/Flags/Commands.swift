@@ -90,6 +90,12 @@ struct SandboxCommand: ParsableCommand {
             "Keep accepted messages in this folder.", valueName: "folder"))
     var store: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Percentages of messages that meet a fault: 429=5,500=1,503=1,slow=10,reset=1.",
+            valueName: "shares"))
+    var chaos = SandboxChaos()
+
     @Option(help: ArgumentHelp("How long the key ps_test_slow waits.", valueName: "time"))
     var slow = TimeSpan.seconds(3)
 
@@ -112,7 +118,7 @@ struct SandboxCommand: ParsableCommand {
         let settings = SandboxSettings(
             listen: listen.isEmpty
                 ? [SocketAddress(SandboxFlags.defaultListen)!] : listen.map(\.address),
-            storeFolder: store, slowMilliseconds: slow.milliseconds)
+            storeFolder: store, slowMilliseconds: slow.milliseconds, chaos: chaos)
         var tls: TLSContext?
         if let tlsCert, let tlsKey {
             tls = try TLSContext.server(certificateFile: tlsCert, keyFile: tlsKey)

@@ -30,6 +30,7 @@ struct SandboxSettings: Sendable {
     var listen: [SocketAddress]
     var storeFolder: String?
     var slowMilliseconds: Int
+    var chaos = SandboxChaos()
 }
 
 /// Builds settings from parsed flags and the process's environment.
@@ -164,7 +165,8 @@ struct ConfigurationBuilder {
         SandboxSettings(
             listen: sandbox.listen.isEmpty
                 ? [SocketAddress(SandboxFlags.defaultListen)!] : sandbox.listen.map(\.address),
-            storeFolder: sandbox.store, slowMilliseconds: sandbox.slow.milliseconds)
+            storeFolder: sandbox.store, slowMilliseconds: sandbox.slow.milliseconds,
+            chaos: sandbox.chaos)
     }
 
     private func makeAPIOptions(sandbox: SandboxSettings?) throws -> APIOptions {

@@ -13,6 +13,12 @@ struct AddressArgument: ExpressibleByArgument, Sendable {
     }
 }
 
+extension SandboxChaos: ExpressibleByArgument {
+    init?(argument: String) { self.init(argument) }
+
+    var defaultValueDescription: String { "none" }
+}
+
 struct SandboxFlags: ParsableArguments {
     static let defaultListen = "127.0.0.1:8587"
 
@@ -36,6 +42,13 @@ struct SandboxFlags: ParsableArguments {
             "Keep accepted messages in this folder: a JSON file and the attachments of each.",
             valueName: "folder"))
     var store: String?
+
+    @Option(
+        name: .customLong("sandbox-chaos"),
+        help: ArgumentHelp(
+            "Percentages of messages that meet a fault: 429=5,500=1,503=1,slow=10,reset=1.",
+            valueName: "shares"))
+    var chaos = SandboxChaos()
 
     @Option(
         name: .customLong("sandbox-slow"),
