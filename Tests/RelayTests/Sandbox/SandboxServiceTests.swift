@@ -83,8 +83,7 @@ import Wire
             ("POST /v1/send", "ps_test_toolarge", "application/json", 413),
             ("GET /v1/send", "ps_test_x", nil, 405),
             ("POST /v1/emails", "ps_test_x", nil, 405),
-            ("GET /v1/nothing", "ps_test_x", nil, 404),
-            ("GET /", nil, nil, 404),
+            ("GET /v1/nothing", "ps_test_x", nil, 404), ("GET /nothing", nil, nil, 404),
             ("GET /v1/emails", nil, nil, 401),
         ] as [(String, String?, String?, Int)])
     func heads(line: String, key: String?, type: String?, status: Int) {
