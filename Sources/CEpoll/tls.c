@@ -2,6 +2,7 @@
 
 #include <openssl/core_names.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int port_read(BIO *bio, char *bytes, size_t size, size_t *count) {
@@ -104,4 +105,31 @@ int ct_ticket_init(
     };
     return EVP_MAC_CTX_set_params(mac, parameters) &&
            EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, cipher_key, iv, seal);
+}
+
+static int server_name(SSL *ssl, int *alert, void *choose) {
+    (void)alert;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    return name && ((ct_choose)choose)(ssl, name) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+void ct_set_server_name_callback(SSL_CTX *context, ct_choose choose) {
+    SSL_CTX_set_tlsext_servername_callback(context, server_name);
+    SSL_CTX_set_tlsext_servername_arg(context, (void *)choose);
+}
+
+char *ct_certificate_name(X509 *certificate, int index) {
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    char *found = NULL;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && !found; i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        if (name->type != GEN_DNS) continue;
+        int length = ASN1_STRING_length(name->d.dNSName);
+        const char *text = (const char *)ASN1_STRING_get0_data(name->d.dNSName);
+        /* A name with a NUL inside is nobody's name. */
+        if (memchr(text, 0, (size_t)length) || index-- > 0) continue;
+        found = strndup(text, (size_t)length);
+    }
+    GENERAL_NAMES_free(names);
+    return found;
 }

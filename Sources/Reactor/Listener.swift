@@ -38,8 +38,8 @@ public final class Listener {
     public let loop: Loop
     /// The bound address (the real port when 0 was asked for).
     public let address: SocketAddress
-    /// Implicit TLS for every connection; nil for plaintext at first.
-    public let tls: TLSContext?
+    /// Implicit TLS for every connection that is accepted from now on; nil for plaintext at first.
+    public var tls: TLSContext?
 
     private var handler: ListenerHandler?
     private var token: Token

@@ -32,6 +32,12 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
             high: 0, low: SocketAddress.mappedPrefix | UInt64(bits), scope: 0, port: port)
     }
 
+    /// The address with these 16 bytes (IPv4 mapped), most significant first, as `addressBits` has
+    /// them.
+    public init(high: UInt64, low: UInt64, port: UInt16) {
+        self.init(high: high, low: low, scope: 0, port: port)
+    }
+
     /// 0.0.0.0:0, where there is no address to show.
     public static let none = SocketAddress(ipv4: 0, port: 0)
 

@@ -38,7 +38,9 @@ extension Stream {
         let errno = stream.loop.backend.adopt(descriptor, stream.token)
         if errno != 0 { stream.condemn(.system(errno: errno)) }
         stream.loop.settleLater(stream)
-        if let tls = listener.tls { stream.beginHandshake(tls, serverName: nil) }
+        if let tls = listener.tls, !handler.beginsInPlaintext {
+            stream.beginHandshake(tls, serverName: nil)
+        }
         handler.streamAccepted(stream)
         if stream.phase == .open, !stream.isCondemned { stream.handler.streamOpened(stream) }
     }

@@ -12,6 +12,27 @@ extension Stream {
         loop.settleLater(self)
     }
 
+    /// The server's side begins with `bytes`, which came in the same read as what was plaintext and
+    /// are TLS already. They are copied, and used when the event is over.
+    public func startTLS(_ context: TLSContext, behind bytes: Span<UInt8>) {
+        startTLS(context)
+        guard phase == .handshaking else { return }
+        bytes.withUnsafeBytes { hold($0) }
+    }
+
+    /// What was held before the handshake began.
+    func shakeHeldHands() {
+        while phase == .handshaking, !isCondemned, let slab = held.first {
+            let used = shakeHands(
+                UnsafeRawBufferPointer(start: slab.payload + slab.start, count: slab.count))
+            // When the stream has been ended, what was held may have gone with it.
+            guard phase <= .open, !isCondemned else { return }
+            slab.start += used
+            guard slab.count == 0 else { return }
+            if let empty = held.popFirst() { loop.slabs.give(back: empty) }
+        }
+    }
+
     /// Waits for a ClientHello, or sends one.
     func beginHandshake(_ context: TLSContext, serverName: String?) {
         engine = context.makeEngine(port: loop.tlsPort, serverName: serverName)

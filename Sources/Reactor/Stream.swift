@@ -131,6 +131,7 @@ public final class Stream {
     /// touched the stream.
     func settle() {
         if isCondemned { return close(closeReason ?? .local, withReset: closesWithReset) }
+        if phase == .handshaking, !held.isEmpty { shakeHeldHands() }
         deliverHeld()
         flush()
         notifyDrained()

@@ -20,6 +20,9 @@ open class StreamHandler {
     /// A connection from a listener, before anything else and before any handshake: the moment to
     /// keep the stream and to set its deadline. Not called for streams from `Stream.connect`.
     open func streamAccepted(_ stream: Stream) {}
+    /// A listener's TLS does not begin by itself: the handler reads plaintext first, and calls
+    /// `startTLS`. Asked once, before `streamAccepted`.
+    open var beginsInPlaintext: Bool { false }
     /// The stream is ready for bytes: TCP connected and, where TLS was asked for, handshake done.
     /// Called again after `startTLS` has finished its handshake.
     open func streamOpened(_ stream: Stream) {}

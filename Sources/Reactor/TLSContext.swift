@@ -12,7 +12,10 @@ public final class TLSContext: Sendable {
     /// shared and never changed afterwards.
     private nonisolated(unsafe) let handle: OpaquePointer
     private let sessions = TLSSessionCache()
-    private let ticketKeys = Locked(TLSTicketKeys())
+    /// What seals a server's tickets; shared with the context that takes this one's place.
+    private let tickets: TLSTickets
+    /// The other certificates of a server, by name; nil when it has one only.
+    let others: TLSServerNames?
 
     private static let ciphers =
         "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
@@ -22,7 +25,11 @@ public final class TLSContext: Sendable {
         "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
     private static let groups = "X25519:P-256:P-384"
 
-    private init(isServer: Bool) throws(TLSError) {
+    private init(
+        isServer: Bool, tickets: TLSTickets = TLSTickets(), others: TLSServerNames? = nil
+    ) throws(TLSError) {
+        self.tickets = tickets
+        self.others = others
         let method = isServer ? TLS_server_method() : TLS_client_method()
         guard let handle = SSL_CTX_new(method) else { throw TLSError("TLS") }
         self.handle = handle
@@ -42,20 +49,67 @@ public final class TLSContext: Sendable {
 
     deinit { SSL_CTX_free(handle) }
 
+    /// A server's certificate, the default one of several; valid as long as the context.
+    var ownCertificate: OpaquePointer? { SSL_CTX_get0_certificate(handle) }
+
     /// A server's: PEM chain and key from files.
     public static func server(certificateFile: String, keyFile: String) throws(TLSError)
         -> TLSContext
     {
-        let context = try TLSContext(isServer: true)
-        let handle = context.handle
-        guard SSL_CTX_use_certificate_chain_file(handle, certificateFile) == 1 else {
-            throw TLSError("certificate \(certificateFile)")
+        let files = TLSCertificateFiles(certificate: certificateFile, key: keyFile)
+        return try server(certificates: [files], defaultName: nil, tickets: TLSTickets())
+    }
+
+    /// A server's with several certificates, of which the client's server name chooses (RFC 6066
+    /// section 3); the first that covers a name serves it.
+    ///
+    /// - Parameters:
+    ///   - certificates: at least one.
+    ///   - defaultName: clients that name no server, or one that nothing covers, get the certificate
+    ///     for this name, or else the first.
+    ///   - tickets: what seals session tickets; a context that takes another's place shares it, so
+    ///     that tickets stay good.
+    /// - Throws: `TLSError` that names the file.
+    public static func server(
+        certificates: [TLSCertificateFiles], defaultName: String?, tickets: TLSTickets
+    ) throws(TLSError) -> TLSContext {
+        var contexts: [TLSContext] = []
+        for files in certificates.dropFirst(certificates.count == 1 ? 1 : 0) {
+            contexts.append(try TLSContext(certificate: files, tickets: tickets, others: nil))
         }
-        guard SSL_CTX_use_PrivateKey_file(handle, keyFile, SSL_FILETYPE_PEM) == 1,
+        guard !contexts.isEmpty else {
+            return try TLSContext(certificate: certificates[0], tickets: tickets, others: nil)
+        }
+        let names = TLSServerNames(contexts.map { ($0.names, $0) })
+        let standard = defaultName.flatMap { name in
+            contexts.firstIndex { TLSServerNames([($0.names, $0)]).find(name) != nil }
+        }
+        return try TLSContext(
+            certificate: certificates[standard ?? 0], tickets: tickets, others: names)
+    }
+
+    private convenience init(
+        certificate files: TLSCertificateFiles, tickets: TLSTickets, others: TLSServerNames?
+    ) throws(TLSError) {
+        try self.init(isServer: true, tickets: tickets, others: others)
+        guard SSL_CTX_use_certificate_chain_file(handle, files.certificate) == 1 else {
+            throw TLSError("certificate \(files.certificate)")
+        }
+        guard SSL_CTX_use_PrivateKey_file(handle, files.key, SSL_FILETYPE_PEM) == 1,
             SSL_CTX_check_private_key(handle) == 1
-        else { throw TLSError("key \(keyFile)") }
-        context.enableTickets()
-        return context
+        else { throw TLSError("key \(files.key)") }
+        enableTickets()
+        if others != nil { chooseByName() }
+    }
+
+    /// Lets the server name of a ClientHello choose among `others`.
+    private func chooseByName() {
+        ct_set_server_name_callback(handle) { ssl, name in
+            guard let ssl, let name, let owner = ct_owner(ssl) else { return 0 }
+            let engine = Unmanaged<TLSEngine>.fromOpaque(owner).takeUnretainedValue()
+            guard let chosen = engine.context.others?.find(String(cString: name)) else { return 0 }
+            return SSL_set_SSL_CTX(ssl, chosen.handle) == nil ? 0 : 1
+        }
     }
 
     /// A server's from a new self-signed ECDSA P-256 certificate in memory, for `names` (DNS names
@@ -125,7 +179,7 @@ public final class TLSContext: Sendable {
             else { return -1 }
             let engine = Unmanaged<TLSEngine>.fromOpaque(owner).takeUnretainedValue()
             let now = engine.handshakeTime
-            return engine.context.ticketKeys.withLock { keys in
+            return engine.context.tickets.keys.withLock { keys in
                 seal == 1
                     ? keys.seal(name, iv, cipher, mac, now: now)
                     : keys.open(name, iv, cipher, mac, now: now)
@@ -143,27 +197,6 @@ public final class TLSContext: Sendable {
     /// Offers the session kept for `serverName`, if there is one, on a client's SSL.
     func resumeSession(_ serverName: String, on ssl: OpaquePointer) {
         sessions.resume(serverName, on: ssl)
-    }
-
-    /// A server's own certificate as PEM text.
-    public var certificatePEM: String? {
-        guard let certificate = SSL_CTX_get0_certificate(handle), let memory = BIO_new(BIO_s_mem())
-        else { return nil }
-        defer { BIO_free(memory) }
-        guard PEM_write_bio_X509(memory, certificate) == 1 else { return nil }
-        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 65_536) { buffer in
-            let count = BIO_read(memory, buffer.baseAddress, Int32(buffer.count))
-            return String(decoding: buffer.prefix(Int(max(count, 0))), as: UTF8.self)
-        }
-    }
-
-    /// Seconds since 1970 when the server certificate ends.
-    public var notAfter: Int64? {
-        var parts = tm()
-        guard let certificate = SSL_CTX_get0_certificate(handle),
-            ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) == 1
-        else { return nil }
-        return Int64(timegm(&parts))
     }
 }
 

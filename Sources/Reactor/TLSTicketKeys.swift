@@ -1,12 +1,37 @@
-// The keys that seal session tickets (RFC 5077 section 4, RFC 8446 section 4.6.1), in memory only.
+// The keys that seal session tickets (RFC 5077 section 4, RFC 8446 section 4.6.1).
 //
-// A key seals for six hours and opens for six more, longer than a ticket lives. Time is an
-// argument; a key that was never used is never made.
+// Our own are in memory only: a key seals for six hours and opens for six more, longer than a ticket
+// lives. Time is an argument; a key that was never used is never made. Keys from a file take their
+// place, so that several relays open each other's tickets; then whoever writes the file rotates.
 
 import CEpoll.TLS
 
-/// The ticket keys of one server context.
+/// The ticket keys of a server, shared by all loops and by the contexts that follow each other when
+/// certificates are read again.
+public final class TLSTickets: Sendable {
+    let keys = Locked(TLSTicketKeys())
+
+    /// Keys of our own, made when they are needed.
+    public init() {}
+
+    /// From now on these keys seal and open; nil: our own again.
+    ///
+    /// - Parameter bytes: one or more keys of 80 bytes each: a name of 16, a key for HMAC of 32, a
+    ///   key for AES of 32 (as nginx reads them). The first seals, all open.
+    /// - Throws: `TLSError` when that is not what they are; nothing has changed then.
+    public func use(_ bytes: [UInt8]?) throws(TLSError) {
+        let given = try bytes.map(TLSTicketKeys.read) ?? []
+        keys.withLock { $0.given = given }
+    }
+}
+
+/// The ticket keys of one server.
 struct TLSTicketKeys {
+    /// Bytes of one key in a file.
+    static let fileKeyBytes = 80
+    /// Keys of a file at most; each ticket of a stranger is compared with the names of all.
+    static let fileKeysMax = 16
+
     /// How long one key seals.
     static let lifetimeMilliseconds = 6 * 3_600 * 1_000
 
@@ -18,13 +43,34 @@ struct TLSTicketKeys {
         var madeAt: MonotonicTime
     }
 
+    /// Keys from a file; without any, ours are used.
+    var given: [Key] = []
     /// The key that seals, and the one before it.
     private(set) var current: Key?
     private(set) var previous: Key?
 
+    /// The keys of a file.
+    static func read(_ bytes: [UInt8]) throws(TLSError) -> [Key] {
+        let count = bytes.count / fileKeyBytes
+        guard count > 0, count <= fileKeysMax, bytes.count % fileKeyBytes == 0 else {
+            throw TLSError(
+                line: "\(bytes.count) bytes: give 1 to \(fileKeysMax) keys of \(fileKeyBytes) bytes"
+            )
+        }
+        return (0..<count).map { index in
+            let key = bytes[index * fileKeyBytes..<(index + 1) * fileKeyBytes]
+            let start = key.startIndex
+            return Key(
+                name: Array(key[start..<start + 16]),
+                cipherKey: Array(key[(start + 48)...]),
+                macKey: Array(key[start + 16..<start + 48]), madeAt: MonotonicTime(nanoseconds: 0))
+        }
+    }
+
     /// Lets go of keys whose time is over, and makes the next; the key to seal with, or nil when
     /// there is no randomness to be had.
     mutating func rotate(now: MonotonicTime) -> Key? {
+        if let key = given.first { return key }
         guard let key = current else {
             current = TLSTicketKeys.makeKey(now)
             return current
@@ -69,8 +115,8 @@ struct TLSTicketKeys {
     ) -> Int32 {
         _ = rotate(now: now)
         let wanted = UnsafeBufferPointer(start: name, count: 16)
-        for key in [current, previous] {
-            guard let key, key.name.elementsEqual(wanted) else { continue }
+        let keys = given.isEmpty ? [current, previous].compactMap(\.self) : given
+        for key in keys where key.name.elementsEqual(wanted) {
             let isReady = ct_ticket_init(cipher, mac, key.cipherKey, key.macKey, iv, 0) == 1
             return isReady ? 2 : -1
         }

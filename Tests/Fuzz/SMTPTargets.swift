@@ -55,6 +55,23 @@ private func contains(_ bytes: [UInt8], _ text: StaticString) -> Bool {
     }
 }
 
+/// Whole or in pieces, a PROXY header says the same, and it takes no byte too many.
+let proxyHeaderTarget = FuzzTarget(name: "ProxyHeader") { bytes in
+    var reader = ProxyHeaderReader()
+    let whole = reader.take(bytes)
+    require(whole.used <= ProxyHeaderReader.binaryBytesMax, "a header without a bound")
+    require(whole.step != .needsInput || whole.used == bytes.count, "bytes were left over")
+    var cut = ProxyHeaderReader()
+    var used = 0
+    var step = ProxyHeaderReader.Step.needsInput
+    for length in pieces(of: bytes) where step == .needsInput {
+        let taken = cut.take(bytes.extracting(used..<used + length))
+        used += taken.used
+        step = taken.step
+    }
+    require(step == whole.step && used == whole.used, "split differs")
+}
+
 func requireInside(_ range: Range<Int>, _ bytes: Bytes) {
     require(range.lowerBound >= 0 && range.upperBound <= bytes.count, "a range outside the input")
 }

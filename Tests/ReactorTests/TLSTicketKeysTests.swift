@@ -32,4 +32,28 @@ import Testing
         _ = keys.rotate(now: Self.after(lifetimes: 5))
         #expect(keys.previous == nil)
     }
+
+    @Test func `keys of a file seal with the first, for good`() throws {
+        let bytes = (0..<160).map { UInt8($0) }
+        var keys = TLSTicketKeys()
+        let ownKey = keys.rotate(now: Self.begin)
+        let own = try #require(ownKey)
+        keys.given = try TLSTicketKeys.read(bytes)
+        #expect(keys.given.map { Int($0.name[0]) } == [0, 80])
+        #expect(
+            keys.given[1].macKey == Array(96..<128) && keys.given[1].cipherKey == Array(128..<160))
+        let sealing = keys.rotate(now: Self.after(lifetimes: 9))
+        #expect(sealing?.name == Array(0..<16))
+        keys.given = []
+        let again = keys.rotate(now: Self.begin)
+        #expect(again?.name == own.name)
+    }
+
+    @Test(arguments: [0, 1, 79, 81, 159, 17 * 80])
+    func `a file of any other size is refused, and nothing changes`(_ count: Int) throws {
+        let tickets = TLSTickets()
+        try tickets.use([UInt8](repeating: 7, count: 80))
+        #expect(throws: TLSError.self) { try tickets.use([UInt8](repeating: 8, count: count)) }
+        #expect(tickets.keys.withLock { $0.given.map { $0.name[0] } } == [7])
+    }
 }

@@ -83,6 +83,16 @@ static inline void ct_set_mode(SSL_CTX *_Nonnull context, long mode) {
 static inline void ct_set_session_cache(SSL_CTX *_Nonnull context, long mode) {
     SSL_CTX_set_session_cache_mode(context, mode);
 }
+/*
+ * `choose` is called with the server name of each ClientHello that has one, during the handshake; it
+ * returns whether the name is one of ours. A name that is not goes on without an acknowledgement.
+ */
+typedef int (*ct_choose)(SSL *_Nullable ssl, const char *_Nullable name);
+void ct_set_server_name_callback(SSL_CTX *_Nonnull context, ct_choose _Nonnull choose);
+
+/* The DNS name at `index` of a certificate's subject alternative names, for free(); or NULL. */
+char *_Nullable ct_certificate_name(X509 *_Nonnull certificate, int index);
+
 static inline int ct_set_server_name(SSL *_Nonnull ssl, const char *_Nonnull name) {
     return SSL_set_tlsext_host_name(ssl, name) == 1;
 }

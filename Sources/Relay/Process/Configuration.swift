@@ -89,6 +89,8 @@ struct APIOptions: Sendable, Equatable {
 struct Configuration: Sendable {
     var hostname: String
     var listeners: [ListenerSpec]
+    /// Balancers: their connections begin with a PROXY header, which says whose they are.
+    var proxies: [AddressBlock] = []
     var loops: Int
     var backend: BackendKind = .auto
     var limits = SessionLimits()

@@ -14,6 +14,7 @@ struct RelayProcess {
     private let settings: RelaySettings
     private let serverTLS: TLSContext
     private let clientTLS: TLSContext?
+    private let tickets = TLSTickets()
     private let log: EventLog
 
     /// Loads certificates and the trust store; starts nothing.
@@ -22,13 +23,8 @@ struct RelayProcess {
         self.settings = settings
         self.log = log
         let configuration = settings.configuration
-        switch settings.certificate {
-        case .files(let certificate, let key):
-            serverTLS = try TLSContext.server(certificateFile: certificate, keyFile: key)
-        case .selfSigned:
-            serverTLS = try TLSContext.selfSignedServer(
-                names: [configuration.hostname, "localhost", "127.0.0.1", "::1"])
-        }
+        try tickets.use(try settings.readTicketKeys())
+        serverTLS = try settings.loadCertificates(sealing: tickets)
         clientTLS =
             configuration.api.endpoint.isTLS
             ? try TLSContext.client(caFile: configuration.api.caFile) : nil
@@ -45,9 +41,9 @@ struct RelayProcess {
         fclose(stream)
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains.
+    /// Serves until SIGTERM or SIGINT, then drains. SIGHUP has the settings read again.
     /// - Throws: `SystemError` when a socket can't be bound.
-    func run() throws {
+    func run(reader: SettingsReader) throws {
         let shared = Shared(
             configuration: withinDescriptors(settings.configuration), serverTLS: serverTLS,
             clientTLS: clientTLS, log: log)
@@ -77,7 +73,10 @@ struct RelayProcess {
                     + "setcap cap_net_bind_service=+ep postscale-relay.")
         }
         announce(backend)
-        _ = Signals.wait(for: [SIGTERM, SIGINT], timeoutMilliseconds: nil)
+        let reload = Reload(reader: reader, shared: shared, roster: roster, tickets: tickets)
+        while Signals.wait(for: [SIGTERM, SIGINT, SIGHUP], timeoutMilliseconds: nil) == SIGHUP {
+            reload.perform()
+        }
         drain(group, roster)
         sandbox?.stop()
         sandbox?.join()
@@ -192,6 +191,9 @@ struct RelayProcess {
             lines.append(
                 "tls      certificate valid until "
                     + Timestamp.text(seconds: Int(end), milliseconds: 0))
+            for names in serverTLS.servedNames {
+                lines.append("tls      " + names.joined(separator: " "))
+            }
         }
         return lines.joined(separator: "\n")
     }

@@ -47,7 +47,7 @@ final class DrainWatch: TimerHandler {
     }
 
     override func timerFired(_ timer: LoopTimer) {
-        guard worker.sessions.count == 0 else { return armTimer() }
+        guard worker.sessions.count == 0, worker.doorCount == 0 else { return armTimer() }
         self.timer = nil
         worker.drainWatch = nil
         worker.pool.drain()

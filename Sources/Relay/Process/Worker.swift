@@ -9,8 +9,8 @@ import Wire
 
 /// What all loops share. Each part is safe to use from any of them.
 final class Shared: Sendable {
+    /// As the relay was started; what sessions go by is their worker's.
     let configuration: Configuration
-    let serverTLS: TLSContext
     let clientTLS: TLSContext?
     let keyCache: KeyCache
     let rateLimits: RateLimitMemory
@@ -22,13 +22,14 @@ final class Shared: Sendable {
     let names: NameService
     /// Live sessions of all loops, and connections that are being turned away.
     let sessionCount = Atomic<Int>(0)
+    private let certificates: Locked<TLSContext>
 
     init(
         configuration: Configuration, serverTLS: TLSContext, clientTLS: TLSContext?, log: EventLog,
         names: NameService = SystemNameService()
     ) {
         self.configuration = configuration
-        self.serverTLS = serverTLS
+        certificates = Locked(serverTLS)
         self.clientTLS = clientTLS
         self.log = log
         self.names = names
@@ -37,6 +38,12 @@ final class Shared: Sendable {
         duplicates = DuplicateGuard(windowMilliseconds: configuration.duplicateWindowMilliseconds)
         budget = MemoryBudget(bytesMax: configuration.memoryBudgetBytes)
         abuse = AbuseThrottle(limits: configuration.abuse)
+    }
+
+    /// The certificates that new connections get; replaced when they are read again.
+    var serverTLS: TLSContext {
+        get { certificates.withLock { $0 } }
+        set { certificates.withLock { $0 = newValue } }
     }
 
     /// No descriptor is to spare for one more session.
@@ -61,19 +68,32 @@ final class Worker {
     /// Live sessions, for drain; a session enters itself when accepted and leaves when closed.
     var sessions = SessionList()
     var listeners: [Listener] = []
+    /// Connections of balancers that have not said yet whose they are.
+    var doorCount = 0
     /// Set while the worker drains.
     var drainWatch: DrainWatch?
 
-    var configuration: Configuration { shared.configuration }
+    /// What new sessions go by. Sessions that are open keep the limits that they began with.
+    private(set) var configuration: Configuration
+    private(set) var serverTLS: TLSContext
 
     init(loop: Loop, shared: Shared) {
         self.loop = loop
         self.shared = shared
+        configuration = shared.configuration
+        serverTLS = shared.serverTLS
         pool = ConnectionPool(
             loop: loop, options: shared.configuration.api, tls: shared.clientTLS, log: shared.log,
             names: shared.names)
         mappers = MapperPool(
             configuration: shared.configuration, charsets: charsets, slabs: loop.slabs)
         keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
+    }
+
+    /// From now on new sessions go by these; on the loop's thread.
+    func adopt(_ configuration: Configuration, _ serverTLS: TLSContext) {
+        self.configuration = configuration
+        self.serverTLS = serverTLS
+        for listener in listeners where listener.tls != nil { listener.tls = serverTLS }
     }
 }

@@ -26,6 +26,11 @@ final class WorkerRoster: Sendable {
     /// Workers that have not ended yet.
     var liveCount: Int { entries.withLock { $0.count } - ended.load(ordering: .acquiring) }
 
+    /// Has every worker run `work`, each on its own thread, soon.
+    func tellAll(_ work: @escaping @Sendable (Worker) -> Void) {
+        for entry in entries.withLock({ $0 }) { entry.mailbox.post { work(entry.worker) } }
+    }
+
     /// Asks every worker to drain and to stop its loop when it has.
     func drainAll() {
         for entry in entries.withLock({ $0 }) {

@@ -46,39 +46,49 @@ final class AbuseThrottle: Sendable {
         var isBlank: Bool { connections == 0 && failedLogins == 0 && handshakes == 0 }
     }
 
-    /// An address lies in the shard of its prefix, so that one lock covers both entries.
-    private final class Shard: Sendable {
-        let entries = Mutex<[Key: Entry]>([:])
+    private struct State {
+        var entries: [Key: Entry] = [:]
+        var limits: AbuseLimits
     }
 
-    private let limits: AbuseLimits
+    /// An address lies in the shard of its prefix, so that one lock covers both entries.
+    private final class Shard: Sendable {
+        let state: Mutex<State>
+
+        init(limits: AbuseLimits) { state = Mutex(State(limits: limits)) }
+    }
+
     private let shards: [Shard]
 
     init(limits: AbuseLimits) {
-        self.limits = limits
-        shards = (0..<Self.shardCount).map { _ in Shard() }
+        shards = (0..<Self.shardCount).map { _ in Shard(limits: limits) }
+    }
+
+    /// Goes by other limits from now on; what was counted stays counted.
+    func change(_ limits: AbuseLimits) {
+        for shard in shards { shard.state.withLock { $0.limits = limits } }
     }
 
     /// Entries held, for tests and metrics.
-    var entryCount: Int { shards.reduce(0) { $0 + $1.entries.withLock(\.count) } }
+    var entryCount: Int { shards.reduce(0) { $0 + $1.state.withLock { $0.entries.count } } }
 
     /// Whether a new connection may stay. If so it is counted, and `disconnected` must follow.
     func admits(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
         let (own, prefix) = Self.keys(address)
-        return shard(prefix).entries.withLock { entries in
-            var one = entries[own] ?? Entry()
-            var all = entries[prefix] ?? Entry()
+        return shard(prefix).state.withLock { state in
+            var one = state.entries[own] ?? Entry()
+            var all = state.entries[prefix] ?? Entry()
             one.refresh(at: now)
             all.refresh(at: now)
-            guard one.connections < limits.connectionsPerAddressMax,
-                all.connections < limits.connectionsPerPrefixMax,
-                one.failedLogins < limits.failedLoginsPerAddressMax,
-                all.failedLogins < limits.failedLoginsPerPrefixMax
+            guard one.connections < state.limits.connectionsPerAddressMax,
+                all.connections < state.limits.connectionsPerPrefixMax,
+                one.failedLogins < state.limits.failedLoginsPerAddressMax,
+                all.failedLogins < state.limits.failedLoginsPerPrefixMax
             else { return false }
             one.connections += 1
             all.connections += 1
-            entries[own] = one
-            entries[prefix] = all
+            state.entries[own] = one
+            state.entries[prefix] = all
             return true
         }
     }
@@ -86,14 +96,16 @@ final class AbuseThrottle: Sendable {
     /// A connection that was admitted has ended.
     func disconnected(_ address: SocketAddress, at now: MonotonicTime) {
         let (own, prefix) = Self.keys(address)
-        shard(prefix).entries.withLock { entries in
+        shard(prefix).state.withLock { state in
             for key in [own, prefix] {
-                guard var entry = entries[key] else { continue }
+                guard var entry = state.entries[key] else { continue }
                 entry.connections = max(0, entry.connections - 1)
                 entry.refresh(at: now)
-                entries[key] = entry.isBlank ? nil : entry
+                state.entries[key] = entry.isBlank ? nil : entry
             }
-            if entries.count > Self.entriesPerShardMax { Self.forget(&entries, at: now) }
+            if state.entries.count > Self.entriesPerShardMax {
+                Self.forget(&state.entries, at: now)
+            }
         }
     }
 
@@ -101,19 +113,21 @@ final class AbuseThrottle: Sendable {
     /// client that keeps trying gets its share of each minute.
     func admitsHandshake(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
         let (own, prefix) = Self.keys(address)
-        return shard(prefix).entries.withLock { entries in
-            var one = entries[own] ?? Entry()
-            var all = entries[prefix] ?? Entry()
+        return shard(prefix).state.withLock { state in
+            var one = state.entries[own] ?? Entry()
+            var all = state.entries[prefix] ?? Entry()
             one.refresh(at: now)
             all.refresh(at: now)
-            guard one.handshakes < limits.handshakesPerAddressMax,
-                all.handshakes < limits.handshakesPerPrefixMax
+            guard one.handshakes < state.limits.handshakesPerAddressMax,
+                all.handshakes < state.limits.handshakesPerPrefixMax
             else { return false }
             one.handshakes += 1
             all.handshakes += 1
-            entries[own] = one
-            entries[prefix] = all
-            if entries.count > Self.entriesPerShardMax { Self.forget(&entries, at: now) }
+            state.entries[own] = one
+            state.entries[prefix] = all
+            if state.entries.count > Self.entriesPerShardMax {
+                Self.forget(&state.entries, at: now)
+            }
             return true
         }
     }
@@ -121,12 +135,12 @@ final class AbuseThrottle: Sendable {
     /// A login was refused.
     func loginFailed(_ address: SocketAddress, at now: MonotonicTime) {
         let (own, prefix) = Self.keys(address)
-        shard(prefix).entries.withLock { entries in
+        shard(prefix).state.withLock { state in
             for key in [own, prefix] {
-                var entry = entries[key] ?? Entry()
+                var entry = state.entries[key] ?? Entry()
                 entry.refresh(at: now)
                 entry.failedLogins += 1
-                entries[key] = entry
+                state.entries[key] = entry
             }
         }
     }
@@ -135,13 +149,16 @@ final class AbuseThrottle: Sendable {
     /// its network.
     func mayLogIn(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
         let (own, prefix) = Self.keys(address)
-        return shard(prefix).entries.withLock { entries in
-            [(own, limits.failedLoginsPerAddressMax), (prefix, limits.failedLoginsPerPrefixMax)]
-                .allSatisfy { key, most in
-                    guard var entry = entries[key] else { return true }
-                    entry.refresh(at: now)
-                    return entry.failedLogins < most
-                }
+        return shard(prefix).state.withLock { state in
+            [
+                (own, state.limits.failedLoginsPerAddressMax),
+                (prefix, state.limits.failedLoginsPerPrefixMax),
+            ]
+            .allSatisfy { key, most in
+                guard var entry = state.entries[key] else { return true }
+                entry.refresh(at: now)
+                return entry.failedLogins < most
+            }
         }
     }
 

@@ -6,8 +6,8 @@ import Wire
 
 /// The door of one listening socket.
 final class SMTPListener: ListenerHandler {
-    private let worker: Worker
-    private let isImplicitTLS: Bool
+    let worker: Worker
+    let isImplicitTLS: Bool
     private let turnedAway: TurnedAway
     private var silentUntil = MonotonicTime(nanoseconds: 0)
 
@@ -22,6 +22,15 @@ final class SMTPListener: ListenerHandler {
 
     override func accepted(_ address: SocketAddress, on listener: Listener) -> StreamHandler? {
         guard !worker.shared.isOverfull else { return nil }
+        let proxies = worker.configuration.proxies
+        if !proxies.isEmpty, proxies.contains(where: { $0.contains(address) }) {
+            return ProxyDoor(worker: worker, listener: self, balancer: address)
+        }
+        return admit(address)
+    }
+
+    /// Who serves a client at `address`; nil to close its connection at once.
+    func admit(_ address: SocketAddress) -> StreamHandler? {
         let abuse = worker.shared.abuse
         // Over TLS a word of explanation would cost a handshake.
         if isImplicitTLS, !abuse.admitsHandshake(address, at: worker.loop.now) {

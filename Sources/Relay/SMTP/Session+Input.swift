@@ -83,7 +83,7 @@ extension Session {
             return nil
         }
         return Outcome.rateLimited(limit)
-            .reply(isVerbose: worker.shared.configuration.hasVerboseReplies)
+            .reply(isVerbose: worker.configuration.hasVerboseReplies)
     }
 
     /// Counts a handshake that is about to begin; the reply to STARTTLS when it must not.

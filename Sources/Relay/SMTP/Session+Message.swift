@@ -112,7 +112,7 @@ extension Session {
         let done = submission
         submission = nil
         releaseMemory()
-        let reply = outcome.reply(isVerbose: worker.shared.configuration.hasVerboseReplies)
+        let reply = outcome.reply(isVerbose: worker.configuration.hasVerboseReplies)
         logMessage(outcome, reply)
         let isKeyRefused = outcome == .keyRefused
         if isKeyRefused {

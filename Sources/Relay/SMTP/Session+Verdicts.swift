@@ -19,7 +19,7 @@ extension Session {
         case .hello(let isExtended): hello(isExtended: isExtended)
         case .startTLS:
             write(.readyForTLS)
-            stream?.startTLS(worker.shared.serverTLS)
+            stream?.startTLS(worker.serverTLS)
         case .readResponse(let range, let exchange):
             readResponse(line.extracting(range), exchange)
         case .checkKey: checkKey()
@@ -48,7 +48,7 @@ extension Session {
 
     func write(_ reply: Reply) {
         stream?.write(
-            reply, isEnhanced: worker.shared.configuration.hasEnhancedStatusCodes)
+            reply, isEnhanced: worker.configuration.hasEnhancedStatusCodes)
         if reply.isFailure { logRefused(reply) }
     }
 
@@ -69,20 +69,20 @@ extension Session {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reply.wireBytesMax) { memory in
             var region = Region(memory)
             Reply.writeGreeting(
-                hostname: worker.shared.configuration.hostname.utf8.span, into: &region)
+                hostname: worker.configuration.hostname.utf8.span, into: &region)
             stream?.write(region.bytes)
         }
     }
 
     private func hello(isExtended: Bool) {
-        let configuration = worker.shared.configuration
+        let configuration = worker.configuration
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reply.ehloBytesMax) { memory in
             var region = Region(memory)
             let hostname = configuration.hostname.utf8.span
             if isExtended {
                 let options = EHLOOptions(
-                    isTLS: machine.isTLS, messageBytesMax: configuration.limits.messageBytesMax,
-                    recipientsMax: configuration.limits.recipientsMax,
+                    isTLS: machine.isTLS, messageBytesMax: machine.limits.messageBytesMax,
+                    recipientsMax: machine.limits.recipientsMax,
                     hasEnhancedStatusCodes: configuration.hasEnhancedStatusCodes)
                 Reply.writeEHLO(hostname: hostname, options: options, into: &region)
             } else {

@@ -58,7 +58,7 @@ final class Session: SubmissionOwner {
         self.worker = worker
         self.peer = peer
         machine = SessionMachine(
-            options: SessionMachine.Options(worker.shared.configuration),
+            options: SessionMachine.Options(worker.configuration),
             isImplicitTLS: isImplicitTLS, at: worker.loop.now)
         super.init()
     }

@@ -37,7 +37,9 @@ struct ConfigurationBuilderTests {
         #expect(settings.configuration.limits.messageBytesMax == 52_428_800)
         #expect(settings.configuration.limits.recipientsMax == 100)
         #expect(settings.configuration.limits.idleTimeoutMilliseconds == 60_000)
-        #expect(settings.certificate == .files(certificate: "c.pem", key: "k.pem"))
+        #expect(
+            settings.certificate
+                == .files([TLSCertificateFiles(certificate: "c.pem", key: "k.pem")]))
         #expect(settings.sandbox == nil)
     }
 
@@ -66,7 +68,8 @@ struct ConfigurationBuilderTests {
                 + Self.certificate, environment)
         #expect(fromFlags.configuration.api.endpoint.port == 8443)
         #expect(fromFlags.configuration.listeners.map(\.address.port) == [2587])
-        #expect(fromFlags.certificate == .files(certificate: "c.pem", key: "k.pem"))
+        let files = TLSCertificateFiles(certificate: "c.pem", key: "k.pem")
+        #expect(fromFlags.certificate == .files([files]))
     }
 
     @Test(arguments: [

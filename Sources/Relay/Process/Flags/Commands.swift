@@ -2,6 +2,7 @@
 // (which has a folder of its own).
 
 import ArgumentParser
+import Glibc
 import Reactor
 
 typealias ParsedCommand = ParsableCommand
@@ -14,12 +15,18 @@ struct PostscaleRelay: ParsableCommand {
         subcommands: [RunCommand.self, SandboxCommand.self, ExplainCommand.self],
         defaultSubcommand: RunCommand.self)
 
+    /// Names of the commands that read no settings file.
+    private static let subcommandNames: Set<String> = ["sandbox", "explain", "help"]
+
     /// The command of this command line. `--help` alone shows the flags of `run`, because that is
     /// what everybody who asks wants to know.
     static func parseCommand() throws -> any ParsedCommand {
         let arguments = Array(CommandLine.arguments.dropFirst())
         let isHelp = arguments == ["--help"] || arguments == ["-h"] || arguments == ["help"]
-        return try parseAsRoot(isHelp ? ["help", "run"] : arguments)
+        if isHelp { return try parseAsRoot(["help", "run"]) }
+        let isRun = !subcommandNames.contains(arguments.first ?? "")
+        let file = isRun ? try ConfigFile(namedIn: arguments) : ConfigFile()
+        return try parseAsRoot(file.before(arguments))
     }
 }
 
@@ -41,8 +48,8 @@ struct RunCommand: ParsableCommand {
             Production:  postscale-relay --tls-cert fullchain.pem --tls-key privkey.pem
 
             Sizes have units (64KB, 50MB; 1 MB is 1,048,576 bytes), and times too (500ms, 60s, \
-            5m). SIGTERM and SIGINT drain: no new connections, messages in flight get their \
-            answer; a second one stops at once. The sandbox alone: postscale-relay sandbox --help.
+            5m). SIGHUP reads files again (--config). SIGTERM and SIGINT drain: no new \
+            connections, messages in flight get their answer; a second one stops at once. The sandbox alone: postscale-relay sandbox --help.
             """)
 
     @OptionGroup(title: "Clients") var listen: ListenFlags
@@ -53,24 +60,45 @@ struct RunCommand: ParsableCommand {
     @OptionGroup(title: "Replies") var message: MessageFlags
     @OptionGroup(title: "Process") var process: ProcessFlags
 
+    @Option(
+        help: ArgumentHelp(
+            "Read flags from this file, one a line, as they are written here.",
+            discussion: """
+                Lines that begin with # are comments. A flag that is given here too replaces those \
+                of the file. SIGHUP reads the file again: limits of sessions and addresses and \
+                certificates change for sessions that begin then; other changes are named in the \
+                log and need a restart.
+                """, valueName: "file"))
+    var config: String?
+
     @Flag(help: "Check flags, files and certificates, print what would run, and end.")
     var checkConfig = false
 
     func run() throws {
+        // Before the log's thread, like the others (`runProcess`).
+        Signals.block([SIGHUP])
         let environment = processEnvironment()
-        let settings = try ConfigurationBuilder(
-            listen: listen, api: api, limits: limits, mapping: mapping, message: message,
-            process: process, sandbox: sandbox, environment: environment
-        ).build()
+        let reader = try SettingsReader(
+            arguments: Array(CommandLine.arguments.dropFirst()), environment: environment)
+        let settings = try settings(environment: environment)
         let log = try process.log.makeLog(environment: environment)
         let relay = try RelayProcess(settings: settings, log: log.events)
         if let file = listen.writeCertificate { try relay.writeCertificate(to: file) }
         if checkConfig {
             print(relay.summary())
         } else {
-            try relay.run()
+            try relay.run(reader: reader)
         }
         log.writer.finish()
+    }
+
+    /// These flags as settings.
+    /// - Throws: `ValidationError`.
+    func settings(environment: [String: String]) throws -> RelaySettings {
+        try ConfigurationBuilder(
+            listen: listen, api: api, limits: limits, mapping: mapping, message: message,
+            process: process, sandbox: sandbox, environment: environment
+        ).build()
     }
 }
 

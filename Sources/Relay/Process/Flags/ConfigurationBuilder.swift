@@ -13,6 +13,8 @@ import Reactor
 struct RelaySettings: Sendable {
     var configuration: Configuration
     var certificate: CertificateSource
+    /// A file of keys for session tickets; nil for keys of our own.
+    var ticketKeyFile: String?
     var sandbox: SandboxSettings?
     /// Who the process becomes once its ports are bound; nil when it stays who it is.
     var identity: ProcessIdentity?
@@ -20,7 +22,7 @@ struct RelaySettings: Sendable {
 
 /// Where the server's certificate comes from.
 enum CertificateSource: Sendable, Equatable {
-    case files(certificate: String, key: String)
+    case files([TLSCertificateFiles])
     /// A new self-signed one in memory, for the sandbox only.
     case selfSigned
 }
@@ -65,6 +67,7 @@ struct ConfigurationBuilder {
         var configuration = Configuration(
             hostname: try makeHostname(), listeners: listeners, loops: loops, api: apiOptions,
             memoryBudgetBytes: budget)
+        configuration.proxies = listen.proxies
         configuration.backend = process.backend
         configuration.limits = try makeSessionLimits()
         configuration.abuse = try makeAbuseLimits()
@@ -77,7 +80,8 @@ struct ConfigurationBuilder {
         configuration.temporaryFolder = message.temporaryFolder
         return RelaySettings(
             configuration: configuration,
-            certificate: try makeCertificate(hasSandbox: hasSandbox), sandbox: sandboxSettings,
+            certificate: try makeCertificate(hasSandbox: hasSandbox),
+            ticketKeyFile: listen.ticketKeys, sandbox: sandboxSettings,
             identity: try makeIdentity())
     }
 
@@ -130,25 +134,28 @@ struct ConfigurationBuilder {
     }
 
     private func makeCertificate(hasSandbox: Bool) throws -> CertificateSource {
-        let certificate = listen.tlsCert ?? environment["POSTSCALE_TLS_CERT"]
-        let key = listen.tlsKey ?? environment["POSTSCALE_TLS_KEY"]
-        switch (certificate, key) {
-        case (let certificate?, let key?): return .files(certificate: certificate, key: key)
-        case (nil, nil) where hasSandbox: return .selfSigned
-        case (nil, nil):
-            throw ValidationError(
-                """
-                No certificate: give --tls-cert FILE and --tls-key FILE (PEM).
-                A free one: certbot certonly --standalone -d smtp.example.com
-                  (then --tls-cert /etc/letsencrypt/live/smtp.example.com/fullchain.pem
-                   and  --tls-key  /etc/letsencrypt/live/smtp.example.com/privkey.pem).
-                To try the relay without one, with an API of its own: --sandbox.
-                """)
-        case (.some, nil):
-            throw ValidationError("--tls-cert without --tls-key: give both, PEM files.")
-        case (nil, .some):
-            throw ValidationError("--tls-key without --tls-cert: give both, PEM files.")
+        let isNamed = !listen.tlsCert.isEmpty || !listen.tlsKey.isEmpty
+        func files(_ flag: [String], _ variable: String) -> [String] {
+            flag.isEmpty ? environment[variable].map { [$0] } ?? [] : flag
         }
+        var found: [TLSCertificateFiles] = []
+        if isNamed || listen.tlsFolder.isEmpty {
+            found = try CertificateFiles.pairs(
+                certificates: files(listen.tlsCert, "POSTSCALE_TLS_CERT"),
+                keys: files(listen.tlsKey, "POSTSCALE_TLS_KEY"))
+        }
+        for folder in listen.tlsFolder { found += try CertificateFiles.inFolder(folder) }
+        if !found.isEmpty { return .files(found) }
+        let folder = environment["CREDENTIALS_DIRECTORY"]
+        if let pair = CertificateFiles.inCredentials(folder) { return .files([pair]) }
+        guard !hasSandbox else { return .selfSigned }
+        throw ValidationError(
+            """
+            No certificate: give --tls-cert FILE and --tls-key FILE (PEM), or --tls-folder.
+            A free one: certbot certonly --standalone -d smtp.example.com
+              (then --tls-folder /etc/letsencrypt/live/smtp.example.com).
+            To try the relay without one, with an API of its own: --sandbox.
+            """)
     }
 
     private func makeIdentity() throws -> ProcessIdentity? {

@@ -1,0 +1,101 @@
+// `--config FILE`: flags in a file, one a line, as they are written on the command line.
+//
+//     # A comment.
+//     --hostname smtp.example.com
+//     --tls-folder /etc/letsencrypt/live/smtp.example.com
+//     --max-connections-per-address 5000
+//     --verbose-replies
+//
+// The file's lines are put in front of the command line's flags before anything is parsed, so both
+// mean the same and are checked alike. A flag of the command line replaces all lines of its name.
+
+import ArgumentParser
+
+/// The lines of a settings file.
+struct ConfigFile: Equatable {
+    /// One line: a flag's name with its dashes, and what stands behind it.
+    struct Line: Equatable {
+        var name: String
+        var value: String?
+
+        /// As one argument.
+        var argument: String { value.map { "\(name)=\($0)" } ?? name }
+    }
+
+    private(set) var lines: [Line] = []
+
+    /// No lines.
+    init() {}
+
+    /// - Parameter path: for messages.
+    /// - Throws: `ValidationError` with the file, the line's number and what is wrong with it.
+    init(text: String, path: String) throws {
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false)
+            .enumerated()
+        {
+            let line = Self.trimmed(line)
+            if line.isEmpty || line.hasPrefix("#") { continue }
+            let place = "\(path):\(index + 1)"
+            guard line.hasPrefix("--"), line.count > 2 else {
+                throw ValidationError(
+                    "\(place): \(line): give one flag a line, as on the command line.")
+            }
+            let name = line.prefix { $0 != "=" && !$0.isWhitespace }
+            guard name != "--config" else {
+                throw ValidationError("\(place): --config cannot stand in such a file.")
+            }
+            let rest = line.dropFirst(name.count)
+            let value = rest.isEmpty ? nil : Self.trimmed(rest.dropFirst())
+            lines.append(Line(name: String(name), value: value.map { String($0) }))
+        }
+    }
+
+    private static func trimmed(_ text: Substring) -> Substring {
+        var text = text.drop(while: \.isWhitespace)
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return text
+    }
+
+    /// The file that these arguments name, read; without the lines that they replace. No lines when
+    /// they name none.
+    /// - Throws: `ValidationError`.
+    init(namedIn arguments: [String]) throws {
+        guard let path = Self.path(in: arguments) else {
+            self.init()
+            return
+        }
+        let bytes: [UInt8]
+        do { bytes = try SmallFile.read(path) } catch {
+            throw ValidationError("--config \(error)")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ValidationError("--config \(path): not UTF-8.")
+        }
+        try self.init(text: text, path: path)
+        let given = Set(arguments.map { String($0.prefix { $0 != "=" }) })
+        lines.removeAll { given.contains($0.name) }
+    }
+
+    /// The value of the last `--config`.
+    private static func path(in arguments: [String]) -> String? {
+        for (index, argument) in arguments.enumerated().reversed() {
+            if argument.hasPrefix("--config=") { return String(argument.dropFirst(9)) }
+            if argument == "--config", index + 1 < arguments.count { return arguments[index + 1] }
+        }
+        return nil
+    }
+
+    /// `arguments` (of `run`, with or without its name) behind the file's lines.
+    func before(_ arguments: [String]) -> [String] {
+        let isNamed = arguments.first == "run"
+        return (isNamed ? ["run"] : []) + lines.map(\.argument)
+            + arguments.dropFirst(isNamed ? 1 : 0)
+    }
+
+    /// Names of flags that stand differently in `other`, in order.
+    func differences(from other: ConfigFile) -> [String] {
+        Set(lines.map(\.name) + other.lines.map(\.name)).sorted().filter { name in
+            lines.filter { $0.name == name } != other.lines.filter { $0.name == name }
+        }
+    }
+}

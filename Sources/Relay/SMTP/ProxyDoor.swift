@@ -1,0 +1,89 @@
+// Where a balancer's connections come in: reads the PROXY header, then hands the stream to whoever
+// serves the client that it names. Before TLS and before the greeting.
+//
+// The header is required: without one in front, or with a bad one, the connection is reset. It has
+// five seconds, and its reader bounds its bytes.
+
+import Reactor
+import Wire
+
+/// One connection of a balancer, until it is known whose it is.
+final class ProxyDoor: StreamHandler {
+    /// From accept to the end of the header. The protocol asks for three seconds at least, so that
+    /// a lost packet is sent again in time.
+    static let timeoutMilliseconds = 5_000
+
+    private let worker: Worker
+    private let listener: SMTPListener
+    private let balancer: SocketAddress
+    private var reader = ProxyHeaderReader()
+    private var isInside = false
+
+    init(worker: Worker, listener: SMTPListener, balancer: SocketAddress) {
+        self.worker = worker
+        self.listener = listener
+        self.balancer = balancer
+        super.init()
+    }
+
+    override var beginsInPlaintext: Bool { true }
+
+    /// It has a descriptor, like a session, and the drain waits for it.
+    override func streamAccepted(_ stream: Stream) {
+        isInside = true
+        worker.doorCount += 1
+        worker.shared.sessionCount.add(1, ordering: .relaxed)
+        stream.deadline = worker.loop.now.advanced(byMilliseconds: Self.timeoutMilliseconds)
+    }
+
+    override func streamReceived(_ stream: Stream, _ bytes: Bytes) {
+        let (used, step) = reader.take(bytes)
+        switch step {
+        case .needsInput: break
+        case .bad(let error): refuse(stream, error.rawValue)
+        case .done(let header):
+            leave()
+            listener.enter(
+                stream, peer: peer(header), behind: bytes.extracting(used..<bytes.count))
+        }
+    }
+
+    override func streamTimedOut(_ stream: Stream) { refuse(stream, "timeout") }
+
+    override func streamClosed(_ stream: Stream, _ reason: CloseReason) { leave() }
+
+    private func leave() {
+        guard isInside else { return }
+        isInside = false
+        worker.doorCount -= 1
+        worker.shared.sessionCount.subtract(1, ordering: .relaxed)
+    }
+
+    private func refuse(_ stream: Stream, _ reason: String) {
+        worker.shared.log.event(
+            .notice, "proxy-header-refused", ["peer": balancer.host, "reason": reason])
+        stream.abort()
+    }
+
+    /// The balancer's client; the balancer itself when it speaks for nobody.
+    private func peer(_ header: ProxyHeader) -> SocketAddress {
+        guard case .proxied(let source, _) = header else { return balancer }
+        return SocketAddress(high: source.high, low: source.low, port: source.port)
+    }
+}
+
+extension SMTPListener {
+    /// A client whose address a balancer has told; `bytes` are what came behind the header.
+    func enter(_ stream: Stream, peer: SocketAddress, behind bytes: Bytes) {
+        guard let handler = admit(peer) else { return stream.abort() }
+        stream.handler = handler
+        stream.deadline = .never
+        handler.streamAccepted(stream)
+        if isImplicitTLS {
+            stream.startTLS(worker.serverTLS, behind: bytes)
+        } else {
+            handler.streamOpened(stream)
+            if bytes.count > 0 { handler.streamReceived(stream, bytes) }
+        }
+    }
+}
