@@ -176,18 +176,49 @@ clients-table: ## Run the clients and write what was seen to docs/clients.md
 	CLIENTS_REPORT=$(CLIENTS_REPORT) $(MAKE) test-clients
 	python3 Tests/Clients/matrix.py $(CLIENTS_REPORT)
 
-# Sanitizer runs have scratch folders of their own, so they never disturb a normal build. Leaks are
-# not looked for: the fixtures of RelayTests let their loops go with the process.
+# Sanitizer runs have scratch folders of their own, so they never disturb a normal build. Whatever
+# any process is reported for fails them, leaks too; what is not ours is named in Tests/Sanitizers.
+# They take too long for CI.
+SANITIZED := timeout -k 10 3600 Tests/Sanitizers/run.sh
+
+# $(1) is the sanitizer, $(2) the scratch folder.
+define unit_tests_under
+	swift build --build-tests --disable-xctest --sanitize=$(1) --scratch-path $(2)
+	POSTSCALE_TEST_BACKEND=epoll $(SANITIZED) $(1) swift test --skip-build --disable-xctest \
+	  --sanitize=$(1) --scratch-path $(2) $(if $(FILTER),--filter '$(FILTER)')
+	@$(URING_GRANTED) && POSTSCALE_TEST_BACKEND=io_uring $(SANITIZED) $(1) swift test --skip-build \
+	  --disable-xctest --sanitize=$(1) --scratch-path $(2) --filter '$(or $(FILTER),$(SOCKET_TESTS))'
+endef
+
+define relay_tests_under
+	swift build -c release --product postscale-relay --sanitize=$(1) --scratch-path $(2)
+	RELAY_BINARY=$(CURDIR)/$(2)/release/postscale-relay RELAY_ARGUMENTS="--backend epoll" \
+	  $(SANITIZED) $(1) python3 -m unittest discover -s Tests/EndToEnd -v
+	@$(URING_GRANTED) && RELAY_BINARY=$(CURDIR)/$(2)/release/postscale-relay \
+	  RELAY_ARGUMENTS="--backend io_uring" \
+	  $(SANITIZED) $(1) python3 -m unittest discover -s Tests/EndToEnd -v
+	RELAY_BINARY=$(CURDIR)/$(2)/release/postscale-relay \
+	  $(SANITIZED) $(1) python3 Tests/Faults/run.py $(NAMES)
+endef
+
 .PHONY: asan
-asan: deps-build ## Unit tests and dialogs under AddressSanitizer
-	ASAN_OPTIONS=detect_leaks=0 \
-	timeout -k 10 1500 swift test --disable-xctest --sanitize=address --scratch-path .build-asan \
-	  $(if $(FILTER),--filter '$(FILTER)')
+asan: deps-build ## Unit tests and dialogs under AddressSanitizer and LeakSanitizer
+	$(call unit_tests_under,address,.build-asan)
 
 .PHONY: tsan
 tsan: deps-build ## Unit tests and dialogs under ThreadSanitizer
-	timeout -k 10 1500 swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan \
-	  $(if $(FILTER),--filter '$(FILTER)')
+	$(call unit_tests_under,thread,.build-tsan)
+
+.PHONY: asan-e2e
+asan-e2e: deps ## End to end and faults, the relay under AddressSanitizer and LeakSanitizer
+	$(call relay_tests_under,address,.build-asan)
+
+.PHONY: tsan-e2e
+tsan-e2e: deps ## End to end and faults, the relay under ThreadSanitizer
+	$(call relay_tests_under,thread,.build-tsan)
+
+.PHONY: sanitize
+sanitize: asan asan-e2e simulate-asan tsan tsan-e2e ## All of these and simulate-asan, for hours
 
 FUZZER := .build-fuzz/release/Fuzz
 FUZZ_TARGETS = $(shell grep -oh 'name: "[A-Za-z0-9]*"' Tests/Fuzz/*Targets.swift | cut -d'"' -f2)
@@ -213,6 +244,7 @@ fuzz-replay: fuzz-build ## Run one input again: make fuzz-replay TARGET=Mapper I
 # The simulated network (docs/reliability.md): the relay, its clients and the API in one thread from
 # one seed. FIRST is the first seed; SEED replays one, step by step.
 SIMULATE := .build-simulation/release/Simulate
+SANITIZED_SIMULATE = $(SANITIZED) address .build-simulation-asan/release/Simulate
 SEEDS ?= 2000
 FIRST ?= 1
 MESSAGES ?= 1000000
@@ -227,6 +259,15 @@ simulate: simulate-build ## The simulated network: SEEDS=2000 runs; SEED=7 shows
 	@if [ -n "$(SEED)" ]; then $(SIMULATE) replay$(if $(COUNTING),-counting) $(SEED); else \
 	  $(SIMULATE) check-balance && $(SIMULATE) sweep $(FIRST) \
 	  && $(SIMULATE) seeds $(FIRST) $(SEEDS); fi
+
+# One thread, so ThreadSanitizer would have nothing to say.
+.PHONY: simulate-asan
+simulate-asan: SEEDS = 10000
+simulate-asan: deps-build ## The same under AddressSanitizer and LeakSanitizer (SEEDS=10000)
+	POSTSCALE_HARNESS=simulation swift build -c release --scratch-path .build-simulation-asan \
+	  --product Simulate -Xswiftc -enable-testing --sanitize=address
+	$(SANITIZED_SIMULATE) check-balance && $(SANITIZED_SIMULATE) sweep $(FIRST) \
+	  && $(SANITIZED_SIMULATE) seeds $(FIRST) $(SEEDS)
 
 .PHONY: simulate-messages
 simulate-messages: simulate-build ## Runs until MESSAGES=1000000 were handed in, and their counts

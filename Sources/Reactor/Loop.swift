@@ -35,6 +35,7 @@ public final class Loop {
     private var laterWork: [LaterWork] = []
     /// What is under way of it; the two change places, so that neither is allocated anew.
     private var laterBatch: [LaterWork] = []
+    private var endWork: [LaterWork] = []
     private var isStopping = false
 
     /// - Throws: `SystemError` when the kernel refuses epoll or eventfd.
@@ -72,6 +73,12 @@ public final class Loop {
     /// From the loop's own thread.
     public func later(_ work: @escaping () -> Void) {
         laterWork.append(LaterWork(run: work))
+    }
+
+    /// Runs `work` once, when `run` has closed everything: the time to let go of what waited for an
+    /// event that will not come, and of circles of references. From the loop's own thread.
+    public func whenEnded(_ work: @escaping () -> Void) {
+        endWork.append(LaterWork(run: work))
     }
 
     /// One turn, which waits until there is something to do. `run` is nothing but turns.
@@ -200,6 +207,10 @@ public final class Loop {
             complete()
             slots.recycle()
         }
+        let work = endWork
+        endWork = []
+        for work in work { work.run() }
+        laterWork.removeAll()
     }
 }
 

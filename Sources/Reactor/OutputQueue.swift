@@ -19,6 +19,8 @@ final class OutputQueue {
 
     init(pool: SlabPool) { self.pool = pool }
 
+    deinit { chain.removeAll(to: pool) }
+
     /// The slab to send from; nil when there is nothing to send.
     var first: Slab? { chain.first }
 

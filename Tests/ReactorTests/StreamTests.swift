@@ -152,7 +152,7 @@ import Testing
         test.run { client.isClosed && server.isClosed }
         #expect(server.closes == [.local])
         #expect(client.received.count < count)
-        pause.stream = nil
+        pause.end()
     }
 
     @Test func `a peer that has ended its side still gets what is queued`() throws {
@@ -246,6 +246,13 @@ private final class SlowReading: TimerHandler {
         self.stream = stream
         stream.pauseReceiving()
         timer?.arm(at: stream.loop.now.advanced(byMilliseconds: 100))
+    }
+
+    /// Lets go of the stream and the timer, which hold it too.
+    func end() {
+        stream = nil
+        timer?.cancel()
+        timer = nil
     }
 
     override func timerFired(_ timer: LoopTimer) { stream?.resumeReceiving() }

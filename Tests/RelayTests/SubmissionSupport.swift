@@ -184,6 +184,12 @@ final class SubmissionBench {
         key = APIKey(bytes.span)
     }
 
+    /// Ends the loop with whatever is on it, and so frees it.
+    deinit {
+        loop.stop()
+        loop.run()
+    }
+
     /// Turns the loop until `condition` holds; false after some seconds.
     func wait(_ condition: () -> Bool) -> Bool {
         let timer = LoopTimer(loop: loop, handler: watch)

@@ -211,6 +211,8 @@ final class LoadRun: TimerHandler {
     private func endIfEmpty() {
         guard clients.isEmpty, phase == .leaving else { return }
         phase = .over
+        // They hold this run.
+        waiting = ClientQueue()
         observer.runIsOver()
     }
 }

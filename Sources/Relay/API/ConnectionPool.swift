@@ -29,6 +29,8 @@ final class ConnectionPool {
     private var resolver: Resolver?
     private var timer: LoopTimer?
     private var isServiceDue = false
+    /// The loop has ended, and nothing is sent any more.
+    private var hasEnded = false
 
     /// - Parameters:
     ///   - tls: nil for plain HTTP.
@@ -57,6 +59,7 @@ final class ConnectionPool {
             self.resolver = resolver
             resolver.start()
         }
+        loop.whenEnded { [weak self] in self?.end() }
     }
 
     /// Sends the call when a connection is free; Content-Length when its body is complete by then,
@@ -66,7 +69,9 @@ final class ConnectionPool {
             preconditionFailure("a call is started once")
         }
         call.pool = self
-        if head.fits(call.key) {
+        if hasEnded {
+            finish(call, .notSent(reason: "the relay has ended"))
+        } else if head.fits(call.key) {
             enqueue(call, isRetry: false)
         } else {
             finish(call, .notSent(reason: "the key does not fit into a request head"))
@@ -79,6 +84,19 @@ final class ConnectionPool {
         resolver = nil
         machine.drain()
         serviceLater()
+    }
+
+    /// The loop has ended before all calls had. Those that are left get their result now, so that
+    /// what became of them is in the log, and nothing keeps anything else alive.
+    private func end() {
+        drain()
+        hasEnded = true
+        for (number, call) in queued.enumerated() {
+            guard let call else { continue }
+            queued[number] = nil
+            finish(call, .notSent(reason: "the relay has ended"))
+        }
+        while !finished.isEmpty || !wanting.isEmpty { tellOwners() }
     }
 
     /// At least one address is believed usable.

@@ -40,6 +40,14 @@ final class DrainWatch: TimerHandler {
         super.init()
         timer = LoopTimer(loop: worker.loop, handler: self)
         armTimer()
+        worker.loop.whenEnded { [weak self] in self?.end() }
+    }
+
+    /// Lets go: the drain is over, or was cut short.
+    private func end() {
+        timer?.cancel()
+        timer = nil
+        worker.drainWatch = nil
     }
 
     private func armTimer() {
@@ -48,8 +56,7 @@ final class DrainWatch: TimerHandler {
 
     override func timerFired(_ timer: LoopTimer) {
         guard worker.sessions.count == 0, worker.doorCount == 0 else { return armTimer() }
-        self.timer = nil
-        worker.drainWatch = nil
+        end()
         worker.pool.drain()
         worker.loop.stop()
         whenDone()

@@ -169,19 +169,26 @@ final class TestOwner: APICallOwner {
 }
 
 /// A loop that the test turns by hand, with a guard against waiting for ever.
-final class Bench: TimerHandler {
+final class Bench {
     let loop: Loop
-    private var isOverdue = false
-    private var guardTimer: LoopTimer?
+    private let patience = Patience()
 
-    override init() {
-        loop = try! Loop(index: 0, backend: testBackend)
-        super.init()
-        guardTimer = LoopTimer(loop: loop, handler: self)
-        guardTimer?.arm(at: loop.now.advanced(byMilliseconds: 20_000))
+    private final class Patience: TimerHandler {
+        var isOver = false
+        override func timerFired(_ timer: LoopTimer) { isOver = true }
     }
 
-    override func timerFired(_ timer: LoopTimer) { isOverdue = true }
+    init() {
+        loop = try! Loop(index: 0, backend: testBackend)
+        LoopTimer(loop: loop, handler: patience)
+            .arm(at: loop.now.advanced(byMilliseconds: 20_000))
+    }
+
+    /// Ends the loop with whatever is on it, and so frees it.
+    deinit {
+        loop.stop()
+        loop.run()
+    }
 
     /// Does `work` inside a tick, where calls on streams and on the pool belong.
     func act(_ work: @escaping () -> Void) {
@@ -193,7 +200,7 @@ final class Bench: TimerHandler {
     @discardableResult
     func turn(until condition: () -> Bool) -> Bool {
         while !condition() {
-            if isOverdue {
+            if patience.isOver {
                 Issue.record("waited for too long")
                 return false
             }

@@ -14,7 +14,8 @@ struct UploadTests {
     /// Writes `content` as fast as the call takes it, with at most 128 KiB pending.
     private func feed(_ content: [UInt8], to call: APICall) {
         var at = 0
-        func more(_ call: APICall) {
+        // It holds neither the bench nor the owner, which holds it.
+        let more: (APICall) -> Void = { [loop = bench.loop] call in
             guard let body = call.body, !body.isComplete else { return }
             while at < content.count, body.pendingBytes < 131_072 {
                 let piece = Array(content[at..<min(at + 10_000, content.count)])
@@ -24,7 +25,7 @@ struct UploadTests {
             }
             guard at == content.count else { return }
             body.complete()
-            call.bodyCompleted(deadline: bench.loop.now.advanced(byMilliseconds: 15_000))
+            call.bodyCompleted(deadline: loop.now.advanced(byMilliseconds: 15_000))
         }
         owner.onWanted = more
         more(call)
