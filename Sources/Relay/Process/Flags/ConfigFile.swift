@@ -30,9 +30,9 @@ struct ConfigFile: Equatable {
     /// - Parameter path: for messages.
     /// - Throws: `ValidationError` with the file, the line's number and what is wrong with it.
     init(text: String, path: String) throws {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false)
-            .enumerated()
-        {
+        // CR and LF are one Character together.
+        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        for (index, line) in lines.enumerated() {
             let line = Self.trimmed(line)
             if line.isEmpty || line.hasPrefix("#") { continue }
             let place = "\(path):\(index + 1)"
@@ -46,7 +46,7 @@ struct ConfigFile: Equatable {
             }
             let rest = line.dropFirst(name.count)
             let value = rest.isEmpty ? nil : Self.trimmed(rest.dropFirst())
-            lines.append(Line(name: String(name), value: value.map { String($0) }))
+            self.lines.append(Line(name: String(name), value: value.map { String($0) }))
         }
     }
 
