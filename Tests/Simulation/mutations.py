@@ -59,8 +59,6 @@ MUTATIONS = (
     ("memory is not given back", RELAY + "SMTP/Session+Message.swift",
      "worker.shared.budget.release(reservedBytes)\n        reservedBytes = 0",
      "reservedBytes = 0"),
-    ("a place in the line for memory is kept", RELAY + "SMTP/Session+Message.swift",
-     "_ = worker.shared.budget.cancel(budgetTicket)", "_ = worker.shared.budget.waitingCount"),
     ("a mapper is not given back", RELAY + "Message/Submission.swift",
      "        worker.mappers.give(back: mapper)\n", ""),
     ("a slab is not given back", REACTOR + "Stream+Receiving.swift",
