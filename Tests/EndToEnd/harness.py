@@ -33,6 +33,8 @@ READY_SECONDS = 10
 STOP_SECONDS = 45
 # Set by Tests/Sanitizers/run.sh to what the relay was built with.
 SANITIZED = os.environ.get("SANITIZED", "")
+# How long a client waits for one thing, 500 MB at once among them.
+CLIENT_SECONDS = 300 if SANITIZED else 60
 
 _ports = set()
 _keys = set()
@@ -45,7 +47,7 @@ def cost_bound(figure):
     nothing is too much, and that is said."""
     if not SANITIZED:
         return figure
-    print(f"a bound of {figure:.0f} is not judged under a sanitizer ", end="", flush=True)
+    print(f"a bound of {figure:g} is not judged under a sanitizer ", end="", flush=True)
     return math.inf
 
 
@@ -267,7 +269,7 @@ class Relay(Process):
         """Verifies the relay's certificate against `localhost`."""
         return ssl.create_default_context(cafile=self.certificate)
 
-    def connect(self, port=None, timeout=60):
+    def connect(self, port=None, timeout=CLIENT_SECONDS):
         """A client behind its TLS handshake, not logged in."""
         port = port or self.ports[0]
         if port == self.tls_port:
@@ -278,7 +280,7 @@ class Relay(Process):
         client.starttls(context=self.context())
         return client
 
-    def login(self, key, port=None, timeout=60):
+    def login(self, key, port=None, timeout=CLIENT_SECONDS):
         """A client that is logged in."""
         client = self.connect(port, timeout)
         client.login("postscale", key)

@@ -162,8 +162,13 @@ class Limits(unittest.TestCase):
             self.assertEqual(
                 client.ask(b"STARTTLS"), "421 Too many TLS handshakes, try again later")
             self.assertEqual(client.line(), "", "closed")
-        refused = [event for event in relay.events() if event["event"] == "handshake-refused"]
-        self.assertEqual([event["peer"] for event in refused], ["127.0.0.1"] * 2)
+
+        def refused():
+            return [event["peer"] for event in relay.events() if event["event"] == "handshake-refused"]
+
+        # The log is written by a thread of its own.
+        harness.wait_until(lambda: len(refused()) == 2, what="both lines of the log")
+        self.assertEqual(refused(), ["127.0.0.1"] * 2)
 
     def test_connections_are_counted(self):
         relay = self.start("--max-connections-per-address", "2")

@@ -41,8 +41,10 @@ class Tool:
     def expect(self, text):
         """Waits for `text` behind what was expected before."""
         def place():
-            if self.process.poll() is not None and text not in self.output[self.seen:]:
-                raise AssertionError(f"ended without {text}: {self.output[-2000:]}")
+            if self.process.poll() is not None:
+                self.reader.join(5)  # What it wrote last may not have been read yet.
+                if text not in self.output[self.seen:]:
+                    raise AssertionError(f"ended without {text}: {self.output[-2000:]}")
             return self.output.find(text, self.seen) + 1
 
         try:

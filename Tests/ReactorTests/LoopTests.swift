@@ -50,6 +50,21 @@ import Testing
         #expect(order == ["first", "second", "third"])
     }
 
+    @Test func `work for the end runs once, when everything is closed`() throws {
+        let test = try TestLoop()
+        let client = Recorder()
+        let listener = try test.listen { Recorder() }
+        _ = test.connect(listener, client)
+        var ends = 0
+        test.loop.whenEnded {
+            #expect(client.closes == [.local] && test.loop.slots.count == 0)
+            ends += 1
+        }
+        test.run { client.openedCount == 1 }
+        test.loop.run()
+        #expect(ends == 1)
+    }
+
     @Test func `a timer fires at its time, can be moved, disarmed and armed again`() throws {
         let test = try TestLoop()
         let alarm = Alarm()

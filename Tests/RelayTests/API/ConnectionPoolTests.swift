@@ -185,4 +185,22 @@ struct ConnectionPoolTests {
         bench.turn { patient.connectionCount == 0 }
         #expect(server.peers.count == 3 && owner.summary.allSatisfy { $0.hasPrefix("202") })
     }
+
+    @Test("When the loop ends every call that is left has its result, and nothing keeps the pool")
+    func loopEnds() throws {
+        let server = try ScriptedServer(bench.loop) { _ in }
+        weak var trace: ConnectionPool?
+        try withExtendedLifetime(bench.pool([server.address]) { $0.connectionsMax = 1 }) { pool in
+            trace = pool
+            for _ in 0..<2 { _ = bench.send([0x7B, 0x7D], to: pool, owner: owner) }
+            bench.turn { server.requestCount == 1 }
+            #expect(owner.results.isEmpty)
+            bench.loop.stop()
+            bench.loop.run()
+            #expect(owner.summary == ["uncertain", "not sent"])
+            _ = bench.send([0x7B, 0x7D], to: pool, owner: owner)
+            try #require(pool.connectionCount == 0)
+        }
+        #expect(trace == nil)
+    }
 }
