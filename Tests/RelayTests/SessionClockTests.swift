@@ -42,6 +42,34 @@ struct SessionClockTests {
         #expect(bench.machine.timedOut(at: bench.now) == .close(.sessionTimeout))
     }
 
+    @Test("A message every 50 seconds for an hour: each is answered, two of the breaks are told")
+    func keptForAnHour() {
+        var bench = SessionMachineBench(.loggedIn)
+        var answered = 0
+        var ended = 0
+        for _ in 0..<72 {
+            #expect(bench.line("RSET") == .reply(.ok))
+            _ = bench.line("MAIL FROM:<a@b>")
+            _ = bench.line("RCPT TO:<a@b>")
+            _ = bench.line("DATA")
+            #expect(bench.machine.budgetGranted(at: bench.now) == .beginData)
+            #expect(bench.machine.contentArrived(3_000, at: bench.now) == .feed)
+            #expect(bench.machine.dataEnded(at: bench.now) == .finishMessage)
+            let reply = Reply.queued(as: [])
+            #expect(
+                bench.machine.outcome(reply, isKeyRefused: false, at: bench.now) == .reply(reply))
+            answered += 1
+            bench.wait(50_000)
+            guard bench.machine.deadline <= bench.now else { continue }
+            // The client finds the 421 in place of its next message's reply, and connects anew.
+            #expect(bench.machine.timedOut(at: bench.now) == .close(.sessionTimeout))
+            ended += 1
+            bench = SessionMachineBench(.loggedIn)
+        }
+        #expect(answered == 72)
+        #expect(ended == 2)
+    }
+
     @Test("DATA with progress outlives the cap by a minute, and the client is told behind it")
     func dataOutlivesCap() {
         var bench = SessionMachineBench(.data)
