@@ -17,7 +17,9 @@ PYTHON := /usr/bin/python3
 # The clients that `make test-clients` runs, none of them ours.
 CLIENT_PACKAGES := nodejs node-nodemailer php-cli libphp-phpmailer ruby ruby-mail golang-go msmtp \
   mutt s-nail curl libauthen-sasl-perl libio-socket-ssl-perl libemail-sender-perl \
-  libemail-mime-perl python3-twisted python3-openssl python3-service-identity python3-aiosmtplib
+  libemail-mime-perl python3-twisted python3-openssl python3-service-identity python3-aiosmtplib \
+  python3-django php-symfony-mailer php-symfony-mime php-mail php-net-smtp php-mail-mime \
+  ruby-actionmailer openjdk-17-jdk-headless libjakarta-mail-java git-email sendemail
 
 export SWIFT_BACKTRACE ?= enable=no
 
@@ -149,7 +151,7 @@ soak: release ## Load, faults, slow and vanishing clients at once: make soak MIN
 test-clients: release deps ## The mail clients that people use, real ones, against the built relay
 	$(if $(CLIENTS_OPTIONAL),-)$(call install_packages,$(CLIENT_PACKAGES))
 	CLIENTS_OPTIONAL=$(CLIENTS_OPTIONAL) RELAY_BINARY=$(RELAY) \
-	  timeout -k 10 480 python3 -m unittest discover -s Tests/Clients -v
+	  timeout -k 10 900 python3 -m unittest discover -s Tests/Clients -v
 
 INBOX_PACKAGES := chromium chromium-driver python3-selenium fonts-dejavu-core fonts-noto-color-emoji
 

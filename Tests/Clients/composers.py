@@ -34,7 +34,7 @@ def _go(account, message, folder):
     return [_go_binary()], None
 
 
-def _mailboxes(people, quoted=True):
+def mailboxes(people, quoted=True):
     """As a person types them."""
 
     def mailbox(name, address):
@@ -52,23 +52,26 @@ def _swaks(account, message, folder):
     arguments = ["swaks", "--server", f"localhost:{account.port}", tls]
     arguments += ["--tls-verify", "--tls-ca-path", account.ca]
     if account.user:
-        arguments += ["--auth", "PLAIN"]
+        arguments += ["--auth", account.mechanism or "PLAIN"]
         arguments += ["--auth-user", account.user, "--auth-password", account.key]
     arguments += ["--from", given["from"]["address"]]
     arguments += ["--to", ",".join(person["address"] for person in people)]
-    headers = {"From": _mailboxes([given["from"]])[0], "To": ", ".join(_mailboxes(given["to"]))}
+    headers = {"From": mailboxes([given["from"]])[0], "To": ", ".join(mailboxes(given["to"]))}
     if given["cc"]:
-        headers["Cc"] = ", ".join(_mailboxes(given["cc"]))
+        headers["Cc"] = ", ".join(mailboxes(given["cc"]))
     headers |= {"Reply-To": given["reply_to"], "Subject": given["subject"], **given["headers"]}
     for name, value in headers.items():
         arguments += ["--header", f"{name}: {value}"]
-    if not given["html"]:
+    if not given["html"] and not given["attachments"]:
         return arguments + ["--body", "@" + given["text_path"]], None
     arguments += ["--attach-type", "text/plain; charset=utf-8"]
     arguments += ["--attach-body", "@" + given["text_path"]]
-    arguments += ["--attach-type", "text/html; charset=utf-8"]
-    arguments += ["--attach-body", "@" + given["html_path"]]
-    for entry in [given["inline"], *given["attachments"]]:
+    files = list(given["attachments"])
+    if given["html"]:
+        arguments += ["--attach-type", "text/html; charset=utf-8"]
+        arguments += ["--attach-body", "@" + given["html_path"]]
+        files = [given["inline"], *files]
+    for entry in files:
         arguments += ["--attach-type", entry["type"], "--attach-name", entry["name"]]
         arguments += ["--attach", "@" + entry["path"]]
     return arguments, None
@@ -77,7 +80,8 @@ def _swaks(account, message, folder):
 def msmtp_configuration(account, folder):
     """A .msmtprc: the example of msmtp's manual with our host, port and key."""
     path = folder / "msmtprc"
-    login = f"auth on\nuser {account.user}\npassword {account.key}\n" if account.user else ""
+    how = account.mechanism.lower() or "on"
+    login = f"auth {how}\nuser {account.user}\npassword {account.key}\n" if account.user else ""
     path.write_text(
         "defaults\n"
         f"tls on\ntls_starttls {'on' if account.encryption == 'starttls' else 'off'}\n"
@@ -112,17 +116,19 @@ def _mutt(transport):
             user = account.user + "@" if account.user else ""
             lines += [f"set smtp_url='{scheme}://{user}localhost:{account.port}'"]
             lines += [f"set smtp_pass='{account.key}'", "set ssl_force_tls=yes"]
+            if account.mechanism:
+                lines += [f"set smtp_authenticators={account.mechanism.lower()}"]
             lines += [f"set certificate_file={account.ca} ssl_verify_host=yes"]
         configuration = folder / "muttrc"
         configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
         arguments = ["mutt", "-n", "-F", configuration, "-s", given["subject"]]
         for option, people in (("-c", given["cc"]), ("-b", given["bcc"])):
-            for mailbox in _mailboxes(people):
+            for mailbox in mailboxes(people):
                 arguments += [option, mailbox]
         files = ([given["inline"]] if given["inline"] else []) + given["attachments"]
         if files:
             arguments += ["-a", *[entry["named_path"] for entry in files]]
-        arguments += ["--", *_mailboxes(given["to"])]
+        arguments += ["--", *mailboxes(given["to"])]
         if account.verbose:
             log = 'mutt -d 2 "$@"; status=$?; cat "$HOME/.muttdebug0"; exit $status'
             arguments = ["sh", "-c", log, *arguments]
@@ -138,7 +144,7 @@ def _s_nail(transport):
         given = support.read(message)
         lines = ["set v15-compat ttycharset=utf-8 sendcharsets=utf-8 quiet record=/dev/null"]
         lines += ["unset record", "set sendwait fullnames"]
-        sender = _mailboxes([given["from"]], quoted=False)[0]
+        sender = mailboxes([given["from"]], quoted=False)[0]
         lines += [f"wysh set from='{sender}' reply-to={given['reply_to']}"]
         if transport == "msmtp":
             lines += ["set mta=/usr/bin/msmtp"]
@@ -147,7 +153,8 @@ def _s_nail(transport):
             scheme = "smtp" if account.encryption == "starttls" else "smtps"
             login = f"{account.user}:{account.key}@" if account.user else ""
             lines += [f"set mta={scheme}://{login}localhost:{account.port} smtp-use-starttls"]
-            lines += [f"set smtp-auth={'plain' if account.user else 'none'}"]
+            mechanism = account.mechanism.lower() or "plain"
+            lines += [f"set smtp-auth={mechanism if account.user else 'none'}"]
             lines += [f"set tls-verify=strict tls-ca-file={account.ca} tls-ca-no-defaults"]
         configuration = folder / "mailrc"
         configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -155,7 +162,7 @@ def _s_nail(transport):
         for name, value in given["headers"].items():
             arguments += ["-C", f"{name}: {value}"]
         for option, people in (("-c", given["cc"]), ("-b", given["bcc"])):
-            for mailbox in _mailboxes(people, quoted=False):
+            for mailbox in mailboxes(people, quoted=False):
                 arguments += [option, mailbox]
         script = ""
         if given["html"]:
@@ -164,7 +171,7 @@ def _s_nail(transport):
             script += _s_nail_attached(inline, "inline", inline["content_id"])
         for entry in given["attachments"]:
             script += _s_nail_attached(entry)
-        return arguments + _mailboxes(given["to"], quoted=False), script + given["text"]
+        return arguments + mailboxes(given["to"], quoted=False), script + given["text"]
 
     return command
 
@@ -188,11 +195,11 @@ _CANONICAL = {
     "line ends of text files": "sends text files in canonical form, with CRLF (RFC 2045 6.8)"
 }
 _MUTT = {
-    "Content-ID": "has no way to give a part a Content-ID without its screen",
+    "Content-ID": "comes without one: has no way to give a part a Content-ID without its screen",
     **_CANONICAL,
 }
 _FROM = {"From at a line's start": "smtplib's generator writes >From, as for a mailbox file"}
-_RUBY = {"line ends of HTML": "quoted-printable of text with CRLF is =0D before each line end"}
+RUBY = {"line ends of HTML": "quoted-printable of text with CRLF is =0D before each line end"}
 _S_NAIL = {
     "quoted display names": "encodes a quoted name together with its first quote",
     **_CANONICAL,
@@ -215,7 +222,7 @@ COMPOSERS = [
     support.Client(
         "swaks", ["swaks"], ["swaks", "--version"], _swaks,
         own_headers=("x-mailer",),
-        limits={"Content-ID": "has no option for it"},
+        limits={"Content-ID": "comes without one: has no option for it"},
     ),
     support.Client(
         "Nodemailer", ["node", "/usr/share/nodejs/nodemailer/package.json"],
@@ -233,9 +240,12 @@ COMPOSERS = [
     support.Client(
         "Ruby mail", ["ruby"],
         ["ruby", "-e", "require 'mail'; puts Mail::VERSION.version"],
-        support.program("ruby_mail.rb", "ruby"), limits=_RUBY,
+        support.program("ruby_mail.rb", "ruby"), limits=RUBY,
     ),
-    support.Client("Go net/smtp", ["go"], ["go", "version"], _go),
+    support.Client(
+        "Go net/smtp", ["go"], ["go", "version"], _go,
+        mechanisms_missing={"LOGIN": "net/smtp has PLAIN and CRAM-MD5"},
+    ),
     support.Client("mutt", ["mutt"], ["mutt", "-v"], _mutt("smtp"), limits=_MUTT,
         hides=dict.fromkeys(LOGIN_ROWS, _MUTT_LOGIN),
     ),

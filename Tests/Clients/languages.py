@@ -4,6 +4,8 @@ Net::SMTP, Twisted and aiosmtplib compose nothing: they are given the message th
 wrote, as `MESSAGE_FILE`. curl and Email::MIME compose by themselves.
 """
 
+import functools
+import os
 import subprocess
 
 import composers
@@ -35,17 +37,13 @@ def _curl(account, message, folder):
     arguments += ["--url", f"{scheme}://localhost:{account.port}"]
     if account.user:
         arguments += ["--user", f"{account.user}:{account.key}"]
+        if account.mechanism:
+            arguments += ["--login-options", f"AUTH={account.mechanism}"]
     arguments += ["--mail-from", given["from"]["address"]]
     for person in given["to"] + given["cc"] + given["bcc"]:
         arguments += ["--mail-rcpt", person["address"]]
-
-    def mailboxes(people):
-        return ", ".join(f'"{p["name"]}" <{p["address"]}>' if p["name"] else p["address"]
-                         for p in people)  # fmt: skip
-
-    headers = {"From": mailboxes([given["from"]]), "To": mailboxes(given["to"])}
-    if given["cc"]:
-        headers["Cc"] = mailboxes(given["cc"])
+    people = {"From": [given["from"]], "To": given["to"], "Cc": given["cc"]}
+    headers = {name: ", ".join(composers.mailboxes(list)) for name, list in people.items() if list}
     headers |= {"Reply-To": given["reply_to"], "Subject": given["subject"], **given["headers"]}
     for name, value in headers.items():
         arguments += ["-H", f"{name}: {value}"]
@@ -67,9 +65,116 @@ def _curl_file(entry):
     return f'=@{entry["path"]};type={entry["type"]};filename="{entry["name"]}";encoder=base64'
 
 
+JAVA_CLASSES = ":".join(f"/usr/share/java/jakarta-{name}.jar" for name in ("mail", "activation"))
+
+
+@functools.cache
+def _java_class():
+    """The folder of the compiled program, made once in a run."""
+    folder = support.new_folder("java")
+    subprocess.run(
+        ["javac", "-encoding", "UTF-8", "-cp", JAVA_CLASSES, "-d", str(folder),
+         str(support.PROGRAMS / "SendMail.java")],
+        check=True, env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    return folder
+
+
+def _flat(value, prefix=""):
+    """Names and texts of a message.json, as a file of Java's properties has them."""
+    if isinstance(value, dict) and prefix == "headers.":
+        value = [{"name": name, "value": text} for name, text in value.items()]
+    if isinstance(value, list):
+        yield prefix + "count", str(len(value))
+        value = dict(enumerate(value))
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _flat(inner, f"{prefix}{name}.")
+    elif value is not None:
+        yield prefix[:-1], value
+
+
+def _java_escaped(text):
+    """Every UTF-16 unit by its number, so that nothing means anything else."""
+    units = text.encode("utf-16-be")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+
+
+def _java(account, message, folder):
+    """Jakarta Mail on the JVM. The JVM has no JSON, so the message comes as properties."""
+    path = folder / "message.properties"
+    lines = [f"{name}={_java_escaped(text)}\n" for name, text in _flat(support.read(message))]
+    path.write_text("".join(lines), encoding="ascii")
+    classes = f"{JAVA_CLASSES}:{_java_class()}"
+    return ["env", f"MESSAGE_PROPERTIES={path}", "java", "-XX:TieredStopAtLevel=1", "-cp", classes,
+            "SendMail"], None  # fmt: skip
+
+
+def _git(account, message, folder):
+    """git send-email of one patch, everything else by its options; the text of a patch is mail."""
+    given = support.read(message)
+    patch = folder / "0001.patch"
+    headers = {"From": composers.mailboxes([given["from"]])[0], "Subject": given["subject"]}
+    headers |= {**given["headers"], "MIME-Version": "1.0"}
+    headers |= {"Content-Type": "text/plain; charset=UTF-8", "Content-Transfer-Encoding": "8bit"}
+    lines = ["From 0123456789abcdef0123456789abcdef01234567 Mon Sep 17 00:00:00 2001"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    patch.write_text("\n".join(lines) + "\n\n" + given["text"], encoding="utf-8", newline="")
+    arguments = ["git", "-c", "user.name=Sender", "-c", "user.email=sender@yourdomain.com"]
+    arguments += ["send-email", "--smtp-server=localhost", f"--smtp-server-port={account.port}"]
+    arguments += [f"--smtp-encryption={'ssl' if account.encryption == 'tls' else 'tls'}"]
+    arguments += [f"--smtp-ssl-cert-path={account.ca}"]
+    if account.user:
+        arguments += [f"--smtp-user={account.user}", f"--smtp-pass={account.key}"]
+    if account.mechanism:
+        arguments += [f"--smtp-auth={account.mechanism}"]
+    for option, people in (("to", given["to"]), ("cc", given["cc"]), ("bcc", given["bcc"])):
+        arguments += [f"--{option}={mailbox}" for mailbox in composers.mailboxes(people)]
+    arguments += [f"--from={headers['From']}", f"--reply-to={given['reply_to']}"]
+    arguments += ["--suppress-cc=all", "--confirm=never", "--no-xmailer", "--no-validate"]
+    return [*arguments, patch], None
+
+
+def _send_email(account, message, folder):
+    """The command sendEmail with its options."""
+    given = support.read(message)
+    arguments = ["sendEmail", "-s", f"localhost:{account.port}", "-o", "tls=yes"]
+    if account.user:
+        arguments += ["-xu", account.user, "-xp", account.key]
+    arguments += ["-f", composers.mailboxes([given["from"]])[0], "-u", given["subject"]]
+    for option, people in (("-t", given["to"]), ("-cc", given["cc"]), ("-bcc", given["bcc"])):
+        if people:
+            arguments += [option, *[person["address"] for person in people]]
+    arguments += ["-o", f"reply-to={given['reply_to']}", "-o", "message-charset=utf-8"]
+    arguments += ["-o", f"message-file={given['text_path']}"]
+    for name, value in given["headers"].items():
+        arguments += ["-o", f"message-header={name}: {value}"]
+    if given["attachments"]:
+        arguments += ["-a", *[entry["named_path"] for entry in given["attachments"]]]
+    return arguments, None
+
+
 def _debian(package):
     return ["dpkg-query", "-W", "-f=${Version}", package]
 
+
+_DJANGO = {
+    "line ends of text files": "sends text files in canonical form, with CRLF (RFC 2045 6.8)",
+    "verification": "Django 3.2 hands smtplib no context, so nothing is verified (mended in 4.2)",
+}
+_SMTPLIB = "its login() takes PLAIN where both are offered"
+_AUTHEN_SASL = "has no option for it; Authen::SASL takes the first that is offered"
+_SYMFONY = {"Content-ID of its own": "makes one for each picture that the HTML names"}
+_PATCH = "a patch is sent, that is text"
+_GIT = dict.fromkeys(("HTML", "inline image", "attachments"), _PATCH)
+_SEND_EMAIL = {
+    "To, Cc": "takes lists apart at every comma, those in names too; given addresses alone",
+    "dot in front of a dot": "is not doubled as RFC 5321 4.5.2 wants, so one of two is lost",
+    "HTML": "one body, text or HTML",
+    "media types": "are its own: x-zip-compressed, octet-stream for what it does not know",
+    "inline image": "has no inline parts",
+}
+_SEND_EMAIL_LOGIN = "says 'SMTP-AUTH: Authentication to … failed' and, with -vv, the code"
 
 LANGUAGES = [
     support.Client(
@@ -83,6 +188,7 @@ LANGUAGES = [
     support.Client(
         "Perl Email::Sender", ["perl", "/usr/share/perl5/Email/Sender.pm"],
         _debian("libemail-sender-perl"), support.program("email_sender.pl", "perl"),
+        mechanisms_missing={"LOGIN": _AUTHEN_SASL},
     ),
     support.Client(
         "Twisted", ["/usr/lib/python3/dist-packages/twisted"], _debian("python3-twisted"),
@@ -92,5 +198,36 @@ LANGUAGES = [
         "aiosmtplib", ["/usr/lib/python3/dist-packages/aiosmtplib"],
         _debian("python3-aiosmtplib"),
         _composed(["/usr/bin/python3", support.PROGRAMS / "aiosmtplib_send.py"]),
+    ),
+    support.Client(
+        "Django", ["/usr/lib/python3/dist-packages/django"], _debian("python3-django"),
+        support.program("django_send.py", "/usr/bin/python3"), limits=_DJANGO,
+        mechanisms_missing={"LOGIN": _SMTPLIB},
+    ),
+    support.Client(
+        "Symfony Mailer", ["php", "/usr/share/php/Symfony/Component/Mailer/Mailer.php"],
+        _debian("php-symfony-mailer"), support.program("symfony.php", "php"), limits=_SYMFONY,
+    ),
+    support.Client(
+        "PEAR Mail", ["php", "/usr/share/php/Mail/mime.php", "/usr/share/php/Net/SMTP.php"],
+        _debian("php-net-smtp"), support.program("pear_mail.php", "php"),
+    ),
+    support.Client(
+        "Action Mailer", ["ruby"], _debian("ruby-actionmailer"),
+        support.program("action_mailer.rb", "ruby"), limits=composers.RUBY,
+    ),
+    support.Client(
+        "Jakarta Mail", ["java", "javac", "/usr/share/java/jakarta-mail.jar"],
+        _debian("libjakarta-mail-java"), _java,
+    ),
+    support.Client(
+        "git send-email", ["git", "/usr/lib/git-core/git-send-email"], _debian("git-email"), _git,
+        limits=_GIT, is_large_as_text=True,
+    ),
+    support.Client(
+        "sendEmail", ["sendEmail"], _debian("sendemail"), _send_email, limits=_SEND_EMAIL,
+        own_headers=("x-mailer",),
+        encryptions=("starttls",), mechanisms_missing={"PLAIN": "takes LOGIN where it is offered"},
+        mute=dict.fromkeys(composers.LOGIN_ROWS, _SEND_EMAIL_LOGIN),
     ),
 ]  # fmt: skip

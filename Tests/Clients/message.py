@@ -1,7 +1,8 @@
 """The one message that every client is given to send, and what has to arrive at the API.
 
 `write` puts it into a folder, as files and as `message.json` that names them; a program reads that
-and composes with the means of its own library. `check` compares the whole API call with it.
+and composes with the means of its own library. `check` compares the whole API call with it, leaf by
+leaf, and says which leaves it saw. `write_large` is a message that is as long as one may be.
 """
 
 import dataclasses
@@ -92,6 +93,48 @@ def write(folder, rich=True, to=None, headers=None):
     return path
 
 
+# Base64 in lines of 76 characters and CRLF makes 52.0 million bytes of these, and the limit is
+# 52,428,800: the headers and longer boundaries of every client fit, nothing else does. Two, because
+# the API takes 25 MiB each.
+LARGE_BYTES_EACH = 19_000_000
+LARGE_TEXT_LINES = 730_000  # Of 71 bytes, CRLF among them.
+
+
+def write_large(folder, as_text=False):
+    """A message of just under 50 MB: a short text and two files, or as much text."""
+    path = write(folder, rich=False, to=[TO[0]])
+    given = read(path)
+    given["text"] = "38 million bytes.\n"
+    if as_text:
+        line = "%08d " + "0123456789" * 6 + "\n"
+        given["text"] = "".join(line % number for number in range(LARGE_TEXT_LINES))
+    pathlib.Path(given["text_path"]).write_text(given["text"], encoding="utf-8")
+    for number in () if as_text else (1, 2):
+        file = pathlib.Path(folder) / f"large-{number}.bin"
+        file.write_bytes(random.Random(number).randbytes(LARGE_BYTES_EACH))
+        entry = {"path": str(file), "named_path": str(file), "name": file.name}
+        given["attachments"].append({**entry, "type": "application/octet-stream"})
+    path.write_text(json.dumps(given, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def check_large(case, sandbox, path):
+    """Exactly one API call, and in it each file, or the text, byte for byte."""
+    sent = sandbox.only_message()
+    given = read(path)
+    case.assertEqual(_sha256(sent["text_body"].rstrip().encode()),
+                     _sha256(given["text"].rstrip().encode()))  # fmt: skip
+    message_id = sandbox.list()[0]["message_id"]
+    for number, entry in enumerate(given["attachments"], 1):
+        expected = _sha256(pathlib.Path(entry["path"]).read_bytes())
+        case.assertEqual(_sha256(sandbox.attachment(message_id, number)), expected)
+
+
+def read(path):
+    """A message.json."""
+    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+
+
 def _people(texts):
     return [email.utils.parseaddr(text) for text in texts or []]
 
@@ -100,56 +143,120 @@ def _sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def check(case, sandbox, own_headers=(), limits=()):
+# What is looked at one by one, in the order of the matrix's columns, and the limits of clients
+# (composers.py) that concern each.
+LEAVES = {
+    "To, Cc": ("quoted display names",),
+    "Bcc": (),
+    "text": ("From at a line's start", "dot in front of a dot"),
+    "HTML": ("line ends of HTML",),
+    "inline image": ("Content-ID", "Content-ID of its own"),
+    "attachments": ("line ends of text files", "media types"),
+    "emoji": (),
+    "headers": (),
+}
+
+
+def check(case, sandbox, own_headers=(), limits=(), text=TEXT, html=HTML):
     """Exactly one API call, and in it everything that was written. `own_headers` are those that
-    the client adds of itself; `limits` name what it cannot express (see composers.py)."""
+    the client adds of itself; `limits` name what it cannot express, and a leaf among them is not
+    expected; `text` and `html` are the bodies of programs whose editors write them in their own
+    way. Returns the leaves that were seen: all that `limits` does not name."""
     sent = sandbox.only_message()
     message_id = sandbox.list()[0]["message_id"]
+    files = _files(case, sandbox, sent, message_id)
+    if "attachments" in limits:
+        case.assertEqual(list(files), [])
+    checks = {
+        "To, Cc": lambda: _check_people(case, sent, limits),
+        "Bcc": lambda: case.assertEqual([a for _, a in _people(sent.get("bcc"))], [BCC[0][1]]),
+        "text": lambda: _check_text(case, sent, limits, text),
+        "HTML": lambda: _check_html(case, sent, limits, html),
+        "inline image": lambda: _check_file(case, files, LOGO, limits),
+        "attachments": lambda: [_check_file(case, files, f, limits) for f in ATTACHMENTS],
+        "emoji": lambda: _check_emoji(case, sent),
+        "headers": lambda: _check_headers(case, sent, own_headers),
+    }
+    seen = [leaf for leaf in LEAVES if leaf not in limits]
+    for leaf in seen:
+        checks[leaf]()
+    case.assertEqual(list(files), [], "more than was attached")
+    if "HTML" in limits:
+        case.assertNotIn("html_body", sent)
+    if "To, Cc" in limits:
+        addresses = [a for field in ("to", "cc") for _, a in _people(sent.get(field))]
+        case.assertEqual(addresses, [address for _, address in TO + CC])
+    known = {"from", "to", "cc", "bcc", "subject", "text_body", "html_body", "attachments"}
+    case.assertEqual(set(sent) - known, {"headers", "tags", "metadata"})
+    return seen
+
+
+def _check_people(case, sent, limits):
     case.assertEqual(_people([sent["from"]]), [FROM])
     to = _people(sent["to"])
     if "quoted display names" in limits:
         to = [(name.strip('"'), address) for name, address in to]
     case.assertEqual(to, TO)
     case.assertEqual(_people(sent.get("cc")), CC)
-    case.assertEqual([address for _, address in _people(sent.get("bcc"))], [BCC[0][1]])
+
+
+def _check_text(case, sent, limits, expected):
+    """The text's line ends are line feeds and nothing else changes in it; many composers end a
+    body with a line end of their own, so those at its very end are not compared."""
+    if "From at a line's start" in limits:
+        expected = expected.replace("\nFrom ", "\n>From ")
+    if "dot in front of a dot" in limits:
+        expected = expected.replace("\n..", "\n.")
+    case.assertEqual(sent["text_body"].rstrip("\n"), expected.rstrip("\n"))
+
+
+def _check_html(case, sent, limits, expected):
+    html = sent["html_body"].replace("\r\n", "\n").rstrip("\n")
+    if "line ends of HTML" in limits:
+        html = html.replace("\n\n", "\n")
+    if "Content-ID of its own" in limits:
+        picture = next(d for d in sent["attachments"] if d["filename"] == LOGO.name)
+        expected = expected.replace(CONTENT_ID, picture["content_id"])
+    case.assertEqual(html, expected.rstrip("\n"))
+
+
+def _check_emoji(case, sent):
+    """In the subject, in the text and in the name of a file, and no other letter lost."""
     case.assertEqual(sent["subject"], SUBJECT)
-    _check_bodies(case, sent, limits)
-    _check_attachments(case, sandbox, sent, message_id, limits)
+    case.assertIn("夏の便り 👋", sent["text_body"])
+    names = [described["filename"] for described in sent.get("attachments", [])]
+    case.assertTrue(not names or "🎉 party.zip" in names, names)
+
+
+def _check_headers(case, sent, own_headers):
+    """Reply-To and a header of the sender's own pass, tags and metadata have fields, and no
+    X-Postscale header is left."""
     headers = {name.lower(): value for name, value in sent["headers"].items()}
-    case.assertEqual(_people([headers.pop("reply-to")]), [("", REPLY_TO)])
+    case.assertEqual([a for _, a in _people([headers.pop("reply-to")])], [REPLY_TO])
     case.assertEqual(headers.pop("x-my-header"), HEADERS["X-My-Header"])
     case.assertEqual(sorted(headers), sorted(own_headers))
     case.assertEqual(sent["tags"], TAGS)
     case.assertEqual(sent["metadata"], METADATA)
-    known = {"from", "to", "cc", "bcc", "subject", "text_body", "html_body", "attachments"}
-    case.assertEqual(set(sent) - known, {"headers", "tags", "metadata"})
 
 
-def _check_bodies(case, sent, limits):
-    """The text's line ends are line feeds and nothing else changes in it; many composers end a
-    body with a line end of their own, so those at its very end are not compared."""
-    expected = TEXT.replace("\nFrom ", "\n>From ") if "From at a line's start" in limits else TEXT
-    case.assertEqual(sent["text_body"].rstrip("\n"), expected.rstrip("\n"))
-    html = sent["html_body"].replace("\r\n", "\n").rstrip("\n")
-    if "line ends of HTML" in limits:
-        html = html.replace("\n\n", "\n")
-    case.assertEqual(html, HTML.rstrip("\n"))
-
-
-def _check_attachments(case, sandbox, sent, message_id, limits):
-    """Every file once, byte for byte, under its name; the picture with its Content-ID."""
+def _files(case, sandbox, sent, message_id):
+    """{name: (what the call says of it, content)}."""
     found = {}
-    for number, described in enumerate(sent["attachments"], 1):
-        content = sandbox.attachment(message_id, number)
+    for number, described in enumerate(sent.get("attachments", []), 1):
         case.assertNotIn(described["filename"], found)
-        found[described["filename"]] = (described, content)
-    for file in [LOGO, *ATTACHMENTS]:
-        described, content = found.pop(file.name)
-        if file.kind.startswith("text/") and "line ends of text files" in limits:
-            content = content.replace(b"\r\n", b"\n")
-        case.assertEqual(_sha256(content), _sha256(file.content), file.name)
-        essence = described["content_type"].split(";")[0]
-        case.assertEqual(essence, file.kind, file.name)
-        is_inline = file is LOGO and "Content-ID" not in limits
-        case.assertEqual(described.get("content_id"), CONTENT_ID if is_inline else None)
-    case.assertEqual(list(found), [], "more than was attached")
+        found[described["filename"]] = (described, sandbox.attachment(message_id, number))
+    return found
+
+
+def _check_file(case, files, file, limits):
+    """Once, byte for byte, under its name; the picture with its Content-ID."""
+    described, content = files.pop(file.name)
+    if file.kind.startswith("text/") and "line ends of text files" in limits:
+        content = content.replace(b"\r\n", b"\n")
+    case.assertEqual(_sha256(content), _sha256(file.content), file.name)
+    if "media types" not in limits:
+        case.assertEqual(described["content_type"].split(";")[0], file.kind, file.name)
+    if file is LOGO and "Content-ID of its own" in limits:
+        return  # The HTML has it: _check_html.
+    is_inline = file is LOGO and "Content-ID" not in limits
+    case.assertEqual(described.get("content_id"), CONTENT_ID if is_inline else None)

@@ -21,10 +21,15 @@ sys.path.insert(0, str(HERE.parent / "EndToEnd"))
 
 import harness  # noqa: E402 - found by the line above
 
+import message  # noqa: E402
+from message import read  # noqa: E402, F401 - for the clients
+
 PROGRAMS = HERE / "programs"
 OPTIONAL = os.environ.get("CLIENTS_OPTIONAL") == "1"
 REPORT = os.environ.get("CLIENTS_REPORT")
 RUN_SECONDS = 60
+# For 50 MB: the slowest clients take seconds for it, and minutes where others use the processors.
+LARGE_SECONDS = 300
 
 
 @dataclasses.dataclass
@@ -36,14 +41,20 @@ class Account:
     user: str = "postscale"
     key: str = dataclasses.field(default_factory=harness.new_key)
     verbose: bool = False
+    # PLAIN or LOGIN, where the client can be told; empty: the client's own choice.
+    mechanism: str = ""
+    # Somebody in between (wiretap.py), to be spoken to instead of the relay.
+    tap: object = None
 
     @property
     def port(self):
+        if self.tap:
+            return self.tap.port
         return self.relay.tls_port if self.encryption == "tls" else self.relay.ports[0]
 
     @property
     def ca(self):
-        return self.relay.certificate
+        return (self.tap or self.relay).certificate
 
 
 @dataclasses.dataclass
@@ -61,7 +72,15 @@ class Client:
     limits: dict = dataclasses.field(default_factory=dict)
     # Rows of the error table whose text it does not show, with the reason.
     hides: dict = dataclasses.field(default_factory=dict)
+    # Rows whose text it shows in no way at all.
+    mute: dict = dataclasses.field(default_factory=dict)
     encryptions: tuple = ("starttls", "tls")
+    # Mechanisms that it does not use, with the reason.
+    mechanisms_missing: dict = dataclasses.field(default_factory=dict)
+    # Sends no files: its 50 MB are text.
+    is_large_as_text: bool = False
+    # The table of docs/clients.md that it stands in.
+    group: str = "Composers and libraries"
 
     def missing(self):
         """The first thing that is not installed, or None."""
@@ -88,6 +107,7 @@ class Client:
             "SMTP_TLS": account.encryption,
             "SMTP_USER": account.user,
             "SMTP_KEY": account.key,
+            "SMTP_AUTH": account.mechanism,
             "SMTP_VERBOSE": "1" if account.verbose else "",
             # The relay's certificate stands where a system keeps the authorities it trusts: OpenSSL
             # (Python, PHP, Ruby) and Go read the first, Node.js the second.
@@ -95,7 +115,7 @@ class Client:
             "NODE_EXTRA_CA_CERTS": account.ca,
         }
 
-    def run(self, account, message, folder):
+    def run(self, account, message, folder, seconds=RUN_SECONDS):
         """The finished process, its two outputs as one text in `shown`."""
         arguments, text = self.command(account, message, folder)
         process = subprocess.run(
@@ -105,7 +125,7 @@ class Client:
             stderr=subprocess.STDOUT,
             cwd=folder,
             env=self.environment(account, message, folder),
-            timeout=RUN_SECONDS,
+            timeout=seconds,
         )
         process.shown = process.stdout.decode("utf-8", "replace")
         return process
@@ -113,11 +133,6 @@ class Client:
 
 def new_folder(name):
     return pathlib.Path(harness.temporary_folder(re.sub(r"\W+", "-", name)))
-
-
-def read(message):
-    """A message.json."""
-    return json.loads(pathlib.Path(message).read_text(encoding="utf-8"))
 
 
 def program(name, *runner):
@@ -164,12 +179,34 @@ def _first_line(command):
 
 
 def note(client, column, text="yes"):
-    """One cell of the matrix."""
+    """One cell of docs/clients.md. `text` is "yes", or why it is not."""
     if REPORT:
-        cell = {"client": client.name, "column": column, "text": text}
-        cell["version"] = version_of(client)
+        cell = {"group": client.group, "client": client.name, "version": version_of(client)}
+        cell |= {"column": column, "text": text}
         with open(REPORT, "a", encoding="utf-8") as report:
             report.write(json.dumps(cell, ensure_ascii=False) + "\n")
+
+
+def note_encryption(client, encryption):
+    """That everything came over it; and of the other kind, where the client has it not."""
+    _note_yes(client, encryption, ("verification", "TLS 1.3", "several recipients"))
+    if "tls" not in client.encryptions:
+        note(client, "tls", "has no TLS from the first byte")
+
+
+def note_leaves(client, seen):
+    """The cells of the leaves of a message (message.check): seen, or what the client lacks."""
+    for leaf, limits in message.LEAVES.items():
+        if leaf in client.limits:
+            note(client, leaf, client.limits[leaf])
+        elif leaf in seen:
+            _note_yes(client, leaf, limits)
+
+
+def _note_yes(client, column, limits):
+    """A yes, with those of the client's limits that concern it."""
+    reasons = [f"{what}: {client.limits[what]}" for what in limits if what in client.limits]
+    note(client, column, ": ".join(["yes", "; ".join(reasons)]) if reasons else "yes")
 
 
 class ClientTestCase(harness.RelayTestCase):

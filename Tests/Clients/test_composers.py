@@ -1,4 +1,6 @@
-"""Each composer's message with everything in it, end to end, compared leaf by leaf."""
+"""Each client sends the message with everything in it, end to end, compared leaf by leaf; logs in
+with each mechanism that it has; sends a message of 50 MB; and does not log in to a server whose
+certificate it cannot trust."""
 
 import unittest
 
@@ -6,6 +8,7 @@ import composers
 import languages
 import message
 import support
+from wiretap import Wiretap
 
 
 @support.for_each(composers.COMPOSERS + languages.LANGUAGES)
@@ -17,8 +20,48 @@ class Composers(support.ClientTestCase):
                 folder = support.new_folder(client.name)
                 account = support.Account(self.relay, encryption)
                 self.succeed(client.run(account, message.write(folder), folder))
-                message.check(self, self.sandbox, client.own_headers, client.limits)
-                support.note(client, encryption)
+                seen = message.check(self, self.sandbox, client.own_headers, client.limits)
+                support.note_encryption(client, encryption)
+                support.note_leaves(client, seen)
+
+    def check_logs_in_with_each_mechanism(self, client):
+        for mechanism in ("PLAIN", "LOGIN"):
+            if mechanism in client.mechanisms_missing:
+                support.note(client, mechanism, client.mechanisms_missing[mechanism])
+                continue
+            with self.subTest(mechanism):
+                self.sandbox.clear()
+                folder = support.new_folder(client.name)
+                account = support.Account(self.relay, client.encryptions[0], mechanism=mechanism)
+                with Wiretap(account) as account.tap:
+                    given = message.write(folder, rich=False)
+                    self.succeed(client.run(account, given, folder))
+                    self.assertEqual(account.tap.mechanisms, [mechanism])
+                self.assertEqual(self.sandbox.only_message()["subject"], message.SUBJECT)
+                support.note(client, mechanism)
+
+    def check_verifies_the_certificate(self, client):
+        if "verification" in client.limits:
+            return support.note(client, "verifies", client.limits["verification"])
+        folder = support.new_folder(client.name)
+        account = support.Account(self.relay, client.encryptions[-1])
+        with Wiretap(account) as account.tap:
+            account.tap.certificate = self.relay.certificate  # It is trusted, and not the tap's.
+            process = client.run(account, message.write(folder, rich=False), folder)
+            self.assertNotEqual(process.returncode, 0, process.shown)
+            self.assertEqual(account.tap.mechanisms, [])
+        self.assertEqual(self.sandbox.list(), [])
+        support.note(client, "verifies")
+
+    def check_sends_fifty_megabytes(self, client):
+        if "50 MB" in client.limits:
+            return support.note(client, "50 MB", client.limits["50 MB"])
+        folder = support.new_folder(client.name)
+        given = message.write_large(folder, client.is_large_as_text)
+        account = support.Account(self.relay, client.encryptions[-1])
+        self.succeed(client.run(account, given, folder, support.LARGE_SECONDS))
+        message.check_large(self, self.sandbox, given)
+        support.note(client, "50 MB")
 
 
 if __name__ == "__main__":

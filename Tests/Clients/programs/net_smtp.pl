@@ -3,6 +3,7 @@
 # nothing: the message is given as it is.
 use strict;
 use warnings;
+use Authen::SASL qw(Perl);
 use JSON::PP;
 use Net::SMTP;
 
@@ -29,7 +30,14 @@ sub check {
 }
 
 check($smtp->starttls(SSL_ca_file => $ENV{SSL_CERT_FILE})) if $ENV{SMTP_TLS} eq 'starttls';
-check($smtp->auth($ENV{SMTP_USER}, $ENV{SMTP_KEY})) if $ENV{SMTP_USER};
+# One mechanism is asked for by name; without, Authen::SASL chooses of those that the relay has.
+my @login = $ENV{SMTP_AUTH}
+    ? (Authen::SASL->new(
+        mechanism => $ENV{SMTP_AUTH},
+        callback => { user => $ENV{SMTP_USER}, pass => $ENV{SMTP_KEY}, authname => '' },
+    ))
+    : ($ENV{SMTP_USER}, $ENV{SMTP_KEY});
+check($smtp->auth(@login)) if $ENV{SMTP_USER};
 check($smtp->mail($given->{from}{address}));
 check($smtp->to(map { $_->{address} } map { @{ $given->{$_} } } qw(to cc bcc)));
 check($smtp->data());

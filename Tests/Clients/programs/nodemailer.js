@@ -12,6 +12,7 @@ const transporter = nodemailer.createTransport({
   ...(process.env.SMTP_USER && {
     auth: { user: process.env.SMTP_USER, pass: process.env.SMTP_KEY },
   }),
+  ...(process.env.SMTP_AUTH && { authMethod: process.env.SMTP_AUTH }),
 });
 
 const attachments = given.attachments.map((entry) => ({

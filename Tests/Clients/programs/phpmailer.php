@@ -17,6 +17,7 @@ $mail->SMTPSecure = getenv('SMTP_TLS') === 'tls'
 $mail->SMTPAuth   = getenv('SMTP_USER') !== '';
 $mail->Username   = getenv('SMTP_USER');
 $mail->Password   = getenv('SMTP_KEY');
+$mail->AuthType   = getenv('SMTP_AUTH');
 $mail->CharSet    = PHPMailer::CHARSET_UTF8;
 if (getenv('SMTP_VERBOSE')) {
     $mail->SMTPDebug = SMTP::DEBUG_SERVER;

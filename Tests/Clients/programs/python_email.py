@@ -57,6 +57,11 @@ else:
     server = smtplib.SMTP(host, port)
     server.starttls(context=context)
 with server:
-    if os.environ["SMTP_USER"]:
+    if os.environ["SMTP_AUTH"]:
+        server.ehlo()
+        server.user, server.password = os.environ["SMTP_USER"], os.environ["SMTP_KEY"]
+        mechanism = os.environ["SMTP_AUTH"]
+        server.auth(mechanism, getattr(server, "auth_" + mechanism.lower()))
+    elif os.environ["SMTP_USER"]:
         server.login(os.environ["SMTP_USER"], os.environ["SMTP_KEY"])
     server.send_message(message)

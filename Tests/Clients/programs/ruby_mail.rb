@@ -14,7 +14,8 @@ end
 
 Mail.defaults do
   account = ENV['SMTP_USER'].empty? ? {} : {
-    user_name: ENV['SMTP_USER'], password: ENV['SMTP_KEY'], authentication: :plain
+    user_name: ENV['SMTP_USER'], password: ENV['SMTP_KEY'],
+    authentication: ENV['SMTP_AUTH'] == 'LOGIN' ? :login : :plain
   }
   encryption = ENV['SMTP_TLS'] == 'tls' ? { tls: true } : { enable_starttls_auto: true }
   delivery_method :smtp, address: ENV['SMTP_HOST'], port: ENV['SMTP_PORT'].to_i,
@@ -43,6 +44,8 @@ if given['html']
   }
   body.add_part(related)
   mail.add_part(body)
+elsif given['attachments'].any?
+  mail.text_part = Mail::Part.new { body given['text']; content_type 'text/plain; charset=UTF-8' }
 else
   mail.body = given['text']
 end

@@ -20,7 +20,29 @@ options = ssl.optionsForClientTLS(host, trustRoot=trust)
 recipients = [p["address"] for kind in ("to", "cc", "bcc") for p in given[kind]]
 has_user = bool(os.environ["SMTP_USER"])
 done = defer.Deferred()
-factory = ESMTPSenderFactory(
+
+
+class Factory(ESMTPSenderFactory):
+    """With $SMTP_AUTH alone, where it is set; of itself Twisted takes LOGIN before PLAIN."""
+
+    def buildProtocol(self, address):
+        protocol = super().buildProtocol(address)
+        lost = protocol.connectionLost
+
+        def connection_lost(reason):
+            """An endpoint does not tell the factory."""
+            lost(reason)
+            if not done.called:
+                done.errback(reason)
+
+        protocol.connectionLost = connection_lost
+        kept = os.environ["SMTP_AUTH"].encode()
+        if kept:
+            protocol.authenticators = [a for a in protocol.authenticators if a.getName() == kept]
+        return protocol
+
+
+factory = Factory(
     os.environ["SMTP_USER"].encode() if has_user else None,
     os.environ["SMTP_KEY"].encode() if has_user else None,
     given["from"]["address"], recipients, content, done, retries=0, contextFactory=options,
