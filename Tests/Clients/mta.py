@@ -34,7 +34,15 @@ for package in "$@"; do
   dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C "$work/merged"
 done
 mount -t proc proc "$work/merged/proc"
-mount --rbind /dev "$work/merged/dev"
+# Devices of its own, so that /dev/log is its own too.
+mount -t tmpfs -o mode=755 dev "$work/merged/dev"
+for device in null zero full random urandom tty; do
+  touch "$work/merged/dev/$device"
+  mount --bind "/dev/$device" "$work/merged/dev/$device"
+done
+mkdir "$work/merged/dev/shm"
+chmod 1777 "$work/merged/dev/shm"
+ln -s /proc/self/fd "$work/merged/dev/fd"
 mkdir -p "$work/merged/exchange" "$work/merged/run"
 mount --bind "$exchange" "$work/merged/exchange"
 exec chroot "$work/merged" /bin/sh /exchange/drive.sh
@@ -82,7 +90,8 @@ class Run:
                 stderr=log,
                 env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "MTA": name,
                      "LC_ALL": "C.UTF-8", "SMTP_PORT": str(account.port),
-                     "SMTP_TLS": account.encryption, "SMTP_KEY": account.key},
+                     "SMTP_TLS": account.encryption, "SMTP_USER": account.user,
+                     "SMTP_KEY": account.key, "SMTP_AUTH": account.mechanism},
             )  # fmt: skip
 
     def submitted(self, stem, seconds=60):
@@ -101,6 +110,18 @@ class Run:
     @property
     def log(self):
         return (self.exchange / "log").read_text(errors="replace")[-6000:]
+
+    def shown(self):
+        """{where: text} of what a person can read of a message's fate."""
+        def read(*names):
+            paths = [self.exchange / name for name in names]
+            return "\n".join(p.read_text(errors="replace") for p in paths if p.exists())
+
+        return {
+            "at once": read(*[path.name for path in self.exchange.glob("*.out")]),
+            "bounce": read("mailbox"),
+            "queue": read("queue", "log", "maillog", "syslog"),
+        }
 
     def end(self):
         """Ends it with everything that it started."""

@@ -2,7 +2,9 @@
 
 Each is handed three messages: one with everything in it; one that the API refuses for the moment
 (503, so 451), which must be tried again and arrive once; one for suppressed recipients (550), which
-must come back with our text: as a bounce from those with a queue, at once from the others.
+must come back with our text: as a bounce from those with a queue, at once from the others. Each
+meets the other rows of the error table, logs in with each mechanism that it has, and hands over a
+message of 50 MB.
 """
 
 import dataclasses
@@ -11,13 +13,18 @@ import subprocess
 import time
 import unittest
 
+import composers
 import message
 import mta
 import support
 from support import harness
+from test_error_table import ROWS
+from wiretap import Wiretap
 
 REFUSAL = "All recipients suppressed"
 QUEUE_SECONDS = 45
+# What a sendmail with a queue makes of these, the messages above show.
+RETRIED_AND_RETURNED = ("API unavailable", "suppressed")
 
 
 @dataclasses.dataclass
@@ -30,6 +37,12 @@ class Sendmail:
     encryptions: tuple = ("starttls", "tls")
     own_headers: tuple = ()
     limits: dict = dataclasses.field(default_factory=dict)
+    mechanisms_missing: dict = dataclasses.field(default_factory=dict)
+    # Rows of the error table whose text nobody is shown, with the reason.
+    mute: dict = dataclasses.field(default_factory=dict)
+    # Rows of which another text is shown.
+    instead: dict = dataclasses.field(default_factory=dict)
+    group: str = "Sendmails"
     # Its bounce goes to a mailbox of its own system, not through the relay.
     has_mailbox: bool = False
 
@@ -48,20 +61,26 @@ class Sendmail:
 
 
 _DMA = {
-    "several recipients": "of a message for four, sent in four transactions, three copies came and "
-    "one of those was cut; given one recipient",
+    "several recipients": "are each sent a message of their own, so each is a call of its own; "
+    "given one recipient",
     "verification": "reads no authorities; the certificate's hash is pinned",
 }
 _ESMTP = {
     "TLS 1.3": "libESMTP 1.1.0 waits for ever when a session ticket comes in front of a reply; "
     "held to TLS 1.2"
 }
+_OFFERED_PLAIN = "has no option for it and takes PLAIN where both are offered"
+_LOGIN_ONLY = "knows LOGIN and CRAM-MD5"
+_ESMTP_MUTE = "exits with 70 and says '0 (null)' of whatever is refused before RCPT"
 
 SENDMAILS = [
     Sendmail("msmtp-mta", ["msmtp-mta"], has_queue=False),
-    Sendmail("esmtp", ["esmtp", "libesmtp6"], has_queue=False, encryptions=("starttls",),
-             limits=_ESMTP),
-    Sendmail("ssmtp", ["ssmtp"], has_queue=False),
+    Sendmail(
+        "esmtp", ["esmtp", "libesmtp6"], has_queue=False, encryptions=("starttls",), limits=_ESMTP,
+        mute=dict.fromkeys([*composers.LOGIN_ROWS, "not logged in"], _ESMTP_MUTE),
+        mechanisms_missing={"LOGIN": _OFFERED_PLAIN},
+    ),
+    Sendmail("ssmtp", ["ssmtp"], has_queue=False, mechanisms_missing={"PLAIN": _LOGIN_ONLY}),
     Sendmail("nullmailer", ["nullmailer"]),
     Sendmail("postfix", ["postfix", "libsasl2-modules", "libnsl2"]),
     Sendmail(
@@ -69,21 +88,29 @@ SENDMAILS = [
         ["exim4-daemon-light", "exim4-base", "libgnutls-dane0", "libunbound8", "libidn12",
          "libnsl2", "libevent-2.1-7"],
     ),
-    Sendmail("dma", ["dma"], has_mailbox=True, limits=_DMA),
-    Sendmail("opensmtpd", ["opensmtpd", "libevent-2.1-7"]),
+    Sendmail(
+        "dma", ["dma"], has_mailbox=True, limits=_DMA, mechanisms_missing={"PLAIN": _LOGIN_ONLY}
+    ),
+    Sendmail(
+        "opensmtpd", ["opensmtpd", "libevent-2.1-7"],
+        mechanisms_missing={"LOGIN": _OFFERED_PLAIN},
+    ),
     Sendmail(
         "sendmail",
         ["sendmail-bin", "sendmail-base", "sendmail-cf", "m4", "libsasl2-modules", "libnsl2",
          "liblockfile1", "libwrap0"],
         encryptions=("starttls",),
+        instead=dict.fromkeys(("wrong user", "key refused"), ROWS["not logged in"][4]),
     ),
 ]  # fmt: skip
 
 
 def rich():
-    """The message with everything in it, as Python's email writes it."""
-    folder = support.new_folder("rich")
-    given = message.write(folder)
+    return composed(message.write(support.new_folder("rich")))
+
+
+def composed(given):
+    """A message.json as Python's email writes it."""
     return subprocess.run(
         ["python3", support.PROGRAMS / "python_email.py", "--print"],
         env={"MESSAGE": str(given), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
@@ -92,17 +119,24 @@ def rich():
     ).stdout
 
 
-def plain(to, subject):
+def plain(to, subject, headers=()):
     text = email.message.EmailMessage()
     text["From"] = "sender@yourdomain.com"
     text["To"] = to
     text["Subject"] = subject
+    for name, value in dict(headers).items():
+        text[name] = value
     text.set_content("Hello.\n")
     return text.as_bytes()
 
 
 @support.for_each(SENDMAILS)
 class Sendmails(support.ClientTestCase):
+    # Those with a queue try a refused login again and again, from one address.
+    arguments = (
+        "--max-failed-logins-per-address", "10000", "--max-failed-logins-per-prefix", "10000",
+    )  # fmt: skip
+
     def check_hands_over(self, client):
         for encryption in client.encryptions:
             with self.subTest(encryption):
@@ -123,7 +157,7 @@ class Sendmails(support.ClientTestCase):
                     raise AssertionError(f"{error}\n--- {client.name}:\n{run.log}") from error
                 finally:
                     run.end()
-                support.note(client, encryption)
+                support.note_encryption(client, encryption)
 
     def expect(self, client, run, flaky):
         status, shown = run.submitted("1-rich")
@@ -133,16 +167,103 @@ class Sendmails(support.ClientTestCase):
             self.assertNotEqual(status, 0)
             self.assertIn(REFUSAL, shown)
             support.note(client, "suppressed")
-            return message.check(self, self.sandbox, client.own_headers, client.limits)
+            seen = message.check(self, self.sandbox, client.own_headers, client.limits)
+            return support.note_leaves(client, seen)
         self.assertEqual(status, 0, shown)
         self.expect_queue(client, run, flaky)
-        support.note(client, "API unavailable", "tried again, delivered once")
-        support.note(client, "suppressed", "a bounce with our text")
+        support.note(client, "API unavailable", "yes: tried again, delivered once")
+        support.note(client, "suppressed", "yes: in a bounce")
         rich = [m["message_id"] for m in self.sandbox.list() if m["subject"] == message.SUBJECT]
         self.assertEqual(len(rich), 1)
         if "several recipients" in client.limits:
+            for leaf in message.LEAVES:
+                support.note(client, leaf, "given a plain message")
             return
-        message.check(self, OneOf(self.sandbox, rich[0]), client.own_headers, client.limits)
+        only = OneOf(self.sandbox, rich[0])
+        seen = message.check(self, only, client.own_headers, client.limits)
+        support.note_leaves(client, seen)
+
+    def check_logs_in_with_each_mechanism(self, client):
+        for mechanism in ("PLAIN", "LOGIN"):
+            if mechanism in client.mechanisms_missing:
+                support.note(client, mechanism, client.mechanisms_missing[mechanism])
+                continue
+            with self.subTest(mechanism):
+                self.sandbox.clear()
+                account = support.Account(self.relay, client.encryptions[0], mechanism=mechanism)
+                with Wiretap(account) as account.tap:
+                    self.deliver(client, account, plain("someone@example.com", "a login"))
+                    self.assertEqual(set(account.tap.mechanisms), {mechanism})
+                support.note(client, mechanism)
+
+    def check_hands_over_fifty_megabytes(self, client):
+        if "50 MB" in client.limits:
+            return support.note(client, "50 MB", client.limits["50 MB"])
+        given = message.write_large(support.new_folder("large"))
+        account = support.Account(self.relay, client.encryptions[-1])
+        self.deliver(client, account, composed(given), support.LARGE_SECONDS)
+        message.check_large(self, self.sandbox, given)
+        support.note(client, "50 MB")
+
+    def deliver(self, client, account, raw, seconds=QUEUE_SECONDS):
+        run = mta.Run(client.name, client.files, account, {"message": raw})
+        self.addCleanup(run.end)
+        try:
+            status, shown = run.submitted("message", seconds)
+            self.assertEqual(status, 0, shown + run.log)
+            harness.wait_until(self.sandbox.list, seconds, f"a message\n{run.log}\n")
+        finally:
+            run.end()
+
+    def check_shows_each_error(self, client):
+        """All rows at once: each is a program, and a root, of its own."""
+        rows = [row for row in ROWS if not (client.has_queue and row in RETRIED_AND_RETURNED)]
+        seen = {}
+
+        def meet(index):
+            seen[rows[index]] = self.meet(client, rows[index])
+
+        harness.in_threads(len(rows), meet)
+        for row, where in seen.items():
+            with self.subTest(row):
+                support.note(client, row, client.mute.get(row) or where)
+                if row in client.instead:
+                    support.note(client, row, f"goes on; shown is '{client.instead[row]}'")
+
+    def meet(self, client, row):
+        """Hands over a message that meets this row; where the text was then seen, for a note."""
+        user, behaviour, to, headers, text = ROWS[row]
+        text = client.instead.get(row, text)
+        key = harness.new_key(behaviour)
+        account = support.Account(self.relay, client.encryptions[0], user=user, key=key)
+        raw = plain(to[0][1], row, headers)
+        run = mta.Run(client.name, client.files, account, {"message": raw})
+        self.addCleanup(run.end)
+        try:
+            status, _ = run.submitted("message")
+            self.assertEqual(status == 0, client.has_queue)
+            if row in client.mute:
+                return None
+            # The key is good: whoever has a queue sends a bounce.
+            returned = client.has_queue and row == "malformed"
+            return harness.wait_until(
+                lambda: self.place_of(run, text, returned), QUEUE_SECONDS, f"{row}: {text!r}"
+            )
+        finally:
+            run.end()
+
+    def place_of(self, run, text, returned):
+        """Where a text is shown, for a note; None as long as it is nowhere."""
+        shown = {where: " ".join(each.split()) for where, each in run.shown().items()}
+        for listed in self.sandbox.list():
+            shown["bounce"] += self.words_of(listed["message_id"])
+        if text in shown["at once"]:
+            return "yes"
+        if text in shown["bounce"]:
+            return "yes: in a bounce"
+        if text in shown["queue"] and not returned:
+            return "yes: in its log, or in what it tells of its queue"
+        return None
 
     def expect_queue(self, client, run, flaky):
         """The one that was tried again and the bounce, each once."""
@@ -165,11 +286,16 @@ class Sendmails(support.ClientTestCase):
             i for i, m in enumerate(found) if m["subject"] not in (message.SUBJECT, "once more")
         )
         self.assertEqual(found[index]["to"], ["sender@yourdomain.com"])
-        shown = found[index]["text_body"]
-        # Some say it in the machine's part of the report only (message/delivery-status).
-        for number in range(1, len(found[index].get("attachments", [])) + 1):
-            shown += self.sandbox.attachment(listed[index]["message_id"], number).decode()
-        self.assertIn(REFUSAL, " ".join(shown.split()))
+        self.assertIn(REFUSAL, self.words_of(listed[index]["message_id"]))
+
+    def words_of(self, message_id):
+        """All that a bounce says: some say it in the machine's part of the report only
+        (message/delivery-status)."""
+        sent = self.sandbox.message(message_id)
+        shown = sent.get("text_body", "")
+        for number in range(1, len(sent.get("attachments", [])) + 1):
+            shown += self.sandbox.attachment(message_id, number).decode(errors="replace")
+        return " ".join(shown.split())
 
 
 def _read(path):

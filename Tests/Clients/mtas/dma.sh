@@ -14,14 +14,18 @@ configure() {
     echo "FINGERPRINT $print"
     echo "MAILNAME relay.yourdomain.com"
   } >/etc/dma/dma.conf
-  echo "postscale|localhost:$SMTP_KEY" >/etc/dma/auth.conf
+  : >/etc/dma/auth.conf
+  [ -z "$SMTP_USER" ] || echo "$SMTP_USER|localhost:$SMTP_KEY" >/etc/dma/auth.conf
 }
-# A local user's mail: the bounce stays here, since dma writes it as From: MAILER-DAEMON <>.
-submit() { /usr/sbin/sendmail -t -oi -f root; }
+# A local user's mail: the bounce stays here, since dma writes it as From: MAILER-DAEMON <>. It does
+# not know -oi, and would end the message at a line that is a dot.
+submit() { /usr/sbin/sendmail -t -i -f root; }
+show() { /usr/sbin/sendmail -bp; }
 # It sleeps for five minutes before it tries again, unless it is told to flush its queue (dma -q
 # would say so by the same file and leave the sleep to end).
 flush() {
   touch /var/spool/dma/flush
-  pkill -HUP -f '^/usr/sbin/sendmail'
-  cp /var/mail/root /exchange/mailbox 2>/dev/null
+  # It may be hit in the middle of a delivery: what is left in the queue then, another takes up.
+  pkill -HUP -f '^/usr/sbin/sendmail -t' || /usr/sbin/sendmail -q
+  [ ! -f /var/mail/root ] || cp /var/mail/root /exchange/mailbox 2>/dev/null
 }

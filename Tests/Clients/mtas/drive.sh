@@ -10,7 +10,20 @@ group() { grep -q "^$1:" /etc/group || groupadd -r "$1"; }
 # Hands over a message; the recipients are in its headers.
 submit() { /usr/sbin/sendmail -t -oi -f sender@yourdomain.com; }
 flush() { :; }
+# What the program tells of its queue.
+show() { :; }
 
+# What the program tells the system's log.
+python3 - <<'END' &
+import os, socket
+log = open("/exchange/syslog", "ab", buffering=0)
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as system:
+    system.bind("/dev/log")
+    os.chmod("/dev/log", 0o666)
+    while True:
+        log.write(system.recv(65536) + b"\n")
+END
+until [ -S /dev/log ]; do sleep 0.02; done
 . "/exchange/$MTA.sh"
 echo relay.yourdomain.com >/etc/mailname
 printf '127.0.0.1 localhost\n127.0.1.1 relay.yourdomain.com relay\n' >/etc/hosts
@@ -22,4 +35,9 @@ for message in /exchange/*.eml; do
   submit <"$message" >"$name.out" 2>&1
   echo $? >"$name.status"
 done
-while :; do flush; sleep 0.5; done
+while :; do
+  flush
+  show >/exchange/queue.new 2>&1
+  mv /exchange/queue.new /exchange/queue
+  sleep 0.5
+done

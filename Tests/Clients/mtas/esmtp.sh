@@ -7,9 +7,11 @@ configure() {
   chmod 600 /root/.authenticate/ca.pem
   cat >/root/.esmtprc <<END
 hostname = localhost:$SMTP_PORT
-username = "postscale"
-password = "$SMTP_KEY"
 starttls = required
+END
+  [ -z "$SMTP_USER" ] || cat >>/root/.esmtprc <<END
+username = "$SMTP_USER"
+password = "$SMTP_KEY"
 END
   chmod 600 /root/.esmtprc
   # libESMTP 1.1.0 waits for ever when a session ticket of TLS 1.3 comes in front of a reply.

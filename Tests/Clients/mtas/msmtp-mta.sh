@@ -4,7 +4,6 @@ configure() {
   [ "$SMTP_TLS" = starttls ] && starttls=on || starttls=off
   cat >/etc/msmtprc <<END
 defaults
-auth on
 tls on
 tls_starttls $starttls
 tls_trust_file /exchange/ca.pem
@@ -12,7 +11,11 @@ account default
 host localhost
 port $SMTP_PORT
 from sender@yourdomain.com
-user postscale
+END
+  how=$(echo "${SMTP_AUTH:-on}" | tr A-Z a-z)
+  [ -z "$SMTP_USER" ] || cat >>/etc/msmtprc <<END
+auth $how
+user $SMTP_USER
 password $SMTP_KEY
 END
 }

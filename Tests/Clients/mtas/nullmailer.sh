@@ -4,10 +4,14 @@ configure() {
   mkdir -p /etc/nullmailer
   echo relay.yourdomain.com >/etc/nullmailer/me
   echo 1 >/etc/nullmailer/pausetime
-  echo "localhost smtp --port=$SMTP_PORT $tls --x509cafile=/exchange/ca.pem" \
-    "--user=postscale --pass=$SMTP_KEY" >/etc/nullmailer/remotes
+  login=
+  [ -z "$SMTP_USER" ] || login="--user=$SMTP_USER --pass=$SMTP_KEY"
+  [ "$SMTP_AUTH" != LOGIN ] || login="$login --auth-login"
+  echo "localhost smtp --port=$SMTP_PORT $tls --x509cafile=/exchange/ca.pem $login" \
+    >/etc/nullmailer/remotes
   mkdir -p /var/spool/nullmailer/queue /var/spool/nullmailer/tmp /var/spool/nullmailer/failed
   [ -p /var/spool/nullmailer/trigger ] || mkfifo /var/spool/nullmailer/trigger
   chown -R mail: /var/spool/nullmailer /etc/nullmailer
+  # What it gives up on comes back as a bounce to the sender; what it tries again is in its log.
   su mail -s /bin/sh -c /usr/sbin/nullmailer-send &
 }

@@ -7,12 +7,13 @@ configure() {
   postconf -e compatibility_level=3.6 myhostname=relay.yourdomain.com mydestination= \
     inet_interfaces=loopback-only smtp_host_lookup=native "maillog_file=/exchange/maillog" \
     maillog_file_prefixes=/exchange,/var "relayhost=[localhost]:$SMTP_PORT" \
-    smtp_sasl_auth_enable=yes smtp_sasl_security_options=noanonymous \
-    smtp_sasl_password_maps=hash:/etc/postfix/sasl_passwd \
     smtp_tls_security_level=secure smtp_tls_CAfile=/exchange/ca.pem \
-    minimal_backoff_time=1s queue_run_delay=1s
+    message_size_limit=52428800 minimal_backoff_time=1s queue_run_delay=1s
+  [ -z "$SMTP_USER" ] || postconf -e smtp_sasl_auth_enable=yes \
+    smtp_sasl_security_options=noanonymous "smtp_sasl_mechanism_filter=$SMTP_AUTH" \
+    smtp_sasl_password_maps=hash:/etc/postfix/sasl_passwd
   [ "$SMTP_TLS" = tls ] && postconf -e smtp_tls_wrappermode=yes
-  echo "[localhost]:$SMTP_PORT postscale:$SMTP_KEY" >/etc/postfix/sasl_passwd
+  echo "[localhost]:$SMTP_PORT $SMTP_USER:$SMTP_KEY" >/etc/postfix/sasl_passwd
   postmap /etc/postfix/sasl_passwd
   postconf -MX smtp/inet
   postconf -Me 'postlog/unix-dgram=postlog unix-dgram n - n - 1 postlogd'
@@ -23,4 +24,5 @@ configure() {
   postfix set-permissions 2>/dev/null
   postfix start
 }
+show() { postqueue -p; }
 flush() { postqueue -f; }

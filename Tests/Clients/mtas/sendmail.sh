@@ -1,11 +1,13 @@
-# The real sendmail, its configuration made by m4 as cf/README describes a client that logs in.
+# The real sendmail, its configuration made by m4 as cf/README describes a client that logs in. On a
+# busy machine it would only queue; here it never does.
 configure() {
   user smmta
   user smmsp
   mkdir -p /etc/mail /var/spool/mqueue /var/lib/sendmail/host_status
   chmod 700 /var/spool/mqueue
-  echo "AuthInfo:127.0.0.1 \"U:postscale\" \"I:postscale\" \"P:$SMTP_KEY\" \"M:PLAIN\"" \
-    >/etc/mail/authinfo
+  : >/etc/mail/authinfo
+  [ -z "$SMTP_USER" ] || echo "AuthInfo:127.0.0.1 \"U:$SMTP_USER\" \"I:$SMTP_USER\"" \
+    "\"P:$SMTP_KEY\" \"M:${SMTP_AUTH:-PLAIN}\"" >/etc/mail/authinfo
   chmod 600 /etc/mail/authinfo
   echo "TLS_Srv:127.0.0.1 VERIFY" >/etc/mail/access
   cat >/etc/mail/sendmail.mc <<END
@@ -15,6 +17,8 @@ define(\`confCACERT', \`/exchange/ca.pem')
 define(\`confCACERT_PATH', \`/etc/ssl/certs')
 define(\`confDONT_PROBE_INTERFACES', \`True')
 define(\`confMIN_QUEUE_AGE', \`0')
+define(\`confQUEUE_LA', \`1000')
+define(\`confREFUSE_LA', \`1000')
 define(\`confAUTH_MECHANISMS', \`PLAIN LOGIN')
 FEATURE(\`nocanonify')
 FEATURE(\`authinfo', \`hash /etc/mail/authinfo')
@@ -31,4 +35,5 @@ END
   ln -sf /usr/libexec/sendmail/sendmail /usr/sbin/sendmail
 }
 submit() { /usr/sbin/sendmail -Am -t -oi -f sender@yourdomain.com; }
+show() { /usr/sbin/sendmail -Am -bp; }
 flush() { /usr/sbin/sendmail -Am -q; }

@@ -6,10 +6,12 @@ configure() {
 mailhub=localhost:$SMTP_PORT
 hostname=relay.yourdomain.com
 FromLineOverride=YES
-AuthUser=postscale
-AuthPass=$SMTP_KEY
 UseTLS=YES
 UseSTARTTLS=$([ "$SMTP_TLS" = tls ] && echo NO || echo YES)
 TLS_CA_File=/exchange/ca.pem
+END
+  [ -z "$SMTP_USER" ] || cat >>/etc/ssmtp/ssmtp.conf <<END
+AuthUser=$SMTP_USER
+AuthPass=$SMTP_KEY
 END
 }
