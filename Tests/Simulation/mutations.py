@@ -73,8 +73,6 @@ MUTATIONS = (
      "            byMilliseconds: worker.configuration.api.timeoutMilliseconds)",
      "        deadline = start.advanced(\n"
      "            byMilliseconds: worker.configuration.api.timeoutMilliseconds * 2)"),
-    ("the clock starts when the dot is taken up", RELAY + "SMTP/SessionMachine+Data.swift",
-     "waitingSince = arrivedAt ?? now", "waitingSince = now"),
     ("429 is told as unavailable", RELAY + "API/APIResponse.swift",
      "case 429: return .rateLimited(rateLimit)", "case 428: return .rateLimited(rateLimit)"),
     ("the end of a client is not noticed while the API is asked", RELAY + "SMTP/Session.swift",
