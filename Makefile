@@ -20,6 +20,9 @@ CLIENT_PACKAGES := nodejs node-nodemailer php-cli libphp-phpmailer ruby ruby-mai
   libemail-mime-perl python3-twisted python3-openssl python3-service-identity python3-aiosmtplib \
   python3-django php-symfony-mailer php-symfony-mime php-mail php-net-smtp php-mail-mime \
   ruby-actionmailer openjdk-17-jdk-headless libjakarta-mail-java git-email sendemail
+# Those with windows, and what a display that nobody sees needs.
+DESKTOP_PACKAGES := thunderbird claws-mail evolution xvfb xdotool dbus at-spi2-core gir1.2-atspi-2.0 \
+  python3-gi libnss3-tools ca-certificates
 
 export SWIFT_BACKTRACE ?= enable=no
 
@@ -27,7 +30,8 @@ export SWIFT_BACKTRACE ?= enable=no
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-# Installs those of $(1) that are missing; says what to do where it may not.
+# Installs those of $(1) that are missing, with $(2) as options of apt-get; says what to do where it
+# may not.
 define install_packages
 	@missing=""; \
 	for package in $(1); do \
@@ -40,7 +44,7 @@ define install_packages
 	else echo "Please install as root: apt-get install$$missing" >&2; exit 1; fi; \
 	echo "Installing$$missing"; \
 	$$run apt-get update -qq \
-	  && $$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null
+	  && $$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(2) $$missing >/dev/null
 endef
 
 .PHONY: deps
@@ -150,6 +154,7 @@ soak: release ## Load, faults, slow and vanishing clients at once: make soak MIN
 .PHONY: test-clients
 test-clients: release deps ## The mail clients that people use, real ones, against the built relay
 	$(if $(CLIENTS_OPTIONAL),-)$(call install_packages,$(CLIENT_PACKAGES))
+	$(if $(CLIENTS_OPTIONAL),-)$(call install_packages,$(DESKTOP_PACKAGES),--no-install-recommends)
 	CLIENTS_OPTIONAL=$(CLIENTS_OPTIONAL) RELAY_BINARY=$(RELAY) \
 	  timeout -k 10 900 python3 -m unittest discover -s Tests/Clients -v
 
@@ -177,6 +182,13 @@ clients-table: ## Run the clients and write what was seen to docs/clients.md
 	mkdir -p $(dir $(CLIENTS_REPORT)) && rm -f $(CLIENTS_REPORT)
 	CLIENTS_REPORT=$(CLIENTS_REPORT) $(MAKE) test-clients
 	python3 Tests/Clients/matrix.py $(CLIENTS_REPORT)
+
+PICTURE_PACKAGES := imagemagick openbox x11-xserver-utils fonts-noto-color-emoji
+
+.PHONY: thunderbird-pictures
+thunderbird-pictures: release ## Take the pictures of docs/thunderbird.md again
+	$(call install_packages,$(DESKTOP_PACKAGES) $(PICTURE_PACKAGES),--no-install-recommends)
+	RELAY_BINARY=$(RELAY) python3 Tests/Clients/pictures.py
 
 # Sanitizer runs have scratch folders of their own, so they never disturb a normal build. Whatever
 # any process is reported for fails them, leaks too; what is not ours is named in Tests/Sanitizers.

@@ -191,18 +191,18 @@ def _s_nail_attached(entry, disposition=None, content_id=None):
     return "\n".join(lines) + "\n"
 
 
-_CANONICAL = {
+CANONICAL = {
     "line ends of text files": "sends text files in canonical form, with CRLF (RFC 2045 6.8)"
 }
 _MUTT = {
     "Content-ID": "comes without one: has no way to give a part a Content-ID without its screen",
-    **_CANONICAL,
+    **CANONICAL,
 }
 _FROM = {"From at a line's start": "smtplib's generator writes >From, as for a mailbox file"}
 RUBY = {"line ends of HTML": "quoted-printable of text with CRLF is =0D before each line end"}
 _S_NAIL = {
     "quoted display names": "encodes a quoted name together with its first quote",
-    **_CANONICAL,
+    **CANONICAL,
 }
 _MUTT_LOGIN = "says 'SASL authentication failed'; its log (-d 2) has our text"
 _PHP = "getMessage() and ErrorInfo say 'Could not authenticate.'; SMTPDebug shows our text"

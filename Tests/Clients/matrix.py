@@ -39,7 +39,8 @@ In the columns of the product's error table "yes" means that what the person see
 text: on the screen or in the exception, and from a sendmail with a queue in a bounce, in the list
 of its queue or in its log.
 
-A number is explained below the tables.
+A number is explained below the tables. [Thunderbird](thunderbird.md) has a page of its own, with
+pictures.
 """
 
 

@@ -43,6 +43,7 @@ class Account:
     verbose: bool = False
     # PLAIN or LOGIN, where the client can be told; empty: the client's own choice.
     mechanism: str = ""
+    host: str = "localhost"
     # Somebody in between (wiretap.py), to be spoken to instead of the relay.
     tap: object = None
 
