@@ -94,7 +94,10 @@ DESKTOP = [
     Desktop(
         "Evolution", ["evolution", *SCREEN], _debian("evolution"), None,
         own_headers=("user-agent",),
-        limits={"custom headers": "has no setting for headers of one's own"},
+        limits={
+            "custom headers": "has no setting for headers of one's own",
+            "50 MB": "went without its files when Send was pressed as soon as the window was there",
+        },
         hides={
             **dict.fromkeys(("wrong user", "key refused"), _EVOLUTION_REFUSED),
             "key cannot be checked": _EVOLUTION_LOGIN,
@@ -140,6 +143,16 @@ class Desktops(DesktopTestCase):
         self.assertRegex(" ".join(program.send(1).dialogs).lower(), "certificate|trust")
         self.assertEqual(self.sandbox.list(), [])
         support.note(client, "verifies")
+
+    def check_sends_fifty_megabytes(self, client):
+        if "50 MB" in client.limits:
+            return support.note(client, "50 MB", client.limits["50 MB"])
+        path = message.write_large(support.new_folder(client.name))
+        account = support.Account(self.relay, client.encryptions[-1])
+        program = client.open(self, [(account, support.read(path))])
+        self.assertEqual(program.send(1, support.LARGE_SECONDS).dialogs, [])
+        message.check_large(self, self.sandbox, path)
+        support.note(client, "50 MB")
 
     def check_shows_each_error(self, client):
         letters = []

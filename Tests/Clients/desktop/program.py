@@ -37,7 +37,7 @@ class Program:
     def __init__(self, letters, ca):
         self.letters, self.ca = letters, ca
 
-    def send(self, number):
+    def send(self, number, seconds=SEND_SECONDS):
         """What the program shows; no dialog if it has sent it and closed its compose window."""
         account, given = self.letters[number - 1]
         self.desk = display.Desk(self.name, self.ca)
@@ -46,7 +46,7 @@ class Program:
             self.program = self.start(account, given)
             self.wait_for(self.composer)
             self.press(self.composer, "Send")
-            return self._watch(account)
+            return self._watch(account, seconds)
         except AssertionError as error:
             seen = [(w["name"], w["texts"], w["buttons"]) for w in self.screen.windows()]
             raise AssertionError(f"{error}\n{seen}\n{self.desk.log}") from error
@@ -54,9 +54,9 @@ class Program:
             self.screen.close()
             self.desk.end()
 
-    def _watch(self, account):
+    def _watch(self, account, seconds):
         shown, before = Shown(), None
-        end = time.monotonic() + SEND_SECONDS
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             seen = self.screen.windows()
             others = [w for w in seen if not self.is_own(w) and any(w["texts"])]

@@ -225,13 +225,13 @@ class Thunderbird:
 
         harness.wait_until(is_ready, SEND_SECONDS, "the compose window")
 
-    def send(self, number):
+    def send(self, number, seconds=SEND_SECONDS):
         """Sends a letter; program.Shown."""
         self.open(number)
         before = len(self.control.script(CONSOLE))
         self.control.script(PRESS_SEND)
         said = []
-        end = time.monotonic() + SEND_SECONDS
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             seen = self.look()
             if seen["dialogs"]:
@@ -247,6 +247,10 @@ class Thunderbird:
         """Types the key where it is asked for; what else is said, once it is closed."""
         if dialog["kind"] == "promptPassword":
             self.control.script(ANSWER, "accept", account.key)
+            return []
+        if dialog["kind"] == "confirm":
+            # A question in front of sending, of the size for example.
+            self.control.script(ANSWER, "accept", None)
             return []
         button = "cancel" if dialog["kind"] == "confirmEx" else "accept"
         return [dialog["text"]] if self.control.script(ANSWER, button, None) else []
