@@ -11,7 +11,7 @@ RELAY := .build/release/postscale-relay
 SWIFT_SOURCES := Package.swift Sources Tests perf
 # What building needs, and what the tests need besides.
 BUILD_PACKAGES := libssl-dev liburing-dev pkg-config
-TEST_PACKAGES := python3 python3-hypothesis swaks openssl fail2ban
+TEST_PACKAGES := python3 python3-hypothesis swaks openssl fail2ban groff zsh fish iproute2
 # Debian's, which has the Debian packages.
 PYTHON := /usr/bin/python3
 # The clients that `make test-clients` runs, none of them ours.
@@ -137,6 +137,31 @@ test-tls: release deps ## testssl.sh, sslscan and sslyze against the built relay
 	$(call install_packages,$(TLS_PACKAGES))
 	$(MAKE) $(SSLYZE)
 	RELAY_BINARY=$(RELAY) timeout -k 10 300 python3 -m unittest discover -s Tests/TLS -v
+
+# What making and testing the Debian package needs.
+PACKAGE_PACKAGES := dpkg-dev python3 groff
+VERSION = $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/Relay/Process/RelayVersion.swift)
+# Swift's runtime is linked in, so that the package needs Debian's own libraries only.
+PACKAGED := .build-package/release/postscale-relay
+
+.PHONY: package-build
+package-build: deps-build
+	swift build -c release --static-swift-stdlib --scratch-path .build-package --product postscale-relay
+
+.PHONY: deb
+deb: package-build ## Make the Debian package: .build/package/postscale-relay_VERSION_ARCH.deb
+	$(call install_packages,$(PACKAGE_PACKAGES))
+	deploy/debian/build.sh $(PACKAGED) $(VERSION) .build/package
+
+.PHONY: test-deb
+test-deb: deb ## Install, run, upgrade and purge the package in a fresh Debian (root, debootstrap)
+	$(call install_packages,debootstrap openssl)
+	RELAY_BINARY=$(PACKAGED) PACKAGE=$$(ls .build/package/postscale-relay_$(VERSION)_*.deb) \
+	  timeout -k 10 900 python3 -m unittest discover -s Tests/Package -v
+
+.PHONY: man
+man: release ## Make the manual page from the flags: .build/postscale-relay.1
+	$(RELAY) --experimental-dump-help | python3 deploy/man/manual.py $(VERSION) >.build/postscale-relay.1
 
 .PHONY: test-faults
 test-faults: release ## An API that misbehaves, kills, drains, overload (NAMES="Requests TLS" for some)

@@ -88,6 +88,9 @@ public protocol Backend: AnyObject {
 
     /// A listening socket, shared by port with those of other loops.
     func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32
+    /// A listening socket of this backend that shares what `inherited` shows with others: closing
+    /// it does not end their listening.
+    func share(_ inherited: Int32) throws(SystemError) -> Int32
     /// The address that a descriptor is bound to.
     func localAddress(of descriptor: Int32) -> SocketAddress?
     /// Accepts connections, one completion each, until `stopAccepting`, `close` or a failure.
@@ -125,6 +128,10 @@ public protocol Backend: AnyObject {
 }
 
 extension Backend {
+    /// For backends that have no sockets of the kernel.
+    public func share(_ inherited: Int32) throws(SystemError) -> Int32 {
+        throw SystemError(operation: "share a socket", errno: ENOTSUP)
+    }
     /// The kernel's wall clock.
     public func readWallClock() -> Int64 { Int64(time(nil)) }
 }

@@ -132,6 +132,10 @@ package final class EpollBackend: Backend {
         try SocketCalls.listen(on: address, backlog: backlog, isBlocking: false)
     }
 
+    package func share(_ inherited: Int32) throws(SystemError) -> Int32 {
+        try SocketCalls.duplicate(inherited, isBlocking: false)
+    }
+
     package func accept(on descriptor: Int32, _ token: Token) {
         if let socket = sockets.find(token) {
             socket.pointee.marks.insert(.accepting)

@@ -42,35 +42,54 @@ public final class Listener {
     public var tls: TLSContext?
 
     private var handler: ListenerHandler?
+    private var isClosed = false
     private var token: Token
     private var isResting = false
     private let descriptor: Int32
 
     /// - Parameters:
     ///   - tls: implicit TLS for every connection; nil for plaintext at first.
+    ///   - inherited: a listening socket that was made before, to be shared; it stays the caller's.
+    ///     Nil to bind one of its own.
     ///   - backlog: connections that the kernel keeps until they are accepted.
     ///   - handler: held until `close`.
     /// - Throws: `SystemError` ("bind 0.0.0.0:25: Permission denied").
     public init(
-        loop: Loop, address: SocketAddress, tls: TLSContext?, backlog: Int = 4_096,
-        handler: ListenerHandler
+        loop: Loop, address: SocketAddress, tls: TLSContext?, inherited: Int32? = nil,
+        backlog: Int = 4_096, handler: ListenerHandler
     ) throws(SystemError) {
         self.loop = loop
         self.tls = tls
         self.handler = handler
-        descriptor = try loop.backend.listen(on: address, backlog: backlog)
+        if let inherited {
+            descriptor = try loop.backend.share(inherited)
+        } else {
+            descriptor = try loop.backend.listen(on: address, backlog: backlog)
+        }
         self.address = loop.backend.localAddress(of: descriptor) ?? address
         token = loop.slots.reserve()
         loop.slots.occupy(token, .listener(self))
         loop.backend.accept(on: descriptor, token)
     }
 
-    /// Stops accepting and closes the socket.
+    /// Stops accepting and closes the socket. Connections that the backend has let in already may
+    /// still come to the handler, until the end of the next tick.
     public func close() {
-        guard handler != nil else { return }
-        handler = nil
+        guard !isClosed else { return }
+        isClosed = true
         loop.wheel.disarm(token.slot)
-        if !loop.backend.close(token, withReset: false) { loop.slots.release(token) }
+        if !loop.backend.close(token, withReset: false) { released() }
+    }
+
+    /// Closes, and whatever still comes is closed too: the loop ends.
+    func abandon() {
+        handler = nil
+        close()
+    }
+
+    private func released() {
+        handler = nil
+        loop.slots.release(token)
     }
 
     /// The next connection, or the lack of one.
@@ -78,7 +97,7 @@ public final class Listener {
         switch completion {
         case .accepted(let descriptor, let peer): welcome(descriptor, peer)
         case .acceptFailed(let errno): rest(.failed(errno: errno))
-        case .released: loop.slots.release(token)
+        case .released: released()
         default: assertionFailure("not an operation of listeners: \(completion)")
         }
     }
@@ -91,13 +110,13 @@ public final class Listener {
             loop.counters.closed += 1
             loop.backend.discard(descriptor)
         }
-        guard let handler, handler.isFull else { return }
+        guard let handler, !isClosed, handler.isFull else { return }
         loop.backend.stopAccepting(token)
         rest(.full)
     }
 
     private func rest(_ why: ListenerPause) {
-        guard let handler else { return }
+        guard let handler, !isClosed else { return }
         if !isResting {
             isResting = true
             loop.counters.acceptPauses += 1

@@ -192,7 +192,7 @@ public final class Loop {
         for slot in 0..<slots.endSlot {
             switch slots.occupant(at: slot) {
             case .stream(let stream): stream.abort()
-            case .listener(let listener): listener.close()
+            case .listener(let listener): listener.abandon()
             case .timer(let timer): timer.cancel()
             case .nobody: break
             }

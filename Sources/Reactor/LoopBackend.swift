@@ -56,6 +56,14 @@ enum LoopBackend {
         }
     }
 
+    func share(_ inherited: Int32) throws(SystemError) -> Int32 {
+        switch self {
+        case .epoll(let backend): try backend.share(inherited)
+        case .uring(let backend): try backend.share(inherited)
+        case .custom(let backend): try backend.share(inherited)
+        }
+    }
+
     func localAddress(of descriptor: Int32) -> SocketAddress? {
         switch self {
         case .epoll(let backend): backend.localAddress(of: descriptor)

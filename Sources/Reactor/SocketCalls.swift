@@ -1,5 +1,6 @@
 // Making sockets: what every backend of the kernel does in the same way.
 
+import CEpoll.Process
 import CEpoll.System
 import Glibc
 
@@ -43,9 +44,33 @@ enum SocketCalls {
     /// Bytes that have arrived and were not read yet.
     static func unreadBytes(of descriptor: Int32) -> Int { Int(cs_unread_bytes(descriptor)) }
 
+    /// A copy of a listening socket that somebody else has made, fit for a backend.
+    /// - Throws: `SystemError` when there is no descriptor for it.
+    static func duplicate(
+        _ descriptor: Int32, isBlocking: Bool
+    ) throws(SystemError) -> Int32 {
+        let copy = cs_duplicate(descriptor)
+        guard copy >= 0 else {
+            throw SystemError(operation: "duplicate a socket", errno: -copy)
+        }
+        // Shared by all who have the socket: loops, and the relay that comes after this one.
+        if isBlocking { cs_set_blocking(copy) } else { cs_set_nonblocking(copy) }
+        cs_set_stream_options(copy)
+        return copy
+    }
+
     /// The address that a socket is bound to.
     static func localAddress(of descriptor: Int32) -> SocketAddress? {
         var storage = sockaddr_storage()
         return cs_local_address(descriptor, &storage) == 0 ? SocketAddress(storage) : nil
+    }
+}
+
+/// A listening socket that the process was started with.
+public enum ListeningSocket {
+    /// Where it listens; nil when `descriptor` is none over IP.
+    public static func address(of descriptor: Int32) -> SocketAddress? {
+        guard ck_is_listening(descriptor) != 0 else { return nil }
+        return SocketCalls.localAddress(of: descriptor)
     }
 }

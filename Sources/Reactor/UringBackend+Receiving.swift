@@ -116,6 +116,10 @@ extension UringBackend {
     func deliverQueued(_ token: Token) -> Event? {
         guard let socket = sockets.find(token) else { return nil }
         socket.pointee.isQueued = false
+        // A listener that is closing, behind the last connection that it let in.
+        if socket.pointee.isClosing, socket.pointee.inFlight.isEmpty {
+            return release(socket, token)
+        }
         guard !socket.pointee.isClosing, socket.pointee.isReceiving else { return nil }
         if !socket.pointee.held.isEmpty {
             return Event(token: token, completion: nextHeld(socket))

@@ -86,6 +86,8 @@ package final class UringBackend: Backend {
     }
 
     private var wakeUpDescriptor: Int32 = -1
+    /// Descriptors of listening sockets that others have too.
+    var shared: Set<Int32> = []
 
     package func localAddress(of descriptor: Int32) -> SocketAddress? {
         SocketCalls.localAddress(of: descriptor)
@@ -157,7 +159,9 @@ package final class UringBackend: Backend {
         case nil: result = nil
         }
         if socket.pointee.isClosing {
-            return socket.pointee.inFlight.isEmpty ? release(socket, token) : nil
+            let isLast = socket.pointee.inFlight.isEmpty
+            guard case .accepted? = result else { return isLast ? release(socket, token) : nil }
+            if isLast { ready.append(token) }
         }
         return result.map { Event(token: token, completion: $0) }
     }
@@ -166,64 +170,7 @@ package final class UringBackend: Backend {
         if completion.buffer >= 0 { cu_recycle(ring, completion.buffer) }
     }
 
-    // MARK: Listening and connecting
-
-    package func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32 {
-        try SocketCalls.listen(on: address, backlog: backlog, isBlocking: true)
-    }
-
-    package func accept(on descriptor: Int32, _ token: Token) {
-        if sockets.find(token) == nil {
-            sockets.insert(UringSocket(token: token, descriptor: descriptor))
-        }
-        guard let socket = sockets.find(token) else { return }
-        socket.pointee.isReceiving = true
-        startAccepting(socket)
-    }
-
-    private func startAccepting(_ socket: UnsafeMutablePointer<UringSocket>) {
-        guard !socket.pointee.inFlight.contains(.accept) else { return }
-        socket.pointee.inFlight.insert(.accept)
-        cu_accept(
-            ring, socket.pointee.descriptor, socket.pointee.acceptsOneByOne ? 0 : 1,
-            Operation.accept.data(socket.pointee.token))
-    }
-
-    package func stopAccepting(_ token: Token) {
-        guard let socket = sockets.find(token) else { return }
-        socket.pointee.isReceiving = false
-        socket.pointee.acceptsOneByOne = true
-        if socket.pointee.inFlight.contains(.accept) {
-            cu_cancel(ring, Operation.accept.data(token))
-        }
-    }
-
-    private func accepted(
-        _ socket: UnsafeMutablePointer<UringSocket>, _ completion: cu_completion
-    ) -> Completion? {
-        if completion.has_more == 0 { socket.pointee.inFlight.remove(.accept) }
-        let wantsMore = socket.pointee.isReceiving && !socket.pointee.isClosing
-        guard completion.result >= 0 else {
-            switch -completion.result {
-            case ECANCELED, EINTR, ECONNABORTED, EPROTO, EAGAIN:
-                if wantsMore { startAccepting(socket) }
-                return nil
-            default:
-                socket.pointee.isReceiving = false
-                return .acceptFailed(errno: -completion.result)
-            }
-        }
-        guard !socket.pointee.isClosing else {
-            Glibc.close(completion.result)
-            return nil
-        }
-        // One that was accepted before `stopAccepting` came through is somebody's client.
-        if completion.has_more == 0, wantsMore { startAccepting(socket) }
-        var storage = sockaddr_storage()
-        _ = cu_peer_address(completion.result, &storage)
-        return .accepted(
-            descriptor: completion.result, peer: SocketAddress(storage) ?? SocketAddress.none)
-    }
+    // MARK: Connecting
 
     package func adopt(_ descriptor: Int32, _ token: Token) -> Int32 {
         sockets.insert(UringSocket(token: token, descriptor: descriptor))
@@ -318,8 +265,11 @@ package final class UringBackend: Backend {
             return false
         }
         if socket.pointee.inFlight.contains(.accept) {
-            // Its descriptor closes a little later; from now on nobody is let in.
-            shutdown(socket.pointee.descriptor, Int32(SHUT_RDWR))
+            // Its descriptor closes a little later; from now on nobody is let in. A shared socket goes
+            // on elsewhere.
+            if shared.remove(socket.pointee.descriptor) == nil {
+                shutdown(socket.pointee.descriptor, Int32(SHUT_RDWR))
+            }
         }
         socket.pointee.isClosing = true
         cu_cancel_all(ring, socket.pointee.descriptor)
@@ -327,7 +277,7 @@ package final class UringBackend: Backend {
     }
 
     /// The last request of a closing socket has completed.
-    private func release(_ socket: UnsafeMutablePointer<UringSocket>, _ token: Token) -> Event {
+    func release(_ socket: UnsafeMutablePointer<UringSocket>, _ token: Token) -> Event {
         Glibc.close(socket.pointee.descriptor)
         sockets.remove(token)
         return Event(token: token, completion: .released)

@@ -126,17 +126,18 @@ def wait_until(condition, seconds=10, what="the condition"):
 class Process:
     """One run of the program."""
 
-    def __init__(self, name, arguments, environment=None, wrapper=()):
+    def __init__(self, name, arguments, environment=None, wrapper=(), descriptors=()):
         self.folder = temporary_folder(name)
         self.log_path = pathlib.Path(self.folder) / "log"
         _outputs.append(self.log_path)
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [*wrapper, BINARY, *arguments],
+                [*wrapper, os.path.abspath(BINARY) if wrapper else BINARY, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **(environment or {})},
+                pass_fds=descriptors,
             )
 
     @property

@@ -47,4 +47,13 @@ static inline int ck_set_no_new_privileges(void) {
  */
 int ck_become(uid_t user, gid_t group);
 
+/*
+ * Sends one datagram to a socket of the file system, or to an abstract one whose path begins with @
+ * (sd_notify(3)). 0, or -1 with errno.
+ */
+int ck_notify(const char *_Nonnull path, const char *_Nonnull message);
+
+/* Whether `fd` is a TCP socket that listens. */
+int ck_is_listening(int fd);
+
 #endif

@@ -107,6 +107,14 @@ static inline void cs_set_blocking(int fd) {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
+/* Puts O_NONBLOCK on. */
+static inline void cs_set_nonblocking(int fd) {
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+/* Another descriptor of the same socket, close-on-exec. */
+static inline int cs_duplicate(int fd) { return (int)cs_result(fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
+
 /* The pending error of a socket (0 for none); reading clears it. */
 static inline int cs_socket_error(int fd) {
     int error = 0;

@@ -21,6 +21,8 @@ struct ListenerSpec: Sendable, Equatable {
     var address: SocketAddress
     /// TLS from the first byte instead of STARTTLS.
     var isImplicitTLS: Bool
+    /// The descriptor that the process was started with; nil for a socket of our own.
+    var inherited: Int32?
 }
 
 /// The limits of one message and one session.
@@ -103,7 +105,12 @@ struct Configuration: Sendable {
     /// Sessions of all loops together; more wait until one ends.
     var sessionsMax = Int.max
     var duplicateWindowMilliseconds = 600_000
+    /// After SIGTERM, how long connections are still accepted, so that a balancer learns of the end
+    /// before there is one.
+    var drainDelayMilliseconds = 0
     var drainTimeoutMilliseconds = 30_000
+    /// Of that, how long clients that have sent no message yet may go on to send one.
+    var drainGraceMilliseconds = 0
     var hasEnhancedStatusCodes = false
     var hasVerboseReplies = false
     /// Where bodies beyond the threshold are spilled when they must be held.

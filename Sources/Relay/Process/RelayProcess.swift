@@ -15,6 +15,7 @@ struct RelayProcess {
     private let serverTLS: TLSContext
     private let clientTLS: TLSContext?
     private let tickets = TLSTickets()
+    private let service = ServiceManager(environment: processEnvironment())
     private let log: EventLog
 
     /// Loads certificates and the trust store; starts nothing.
@@ -74,10 +75,10 @@ struct RelayProcess {
         }
         announce(backend)
         let reload = Reload(reader: reader, shared: shared, roster: roster, tickets: tickets)
-        while Signals.wait(for: [SIGTERM, SIGINT, SIGHUP], timeoutMilliseconds: nil) == SIGHUP {
-            reload.perform()
-        }
-        drain(group, roster)
+        service.ready(status: status)
+        serve(roster, reload)
+        service.stopping()
+        drain(group, shared, roster)
         sandbox?.stop()
         sandbox?.join()
     }
@@ -117,7 +118,45 @@ struct RelayProcess {
         return configuration
     }
 
-    private func drain(_ group: LoopGroup, _ roster: WorkerRoster) {
+    /// Until SIGTERM or SIGINT.
+    private func serve(_ roster: WorkerRoster, _ reload: Reload) {
+        while true {
+            let signal = Signals.wait(
+                for: [SIGTERM, SIGINT, SIGHUP], timeoutMilliseconds: service.beatMilliseconds)
+            switch signal {
+            case nil: service.beat(roster)
+            case SIGHUP:
+                service.reloading()
+                reload.perform()
+                service.ready(status: status)
+            default: return
+            }
+        }
+    }
+
+    /// Goes on accepting for a while; a signal ends that.
+    private func waitForBalancers(_ shared: Shared) {
+        shared.isLeaving.store(true, ordering: .relaxed)
+        var left = settings.configuration.drainDelayMilliseconds
+        if left > 0 { log.event(.notice, "leaving", ["delay_ms": "\(left)"]) }
+        while left > 0 {
+            let pause = min(left, service.beatMilliseconds ?? left)
+            guard Signals.wait(for: [SIGTERM, SIGINT], timeoutMilliseconds: pause) == nil else {
+                return
+            }
+            service.beat()
+            left -= pause
+        }
+    }
+
+    /// For `systemctl status`.
+    private var status: String {
+        "\(settings.configuration.listeners.count) listeners, API "
+            + "\(settings.configuration.api.endpoint)"
+    }
+
+    private func drain(_ group: LoopGroup, _ shared: Shared, _ roster: WorkerRoster) {
+        waitForBalancers(shared)
         let limit = settings.configuration.drainTimeoutMilliseconds
         log.event(.notice, "draining", ["timeout_ms": "\(limit)"])
         roster.drainAll()
@@ -127,6 +166,7 @@ struct RelayProcess {
             let elapsed = MonotonicTime.readClock().milliseconds(since: start)
             let signal = Signals.wait(for: [SIGTERM, SIGINT], timeoutMilliseconds: 20)
             isForced = signal != nil || elapsed >= limit
+            service.beat()
         }
         if isForced { log.event(.warning, "drain-cut-short") }
         group.stop()

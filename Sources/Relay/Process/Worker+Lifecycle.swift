@@ -12,7 +12,8 @@ extension Worker {
             listeners.append(
                 try Listener(
                     loop: loop, address: spec.address,
-                    tls: spec.isImplicitTLS ? shared.serverTLS : nil, handler: handler))
+                    tls: spec.isImplicitTLS ? shared.serverTLS : nil, inherited: spec.inherited,
+                    handler: handler))
         }
     }
 
@@ -21,7 +22,8 @@ extension Worker {
     func drain(_ whenDone: @escaping () -> Void) {
         for listener in listeners { listener.close() }
         listeners.removeAll()
-        sessions.drainAll()
+        let grace = configuration.drainGraceMilliseconds
+        sessions.drainAll(isGraceful: grace > 0)
         drainWatch = DrainWatch(worker: self, whenDone: whenDone)
     }
 }
@@ -33,10 +35,14 @@ final class DrainWatch: TimerHandler {
     private let worker: Worker
     private let whenDone: () -> Void
     private var timer: LoopTimer?
+    /// When clients that have sent no message yet hear 421 too; nil behind that.
+    private var graceEnd: MonotonicTime?
 
     init(worker: Worker, whenDone: @escaping () -> Void) {
         self.worker = worker
         self.whenDone = whenDone
+        let grace = worker.configuration.drainGraceMilliseconds
+        graceEnd = grace > 0 ? worker.loop.now.advanced(byMilliseconds: grace) : nil
         super.init()
         timer = LoopTimer(loop: worker.loop, handler: self)
         armTimer()
@@ -54,7 +60,14 @@ final class DrainWatch: TimerHandler {
         timer?.arm(at: worker.loop.now.advanced(byMilliseconds: Self.intervalMilliseconds))
     }
 
+    /// Who still comes in is served.
+    var isGraceful: Bool { graceEnd != nil }
+
     override func timerFired(_ timer: LoopTimer) {
+        if let end = graceEnd, worker.loop.now >= end {
+            graceEnd = nil
+            worker.sessions.drainAll(isGraceful: false)
+        }
         guard worker.sessions.count == 0, worker.doorCount == 0 else { return armTimer() }
         end()
         worker.pool.drain()

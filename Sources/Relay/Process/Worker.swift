@@ -22,6 +22,8 @@ final class Shared: Sendable {
     let names: NameService
     /// Live sessions of all loops, and connections that are being turned away.
     let sessionCount = Atomic<Int>(0)
+    /// The process is about to drain: whoever asks how it is should send clients elsewhere.
+    let isLeaving = Atomic<Bool>(false)
     private let certificates: Locked<TLSContext>
 
     init(

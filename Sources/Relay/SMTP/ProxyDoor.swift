@@ -43,6 +43,10 @@ final class ProxyDoor: StreamHandler {
         case .bad(let error): refuse(stream, error.rawValue)
         case .done(let header):
             leave()
+            // A check of the balancer's own.
+            if header == .local, worker.shared.isLeaving.load(ordering: .relaxed) {
+                return listener.sendAway(stream)
+            }
             listener.enter(
                 stream, peer: peer(header), behind: bytes.extracting(used..<bytes.count))
         }
@@ -73,6 +77,15 @@ final class ProxyDoor: StreamHandler {
 }
 
 extension SMTPListener {
+    /// Says that the relay is ending, where that can be said without TLS.
+    func sendAway(_ stream: Stream) {
+        if isImplicitTLS { return stream.abort() }
+        let handler = TurnedAway(shared: worker.shared, with: .shuttingDown)
+        stream.handler = handler
+        handler.streamAccepted(stream)
+        handler.streamOpened(stream)
+    }
+
     /// A client whose address a balancer has told; `bytes` are what came behind the header.
     func enter(_ stream: Stream, peer: SocketAddress, behind bytes: Bytes) {
         guard let handler = admit(peer) else { return stream.abort() }

@@ -16,7 +16,7 @@ final class SMTPListener: ListenerHandler {
     init(worker: Worker, isImplicitTLS: Bool) {
         self.worker = worker
         self.isImplicitTLS = isImplicitTLS
-        turnedAway = TurnedAway(shared: worker.shared)
+        turnedAway = TurnedAway(shared: worker.shared, with: .tooManyConnections)
         super.init()
     }
 
@@ -31,6 +31,10 @@ final class SMTPListener: ListenerHandler {
 
     /// Who serves a client at `address`; nil to close its connection at once.
     func admit(_ address: SocketAddress) -> StreamHandler? {
+        // Let in by the kernel before the listener was closed.
+        if let drain = worker.drainWatch, !drain.isGraceful {
+            return isImplicitTLS ? nil : TurnedAway(shared: worker.shared, with: .shuttingDown)
+        }
         let abuse = worker.shared.abuse
         // Over TLS a word of explanation would cost a handshake.
         if isImplicitTLS, !abuse.admitsHandshake(address, at: worker.loop.now) {
@@ -69,11 +73,13 @@ extension ListenerPause {
 }
 
 /// Says 421 and closes. Has no state of a stream, so one serves all.
-private final class TurnedAway: StreamHandler {
+final class TurnedAway: StreamHandler {
     private let shared: Shared
+    private let reply: Reply
 
-    init(shared: Shared) {
+    init(shared: Shared, with reply: Reply) {
         self.shared = shared
+        self.reply = reply
         super.init()
     }
 
@@ -87,7 +93,7 @@ private final class TurnedAway: StreamHandler {
     }
 
     override func streamOpened(_ stream: Stream) {
-        stream.write(Reply.tooManyConnections, isEnhanced: false)
+        stream.write(reply, isEnhanced: false)
         stream.finish()
     }
 }

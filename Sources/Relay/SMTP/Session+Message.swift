@@ -63,6 +63,8 @@ extension Session {
                 worker: worker, envelope: envelope, key: key, owner: self, sessionID: id)
         }
         write(.startData)
+        // While the process drains, the first message of a session is its last.
+        if worker.drainWatch != nil { perform(machine.drain()) }
     }
 
     func feed(_ content: Bytes) {

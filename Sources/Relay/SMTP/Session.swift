@@ -146,7 +146,9 @@ final class Session: SubmissionOwner {
     }
 
     /// The process is to end.
-    func drain() {
+    /// - Parameter isGraceful: who has sent no message yet may still send one.
+    func drain(isGraceful: Bool) {
+        if isGraceful, messageNumber == 0 { return }
         perform(machine.drain())
         settle()
     }

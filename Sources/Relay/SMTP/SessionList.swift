@@ -33,11 +33,12 @@ struct SessionList {
     }
 
     /// Tells every session to end: idle ones get 421 now, others when their answer is out.
-    func drainAll() {
+    /// - Parameter isGraceful: those that have sent no message yet may go on to send one.
+    func drainAll(isGraceful: Bool) {
         var next = head
         while let session = next {
             next = session.nextSession
-            session.drain()
+            session.drain(isGraceful: isGraceful)
         }
     }
 }

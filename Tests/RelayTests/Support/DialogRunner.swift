@@ -122,7 +122,7 @@ final class DialogRunner {
         case .release:
             worker.shared.budget.release(taken)
             taken = 0
-        case .drain: loop.later { [worker] in worker.sessions.drainAll() }
+        case .drain: loop.later { [worker] in worker.sessions.drainAll(isGraceful: false) }
         case .pause(let milliseconds):
             let end = MonotonicTime.readClock().advanced(byMilliseconds: milliseconds)
             let wake = LoopTimer(loop: loop, handler: TimerHandler())

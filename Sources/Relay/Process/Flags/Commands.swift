@@ -97,7 +97,8 @@ struct RunCommand: ParsableCommand {
     func settings(environment: [String: String]) throws -> RelaySettings {
         try ConfigurationBuilder(
             listen: listen, api: api, limits: limits, mapping: mapping, message: message,
-            process: process, sandbox: sandbox, environment: environment
+            process: process, sandbox: sandbox, environment: environment,
+            inherited: try SocketActivation.listeners(environment)
         ).build()
     }
 }

@@ -52,6 +52,8 @@ struct ConfigurationBuilder {
     let process: ProcessFlags
     let sandbox: SandboxFlags
     let environment: [String: String]
+    /// Sockets that the process was started with.
+    var inherited: [ListenerSpec] = []
 
     func build() throws -> RelaySettings {
         let hasSandbox = sandbox.isEnabled || isTrue(environment["POSTSCALE_SANDBOX"])
@@ -75,6 +77,8 @@ struct ConfigurationBuilder {
         configuration.bufferThresholdBytes = limits.bufferThreshold.bytes
         configuration.duplicateWindowMilliseconds = message.duplicateWindow.milliseconds
         configuration.drainTimeoutMilliseconds = process.drainTimeout.milliseconds
+        configuration.drainDelayMilliseconds = process.drainDelay.milliseconds
+        configuration.drainGraceMilliseconds = process.drainGrace.milliseconds
         configuration.hasEnhancedStatusCodes = message.enhancedStatusCodes
         configuration.hasVerboseReplies = message.verboseReplies
         configuration.temporaryFolder = message.temporaryFolder
@@ -94,7 +98,7 @@ struct ConfigurationBuilder {
             startTLS = try addresses(from: "POSTSCALE_LISTEN")
             implicitTLS = try addresses(from: "POSTSCALE_LISTEN_TLS")
         }
-        if startTLS.isEmpty && implicitTLS.isEmpty {
+        if startTLS.isEmpty && implicitTLS.isEmpty && inherited.isEmpty {
             let hosts = hasSandbox ? ["127.0.0.1"] : hasIPv6() ? ["0.0.0.0", "[::]"] : ["0.0.0.0"]
             let ports = hasSandbox ? Self.sandboxPorts : Self.productionPorts
             return ports.flatMap { entry in
@@ -106,7 +110,7 @@ struct ConfigurationBuilder {
             try FlagCheck.check(
                 address.port > 0, "--listen", "\(address)", "a port from 1 to 65535")
         }
-        return startTLS.map { ListenerSpec(address: $0, isImplicitTLS: false) }
+        return inherited + startTLS.map { ListenerSpec(address: $0, isImplicitTLS: false) }
             + implicitTLS.map { ListenerSpec(address: $0, isImplicitTLS: true) }
     }
 

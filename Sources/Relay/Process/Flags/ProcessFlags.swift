@@ -23,8 +23,27 @@ struct ProcessFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "After SIGTERM, how long messages in flight may take.", valueName: "time"))
+            "Once no more connections are accepted, how long messages in flight may take.",
+            valueName: "time"))
     var drainTimeout = TimeSpan.seconds(30)
+
+    @Option(
+        help: ArgumentHelp(
+            "After SIGTERM, how long connections are still accepted.",
+            discussion: """
+                A balancer that checks with PROXY headers of its own (LOCAL) hears 421 from then on, \
+                and sends its clients elsewhere before there is nobody to accept them.
+                """, valueName: "time"))
+    var drainDelay = TimeSpan.seconds(0)
+
+    @Option(
+        help: ArgumentHelp(
+            "Of --drain-timeout, how long a client without a message yet may go on to send one.",
+            discussion: """
+                For rolling restarts, where another relay listens already: a client that has just \
+                connected is not sent away. Clients that wait behind a message hear 421 at once.
+                """, valueName: "time"))
+    var drainGrace = TimeSpan.seconds(0)
 
     @Option(
         help: ArgumentHelp(

@@ -1,0 +1,97 @@
+"""What a service manager does for the relay: passes listening sockets, and hears how it is."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import socket
+import sys
+
+import harness
+
+# Runs as the relay's parent would: puts the sockets at 3, 4…, says whose they are, becomes the relay.
+_ACTIVATE = """
+import os, sys
+count = int(sys.argv[1])
+for index in range(count):
+    os.dup2(int(sys.argv[3 + index]), 100 + index)
+for index in range(count):
+    os.dup2(100 + index, 3 + index)
+    os.close(100 + index)
+os.environ.update(LISTEN_FDS=str(count), LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES=sys.argv[2])
+command = sys.argv[3 + count:]
+os.execv(command[0], command)
+"""
+
+
+def listen(port=0):
+    """A listening socket as a .socket unit makes it."""
+    made = socket.create_server(("127.0.0.1", port), backlog=4_096)
+    os.set_inheritable(made.fileno(), True)
+    return made
+
+
+class Notifications:
+    """The socket that the relay tells how it is."""
+
+    def __init__(self):
+        self.path = str(pathlib.Path(harness.temporary_folder("notify")) / "socket")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.settimeout(20)
+
+    def next(self):
+        """One datagram as a dictionary."""
+        lines = self.socket.recv(4_096).decode().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    def close(self):
+        self.socket.close()
+
+
+class Service(harness.Process):
+    """A relay that is given its sockets: (socket, name) each."""
+
+    def __init__(self, sockets, api_port, *arguments, environment=None):
+        folder = harness.temporary_folder("service")
+        self.certificate = os.path.join(folder, "certificate.pem")
+        key = harness.make_certificate(folder, self.certificate)
+        numbers = [str(made.fileno()) for made, _ in sockets]
+        wrapper = [sys.executable, "-c", _ACTIVATE, str(len(sockets))]
+        wrapper += [":".join(name for _, name in sockets), *numbers] if sockets else [""]
+        super().__init__(
+            "service",
+            ["--hostname", "localhost", "--tls-cert", self.certificate, "--tls-key", key]
+            + ["--api-url", f"http://127.0.0.1:{api_port}", "--log-format", "json"]
+            + ["--log-level", "trace", *harness.RELAY_ARGUMENTS, *arguments],
+            environment=environment, wrapper=wrapper, descriptors=[int(n) for n in numbers])
+        self.wait_for_event("ready")
+
+    def wait_for_event(self, name):
+        def find():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the relay ended early:\n{self.log.decode()}")
+            return [event for event in self.events() if event["event"] == name]
+
+        return harness.wait_until(find, harness.READY_SECONDS, f"event {name}")[-1]
+
+
+@contextlib.contextmanager
+def halted(thread):
+    """One thread of another process does nothing meanwhile (ptrace(2))."""
+    seize, interrupt, detach, wait_all = 0x4206, 0x4207, 17, 0x40000000
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    libc.ptrace.restype = ctypes.c_long
+
+    def ptrace(request):
+        if libc.ptrace(request, thread, None, None) != 0:
+            raise OSError(ctypes.get_errno(), "ptrace")
+
+    ptrace(seize)
+    ptrace(interrupt)
+    os.waitpid(thread, wait_all)
+    try:
+        yield
+    finally:
+        ptrace(detach)

@@ -1,0 +1,247 @@
+"""The relay under a service manager: its sockets, its signs of life, and a restart under load.
+
+The load is clients that connect, send one message and leave, again and again. Whoever is refused,
+reset or told 421 counts as an error, and there must be none; and every 250 must be at the API, once.
+"""
+
+import os
+import pathlib
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import harness
+import service
+
+
+class Load(threading.Thread):
+    """One client after another, until stopped."""
+
+    def __init__(self, port, tls_port, name):
+        super().__init__(daemon=True)
+        self.ports = [(port, False), (tls_port, True)]
+        self.name_of_it = name
+        self.key = harness.new_key()
+        self.is_stopped = threading.Event()
+        self.accepted, self.errors = [], []
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.context = context
+
+    def run(self):
+        number = 0
+        while not self.is_stopped.is_set():
+            number += 1
+            subject = f"{self.name_of_it}-{number}"
+            try:
+                self.send(subject, *self.ports[number % 2])
+                self.accepted.append(subject)
+            except (OSError, smtplib.SMTPException) as error:
+                self.errors.append((subject, repr(error)))
+
+    def send(self, subject, port, is_tls):
+        if is_tls:
+            client = smtplib.SMTP_SSL("127.0.0.1", port, "client.test", timeout=30, context=self.context)
+        else:
+            client = smtplib.SMTP("127.0.0.1", port, "client.test", timeout=30)
+            client.starttls(context=self.context)
+        try:
+            client.login("postscale", self.key)
+            client.sendmail(
+                "a@yourdomain.com", "b@example.com",
+                f"From: a@yourdomain.com\r\nTo: b@example.com\r\nSubject: {subject}\r\n\r\nx\r\n")
+        finally:
+            client.close()
+
+
+class RestartTestCase(unittest.TestCase):
+    def run_load(self, ports, restart, clients=8):
+        """`restart()` under load; returns (messages, errors)."""
+        loads = [Load(*ports, f"load{index}") for index in range(clients)]
+        for load in loads:
+            load.start()
+        time.sleep(0.5)
+        restart()
+        time.sleep(0.5)
+        for load in loads:
+            load.is_stopped.set()
+        for load in loads:
+            load.join(60)
+            self.assertFalse(load.is_alive())
+        errors = [error for load in loads for error in load.errors]
+        accepted = [subject for load in loads for subject in load.accepted]
+        return accepted, errors
+
+    def check(self, sandbox, accepted, errors, relays):
+        self.assertEqual(errors, [])
+        stored = sorted(message["subject"] for message in sandbox.stored_messages())
+        self.assertEqual(stored, sorted(accepted), "every 250 is at the API, once")
+        for relay in relays:
+            messages = [event for event in relay.events() if event["event"] == "message"]
+            self.assertGreater(len(messages), 0, "every relay had a part in it")
+        print(f"{len(accepted)} messages, no error ", end="", file=sys.stderr)
+
+
+class Activation(RestartTestCase):
+    def setUp(self):
+        self.sandbox = harness.Sandbox()
+        self.addCleanup(self.sandbox.stop)
+        self.sockets = [(service.listen(), "starttls"), (service.listen(), "tls")]
+        for made, _ in self.sockets:
+            self.addCleanup(made.close)
+        self.ports = [made.getsockname()[1] for made, _ in self.sockets]
+
+    def start(self, *arguments, sockets=None, environment=None):
+        relay = service.Service(
+            self.sockets if sockets is None else sockets, self.sandbox.port, *arguments,
+            environment=environment)
+        self.addCleanup(relay.stop)
+        return relay
+
+    def test_the_next_relay_takes_over_the_sockets_and_nobody_notices(self):
+        relays = [self.start("--drain-grace", "10s", "--loops", "2")]
+
+        def restart():
+            for _ in range(2):
+                relays.append(self.start("--drain-grace", "10s", "--loops", "2"))
+                relays[-2].stop()
+                time.sleep(0.5)
+
+        accepted, errors = self.run_load(self.ports, restart)
+        self.check(self.sandbox, accepted, errors, relays)
+
+    def test_who_comes_between_two_relays_waits_and_is_served(self):
+        first = self.start("--drain-grace", "10s")
+        relays = [first]
+
+        def restart():
+            first.stop()
+            time.sleep(0.3)
+            relays.append(self.start("--drain-grace", "10s"))
+
+        accepted, errors = self.run_load(self.ports, restart)
+        self.check(self.sandbox, accepted, errors, relays)
+
+    def test_flags_add_to_the_sockets_and_defaults_do_not(self):
+        port = harness.free_port()
+        relay = self.start("--listen", f"127.0.0.1:{port}")
+        found = sorted(e["address"] for e in relay.events() if e["event"] == "listening")
+        self.assertEqual(found, sorted(f"127.0.0.1:{p}" for p in [*self.ports, port]))
+
+    def refused(self, *sockets):
+        with self.assertRaises(AssertionError) as raised:
+            self.start(sockets=list(sockets))
+        return str(raised.exception)
+
+    def test_sockets_that_mean_nothing_are_refused_with_a_reason(self):
+        self.assertIn("FileDescriptorName=starttls", self.refused((self.sockets[0][0], "smtp")))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            os.set_inheritable(other.fileno(), True)
+            self.assertIn("no listening TCP socket", self.refused((other, "tls")))
+
+    def test_it_tells_systemd_how_it_is(self):
+        told = service.Notifications()
+        self.addCleanup(told.close)
+        relay = self.start(environment={"NOTIFY_SOCKET": told.path})
+        ready = told.next()
+        self.assertEqual(ready["READY"], "1")
+        self.assertIn("2 listeners", ready["STATUS"])
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000
+        relay.process.send_signal(signal.SIGHUP)
+        reloading = told.next()
+        self.assertEqual(reloading["RELOADING"], "1")
+        after = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000
+        self.assertTrue(before <= int(reloading["MONOTONIC_USEC"]) <= after)
+        self.assertEqual(told.next()["READY"], "1")
+        relay.terminate()
+        self.assertEqual(told.next()["STOPPING"], "1")
+        relay.stop()
+
+    def test_the_watchdog_hears_of_it_while_its_loops_live(self):
+        told = service.Notifications()
+        self.addCleanup(told.close)
+        environment = {"NOTIFY_SOCKET": told.path, "WATCHDOG_USEC": "400000"}
+        relay = self.start(environment=environment)
+        self.assertEqual(told.next()["READY"], "1")
+        start = time.monotonic()
+        for _ in range(10):
+            self.assertEqual(told.next(), {"WATCHDOG": "1"})
+        self.assertTrue(1.5 < time.monotonic() - start < 6)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can stop one thread of another process")
+    def test_the_watchdog_hears_nothing_when_a_loop_hangs(self):
+        told = service.Notifications()
+        self.addCleanup(told.close)
+        environment = {"NOTIFY_SOCKET": told.path, "WATCHDOG_USEC": "400000"}
+        relay = self.start("--loops", "2", environment=environment)
+        self.assertEqual(told.next()["READY"], "1")
+        tasks = pathlib.Path(f"/proc/{relay.process.pid}/task")
+        loop = next(
+            int(task.name) for task in tasks.iterdir()
+            if (task / "comm").read_text() == "loop-1\n")
+        with service.halted(loop):
+            told.socket.settimeout(1)
+            with self.assertRaises(TimeoutError):
+                for _ in range(3):  # One may be under way, and the answers of one more.
+                    told.next()
+        told.socket.settimeout(5)
+        self.assertEqual(told.next(), {"WATCHDOG": "1"}, "alive again")
+
+    def test_a_watchdog_for_another_process_is_not_answered(self):
+        told = service.Notifications()
+        self.addCleanup(told.close)
+        environment = {"WATCHDOG_USEC": "100000", "WATCHDOG_PID": "1", "NOTIFY_SOCKET": told.path}
+        self.start(environment=environment)
+        self.assertEqual(told.next()["READY"], "1")
+        told.socket.settimeout(0.5)
+        with self.assertRaises(TimeoutError):
+            told.next()
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root can make a network namespace")
+class ReusedPorts(unittest.TestCase):
+    def test_the_next_relay_binds_the_same_ports_and_nobody_notices(self):
+        """In a network of its own, whose kernel hands a closing listener's connections on."""
+        run = subprocess.run(
+            ["unshare", "--net", sys.executable, __file__, "InOwnNetwork"],
+            capture_output=True, text=True, timeout=120,
+            env={**os.environ, "IN_OWN_NETWORK": "1"})
+        self.assertEqual(run.returncode, 0, run.stderr[-3_000:])
+        print(run.stderr.splitlines()[0] if run.stderr else "", end=" ", file=sys.stderr)
+
+
+@unittest.skipUnless(os.environ.get("IN_OWN_NETWORK"), "runs inside ReusedPorts")
+class InOwnNetwork(RestartTestCase):
+    def test_a_restart_over_so_reuseport(self):
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        pathlib.Path("/proc/sys/net/ipv4/tcp_migrate_req").write_text("1")
+        sandbox = harness.Sandbox()
+        self.addCleanup(sandbox.stop)
+        ports = [harness.free_port(), harness.free_port()]
+        relays = []
+
+        def start():
+            relays.append(service.Service(
+                [], sandbox.port, "--drain-grace", "10s", "--loops", "2",
+                f"--listen=127.0.0.1:{ports[0]}", f"--listen-tls=127.0.0.1:{ports[1]}"))
+            self.addCleanup(relays[-1].stop)
+
+        def restart():
+            for _ in range(2):
+                start()
+                relays[-2].stop()
+                time.sleep(0.5)
+
+        start()
+        accepted, errors = self.run_load(ports, restart)
+        self.check(sandbox, accepted, errors, relays)
+
+
+if __name__ == "__main__":
+    unittest.main()
