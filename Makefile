@@ -159,6 +159,11 @@ test-deb: deb ## Install, run, upgrade and purge the package in a fresh Debian (
 	RELAY_BINARY=$(PACKAGED) PACKAGE=$$(ls .build/package/postscale-relay_$(VERSION)_*.deb) \
 	  timeout -k 10 900 python3 -m unittest discover -s Tests/Package -v
 
+.PHONY: test-fleet
+test-fleet: release ## Two relays behind HAProxy in network namespaces: one killed, one drained (root)
+	$(call install_packages,haproxy iproute2 openssl)
+	RELAY_BINARY=$(CURDIR)/$(RELAY) timeout -k 10 300 python3 -m unittest discover -s Tests/Fleet -v
+
 .PHONY: man
 man: release ## Make the manual page from the flags: .build/postscale-relay.1
 	$(RELAY) --experimental-dump-help | python3 deploy/man/manual.py $(VERSION) >.build/postscale-relay.1

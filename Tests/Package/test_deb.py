@@ -1,0 +1,201 @@
+"""The Debian package, as its user meets it: in a fresh Debian of its own (debootstrap).
+
+Installed with apt, given a certificate by the certbot hook, started by its unit's command line with
+sockets as systemd passes them, sent a message, given another certificate, upgraded, purged.
+PACKAGE is the package; the folder of the fresh Debian is kept for the next run.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import smtplib
+import ssl
+import subprocess
+import sys
+import time
+import unittest
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Tests/EndToEnd"))
+
+import harness  # noqa: E402
+import service  # noqa: E402
+
+PACKAGE = pathlib.Path(os.environ.get("PACKAGE", ""))
+FOLDER = ROOT / ".build/package"
+BASE, DEBIAN = FOLDER / "debian-base", FOLDER / "debian"
+UNIT = "usr/lib/systemd/system/postscale-relay.service"
+
+
+def mirror():
+    """Where this machine gets its own Debian from, and which."""
+    text = pathlib.Path("/etc/os-release").read_text()
+    suite = re.search(r"VERSION_CODENAME=(\w+)", text)[1]
+    policy = subprocess.run(["apt-cache", "policy"], capture_output=True, text=True, check=True)
+    urls = re.findall(rf"(https?://\S+) {suite}/main", policy.stdout)
+    return suite, urls[0] if urls else "http://deb.debian.org/debian"
+
+
+def in_debian(*command, check=True, **more):
+    return subprocess.run(
+        ["chroot", DEBIAN, *command], check=check, capture_output=True, text=True,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive",
+             "LC_ALL": "C.UTF-8", **more})
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root can make a Debian")
+@unittest.skipUnless(PACKAGE.is_file(), "PACKAGE names no package")
+class Package(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if not (BASE / "etc/debian_version").exists():
+            shutil.rmtree(BASE, ignore_errors=True)
+            suite, url = mirror()
+            subprocess.run(
+                ["debootstrap", "--variant=minbase", suite, BASE, url], check=True,
+                stdout=subprocess.DEVNULL)
+        if os.path.ismount(DEBIAN / "proc"):  # A run that was killed.
+            subprocess.run(["umount", DEBIAN / "proc"], check=True)
+        shutil.rmtree(DEBIAN, ignore_errors=True)
+        subprocess.run(["cp", "-a", BASE, DEBIAN], check=True)
+        # Swift takes the command line from there.
+        subprocess.run(["mount", "-t", "proc", "proc", DEBIAN / "proc"], check=True)
+        cls.addClassCleanup(subprocess.run, ["umount", DEBIAN / "proc"], check=True)
+        shutil.copy("/etc/resolv.conf", DEBIAN / "etc/resolv.conf")
+        shutil.rmtree(DEBIAN / "etc/apt/apt.conf.d", ignore_errors=True)
+        shutil.copytree("/etc/apt/apt.conf.d", DEBIAN / "etc/apt/apt.conf.d")
+        in_debian("apt-get", "update", "-qq")
+        shutil.copy(PACKAGE, DEBIAN / "tmp/relay.deb")
+        in_debian("apt-get", "install", "-y", "-qq", "/tmp/relay.deb")
+
+    @contextlib.contextmanager
+    def relay(self, sockets, api_port):
+        """By the unit's command line, as the unit's user, with the unit's sockets."""
+        unit = (DEBIAN / UNIT).read_text()
+        command = re.search(r"^ExecStart=(.*)$", unit, re.M)[1]
+        command = command.replace("$POSTSCALE_OPTIONS", f"--api-url http://127.0.0.1:{api_port}")
+        user, group = (re.search(rf"^{key}=(.*)$", unit, re.M)[1] for key in ("User", "Group"))
+        numbers = [made.fileno() for made, _ in sockets]
+        names = ":".join(name for _, name in sockets)
+        log = open(FOLDER / "relay.log", "ab")
+        before = (FOLDER / "relay.log").read_bytes().count(b" notice ready ")
+        process = subprocess.Popen(
+            [sys.executable, "-c", service._ACTIVATE, str(len(sockets)), names]
+            + [str(number) for number in numbers]
+            + [shutil.which("chroot"), f"--userspec={user}:{group}", str(DEBIAN)] + shlex.split(command),
+            pass_fds=numbers, stdout=log, stderr=log, env={"PATH": os.environ["PATH"]})
+        harness.wait_until(
+            lambda: (FOLDER / "relay.log").read_bytes().count(b" notice ready ") > before,
+            what="the start")
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(40), 0)
+            log.close()
+
+    def certificate(self, hook=True):
+        """A new one, given to the relay by the hook of certbot; returns it."""
+        lineage = DEBIAN / "etc/letsencrypt/live/localhost"
+        lineage.mkdir(parents=True, exist_ok=True)
+        os.chmod(lineage.parent, 0o700)
+        key = harness.make_certificate(str(lineage), str(lineage / "fullchain.pem"))
+        os.replace(key, lineage / "privkey.pem")
+        in_debian(
+            "/usr/lib/postscale-relay/certbot-deploy",
+            RENEWED_LINEAGE="/etc/letsencrypt/live/localhost")
+        return ssl.PEM_cert_to_DER_cert((lineage / "fullchain.pem").read_text())
+
+    def send(self, port, subject, count=1):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        client = smtplib.SMTP("127.0.0.1", port, timeout=20)
+        try:
+            client.starttls(context=context)
+            presented = client.sock.getpeercert(binary_form=True)
+            client.login("postscale", "ps_test_key")
+            client.sendmail(
+                "a@yourdomain.com", "b@example.com",
+                f"From: a@yourdomain.com\r\nTo: b@example.com\r\nSubject: {subject}\r\n\r\nx\r\n")
+        finally:
+            client.close()  # A relay that drains says 421 behind the message.
+        return presented
+
+    def test_its_whole_life(self):
+        user = in_debian("getent", "passwd", "postscale-relay").stdout.split(":")
+        self.assertEqual(user[5:], ["/nonexistent", "/usr/sbin/nologin\n"])
+        folder = (DEBIAN / "etc/postscale-relay/tls").stat()
+        self.assertEqual((folder.st_uid, folder.st_mode & 0o777), (0, 0o750))
+        self.assertEqual(folder.st_gid, int(user[3]))
+        self.assertIn(b"SIGHUP", subprocess.run(
+            ["zcat", DEBIAN / "usr/share/man/man1/postscale-relay.1.gz"], capture_output=True).stdout)
+        for path in ("bash-completion/completions/postscale-relay",
+                     "zsh/vendor-completions/_postscale-relay",
+                     "fish/vendor_completions.d/postscale-relay.fish"):
+            self.assertIn("proxy-from", (DEBIAN / "usr/share" / path).read_text())
+        command = ["postscale-relay", "--config", "/etc/postscale-relay/relay.conf", "--check-config"]
+        refused = in_debian(*command, check=False)
+        self.assertEqual(refused.returncode, 64)
+        self.assertIn("neither it nor a folder in it has fullchain.pem", refused.stderr)
+
+        first = self.certificate()
+        self.assertIn("The configuration is valid.", in_debian(*command).stdout)
+        api_port = harness.free_port()
+        sandbox = subprocess.Popen(
+            ["chroot", DEBIAN, "postscale-relay", "sandbox", "--listen", f"127.0.0.1:{api_port}"],
+            stderr=subprocess.DEVNULL)
+        self.addCleanup(sandbox.wait)
+        self.addCleanup(sandbox.terminate)
+        harness.wait_until(
+            lambda: subprocess.run(["bash", "-c", f": </dev/tcp/127.0.0.1/{api_port}"],
+                                   stderr=subprocess.DEVNULL).returncode == 0)
+        sockets = [(service.listen(), "starttls"), (service.listen(), "tls")]
+        for made, _ in sockets:
+            self.addCleanup(made.close)
+        port = sockets[0][0].getsockname()[1]
+        with self.relay(sockets, api_port) as process:
+            self.assertEqual(self.send(port, "first"), first)
+            second = self.certificate()
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+            self.assertEqual(self.send(port, "renewed"), second)
+            self.upgrade()
+            with self.relay(sockets, api_port):
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(self.send(port, "upgraded"), second)
+        with urllib.request.urlopen(f"http://127.0.0.1:{api_port}/sandbox/messages") as answer:
+            text = answer.read().decode()
+        for subject in ("first", "renewed", "upgraded"):
+            self.assertIn(f'"{subject}"', text)
+
+        in_debian("apt-get", "remove", "-y", "-qq", "postscale-relay")
+        self.assertFalse((DEBIAN / "usr/bin/postscale-relay").exists())
+        self.assertTrue((DEBIAN / "etc/postscale-relay/relay.conf").exists())
+        in_debian("apt-get", "purge", "-y", "-qq", "postscale-relay")
+        self.assertEqual(in_debian("getent", "passwd", "postscale-relay", check=False).returncode, 2)
+        left = subprocess.run(
+            ["find", DEBIAN, "-xdev", "-name", "*postscale*", "-not", "-path", "*/var/log/*",
+             "-not", "-path", "*/var/cache/*"], capture_output=True, text=True).stdout
+        self.assertEqual(left, "")
+
+    def upgrade(self):
+        """The same program as a newer version; what the operator has changed stays."""
+        config = DEBIAN / "etc/postscale-relay/relay.conf"
+        config.write_text(config.read_text() + "--max-errors 21\n")
+        made = subprocess.run(
+            [ROOT / "deploy/debian/build.sh", FOLDER / "root/usr/bin/postscale-relay", "9.9.9",
+             FOLDER / "newer"], check=True, capture_output=True, text=True).stdout.strip()
+        shutil.copy(made, DEBIAN / "tmp/newer.deb")
+        in_debian("apt-get", "install", "-y", "-qq", "/tmp/newer.deb")
+        self.assertIn("--max-errors 21", config.read_text())
+        version = in_debian("dpkg-query", "-W", "-f=${Version}", "postscale-relay").stdout
+        self.assertEqual(version, "9.9.9")
+
+
+if __name__ == "__main__":
+    unittest.main()
