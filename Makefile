@@ -168,6 +168,11 @@ test-fleet: release ## Two relays behind HAProxy in network namespaces: one kill
 man: release ## Make the manual page from the flags: .build/postscale-relay.1
 	$(RELAY) --experimental-dump-help | python3 deploy/man/manual.py $(VERSION) >.build/postscale-relay.1
 
+.PHONY: test-metrics
+test-metrics: release deps ## Metrics, alerts and board against a real Prometheus
+	$(call install_packages,prometheus)
+	RELAY_BINARY=$(CURDIR)/$(RELAY) timeout -k 10 300 python3 -m unittest discover -s Tests/Metrics -v
+
 .PHONY: test-faults
 test-faults: release ## An API that misbehaves, kills, drains, overload (NAMES="Requests TLS" for some)
 	RELAY_BINARY=$(CURDIR)/$(RELAY) timeout -k 10 900 python3 Tests/Faults/run.py $(NAMES)

@@ -59,6 +59,7 @@ public final class Loop {
 
     /// Runs ticks on the calling thread until `stop()`; closes what is left.
     public func run() {
+        now = backend.readClock()
         while !isStopping, !mailbox.isStopPosted { tick() }
         closeEverything()
     }
@@ -91,8 +92,11 @@ public final class Loop {
     }
 
     private func wait() {
+        let workEnd = backend.readClock()
+        counters.worked(nanoseconds: workEnd.nanoseconds(since: now))
         backend.wait(milliseconds: waitMilliseconds)
         now = backend.readClock()
+        counters.idleNanoseconds &+= now.nanoseconds(since: workEnd)
         counters.ticks += 1
     }
 

@@ -23,6 +23,19 @@ public struct LoopCounters: Sendable {
     /// Finished handshakes that resumed an earlier session.
     public var handshakesResumed: UInt64 = 0
 
+    /// Time spent on work.
+    public var busyNanoseconds: UInt64 = 0
+    /// Time spent waiting for work.
+    public var idleNanoseconds: UInt64 = 0
+    /// How long the work of a turn took: whatever comes meanwhile waits as long, at most.
+    public var turns = LatencyHistogram()
+
     /// All zero.
     public init() {}
+
+    /// A turn's work has ended: it took so long.
+    mutating func worked(nanoseconds: UInt64) {
+        busyNanoseconds &+= nanoseconds
+        turns.record(nanoseconds: nanoseconds)
+    }
 }

@@ -41,6 +41,12 @@ public struct MonotonicTime: Comparable, Hashable, Sendable {
             ? Int((nanoseconds - earlier.nanoseconds) / 1_000_000) : 0
     }
 
+    /// Nanoseconds from `earlier` to this time; 0 when `earlier` is the later one.
+    @inlinable
+    public func nanoseconds(since earlier: MonotonicTime) -> UInt64 {
+        nanoseconds > earlier.nanoseconds ? nanoseconds &- earlier.nanoseconds : 0
+    }
+
     /// Whether `a` comes before `b`.
     @inlinable
     public static func < (a: MonotonicTime, b: MonotonicTime) -> Bool {

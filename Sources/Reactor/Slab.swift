@@ -78,7 +78,8 @@ public struct Slab {
 /// The slabs of one loop: free ones are kept (up to a bound) and handed out again.
 public final class SlabPool {
     private var free: UnsafeMutableRawPointer?
-    private var freeCount = 0
+    /// Slabs kept for reuse.
+    private(set) var freeCount = 0
     private let freeCountMax: Int
 
     /// Slabs handed out and not given back.

@@ -27,6 +27,8 @@ struct TimerWheel: ~Copyable {
     private var nodeCapacity = 64
     /// The last tick whose bucket has been, or is being, emptied.
     private var cursor: UInt64
+    /// Slots that are armed.
+    private(set) var count = 0
 
     init(now: MonotonicTime) {
         cursor = now.nanoseconds / TimerWheel.tickNanoseconds
@@ -114,6 +116,7 @@ struct TimerWheel: ~Copyable {
     }
 
     private mutating func link(_ slot: Int, _ tick: UInt64) {
+        count += 1
         let index = bucket(tick)
         let head = heads[index]
         nodes[slot] = Node(previous: TimerWheel.none, next: head, tick: tick)
@@ -124,6 +127,7 @@ struct TimerWheel: ~Copyable {
     }
 
     private mutating func unlink(_ slot: Int) {
+        count -= 1
         let node = nodes[slot]
         if node.next != TimerWheel.none { nodes[Int(node.next)].previous = node.previous }
         if node.previous != TimerWheel.none {

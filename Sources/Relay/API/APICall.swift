@@ -52,6 +52,8 @@ final class APICall {
     var place = Place.notStarted
     /// Set by `start`, cleared when the call is finished.
     var pool: ConnectionPool?
+    /// When the request was whole, and started; set by the pool.
+    var askedAt = MonotonicTime.never
     /// How often the call was put on a connection.
     var tries = 0
     /// The owner waits for `callWantsBody` already.
@@ -117,6 +119,7 @@ final class APICall {
     /// `body.complete()` was called; the answer is due at `deadline`.
     func bodyCompleted(deadline: MonotonicTime) {
         self.deadline = deadline
+        if let pool { askedAt = pool.loop.now }
         switch place {
         case .queued(let number): pool?.deadlineChanged(of: self, number: number)
         case .onConnection(let connection): connection.bodyGrew()

@@ -228,7 +228,7 @@ final class APIConnection: StreamHandler {
         if isHandedOver {
             pool.uncertain(call, on: self, reason: "no answer in time", requestID: requestID)
         } else {
-            pool.finish(call, .notSent(reason: "the API did not take the request in time"))
+            pool.notTaken(call)
         }
     }
 

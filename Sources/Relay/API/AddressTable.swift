@@ -24,6 +24,10 @@ struct AddressTable {
         var rests = 0
         /// Calls in a row that broke.
         var brokenCalls = 0
+        // Since it became known, for the metrics.
+        var calls = 0
+        var opened = 0
+        var failed = 0
         var opening = 0
         var busy = 0
         /// Idle connections, the latest used last: the others may grow old and close.
@@ -120,12 +124,16 @@ extension AddressTable {
         if case .resting = entries[index].health { entries[index].health = .probing }
     }
 
-    mutating func openingEnded(_ index: Int) {
+    mutating func openingEnded(_ index: Int, isOpen: Bool) {
         entries[index].opening -= 1
+        if isOpen { entries[index].opened += 1 } else { entries[index].failed += 1 }
         openingCount -= 1
     }
 
-    mutating func callBegan(_ index: Int) { entries[index].busy += 1 }
+    mutating func callBegan(_ index: Int) {
+        entries[index].busy += 1
+        entries[index].calls += 1
+    }
 
     /// - Parameter isFault: the address broke the call; false: it answered; nil: neither.
     mutating func callEnded(_ index: Int, isFault: Bool?) {

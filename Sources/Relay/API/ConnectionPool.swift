@@ -15,7 +15,8 @@ final class ConnectionPool {
     let tls: TLSContext?
     let head: RequestHead
     private let log: PoolLog
-    private var machine: PoolMachine
+    private(set) var machine: PoolMachine
+    private(set) var counters = PoolCounters()
     private var connections: [APIConnection?] = []
     /// The calls of the machine's queue by number.
     private var queued: [APICall?] = []
@@ -69,6 +70,7 @@ final class ConnectionPool {
             preconditionFailure("a call is started once")
         }
         call.pool = self
+        call.askedAt = loop.now
         if hasEnded {
             finish(call, .notSent(reason: "the relay has ended"))
         } else if head.fits(call.key) {
@@ -102,6 +104,12 @@ final class ConnectionPool {
     /// At least one address is believed usable.
     var isReady: Bool { machine.isReady(at: loop.now) }
 
+    /// Has the addresses of the API looked at, without a call.
+    func probe() {
+        machine.probe()
+        serviceLater()
+    }
+
     /// Connections in any state.
     var connectionCount: Int { machine.connectionCount }
 }
@@ -113,6 +121,7 @@ extension ConnectionPool {
         guard
             let number = machine.submit(deadline: queueDeadline(of: call), isRetry: isRetry)
         else {
+            counters.notSentQueueFull += 1
             return finish(call, .notSent(reason: "too many calls wait for a connection"))
         }
         if number == queued.count { queued.append(nil) }
@@ -146,9 +155,11 @@ extension ConnectionPool {
         guard !call.isAbandoned else { return finish(call, .notSent(reason: reason)) }
         switch RetryRule.verdict(progress, tries: call.tries, isRead: call.kind == .checkKey) {
         case .retryNow, .retryElsewhere:
+            counters.retries.count(progress)
             call.rewind()
             enqueue(call, isRetry: true)
         case .notSent:
+            counters.notSentBroken += 1
             finish(call, .notSent(reason: reason))
         case .uncertain:
             uncertain(call, on: connection, reason: reason, requestID: requestID)
@@ -160,15 +171,25 @@ extension ConnectionPool {
         _ call: APICall, on connection: APIConnection, reason: String, requestID: String
     ) {
         if call.kind == .send {
+            counters.uncertain += 1
             log.uncertain(connection.address, reason: reason, requestID: requestID)
         }
         finish(call, .uncertain(reason: reason, requestID: requestID))
+    }
+
+    /// The API did not read the request by its deadline.
+    func notTaken(_ call: APICall) {
+        counters.notSentBroken += 1
+        finish(call, .notSent(reason: "the API did not take the request in time"))
     }
 
     /// Notes the result; the owner is told at the end of the tick.
     func finish(_ call: APICall, _ result: APIResult) {
         call.place = .finished
         call.pool = nil
+        if case .response(let response) = result {
+            counters.answered(call, status: response.status, at: loop.now)
+        }
         finished.append((call, result))
         serviceLater()
     }
@@ -281,8 +302,12 @@ extension ConnectionPool {
             preconditionFailure("the machine knows calls that are there")
         }
         switch refusal {
-        case .noAddress: finish(call, .notSent(reason: "no address of the API is usable"))
-        case .deadlinePassed: finish(call, .notSent(reason: "no connection was free in time"))
+        case .noAddress:
+            counters.notSentNoAddress += 1
+            finish(call, .notSent(reason: "no address of the API is usable"))
+        case .deadlinePassed:
+            counters.notSentLate += 1
+            finish(call, .notSent(reason: "no connection was free in time"))
         }
     }
 

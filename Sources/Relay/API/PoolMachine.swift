@@ -72,6 +72,11 @@ struct PoolMachine {
 
     /// Whether a new call would have somewhere to go.
     func isReady(at now: MonotonicTime) -> Bool { addresses.hasUsable(at: now) }
+
+    /// Has addresses looked at as if a call had come: those without a connection get one, and those
+    /// that have rested enough are probed. So a host that gets no clients because no address was
+    /// usable finds out when one is.
+    mutating func probe() { hasDemand = true }
 }
 
 // MARK: - Addresses
@@ -142,7 +147,7 @@ extension PoolMachine {
     mutating func opened(_ connection: Int) {
         let index = connections[connection].address
         precondition(connections[connection].state == .opening)
-        addresses.openingEnded(index)
+        addresses.openingEnded(index, isOpen: true)
         recover(index)
         makeIdle(connection)
     }
@@ -151,7 +156,7 @@ extension PoolMachine {
     mutating func openingFailed(_ connection: Int, at now: MonotonicTime) {
         let index = connections[connection].address
         precondition(connections[connection].state == .opening)
-        addresses.openingEnded(index)
+        addresses.openingEnded(index, isOpen: false)
         connections.remove(connection)
         rest(index, at: now)
         addresses.forgetIfUnused(index)

@@ -62,7 +62,9 @@ final class GroupSend: APICallOwner {
     func start() -> Outcome? {
         for index in recipients.indices {
             let found = worker.shared.duplicates.claim(digest(index), at: worker.loop.now)
-            if case .accepted(let messageID) = found { machine.skip(index, messageID: messageID) }
+            guard case .accepted(let messageID) = found else { continue }
+            worker.counters.duplicateRecipients += 1
+            machine.skip(index, messageID: messageID)
         }
         startCalls()
         return machine.isDone ? end() : nil

@@ -13,14 +13,15 @@ extension Submission {
 
     /// The client is gone, or the message is too large: nothing may reach the API as complete.
     /// After `finish` the answer is still awaited (for the duplicate guard), silently.
+    /// - Parameter kind: what it counts as.
     @discardableResult
-    func abandon() -> Remains {
+    func abandon(as kind: OutcomeKind = .abandoned) -> Remains {
         owner = nil
         guard outcome == nil else { return .nothing }
         switch phase {
         case .receiving, .draining:
             if group == nil {
-                worker.counters.messagesAbandoned += 1
+                worker.counters.messages.count(kind, bytes: contentBytes)
                 phase = .done
                 release()
             } else {
@@ -35,7 +36,7 @@ extension Submission {
     private func awaitSilently() {
         guard !isAbandoned else { return }
         isAbandoned = true
-        worker.counters.messagesAbandoned += 1
+        worker.counters.messagesUnawaited += 1
         recordInFlight()
     }
 

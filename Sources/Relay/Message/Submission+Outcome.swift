@@ -60,15 +60,7 @@ extension Submission {
     }
 
     func count(_ outcome: Outcome) {
-        switch outcome {
-        case .accepted: worker.counters.messagesAccepted += 1
-        case .unavailable(let isUncertain):
-            worker.counters.messagesUnavailable += 1
-            if isUncertain { worker.counters.messagesUncertain += 1 }
-        case .invalidRequest, .keyRefused, .forbidden, .tooLarge, .allSuppressed, .rateLimited,
-            .unparsable, .attachmentLimit:
-            worker.counters.messagesRefused += 1
-        }
+        worker.counters.messages.count(outcome.kind, bytes: contentBytes)
     }
 
     func note(_ losses: MappingLosses) {

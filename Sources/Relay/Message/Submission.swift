@@ -55,6 +55,9 @@ final class Submission: APICallOwner {
     /// When the session must have its reply; set by `finish`.
     var deadline = MonotonicTime.never
 
+    /// Content so far.
+    private(set) var contentBytes = 0
+
     private var mapper: MessageMapper?
     private var body: RequestBody?
     private var call: APICall?
@@ -91,6 +94,7 @@ final class Submission: APICallOwner {
         (phase, outcome, digest, group) = (.receiving, nil, nil, nil)
         (isAbandoned, isClientInDoubt, isPaused, isHashing) = (false, false, false, true)
         deadline = .never
+        contentBytes = 0
         hash = ContentHash(key: worker.shared.duplicates.hashKey)
         hash.feed(key: key.hash, envelope)
         let mapper = worker.mappers.take()
@@ -107,6 +111,7 @@ final class Submission: APICallOwner {
 
     /// Content of DATA, transparency dots off; read during this call only.
     func feed(_ content: Bytes) -> FeedVerdict {
+        contentBytes += content.count
         guard outcome == nil, phase == .receiving, let mapper else { return .decided }
         if isHashing { hash.feed(content) }
         mapper.feed(content)
@@ -143,6 +148,7 @@ final class Submission: APICallOwner {
                 worker.counters.duplicatesAnswered += 1
                 return conclude(.accepted(messageID: messageID))
             case .pending:
+                worker.counters.duplicatesPending += 1
                 return conclude(.unavailable(isUncertain: false))
             }
         }

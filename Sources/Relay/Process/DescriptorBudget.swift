@@ -20,14 +20,16 @@ struct DescriptorBudget: Equatable {
     /// listener is being told to pause.
     /// - Parameters:
     ///   - limit: descriptors of the process.
+    ///   - others: descriptors that others may need, besides the fixed ones.
     ///   - listeners: listening sockets of each loop.
     ///   - apiConnectionsMax: what was asked for; each loop gets that, but a quarter of its share of
     ///     the limit at most.
-    init(limit: Int, loops: Int, listeners: Int, apiConnectionsMax: Int) {
+    init(limit: Int, loops: Int, listeners: Int, apiConnectionsMax: Int, others: Int = 0) {
         let apiShare = max(1, limit / 4 / loops)
         self.apiConnectionsMax = min(apiConnectionsMax, apiShare)
         let reserved =
-            Self.fixed + loops * (Self.perLoop + listeners + self.apiConnectionsMax) + limit / 16
+            Self.fixed + others + loops * (Self.perLoop + listeners + self.apiConnectionsMax)
+            + limit / 16
         sessionsMax = max(1, limit - reserved)
     }
 }

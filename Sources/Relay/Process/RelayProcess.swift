@@ -51,6 +51,7 @@ struct RelayProcess {
         try forbidCoreDumps()
         let backend = try chooseBackend()
         var sandbox: LoopGroup?
+        var admin: LoopGroup?
         let roster = WorkerRoster()
         let group: LoopGroup
         do {
@@ -67,6 +68,7 @@ struct RelayProcess {
                     sandbox = try settings.sandbox.map {
                         try SandboxProcess(settings: $0, tls: nil, log: log).start(on: backend)
                     }
+                    admin = try startAdmin(shared, roster, backend)
                 })
         } catch let error as SystemError where error.errno == EACCES {
             throw ValidationError(
@@ -79,8 +81,28 @@ struct RelayProcess {
         serve(roster, reload)
         service.stopping()
         drain(group, shared, roster)
-        sandbox?.stop()
-        sandbox?.join()
+        for others in [admin, sandbox] {
+            others?.stop()
+            others?.join()
+        }
+    }
+
+    /// The admin listener on a thread of its own, if it is asked for.
+    private func startAdmin(
+        _ shared: Shared, _ roster: WorkerRoster, _ backend: BackendKind
+    ) throws -> LoopGroup? {
+        let addresses = settings.configuration.admin
+        guard !addresses.isEmpty else { return nil }
+        let context = AdminContext(
+            addresses: addresses, backend: backend, shared: shared, roster: roster,
+            startedAt: Int64(time(nil)))
+        let group = try AdminServer.start(context)
+        for address in addresses {
+            log.event(
+                address.isLoopback ? .notice : .warning, "admin-listening",
+                ["url": "http://\(address)/", "reach": address.isLoopback ? "host" : "network"])
+        }
+        return group
     }
 
     /// The ports are bound and nobody has been accepted yet: root's rights are not needed any more.
@@ -105,7 +127,8 @@ struct RelayProcess {
         let limit = descriptorLimit()
         let budget = DescriptorBudget(
             limit: limit, loops: configuration.loops, listeners: configuration.listeners.count,
-            apiConnectionsMax: configuration.api.connectionsMax)
+            apiConnectionsMax: configuration.api.connectionsMax,
+            others: configuration.admin.isEmpty ? 0 : AdminServer.descriptorsMax)
         log.event(
             .info, "descriptors",
             [

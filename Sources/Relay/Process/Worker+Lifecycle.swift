@@ -7,8 +7,9 @@ extension Worker {
     /// - Throws: `SystemError` that names the address.
     convenience init(loop: Loop, shared: Shared, listening configuration: Configuration) throws {
         self.init(loop: loop, shared: shared)
-        for spec in configuration.listeners {
-            let handler = SMTPListener(worker: self, isImplicitTLS: spec.isImplicitTLS)
+        for (index, spec) in configuration.listeners.enumerated() {
+            let handler = SMTPListener(
+                worker: self, isImplicitTLS: spec.isImplicitTLS, index: index)
             listeners.append(
                 try Listener(
                     loop: loop, address: spec.address,

@@ -67,6 +67,8 @@ final class Worker {
     let charsets = CharsetCache()
     let mappers: MapperPool
     var counters = RelayCounters()
+    /// By the index of the listener; tests without listeners have one all the same.
+    var listenerCounters: [ListenerCounters]
     /// Live sessions, for drain; a session enters itself when accepted and leaves when closed.
     var sessions = SessionList()
     var listeners: [Listener] = []
@@ -90,6 +92,8 @@ final class Worker {
         mappers = MapperPool(
             configuration: shared.configuration, charsets: charsets, slabs: loop.slabs)
         keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
+        listenerCounters = Array(
+            repeating: ListenerCounters(), count: max(1, shared.configuration.listeners.count))
     }
 
     /// From now on new sessions go by these; on the loop's thread.

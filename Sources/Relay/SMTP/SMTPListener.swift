@@ -8,20 +8,26 @@ import Wire
 final class SMTPListener: ListenerHandler {
     let worker: Worker
     let isImplicitTLS: Bool
+    /// Which of the configuration's listeners this is.
+    private let index: Int
     private let turnedAway: TurnedAway
     private var silentUntil = MonotonicTime(nanoseconds: 0)
 
     private static let logIntervalMilliseconds = 10_000
 
-    init(worker: Worker, isImplicitTLS: Bool) {
+    init(worker: Worker, isImplicitTLS: Bool, index: Int = 0) {
         self.worker = worker
         self.isImplicitTLS = isImplicitTLS
-        turnedAway = TurnedAway(shared: worker.shared, with: .tooManyConnections)
+        self.index = index
+        turnedAway = TurnedAway(worker: worker, with: .tooManyConnections)
         super.init()
     }
 
     override func accepted(_ address: SocketAddress, on listener: Listener) -> StreamHandler? {
-        guard !worker.shared.isOverfull else { return nil }
+        guard !worker.shared.isOverfull else {
+            worker.listenerCounters[index].overDescriptors += 1
+            return nil
+        }
         let proxies = worker.configuration.proxies
         if !proxies.isEmpty, proxies.contains(where: { $0.contains(address) }) {
             return ProxyDoor(worker: worker, listener: self, balancer: address)
@@ -33,19 +39,22 @@ final class SMTPListener: ListenerHandler {
     func admit(_ address: SocketAddress) -> StreamHandler? {
         // Let in by the kernel before the listener was closed.
         if let drain = worker.drainWatch, !drain.isGraceful {
-            return isImplicitTLS ? nil : TurnedAway(shared: worker.shared, with: .shuttingDown)
+            return isImplicitTLS ? nil : TurnedAway(worker: worker, with: .shuttingDown)
         }
         let abuse = worker.shared.abuse
         // Over TLS a word of explanation would cost a handshake.
         if isImplicitTLS, !abuse.admitsHandshake(address, at: worker.loop.now) {
+            worker.listenerCounters[index].overHandshakes += 1
             worker.shared.log.event(.info, "handshake-refused", ["peer": address.host])
             return nil
         }
         guard abuse.admits(address, at: worker.loop.now) else {
+            worker.listenerCounters[index].overConnections += 1
             worker.shared.log.event(.info, "connection-refused", ["peer": address.host])
             return isImplicitTLS ? nil : turnedAway
         }
-        return Session(worker: worker, peer: address, isImplicitTLS: isImplicitTLS)
+        return Session(
+            worker: worker, peer: address, isImplicitTLS: isImplicitTLS, listener: index)
     }
 
     override var isFull: Bool { worker.shared.isFull }
@@ -74,25 +83,26 @@ extension ListenerPause {
 
 /// Says 421 and closes. Has no state of a stream, so one serves all.
 final class TurnedAway: StreamHandler {
-    private let shared: Shared
+    private let worker: Worker
     private let reply: Reply
 
-    init(shared: Shared, with reply: Reply) {
-        self.shared = shared
+    init(worker: Worker, with reply: Reply) {
+        self.worker = worker
         self.reply = reply
         super.init()
     }
 
     /// It has a descriptor until the client has gone, like a session.
     override func streamAccepted(_ stream: Stream) {
-        shared.sessionCount.add(1, ordering: .relaxed)
+        worker.shared.sessionCount.add(1, ordering: .relaxed)
     }
 
     override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
-        shared.sessionCount.subtract(1, ordering: .relaxed)
+        worker.shared.sessionCount.subtract(1, ordering: .relaxed)
     }
 
     override func streamOpened(_ stream: Stream) {
+        worker.counters.replies.count(reply.code)
         stream.write(reply, isEnhanced: false)
         stream.finish()
     }

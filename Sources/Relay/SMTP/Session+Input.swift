@@ -51,10 +51,11 @@ extension Session {
     private func takeLine(_ bytes: Bytes, _ offset: inout Int, _ bytesBehind: Int) -> Bool {
         switch input.nextLine(bytes, &offset, lineBytesMax: machine.lineBytesMax) {
         case .line(let range):
-            worker.counters.commands += 1
             let hasMore = offset < bytes.count || bytesBehind > 0
             line(bytes.extracting(range), hasBytesBehind: hasMore)
-        case .tooLong: perform(machine.lineTooLong(at: now))
+        case .tooLong:
+            worker.counters.commands.count(.malformed)
+            perform(machine.lineTooLong(at: now))
         case .needInput, .content, .literalCR, .endOfData: return false
         }
         return true
@@ -62,9 +63,11 @@ extension Session {
 
     private func line(_ line: Bytes, hasBytesBehind: Bool) {
         if machine.phase == .response {
+            worker.counters.commands.count(.response)
             return perform(machine.responseLine(line, at: now), in: line)
         }
         let command = Command.parse(line)
+        worker.counters.commands.count(CommandVerb(command))
         var throttle: Reply?
         switch command {
         case .mail: throttle = throttleReply()
@@ -89,6 +92,7 @@ extension Session {
     /// Counts a handshake that is about to begin; the reply to STARTTLS when it must not.
     private func handshakeThrottle() -> Reply? {
         if worker.shared.abuse.admitsHandshake(peer, at: now) { return nil }
+        worker.listenerCounters[listener].overHandshakes += 1
         log.event(.info, "handshake-refused", session: id, ["peer": peer.host])
         return .tooManyHandshakes
     }
@@ -99,7 +103,10 @@ extension Session {
         case .literalCR:
             let carriageReturn: [UInt8] = [0x0D]
             feed(carriageReturn.span)
-        case .endOfData: perform(machine.dataEnded(at: now, arrivedAt: inputArrivedAt))
+        case .endOfData:
+            worker.counters.dataTimes.record(
+                nanoseconds: now.nanoseconds(since: machine.content.beganAt))
+            perform(machine.dataEnded(at: now, arrivedAt: inputArrivedAt))
         case .needInput, .line, .tooLong: break
         }
     }

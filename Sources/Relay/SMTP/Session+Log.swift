@@ -11,7 +11,7 @@ extension Session {
             [
                 "peer": peer.host, "message": "\(messageNumber)",
                 "recipients": "\(envelope.recipientCount)",
-                "bytes": "\(machine.content.byteCount)", "outcome": outcome.word,
+                "bytes": "\(machine.content.byteCount)", "outcome": outcome.kind.word,
                 "reply": "\(reply.code)",
                 "message_id": outcome.messageIDText,
             ])
@@ -31,22 +31,6 @@ extension Session {
 }
 
 extension Outcome {
-    /// One word for the log.
-    fileprivate var word: String {
-        switch self {
-        case .accepted: "accepted"
-        case .invalidRequest: "invalid"
-        case .keyRefused: "key-refused"
-        case .forbidden: "forbidden"
-        case .tooLarge: "too-large"
-        case .allSuppressed: "suppressed"
-        case .rateLimited: "rate-limited"
-        case .unavailable(let isUncertain): isUncertain ? "uncertain" : "unavailable"
-        case .unparsable: "unparsable"
-        case .attachmentLimit: "attachment-limit"
-        }
-    }
-
     fileprivate var messageIDText: String {
         guard case .accepted(let messageID) = self else { return "" }
         return String(decoding: messageID, as: UTF8.self)

@@ -34,6 +34,7 @@ extension Session {
         // Who opened many connections first and guesses then is stopped here.
         guard worker.shared.abuse.mayLogIn(peer, at: now) else {
             self.candidateKey = nil
+            worker.counters.loginsTurnedAway += 1
             return perform(machine.loginTurnedAway())
         }
         if let verdict = worker.keyChecker.check(candidateKey, for: self) { settleKey(verdict) }
@@ -54,6 +55,8 @@ extension Session {
     /// The API's word on the key that was asked about.
     func settleKey(_ keyVerdict: KeyVerdict) {
         let failedBefore = machine.failedLogins
+        worker.counters.loginTimes.record(
+            nanoseconds: now.nanoseconds(since: machine.waitingSince))
         var verdict = machine.keyChecked(keyVerdict, at: now)
         switch keyVerdict {
         case .valid:

@@ -71,7 +71,7 @@ extension Session {
         worker.counters.contentBytes += content.count
         switch machine.contentArrived(content.count, at: now) {
         case .discard: return
-        case .abandon: return dropSubmission()
+        case .abandon: return dropSubmission(as: .tooLarge)
         case .feed: break
         }
         switch submission?.feed(content) {
@@ -84,8 +84,9 @@ extension Session {
 
     /// Nothing of this message reaches the API as complete, unless it is there already; its memory
     /// is free again as soon as it is used no more.
-    func dropSubmission() {
-        if let submission, submission.abandon() == .isAwaited {
+    /// - Parameter kind: what the message counts as.
+    func dropSubmission(as kind: OutcomeKind = .abandoned) {
+        if let submission, submission.abandon(as: kind) == .isAwaited {
             submission.reservedBytes = reservedBytes
             reservedBytes = 0
         }
@@ -116,6 +117,8 @@ extension Session {
         releaseMemory()
         let reply = outcome.reply(isVerbose: worker.configuration.hasVerboseReplies)
         logMessage(outcome, reply)
+        worker.counters.answerTimes.record(
+            nanoseconds: now.nanoseconds(since: machine.waitingSince))
         let isKeyRefused = outcome == .keyRefused
         if isKeyRefused {
             key = nil

@@ -49,6 +49,7 @@ extension Session {
     func write(_ reply: Reply) {
         stream?.write(
             reply, isEnhanced: worker.configuration.hasEnhancedStatusCodes)
+        worker.counters.replies.count(reply.code)
         if reply.isFailure { logRefused(reply) }
     }
 
@@ -66,6 +67,7 @@ extension Session {
     }
 
     private func greet() {
+        worker.counters.replies.count(220)
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reply.wireBytesMax) { memory in
             var region = Region(memory)
             Reply.writeGreeting(
@@ -76,6 +78,7 @@ extension Session {
 
     private func hello(isExtended: Bool) {
         let configuration = worker.configuration
+        worker.counters.replies.count(250)
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reply.ehloBytesMax) { memory in
             var region = Region(memory)
             let hostname = configuration.hostname.utf8.span

@@ -11,6 +11,8 @@ import Wire
 final class Session: SubmissionOwner {
     let worker: Worker
     let peer: SocketAddress
+    /// Index of the listener that it came through.
+    let listener: Int
     /// For the log and the API's; 0 until the stream is there.
     private(set) var id: UInt64 = 0
     var machine: SessionMachine
@@ -54,9 +56,10 @@ final class Session: SubmissionOwner {
     var now: MonotonicTime { worker.loop.now }
     var log: EventLog { worker.shared.log }
 
-    init(worker: Worker, peer: SocketAddress, isImplicitTLS: Bool) {
+    init(worker: Worker, peer: SocketAddress, isImplicitTLS: Bool, listener: Int = 0) {
         self.worker = worker
         self.peer = peer
+        self.listener = listener
         machine = SessionMachine(
             options: SessionMachine.Options(worker.configuration),
             isImplicitTLS: isImplicitTLS, at: worker.loop.now)
@@ -70,6 +73,7 @@ final class Session: SubmissionOwner {
         id = worker.sessions.enter(self, loopIndex: worker.loop.index)
         worker.shared.sessionCount.add(1, ordering: .relaxed)
         worker.counters.sessionsAccepted += 1
+        worker.listenerCounters[listener].accepted += 1
         log.event(
             .debug, "session-opened", session: id,
             ["peer": "\(peer)", "tls": machine.isTLS ? "implicit" : "starttls"])
@@ -77,6 +81,7 @@ final class Session: SubmissionOwner {
     }
 
     override func streamOpened(_ stream: Stream) {
+        if let tls = stream.tls { countHandshake(tls) }
         perform(machine.opened(at: now))
         finishEvent()
     }
@@ -112,6 +117,9 @@ final class Session: SubmissionOwner {
             unseenSubmission?.acceptedButUnseen()
         }
         unseenSubmission = nil
+        if machine.phase == .handshake {
+            worker.listenerCounters[listener].handshakesFailed += 1
+        }
         machine.gone()
         giveUp()
         key = nil
@@ -143,6 +151,12 @@ final class Session: SubmissionOwner {
         guard submission === self.submission else { return }
         conclude(outcome)
         finishEvent()
+    }
+
+    private func countHandshake(_ tls: TLSInfo) {
+        worker.counters.handshakeTimes.record(
+            nanoseconds: now.nanoseconds(since: machine.waitingSince))
+        worker.listenerCounters[listener].count(tls)
     }
 
     /// The process is to end.

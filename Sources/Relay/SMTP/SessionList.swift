@@ -32,6 +32,17 @@ struct SessionList {
         count -= 1
     }
 
+    /// Calls `body` with at most `limit` sessions, the latest first. It must not end any.
+    func forEach(atMost limit: Int, _ body: (Session) -> Void) {
+        var next = head
+        var count = 0
+        while let session = next, count < limit {
+            body(session)
+            count += 1
+            next = session.nextSession
+        }
+    }
+
     /// Tells every session to end: idle ones get 421 now, others when their answer is out.
     /// - Parameter isGraceful: those that have sent no message yet may go on to send one.
     func drainAll(isGraceful: Bool) {

@@ -21,6 +21,8 @@ struct ContentState {
     var isHeldByBudget = false
     /// More had arrived behind the DATA command already.
     var hasBytesBehindCommand = false
+    /// When the client was told to go on.
+    var beganAt = MonotonicTime(nanoseconds: 0)
     /// When the average rate is counted from; moved forward by the time that we did not read.
     var startedAt = MonotonicTime(nanoseconds: 0)
 
@@ -49,6 +51,7 @@ extension SessionMachine {
         case .budget:
             phase = .data
             heardAt = now
+            content.beganAt = now
             content.startedAt = now
             return .beginData
         case .data:

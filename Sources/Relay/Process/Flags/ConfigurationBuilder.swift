@@ -82,6 +82,7 @@ struct ConfigurationBuilder {
         configuration.hasEnhancedStatusCodes = message.enhancedStatusCodes
         configuration.hasVerboseReplies = message.verboseReplies
         configuration.temporaryFolder = message.temporaryFolder
+        configuration.admin = try makeAdmin()
         return RelaySettings(
             configuration: configuration,
             certificate: try makeCertificate(hasSandbox: hasSandbox),
@@ -160,6 +161,17 @@ struct ConfigurationBuilder {
               (then --tls-folder /etc/letsencrypt/live/smtp.example.com).
             To try the relay without one, with an API of its own: --sandbox.
             """)
+    }
+
+    private func makeAdmin() throws -> [SocketAddress] {
+        if !process.admin.isEmpty { return process.admin.map(\.address) }
+        return try (environment["POSTSCALE_ADMIN"] ?? "").split(separator: ",").map { text in
+            guard let entry = AdminAddress(argument: text.filter { $0 != " " }) else {
+                throw ValidationError(
+                    "POSTSCALE_ADMIN=\(text): give address:port or a port, such as 127.0.0.1:9587.")
+            }
+            return entry.address
+        }
     }
 
     private func makeIdentity() throws -> ProcessIdentity? {

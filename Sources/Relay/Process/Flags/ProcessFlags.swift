@@ -56,7 +56,28 @@ struct ProcessFlags: ParsableArguments {
             "Become this group with --user (default: the user's own).", valueName: "group"))
     var group: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Answer operators and their machines here: /status, /metrics, /healthz, /readyz.",
+            discussion: """
+                A port alone is one of 127.0.0.1: --admin 9587. Repeatable. Without it there is no \
+                such listener. Plain HTTP without a login: whoever can reach it can read it, so \
+                keep it off public addresses. Environment: POSTSCALE_ADMIN.
+                """, valueName: "address:port"))
+    var admin: [AdminAddress] = []
+
     @OptionGroup var log: LogFlags
+}
+
+/// Where the admin listener is: an address with its port, or a port of 127.0.0.1.
+struct AdminAddress: ExpressibleByArgument, Equatable, Sendable {
+    var address: SocketAddress
+
+    init?(argument: String) {
+        let text = argument.contains(":") ? argument : "127.0.0.1:\(argument)"
+        guard let address = SocketAddress(text), address.port > 0 else { return nil }
+        self.address = address
+    }
 }
 
 struct LogFlags: ParsableArguments {
@@ -79,9 +100,12 @@ extension LogFlags {
     func makeLog(environment: [String: String]) throws -> (events: EventLog, writer: LogWriter) {
         let format = try logFormat ?? value(of: "POSTSCALE_LOG_FORMAT", in: environment) ?? .text
         let level = try logLevel ?? value(of: "POSTSCALE_LOG_LEVEL", in: environment) ?? .info
-        let writer = LogWriter(descriptor: 2)
-        let handler = LineLogHandler(writer: writer, format: format, level: level)
-        return (EventLog(logger: Logger(label: "postscale-relay") { _ in handler }), writer)
+        let control = LogControl(level: level)
+        let writer = LogWriter(descriptor: 2, control: control)
+        // The control decides what is logged; it can change while the relay runs.
+        let handler = LineLogHandler(writer: writer, format: format, level: .trace)
+        let logger = Logger(label: "postscale-relay") { _ in handler }
+        return (EventLog(logger: logger, control: control), writer)
     }
 
     private func value<Value: ExpressibleByArgument & CaseIterable>(

@@ -8,8 +8,25 @@ import Logging
 /// The relay's log: named events with fields.
 final class EventLog: Sendable {
     private let logger: Logger
+    /// Which levels are logged.
+    let control: LogControl
 
-    init(logger: Logger) { self.logger = logger }
+    /// - Parameter control: nil for the logger's own level.
+    init(logger: Logger, control: LogControl? = nil) {
+        self.logger = logger
+        self.control = control ?? LogControl(level: logger.logLevel)
+    }
+
+    /// Logs less or more from now on, and says so.
+    func change(to level: Logger.Level) {
+        let old = control.level
+        control.level = level
+        guard level != old else { return }
+        // Written whatever the new level is: a log that has become silent says since when.
+        logger.log(
+            level: .notice, "log-level",
+            metadata: ["level": .string(level.rawValue), "was": .string(old.rawValue)])
+    }
 
     /// A log that throws everything away; for tests.
     static func silent() -> EventLog {
@@ -26,7 +43,7 @@ final class EventLog: Sendable {
         _ level: Logger.Level, _ name: StaticString, session: UInt64 = 0,
         _ fields: @autoclosure () -> KeyValuePairs<StaticString, String> = [:]
     ) {
-        guard logger.logLevel <= level else { return }
+        guard control.allows(level) else { return }
         var metadata = Logger.Metadata()
         if session != 0 { metadata["session"] = .string(hexadecimal(session)) }
         for (key, value) in fields() { metadata["\(key)"] = .string(value) }

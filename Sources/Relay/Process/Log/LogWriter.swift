@@ -23,10 +23,13 @@ final class LogWriter: Sendable {
     private let wake = Semaphore()
     private let done = Semaphore()
     private let descriptor: Int32
+    private let control: LogControl?
 
     /// Starts the thread. `descriptor` stays the caller's and must outlive the writer.
-    init(descriptor: Int32) {
+    /// - Parameter control: told of each line that is dropped.
+    init(descriptor: Int32, control: LogControl? = nil) {
         self.descriptor = descriptor
+        self.control = control
         startThread { [self] in
             cs_name_thread("log")
             drain()
@@ -38,6 +41,7 @@ final class LogWriter: Sendable {
         let isFirst = state.withLock { state in
             guard state.pending.count + line.count <= Self.pendingBytesMax else {
                 state.droppedLines += 1
+                control?.dropLine()
                 return false
             }
             state.pending.append(contentsOf: line)

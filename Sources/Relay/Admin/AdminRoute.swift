@@ -1,0 +1,70 @@
+// Which request means what: the table of the admin listener.
+
+import Logging
+
+/// What a request asks for.
+enum AdminRoute: Equatable {
+    case metrics, health, readiness
+    case statusPage, statusJSON
+    /// At most so many sessions of each loop.
+    case sessions(isJSON: Bool, limit: Int)
+    case logLevel
+    case setLogLevel(Logger.Level)
+    case index
+    /// The method is not one for this path; these are.
+    case wrongMethod(allowed: String)
+    case badQuery(String)
+    case notFound
+
+    /// Sessions of each loop that are listed without `?limit=`, and the most that may be asked for:
+    /// a loop writes them down between two turns.
+    static let sessionsUsual = 500
+    static let sessionsMax = 10_000
+
+    init(_ request: AdminRequest) {
+        if request.path == "/log-level" {
+            self = Self.logLevel(request)
+            return
+        }
+        let route = Self.page(request)
+        let isRead = request.method == "GET" || request.method == "HEAD"
+        self = isRead || route == .notFound ? route : .wrongMethod(allowed: "GET, HEAD")
+    }
+
+    private static func page(_ request: AdminRequest) -> AdminRoute {
+        switch request.path {
+        case "/metrics": .metrics
+        case "/healthz": .health
+        case "/readyz": .readiness
+        case "/status": .statusPage
+        case "/status.json": .statusJSON
+        case "/debug/sessions": sessions(request, isJSON: false)
+        case "/debug/sessions.json": sessions(request, isJSON: true)
+        case "/": .index
+        default: .notFound
+        }
+    }
+
+    private static func sessions(_ request: AdminRequest, isJSON: Bool) -> AdminRoute {
+        guard let text = request.value("limit") else {
+            return .sessions(isJSON: isJSON, limit: sessionsUsual)
+        }
+        guard let limit = Int(text), limit >= 1, limit <= sessionsMax else {
+            return .badQuery("limit: give 1 to \(sessionsMax).")
+        }
+        return .sessions(isJSON: isJSON, limit: limit)
+    }
+
+    private static func logLevel(_ request: AdminRequest) -> AdminRoute {
+        switch request.method {
+        case "GET", "HEAD": return .logLevel
+        case "PUT", "POST":
+            guard let level = request.value("level").flatMap(Logger.Level.init(rawValue:)) else {
+                let names = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+                return .badQuery("level: give one of \(names).")
+            }
+            return .setLogLevel(level)
+        default: return .wrongMethod(allowed: "GET, HEAD, POST, PUT")
+        }
+    }
+}

@@ -1,0 +1,114 @@
+// What one loop counts of its calls to the API, and what its pool has at a moment.
+
+import Reactor
+
+/// Counters of one pool.
+struct PoolCounters: Sendable {
+    /// Answers to messages, and to checks of keys, by HTTP status.
+    var sendStatuses = CodeCounts()
+    var checkStatuses = CodeCounts()
+    /// From when the request was whole until its answer; a wait for a connection is part of it.
+    var sendTimes = LatencyHistogram()
+    var checkTimes = LatencyHistogram()
+    /// Requests that were put on a connection again, by how far they had come.
+    var retries = RetryCounts()
+    /// Messages whose outcome nobody knows, because their connection broke or stayed silent.
+    var uncertain = 0
+
+    // Calls that were not acted on and not tried again.
+
+    var notSentQueueFull = 0
+    var notSentNoAddress = 0
+    /// No connection was free in time.
+    var notSentLate = 0
+    /// Broken off, and the rule says no to another try.
+    var notSentBroken = 0
+
+    mutating func answered(_ call: APICall, status: Int, at now: MonotonicTime) {
+        let took = now.nanoseconds(since: call.askedAt)
+        switch call.kind {
+        case .send:
+            sendStatuses.count(status)
+            sendTimes.record(nanoseconds: took)
+        case .checkKey:
+            checkStatuses.count(status)
+            checkTimes.record(nanoseconds: took)
+        }
+    }
+}
+
+/// Retries by how far the request had come.
+struct RetryCounts: Sendable {
+    var noConnection = 0
+    var tlsUnfinished = 0
+    var nothingWritten = 0
+    var partlyWritten = 0
+    /// Reads only.
+    var handedOver = 0
+
+    mutating func count(_ progress: RequestProgress) {
+        switch progress {
+        case .noConnection: noConnection += 1
+        case .tlsUnfinished: tlsUnfinished += 1
+        case .nothingWritten: nothingWritten += 1
+        case .partlyWritten: partlyWritten += 1
+        case .handedOver: handedOver += 1
+        }
+    }
+}
+
+/// One address of the API as a pool sees it.
+struct AddressReport: Sendable {
+    enum Health: String, Sendable { case healthy, resting, probing }
+
+    var address: SocketAddress
+    var health: Health
+    /// In the latest answer of name resolution.
+    var isListed: Bool
+    var opening: Int
+    var idle: Int
+    var busy: Int
+    /// Since the address became known.
+    var calls: Int
+    var connectionsOpened: Int
+    var connectionsFailed: Int
+}
+
+/// What a pool has at a moment.
+struct PoolReport: Sendable {
+    var counters: PoolCounters
+    var addresses: [AddressReport]
+    /// Calls that wait for a connection.
+    var queued: Int
+    /// An address is believed to work, and not only to have rested enough to be tried again.
+    var isReady: Bool
+}
+
+extension ConnectionPool {
+    /// What it has now. On the loop's thread.
+    var report: PoolReport {
+        let addresses = machine.addresses
+        let reports = addresses.indices.compactMap { index -> AddressReport? in
+            let entry = addresses[index]
+            guard entry.isListed || entry.connectionCount > 0 else { return nil }
+            return AddressReport(
+                address: entry.socketAddress, health: AddressReport.Health(entry.health),
+                isListed: entry.isListed, opening: entry.opening, idle: entry.idle.count,
+                busy: entry.busy, calls: entry.calls, connectionsOpened: entry.opened,
+                connectionsFailed: entry.failed)
+        }
+        return PoolReport(
+            counters: counters, addresses: reports, queued: machine.queue.count,
+            isReady: reports.contains { $0.isListed && $0.health == .healthy })
+    }
+}
+
+extension AddressReport.Health {
+    init(_ health: AddressTable.Health) {
+        switch health {
+        case .healthy: self = .healthy
+        case .resting: self = .resting
+        case .probing: self = .probing
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import Testing
+
+@testable import Relay
+
+@Suite struct AdminRouteTests {
+    private func route(_ method: String, _ target: String) -> AdminRoute {
+        let pieces = target.split(separator: "?", maxSplits: 1)
+        return AdminRoute(
+            AdminRequest(
+                method: method, path: String(pieces[0]),
+                query: pieces.count > 1 ? String(pieces[1]) : "", keepAlive: true))
+    }
+
+    @Test func pages() {
+        let pages: [(String, AdminRoute)] = [
+            ("/metrics", .metrics), ("/healthz", .health), ("/readyz", .readiness),
+            ("/status", .statusPage), ("/status.json", .statusJSON), ("/", .index),
+            ("/debug/sessions", .sessions(isJSON: false, limit: 500)),
+            ("/debug/sessions.json?limit=10000", .sessions(isJSON: true, limit: 10_000)),
+            ("/log-level", .logLevel), ("/metrics?x=1", .metrics),
+        ]
+        for (target, wanted) in pages {
+            #expect(route("GET", target) == wanted)
+            #expect(route("HEAD", target) == wanted)
+        }
+        for target in ["/nothing", "/Metrics", "/metrics/", "/status.html", "*", "//metrics"] {
+            #expect(route("GET", target) == .notFound)
+            #expect(route("POST", target) == .notFound)
+        }
+        #expect(route("POST", "/metrics") == .wrongMethod(allowed: "GET, HEAD"))
+    }
+
+    @Test func badLimits() {
+        for limit in ["0", "10001", "-1", "x", "1e3", ""] {
+            guard case .badQuery = route("GET", "/debug/sessions?limit=\(limit)") else {
+                Issue.record("limit=\(limit) was taken")
+                continue
+            }
+        }
+    }
+
+    @Test func logLevels() {
+        #expect(route("PUT", "/log-level?level=debug") == .setLogLevel(.debug))
+        #expect(route("POST", "/log-level?level=critical") == .setLogLevel(.critical))
+        for target in ["/log-level", "/log-level?level=", "/log-level?level=DEBUG"] {
+            guard case .badQuery = route("PUT", target) else {
+                Issue.record("\(target) was taken")
+                continue
+            }
+        }
+        #expect(
+            route("DELETE", "/log-level") == .wrongMethod(allowed: "GET, HEAD, POST, PUT"))
+    }
+}
