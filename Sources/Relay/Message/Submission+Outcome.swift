@@ -1,5 +1,6 @@
 // What a submission learns from the API's answer, and whom it tells.
 
+import Logging
 import Reactor
 import Wire
 
@@ -11,6 +12,7 @@ extension Submission {
         switch result {
         case .response(let response):
             let outcome = response.outcome(reusing: &parts.messageID)
+            requestIDBytes = response.requestIDBytes
             logAnswer(response)
             learn(from: outcome)
             if (200...299).contains(response.status), !outcome.isAccepted {
@@ -19,24 +21,34 @@ extension Submission {
             if outcome.isAccepted && !isComplete { return .unavailable(isUncertain: true) }
             return outcome
         case .notSent(let reason):
-            worker.shared.log.event(
-                .notice, "api-not-sent", session: sessionID, ["reason": reason])
+            log(.notice, "api-not-sent", ["reason": reason])
             return .unavailable(isUncertain: false)
         case .uncertain(let reason, let requestID):
+            requestIDBytes = Array(requestID.utf8)
             logUncertain(reason, requestID)
             return .unavailable(isUncertain: true)
         }
     }
 
-    private func logUncertain(_ reason: String, _ requestID: String) {
+    /// One event of this message: `session` and `message` together name it.
+    func log(
+        _ level: Logger.Level, _ name: StaticString,
+        _ fields: @autoclosure () -> KeyValuePairs<StaticString, String> = [:]
+    ) {
         worker.shared.log.event(
-            .warning, "api-uncertain", session: sessionID,
-            ["reason": reason, "request_id": requestID])
+            level, name, session: sessionID, message: messageNumber, fields())
+    }
+
+    /// The API's id of the call that decided; empty when there was none.
+    var requestID: String { String(decoding: requestIDBytes, as: UTF8.self) }
+
+    private func logUncertain(_ reason: String, _ requestID: String) {
+        log(.warning, "api-uncertain", ["reason": reason, "request_id": requestID])
     }
 
     private func logAnswer(_ response: APIResponse) {
-        worker.shared.log.event(
-            response.status < 500 ? .debug : .notice, "api-answer", session: sessionID,
+        log(
+            response.status < 500 ? .debug : .notice, "api-answer",
             ["status": String(response.status), "request_id": response.requestID])
     }
 
@@ -66,8 +78,7 @@ extension Submission {
     func note(_ losses: MappingLosses) {
         guard losses != MappingLosses() else { return }
         worker.counters.losses.add(losses)
-        worker.shared.log.event(
-            .debug, "mapping-losses", session: sessionID, ["kinds": losses.summary])
+        log(.debug, "mapping-losses", ["kinds": losses.summary])
     }
 }
 

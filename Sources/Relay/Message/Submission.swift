@@ -39,6 +39,10 @@ final class Submission: APICallOwner {
     let worker: Worker
     private(set) var key: APIKey
     private(set) var sessionID: UInt64
+    /// Of its session; with the session's id it names the message in the log.
+    private(set) var messageNumber = 0
+    /// The API's id of the latest call; empty before there is one.
+    var requestIDBytes: [UInt8] = []
     var owner: SubmissionOwner?
     var phase = Phase.receiving
     var outcome: Outcome?
@@ -72,25 +76,30 @@ final class Submission: APICallOwner {
     ///   - sessionID: for the log.
     init(
         worker: Worker, envelope: borrowing Envelope, key: APIKey, owner: SubmissionOwner,
-        sessionID: UInt64
+        sessionID: UInt64, messageNumber: Int = 1
     ) {
         self.worker = worker
         self.key = key
         self.sessionID = sessionID
         hash = ContentHash(key: worker.shared.duplicates.hashKey)
         super.init()
-        begin(envelope: envelope, key: key, owner: owner, sessionID: sessionID)
+        begin(
+            envelope: envelope, key: key, owner: owner, sessionID: sessionID,
+            messageNumber: messageNumber)
     }
 
     /// Makes it a new message, with the memory of the one before. That one must be concluded, and
     /// nobody but the caller hold this object: then no call, timer or group can still come back.
     func begin(
-        envelope: borrowing Envelope, key: APIKey, owner: SubmissionOwner, sessionID: UInt64
+        envelope: borrowing Envelope, key: APIKey, owner: SubmissionOwner, sessionID: UInt64,
+        messageNumber: Int
     ) {
         precondition(mapper == nil && body == nil && call == nil && stallWatch == nil)
         self.key = key
         self.owner = owner
         self.sessionID = sessionID
+        self.messageNumber = messageNumber
+        requestIDBytes = []
         (phase, outcome, digest, group) = (.receiving, nil, nil, nil)
         (isAbandoned, isClientInDoubt, isPaused, isHashing) = (false, false, false, true)
         deadline = .never
@@ -197,7 +206,7 @@ final class Submission: APICallOwner {
     func stalled() {
         guard outcome == nil else { return }
         let wasReceiving = phase == .receiving
-        worker.shared.log.event(.notice, "api-stalled", session: sessionID)
+        log(.notice, "api-stalled")
         let outcome = group?.abandon() ?? .unavailable(isUncertain: false)
         if isAbandoned { noteSilently(outcome) }
         conclude(outcome)

@@ -113,6 +113,8 @@ struct Configuration: Sendable {
     var drainGraceMilliseconds = 0
     var hasEnhancedStatusCodes = false
     var hasVerboseReplies = false
+    /// Whose sessions are written down; nil for nobody's.
+    var trace: TraceRules?
     /// Where operators and their machines are answered; empty for nowhere.
     var admin: [SocketAddress] = []
     /// Where bodies beyond the threshold are spilled when they must be held.

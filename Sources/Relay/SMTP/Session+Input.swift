@@ -55,6 +55,7 @@ extension Session {
             line(bytes.extracting(range), hasBytesBehind: hasMore)
         case .tooLong:
             worker.counters.commands.count(.malformed)
+            traceNote("a line over the limit")
             perform(machine.lineTooLong(at: now))
         case .needInput, .content, .literalCR, .endOfData: return false
         }
@@ -64,10 +65,13 @@ extension Session {
     private func line(_ line: Bytes, hasBytesBehind: Bool) {
         if machine.phase == .response {
             worker.counters.commands.count(.response)
+            traceLine(.response, line)
             return perform(machine.responseLine(line, at: now), in: line)
         }
         let command = Command.parse(line)
-        worker.counters.commands.count(CommandVerb(command))
+        let verb = CommandVerb(command)
+        worker.counters.commands.count(verb)
+        traceLine(verb, line)
         var throttle: Reply?
         switch command {
         case .mail: throttle = throttleReply()
@@ -106,6 +110,7 @@ extension Session {
         case .endOfData:
             worker.counters.dataTimes.record(
                 nanoseconds: now.nanoseconds(since: machine.content.beganAt))
+            traceNote("content, \(machine.content.byteCount) bytes")
             perform(machine.dataEnded(at: now, arrivedAt: inputArrivedAt))
         case .needInput, .line, .tooLong: break
         }

@@ -5,7 +5,8 @@ import Wire
 
 extension Session {
     /// What became of a message; `session` and `message` together name it.
-    func logMessage(_ outcome: Outcome, _ reply: Reply) {
+    /// - Parameter requestID: the API's, of the call that decided; empty when there was none.
+    func logMessage(_ outcome: Outcome, _ reply: Reply, requestID: String) {
         log.event(
             .info, "message", session: id,
             [
@@ -14,6 +15,7 @@ extension Session {
                 "bytes": "\(machine.content.byteCount)", "outcome": outcome.kind.word,
                 "reply": "\(reply.code)",
                 "message_id": outcome.messageIDText,
+                "request_id": requestID,
             ])
     }
 

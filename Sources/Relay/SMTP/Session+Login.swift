@@ -129,6 +129,10 @@ extension Session {
         }
         let key = APIKey(bytes)
         candidateKey = key
+        if !isTraced, worker.shared.configuration.trace?.matches(key: bytes) == true {
+            isTraced = true
+            traceNote("the key matches")
+        }
         return .key(fingerprint: key.hash.high)
     }
 

@@ -55,12 +55,15 @@ extension Session {
         guard let key else { return perform(.close(.badSequence)) }
         messageNumber += 1
         if let resting = restingSubmission {
-            resting.begin(envelope: envelope, key: key, owner: self, sessionID: id)
+            resting.begin(
+                envelope: envelope, key: key, owner: self, sessionID: id,
+                messageNumber: messageNumber)
             submission = resting
             restingSubmission = nil
         } else {
             submission = Submission(
-                worker: worker, envelope: envelope, key: key, owner: self, sessionID: id)
+                worker: worker, envelope: envelope, key: key, owner: self, sessionID: id,
+                messageNumber: messageNumber)
         }
         write(.startData)
         // While the process drains, the first message of a session is its last.
@@ -116,7 +119,7 @@ extension Session {
         submission = nil
         releaseMemory()
         let reply = outcome.reply(isVerbose: worker.configuration.hasVerboseReplies)
-        logMessage(outcome, reply)
+        logMessage(outcome, reply, requestID: done?.requestID ?? "")
         worker.counters.answerTimes.record(
             nanoseconds: now.nanoseconds(since: machine.waitingSince))
         let isKeyRefused = outcome == .keyRefused

@@ -50,6 +50,7 @@ extension Session {
         stream?.write(
             reply, isEnhanced: worker.configuration.hasEnhancedStatusCodes)
         worker.counters.replies.count(reply.code)
+        traceReply(reply)
         if reply.isFailure { logRefused(reply) }
     }
 
@@ -68,6 +69,7 @@ extension Session {
 
     private func greet() {
         worker.counters.replies.count(220)
+        traceNote("greeted")
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reply.wireBytesMax) { memory in
             var region = Region(memory)
             Reply.writeGreeting(
@@ -79,6 +81,7 @@ extension Session {
     private func hello(isExtended: Bool) {
         let configuration = worker.configuration
         worker.counters.replies.count(250)
+        traceNote(isExtended ? "EHLO answered" : "HELO answered")
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reply.ehloBytesMax) { memory in
             var region = Region(memory)
             let hostname = configuration.hostname.utf8.span

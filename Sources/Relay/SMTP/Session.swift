@@ -33,6 +33,8 @@ final class Session: SubmissionOwner {
     var restingSubmission: Submission?
     /// Messages begun.
     var messageNumber = 0
+    /// An operator wants to see what is said.
+    var isTraced = false
 
     /// Bytes of the memory budget that are ours.
     var reservedBytes = 0
@@ -72,6 +74,7 @@ final class Session: SubmissionOwner {
         self.stream = stream
         id = worker.sessions.enter(self, loopIndex: worker.loop.index)
         worker.shared.sessionCount.add(1, ordering: .relaxed)
+        isTraced = worker.shared.configuration.trace?.matches(peer) ?? false
         worker.counters.sessionsAccepted += 1
         worker.listenerCounters[listener].accepted += 1
         log.event(
@@ -131,6 +134,7 @@ final class Session: SubmissionOwner {
         worker.counters.sessionsClosed += 1
         worker.counters.bareLineFeeds += input.bareLineFeeds
         worker.shared.abuse.disconnected(peer, at: now)
+        traceNote("closed")
         logClosed(reason)
     }
 

@@ -83,6 +83,7 @@ struct ConfigurationBuilder {
         configuration.hasVerboseReplies = message.verboseReplies
         configuration.temporaryFolder = message.temporaryFolder
         configuration.admin = try makeAdmin()
+        configuration.trace = try process.trace.rules()
         return RelaySettings(
             configuration: configuration,
             certificate: try makeCertificate(hasSandbox: hasSandbox),

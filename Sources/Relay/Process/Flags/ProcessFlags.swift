@@ -66,6 +66,7 @@ struct ProcessFlags: ParsableArguments {
                 """, valueName: "address:port"))
     var admin: [AdminAddress] = []
 
+    @OptionGroup var trace: TraceFlags
     @OptionGroup var log: LogFlags
 }
 
@@ -83,7 +84,7 @@ struct AdminAddress: ExpressibleByArgument, Equatable, Sendable {
 struct LogFlags: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "How log lines on standard error look.",
+            "How log lines on standard error look; journald: to systemd's journal, by its socket.",
             discussion: "Environment: POSTSCALE_LOG_FORMAT.", valueName: "format"))
     var logFormat: LogFormat?
 
@@ -101,7 +102,17 @@ extension LogFlags {
         let format = try logFormat ?? value(of: "POSTSCALE_LOG_FORMAT", in: environment) ?? .text
         let level = try logLevel ?? value(of: "POSTSCALE_LOG_LEVEL", in: environment) ?? .info
         let control = LogControl(level: level)
-        let writer = LogWriter(descriptor: 2, control: control)
+        let writer: LogWriter
+        if format == .journald {
+            let path = environment["POSTSCALE_JOURNAL_SOCKET"] ?? JournalEntry.usualPath
+            do throws(SystemError) {
+                writer = LogWriter(socket: try DatagramSocket(path: path), control: control)
+            } catch {
+                throw ValidationError("--log-format journald: \(error).")
+            }
+        } else {
+            writer = LogWriter(descriptor: 2, control: control)
+        }
         // The control decides what is logged; it can change while the relay runs.
         let handler = LineLogHandler(writer: writer, format: format, level: .trace)
         let logger = Logger(label: "postscale-relay") { _ in handler }

@@ -37,15 +37,17 @@ final class EventLog: Sendable {
     /// - Parameters:
     ///   - name: what happened, in words that never change: people grep for them.
     ///   - session: the session's id; 0 for events outside a session.
+    ///   - message: the number of the message in its session; 0 for events of no message.
     ///   - fields: evaluated only when the level is enabled. Values may hold what a peer sent (the
     ///     formatter escapes them), never a key, never a part of a body.
     func event(
-        _ level: Logger.Level, _ name: StaticString, session: UInt64 = 0,
+        _ level: Logger.Level, _ name: StaticString, session: UInt64 = 0, message: Int = 0,
         _ fields: @autoclosure () -> KeyValuePairs<StaticString, String> = [:]
     ) {
         guard control.allows(level) else { return }
         var metadata = Logger.Metadata()
         if session != 0 { metadata["session"] = .string(hexadecimal(session)) }
+        if message != 0 { metadata["message"] = .string("\(message)") }
         for (key, value) in fields() { metadata["\(key)"] = .string(value) }
         logger.log(level: level, "\(name)", metadata: metadata)
     }

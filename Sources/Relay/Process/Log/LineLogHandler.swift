@@ -7,7 +7,7 @@ import Glibc
 import Logging
 
 /// How log lines look.
-enum LogFormat: String, Sendable, CaseIterable { case text, json }
+enum LogFormat: String, Sendable, CaseIterable { case text, json, journald }
 
 /// The swift-log handler of the relay.
 struct LineLogHandler: LogHandler {
@@ -31,10 +31,13 @@ struct LineLogHandler: LogHandler {
         let fields = (event.metadata ?? [:]).map { ($0.key, $0.value.description) }
             .sorted { $0.0 < $1.0 }
         let time = Timestamp.now()
+        let name = event.message.description
         let line =
-            format == .text
-            ? Self.textLine(time, event.level, event.message.description, fields)
-            : Self.jsonLine(time, event.level, event.message.description, fields)
+            switch format {
+            case .text: Self.textLine(time, event.level, name, fields)
+            case .json: Self.jsonLine(time, event.level, name, fields)
+            case .journald: JournalEntry.text(event.level, name, fields)
+            }
         writer.write(Array(line.utf8))
     }
 
@@ -43,10 +46,13 @@ struct LineLogHandler: LogHandler {
         _ time: String, _ level: Logger.Level, _ name: String, _ fields: [(String, String)]
     ) -> String {
         var line = "\(time) \(level.rawValue) \(name)"
-        for (key, value) in fields {
-            line += " \(key)=" + (isPlain(value) ? value : "\"\(escaped(value))\"")
-        }
+        for (key, value) in fields { line += " " + pair(key, value) }
         return line + "\n"
+    }
+
+    /// `key=value`, in quotes where the value needs them.
+    static func pair(_ key: String, _ value: String) -> String {
+        "\(key)=" + (isPlain(value) ? value : "\"\(escaped(value))\"")
     }
 
     /// One JSON object with `time`, `level`, `event` and the fields, all strings.
@@ -64,7 +70,7 @@ struct LineLogHandler: LogHandler {
             && value.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C }
     }
 
-    private static func escaped(_ value: String) -> String {
+    static func escaped(_ value: String) -> String {
         var result = ""
         for scalar in value.unicodeScalars {
             switch scalar.value {

@@ -8,13 +8,15 @@ import CEpoll.System
 import Glibc
 import Reactor
 
-/// Writes lines to one descriptor from a thread of its own.
+/// Writes lines to one descriptor, or entries to a datagram socket, from a thread of its own.
 final class LogWriter: Sendable {
     /// Bytes of lines that may wait.
     static let pendingBytesMax = 4 * 1_048_576
 
     private struct State {
         var pending: [UInt8] = []
+        /// Ends of the entries in `pending`, when each is a datagram.
+        var ends: [Int] = []
         var droppedLines = 0
         var isStopping = false
     }
@@ -23,12 +25,25 @@ final class LogWriter: Sendable {
     private let wake = Semaphore()
     private let done = Semaphore()
     private let descriptor: Int32
+    private let socket: DatagramSocket?
     private let control: LogControl?
 
     /// Starts the thread. `descriptor` stays the caller's and must outlive the writer.
     /// - Parameter control: told of each line that is dropped.
     init(descriptor: Int32, control: LogControl? = nil) {
         self.descriptor = descriptor
+        socket = nil
+        self.control = control
+        startThread { [self] in
+            cs_name_thread("log")
+            drain()
+        }
+    }
+
+    /// Starts the thread; each line is a datagram.
+    init(socket: DatagramSocket, control: LogControl? = nil) {
+        descriptor = -1
+        self.socket = socket
         self.control = control
         startThread { [self] in
             cs_name_thread("log")
@@ -45,6 +60,7 @@ final class LogWriter: Sendable {
                 return false
             }
             state.pending.append(contentsOf: line)
+            if socket != nil { state.ends.append(state.pending.count) }
             return state.pending.count == line.count
         }
         if isFirst { wake.signal() }
@@ -62,17 +78,31 @@ final class LogWriter: Sendable {
         while !isStopping {
             wake.wait()
             var lines: [UInt8] = []
+            var ends: [Int] = []
             var dropped = 0
             state.withLock { state in
                 swap(&lines, &state.pending)
+                swap(&ends, &state.ends)
                 dropped = state.droppedLines
                 state.droppedLines = 0
                 isStopping = state.isStopping
             }
-            if dropped > 0 { lines.append(contentsOf: "log: \(dropped) lines dropped\n".utf8) }
-            writeAll(lines)
+            if dropped > 0 {
+                let words = "log: \(dropped) lines dropped\n"
+                lines.append(contentsOf: (socket == nil ? words : "MESSAGE=" + words).utf8)
+                if socket != nil { ends.append(lines.count) }
+            }
+            if let socket { sendAll(lines, ends, socket) } else { writeAll(lines) }
         }
         done.signal()
+    }
+
+    private func sendAll(_ bytes: [UInt8], _ ends: [Int], _ socket: DatagramSocket) {
+        var start = 0
+        for end in ends {
+            if !socket.send(bytes[start..<end]) { control?.dropLine() }
+            start = end
+        }
     }
 
     private func writeAll(_ bytes: [UInt8]) {

@@ -1,0 +1,85 @@
+// Whose sessions are written down line by line: `--trace-key`, `--trace-address`.
+//
+// A key is named by a hash that anybody who has it can make, so that it can be handed over without
+// the key: `printf %s KEY | sha256sum`, the first 16 digits. Keys are random, so the hash does not
+// lead back to one.
+
+import COpenSSL
+import Reactor
+import Synchronization
+import Wire
+
+/// Whose sessions are traced. Immutable, but for the count of lines.
+final class TraceRules: Sendable {
+    /// Lines that all sessions together may write in a second.
+    static let linesPerSecondMax = 200
+
+    let keyHashes: Set<UInt64>
+    let blocks: [AddressBlock]
+    private let window = Mutex(TraceWindow())
+
+    init(keyHashes: Set<UInt64> = [], blocks: [AddressBlock] = []) {
+        self.keyHashes = keyHashes
+        self.blocks = blocks
+    }
+
+    func matches(_ address: SocketAddress) -> Bool {
+        blocks.contains { $0.contains(address) }
+    }
+
+    /// - Parameter key: the key itself; read during this call only.
+    func matches(key: Bytes) -> Bool {
+        !keyHashes.isEmpty && keyHashes.contains(Self.hash(of: key))
+    }
+
+    /// Whether one more line may be written now.
+    func admitsLine(at now: MonotonicTime) -> TraceWindow.Verdict {
+        window.withLock { $0.line(at: now) }
+    }
+
+    /// The first 64 bits of SHA-256 of a key.
+    static func hash(of key: Bytes) -> UInt64 {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { digest in
+            _ = key.withUnsafeBufferPointer {
+                SHA256($0.baseAddress, $0.count, digest.baseAddress)
+            }
+            return digest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+        }
+    }
+
+    /// "0123456789abcdef", or more digits of the same hash; nil for anything else.
+    static func hash(_ text: String) -> UInt64? {
+        guard text.utf8.count >= 16, text.utf8.count <= 64,
+            text.utf8.allSatisfy({ $0.hexValue != nil })
+        else { return nil }
+        return UInt64(text.prefix(16), radix: 16)
+    }
+}
+
+/// Lines of the second that is under way.
+struct TraceWindow {
+    enum Verdict: Equatable {
+        /// - suppressed: lines that were not written before this one, and not told of yet.
+        case write(suppressed: Int)
+        case suppress
+    }
+
+    private var second: UInt64 = 0
+    private var lines = 0
+    private var suppressed = 0
+
+    mutating func line(at now: MonotonicTime) -> Verdict {
+        let second = now.nanoseconds / 1_000_000_000
+        if second != self.second {
+            self.second = second
+            lines = 0
+        }
+        guard lines < TraceRules.linesPerSecondMax else {
+            suppressed += 1
+            return .suppress
+        }
+        lines += 1
+        defer { suppressed = 0 }
+        return .write(suppressed: suppressed)
+    }
+}
