@@ -15,8 +15,9 @@ final class ConnectionPool {
     let tls: TLSContext?
     let head: RequestHead
     private let log: PoolLog
-    private(set) var machine: PoolMachine
-    private(set) var counters = PoolCounters()
+    /// The pool's own, and its report's (PoolCounters.swift).
+    var machine: PoolMachine
+    var counters = PoolCounters()
     private var connections: [APIConnection?] = []
     /// The calls of the machine's queue by number.
     private var queued: [APICall?] = []
@@ -104,12 +105,6 @@ final class ConnectionPool {
     /// At least one address is believed usable.
     var isReady: Bool { machine.isReady(at: loop.now) }
 
-    /// Has the addresses of the API looked at, without a call.
-    func probe() {
-        machine.probe()
-        serviceLater()
-    }
-
     /// Connections in any state.
     var connectionCount: Int { machine.connectionCount }
 }
@@ -175,12 +170,6 @@ extension ConnectionPool {
             log.uncertain(connection.address, reason: reason, requestID: requestID)
         }
         finish(call, .uncertain(reason: reason, requestID: requestID))
-    }
-
-    /// The API did not read the request by its deadline.
-    func notTaken(_ call: APICall) {
-        counters.notSentBroken += 1
-        finish(call, .notSent(reason: "the API did not take the request in time"))
     }
 
     /// Notes the result; the owner is told at the end of the tick.
@@ -255,7 +244,7 @@ extension ConnectionPool {
 // MARK: - The pass at the end of the tick
 
 extension ConnectionPool {
-    private func serviceLater() {
+    func serviceLater() {
         guard !isServiceDue else { return }
         isServiceDue = true
         loop.later(serviceWork)

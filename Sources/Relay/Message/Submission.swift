@@ -39,9 +39,8 @@ final class Submission: APICallOwner {
     let worker: Worker
     private(set) var key: APIKey
     private(set) var sessionID: UInt64
-    /// Of its session; with the session's id it names the message in the log.
     private(set) var messageNumber = 0
-    /// The API's id of the latest call; empty before there is one.
+    /// The API's, of the latest answer.
     var requestIDBytes: [UInt8] = []
     var owner: SubmissionOwner?
     var phase = Phase.receiving
@@ -61,7 +60,6 @@ final class Submission: APICallOwner {
 
     /// Content so far.
     private(set) var contentBytes = 0
-
     private var mapper: MessageMapper?
     private var body: RequestBody?
     private var call: APICall?

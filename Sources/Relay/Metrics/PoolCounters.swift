@@ -85,6 +85,18 @@ struct PoolReport: Sendable {
 }
 
 extension ConnectionPool {
+    /// Has the addresses of the API looked at, without a call.
+    func probe() {
+        machine.probe()
+        serviceLater()
+    }
+
+    /// The API did not read the request by its deadline.
+    func notTaken(_ call: APICall) {
+        counters.notSentBroken += 1
+        finish(call, .notSent(reason: "the API did not take the request in time"))
+    }
+
     /// What it has now. On the loop's thread.
     var report: PoolReport {
         let addresses = machine.addresses
