@@ -44,7 +44,7 @@ static inline int ck_set_no_new_privileges(void) {
  * A datagram socket that is connected to a socket of the file system (journald's, say). A descriptor,
  * or -1 with errno.
  */
-int ck_connect_datagram(const char *path);
+int ck_connect_datagram(const char *_Nonnull path);
 
 /*
  * Becomes this user and group for good, in all threads, without supplementary groups and

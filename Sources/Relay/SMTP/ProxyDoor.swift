@@ -80,7 +80,7 @@ extension SMTPListener {
     /// Says that the relay is ending, where that can be said without TLS.
     func sendAway(_ stream: Stream) {
         if isImplicitTLS { return stream.abort() }
-        let handler = TurnedAway(shared: worker.shared, with: .shuttingDown)
+        let handler = TurnedAway(worker: worker, with: .shuttingDown)
         stream.handler = handler
         handler.streamAccepted(stream)
         handler.streamOpened(stream)
