@@ -27,7 +27,7 @@ extension StatusPage {
           : s >= 7200 ? Math.floor(s / 3600) + ' hours'
           : s >= 120 ? Math.floor(s / 60) + ' minutes' : Math.max(0, Math.floor(s)) + ' seconds';
         const time = us => us === null ? '–'
-          : us > 67108864 ? 'over 67 s' : us <= 128 ? 'under 0.13 ms'
+          : us > 67108864 ? '> 67 s' : us <= 128 ? '< 0.13 ms'
           : us < 10000 ? (us / 1000).toFixed(1) + ' ms'
           : us < 1e6 ? Math.round(us / 1000) + ' ms' : (us / 1e6).toFixed(1) + ' s';
 

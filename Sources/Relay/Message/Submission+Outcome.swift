@@ -39,9 +39,6 @@ extension Submission {
             level, name, session: sessionID, message: messageNumber, fields())
     }
 
-    /// The API's id of the call that decided; empty when there was none.
-    var requestID: String { String(decoding: requestIDBytes, as: UTF8.self) }
-
     private func logUncertain(_ reason: String, _ requestID: String) {
         log(.warning, "api-uncertain", ["reason": reason, "request_id": requestID])
     }

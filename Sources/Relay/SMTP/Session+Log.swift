@@ -6,7 +6,7 @@ import Wire
 extension Session {
     /// What became of a message; `session` and `message` together name it.
     /// - Parameter requestID: the API's, of the call that decided; empty when there was none.
-    func logMessage(_ outcome: Outcome, _ reply: Reply, requestID: String) {
+    func logMessage(_ outcome: Outcome, _ reply: Reply, requestID: [UInt8]) {
         log.event(
             .info, "message", session: id,
             [
@@ -15,7 +15,7 @@ extension Session {
                 "bytes": "\(machine.content.byteCount)", "outcome": outcome.kind.word,
                 "reply": "\(reply.code)",
                 "message_id": outcome.messageIDText,
-                "request_id": requestID,
+                "request_id": String(decoding: requestID, as: UTF8.self),
             ])
     }
 
