@@ -239,14 +239,15 @@ define unit_tests_under
 	  --disable-xctest --sanitize=$(1) --scratch-path $(2) --filter '$(or $(FILTER),$(SOCKET_TESTS))'
 endef
 
+# $(3) is debug or release.
 define relay_tests_under
-	swift build -c release --product postscale-relay --sanitize=$(1) --scratch-path $(2)
-	RELAY_BINARY=$(CURDIR)/$(2)/release/postscale-relay RELAY_ARGUMENTS="--backend epoll" \
+	swift build -c $(3) --product postscale-relay --sanitize=$(1) --scratch-path $(2)
+	RELAY_BINARY=$(CURDIR)/$(2)/$(3)/postscale-relay RELAY_ARGUMENTS="--backend epoll" \
 	  $(SANITIZED) $(1) python3 -m unittest discover -s Tests/EndToEnd -v
-	@$(URING_GRANTED) && RELAY_BINARY=$(CURDIR)/$(2)/release/postscale-relay \
+	@$(URING_GRANTED) && RELAY_BINARY=$(CURDIR)/$(2)/$(3)/postscale-relay \
 	  RELAY_ARGUMENTS="--backend io_uring" \
 	  $(SANITIZED) $(1) python3 -m unittest discover -s Tests/EndToEnd -v
-	RELAY_BINARY=$(CURDIR)/$(2)/release/postscale-relay \
+	RELAY_BINARY=$(CURDIR)/$(2)/$(3)/postscale-relay \
 	  $(SANITIZED) $(1) python3 Tests/Faults/run.py $(NAMES)
 endef
 
@@ -260,11 +261,12 @@ tsan: deps-build ## Unit tests and dialogs under ThreadSanitizer
 
 .PHONY: asan-e2e
 asan-e2e: deps ## End to end and faults, the relay under AddressSanitizer and LeakSanitizer
-	$(call relay_tests_under,address,.build-asan)
+	$(call relay_tests_under,address,.build-asan,release)
 
+# Over the debug build that `make tsan` has made: a second one takes long.
 .PHONY: tsan-e2e
 tsan-e2e: deps ## End to end and faults, the relay under ThreadSanitizer
-	$(call relay_tests_under,thread,.build-tsan)
+	$(call relay_tests_under,thread,.build-tsan,debug)
 
 .PHONY: sanitize
 sanitize: asan asan-e2e simulate-asan tsan tsan-e2e ## All of these and simulate-asan, for hours

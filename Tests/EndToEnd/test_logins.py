@@ -127,8 +127,12 @@ class Limits(unittest.TestCase):
                              "a right key, on a connection from before")
         with relay.plain() as client:
             self.assertEqual(client.reply(), "421 Too many connections, try again later")
-        refused = [event for event in relay.events() if event["event"] == "connection-refused"]
-        self.assertEqual(refused[-1]["peer"], "127.0.0.1")
+
+        def refused():
+            return [event["peer"] for event in relay.events() if event["event"] == "connection-refused"]
+
+        # The log is written by a thread of its own.
+        self.assertEqual(harness.wait_until(refused, what="the line of the log")[-1], "127.0.0.1")
 
     def test_smtplib_s_two_tries_with_one_key_are_one_failure(self):
         relay = self.start("--max-failed-logins-per-address", "4", "--failed-login-delay", "0s")
