@@ -30,11 +30,13 @@ extension Submission {
         }
     }
 
-    /// One event of this message: `session` and `message` together name it.
+    /// One event of this message, which `session` and `message` together name. The fields are not
+    /// made when it is not logged.
     func log(
         _ level: Logger.Level, _ name: StaticString,
         _ fields: @autoclosure () -> KeyValuePairs<StaticString, String> = [:]
     ) {
+        guard worker.shared.log.control.allows(level) else { return }
         worker.shared.log.event(
             level, name, session: sessionID, message: messageNumber, fields())
     }

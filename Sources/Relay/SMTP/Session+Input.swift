@@ -71,7 +71,7 @@ extension Session {
         let command = Command.parse(line)
         let verb = CommandVerb(command)
         worker.counters.commands.count(verb)
-        traceLine(verb, line)
+        if isTraced { traceLine(verb, line) }
         var throttle: Reply?
         switch command {
         case .mail: throttle = throttleReply()
@@ -110,7 +110,7 @@ extension Session {
         case .endOfData:
             worker.counters.dataTimes.record(
                 nanoseconds: now.nanoseconds(since: machine.content.beganAt))
-            traceNote("content, \(machine.content.byteCount) bytes")
+            if isTraced { traceNote("content, \(machine.content.byteCount) bytes") }
             perform(machine.dataEnded(at: now, arrivedAt: inputArrivedAt))
         case .needInput, .line, .tooLong: break
         }

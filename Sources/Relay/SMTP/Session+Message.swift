@@ -119,7 +119,9 @@ extension Session {
         submission = nil
         releaseMemory()
         let reply = outcome.reply(isVerbose: worker.configuration.hasVerboseReplies)
-        logMessage(outcome, reply, requestID: done?.requestIDBytes ?? [])
+        if log.control.allows(.info) {
+            logMessage(outcome, reply, requestID: done?.requestIDBytes ?? [])
+        }
         worker.counters.answerTimes.record(
             nanoseconds: now.nanoseconds(since: machine.waitingSince))
         let isKeyRefused = outcome == .keyRefused

@@ -50,7 +50,7 @@ extension Session {
         stream?.write(
             reply, isEnhanced: worker.configuration.hasEnhancedStatusCodes)
         worker.counters.replies.count(reply.code)
-        traceReply(reply)
+        if isTraced { traceReply(reply) }
         if reply.isFailure { logRefused(reply) }
     }
 
