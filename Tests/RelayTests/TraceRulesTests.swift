@@ -9,10 +9,19 @@ import Wire
         MonotonicTime(nanoseconds: 0).advanced(byMilliseconds: milliseconds)
     }
 
+    private func hash(key: String) -> UInt64 {
+        let bytes = Array(key.utf8)
+        return TraceRules.hash(of: bytes.span)
+    }
+
+    private func does(_ rules: TraceRules, match key: String) -> Bool {
+        let bytes = Array(key.utf8)
+        return rules.matches(key: bytes.span)
+    }
+
     @Test func hashesAreThoseOfSha256sum() {
-        let key = Array("abc".utf8)
         // FIPS 180-2, appendix B.1.
-        #expect(TraceRules.hash(of: key.span) == 0xBA78_16BF_8F01_CFEA)
+        #expect(hash(key: "abc") == 0xBA78_16BF_8F01_CFEA)
         #expect(TraceRules.hash("ba7816bf8f01cfea") == 0xBA78_16BF_8F01_CFEA)
         #expect(
             TraceRules.hash("BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD")
@@ -24,10 +33,9 @@ import Wire
         }
         #expect(TraceRules.hash(String(repeating: "a", count: 65)) == nil)
         let rules = TraceRules(keyHashes: [0xBA78_16BF_8F01_CFEA])
-        #expect(rules.matches(key: key.span))
-        let other = Array("abd".utf8)
-        #expect(!rules.matches(key: other.span))
-        #expect(!TraceRules().matches(key: key.span))
+        #expect(does(rules, match: "abc"))
+        #expect(!does(rules, match: "abd"))
+        #expect(!does(TraceRules(), match: "abc"))
     }
 
     @Test func addresses() throws {
