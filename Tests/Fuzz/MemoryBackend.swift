@@ -113,6 +113,10 @@ final class MemoryBackend: Backend {
     }
 
     func receive(_ token: Token) { byToken[token]?.isReceiving = true }
+    func unreadByteCount(_ token: Token) -> Int {
+        byToken[token]?.inbox.reduce(0) { $0 + ($1?.count ?? 0) } ?? 0
+    }
+
     func stopReceiving(_ token: Token) { byToken[token]?.isReceiving = false }
 
     func send(_ token: Token, first: Slab) -> SendOutcome {

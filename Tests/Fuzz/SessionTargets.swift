@@ -120,7 +120,7 @@ private final class SessionRun {
         case 0xFC: move(milliseconds: 61_000)
         case 0xFD:
             send()
-            loop.later { [worker] in worker.sessions.drainAll() }
+            loop.later { [worker] in worker.sessions.drainAll(isGraceful: false) }
             settle()
         default: pending.append(byte)
         }
