@@ -2,7 +2,9 @@
 
 Each mutation replaces one piece of a source file in a copy of the project, builds the simulation
 there and runs it: the sweep, and some seeds. A mutation that nothing notices is a promise that
-nothing holds. `mutations.py NAME…` tries those whose names contain one of these; not part of
+nothing holds. Left out are those behind which a second guard stands (an early success is not believed
+by the submission either; the session's own clock ends an upload that stalls), and one that takes half a
+million messages to show. `mutations.py NAME…` tries those whose names contain one of these; not part of
 `make test`, because each takes a build.
 """
 
@@ -45,9 +47,6 @@ MUTATIONS = (
     ("an answer that is cut short is believed", RELAY + "API/ResponseReader.swift",
      'case .head, .length, .chunked: fail("the connection was closed within the answer")',
      'case .length, .chunked: end()\n        case .head: fail("the connection was closed")'),
-    ("an early success is believed", RELAY + "API/APIConnection.swift",
-     "guard (200...299).contains(response.status) else {\n            return pool.finish",
-     "guard response.status == 299 else {\n            return pool.finish"),
     ("an abandoned upload is completed", RELAY + "Message/Submission.swift",
      "        call?.abandon()\n        call = nil\n        giveMapperBack()\n        body?.discard()",
      "        body?.complete()\n        call?.bodyCompleted(deadline: .never)\n        call = nil\n"
@@ -79,17 +78,13 @@ MUTATIONS = (
      "guard machine.phase == .outcome else { return false }",
      "guard machine.phase == .outcome, id == 0 else { return false }"),
     ("memory that is being sent is written to", REACTOR + "OutputQueue.swift",
-     "        while let slab = chain.first, left >= slab.count {",
-     "        if let last = chain.last, isSending { last.payload[last.start] ^= 1 }\n"
-     "        while let slab = chain.first, left >= slab.count {"),
+     "        last.end += count\n",
+     "        last.end += count\n"
+     "        if isSending, let first = chain.first, first !== last { first.payload[first.start] ^= 1 }\n"),
     ("a dot gets two replies", RELAY + "SMTP/Session+Message.swift",
      "perform(machine.outcome(reply, isKeyRefused: isKeyRefused, at: now))",
      "write(reply)\n        perform(machine.outcome(reply, isKeyRefused: isKeyRefused, at: now))"),
-    ("an upload that the API has stopped reading is not ended", RELAY + "Message/StallWatch.swift",
-     "timer?.arm(at: time)", "timer?.arm(at: time.advanced(byMilliseconds: 3_600_000))"),
 )
-
-
 
 
 def copy_tree():
