@@ -64,9 +64,9 @@ MUTATIONS = (
      "if slab.count == 0, let empty = held.popFirst() { loop.slabs.give(back: empty) }",
      "if slab.count == 0 { _ = held.popFirst() }"),
     ("a drain forgets who is idle", RELAY + "Process/Worker+Lifecycle.swift",
-     "        sessions.drainAll()\n", ""),
+     "sessions.drainAll(isGraceful: grace > 0)", "_ = grace"),
     ("a drain does not wait for messages", RELAY + "Process/Worker+Lifecycle.swift",
-     "guard worker.sessions.count == 0 else { return armTimer() }", ""),
+     "guard worker.sessions.count == 0, worker.doorCount == 0 else { return armTimer() }", ""),
     ("the API's deadline is twice as long", RELAY + "Message/Submission.swift",
      "        deadline = start.advanced(\n"
      "            byMilliseconds: worker.configuration.api.timeoutMilliseconds)",
