@@ -68,6 +68,19 @@ class Manual(unittest.TestCase):
         self.assertEqual({flag for flag, (_, marked) in rows.items() if marked}, reloadable)
 
 
+class Troubleshooting(unittest.TestCase):
+    def test_every_reply_that_is_no_success_is_there(self):
+        source = (harness.ROOT / "Sources/Wire/Reply+Table.swift").read_text()
+        replies = re.findall(r'Reply\(\s*([2-5]\d\d), (?:nil|\([\d, ]+\)), "((?:[^"\\]|\\.)*)"', source)
+        self.assertGreater(len(replies), 50)
+        page = (harness.ROOT / "docs/troubleshoot.md").read_text()
+        for code, text in replies:
+            if code[0] in "45" and text:
+                text = text.replace('\\"', '"').rstrip(": ")
+                with self.subTest(code, text=text):
+                    self.assertIn(f"`{code} {text}", page)
+
+
 class Completions(unittest.TestCase):
     def test_they_are_made_and_their_shells_can_read_them(self):
         for shell in ("bash", "zsh", "fish"):
