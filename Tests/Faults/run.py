@@ -27,7 +27,10 @@ def classes(names):
             else:
                 found.add(item.id().rsplit(".", 1)[0])
 
-    walk(unittest.defaultTestLoader.discover(str(FOLDER)))
+    loader = unittest.defaultTestLoader
+    walk(loader.discover(str(FOLDER)))
+    if loader.errors:
+        sys.exit("\n".join(loader.errors))
     return sorted(name for name in found if not names or any(part in name for part in names))
 
 

@@ -13,9 +13,10 @@ import threading
 import time
 import unittest
 
+from certificates import Certificates
 from faults import harness, over_both_backends, submit, uring
 from scripted_api import ScriptedAPI
-from test_connections import AUTH_UNAVAILABLE, BlackHole, Certificates, log_in
+from test_connections import AUTH_UNAVAILABLE, BlackHole, log_in
 
 # One for each backend, so that both can run at once.
 NAME_SERVERS = {"epoll": "127.0.0.53", "io_uring": "127.0.0.54"}
