@@ -80,7 +80,7 @@ MUTATIONS = (
     ("memory that is being sent is written to", REACTOR + "OutputQueue.swift",
      "        last.end += count\n",
      "        last.end += count\n"
-     "        if isSending, let first = chain.first, first !== last { first.payload[first.start] ^= 1 }\n"),
+     "        if isSending, let first = chain.first, first.payload != last.payload { first.payload[first.start] ^= 1 }\n"),
     ("a dot gets two replies", RELAY + "SMTP/Session+Message.swift",
      "perform(machine.outcome(reply, isKeyRefused: isKeyRefused, at: now))",
      "write(reply)\n        perform(machine.outcome(reply, isKeyRefused: isKeyRefused, at: now))"),
