@@ -1,6 +1,7 @@
 """SIGTERM: what is in flight gets its answer, what is idle its 421, and nothing is lost."""
 
 import errno
+import pathlib
 import socket
 import threading
 import time
@@ -56,6 +57,7 @@ class Drain:
         for sender in senders:
             sender.start()
         harness.wait_until(lambda: all(s.accepted for s in senders), 30, "a 250 for everybody")
+        time.sleep(1.1)  # Who was answered within the last second does not count as idle.
         relay.terminate()
         start = time.monotonic()
         for port in [*relay.ports, relay.tls_port]:
@@ -97,6 +99,25 @@ class Drain:
             self.assertEqual((client.reply(), client.line()), (BYE, ""))
         self.ended_within(relay, 5)
         self.assertEqual(len(api.complete_posts()), 2)
+
+    def test_a_quit_behind_the_answer_is_answered(self):
+        """Python's `with smtplib.SMTP(…)` raises when its QUIT is answered with 421."""
+        relay = self.start()
+        clients = []
+        for _ in range(10):
+            client = relay.login(harness.new_key())
+            client.mail("a@yourdomain.com")
+            client.rcpt("b@example.com")
+            self.assertEqual(client.docmd("DATA")[0], 354)
+            clients.append(client)
+        relay.terminate()
+        harness.wait_until(lambda: self.refuses(relay.tls_port), 2, "the drain")
+        for client in clients:
+            with client:
+                client.send(b"Subject: last\r\n\r\nText\r\n.\r\n")
+                self.assertRegex(client.getreply()[1], b"^Ok: queued as ")
+        self.assertLess(self.ended_within(relay, 3), 0.5, "nobody is waited for")
+        self.assertEqual(len(list(pathlib.Path(relay.store).glob("*.json"))), 10)
 
     def hanging(self, *arguments):
         """A relay with a message in flight that its API never answers; (relay, client, api)."""

@@ -222,24 +222,64 @@ struct SessionMachineTests {
     func drain() {
         for start in [Start.plaintext, .tls, .loggedIn, .mail, .rcpt] {
             var bench = SessionMachineBench(start)
-            #expect(bench.machine.drain() == .close(.shuttingDown))
+            bench.wait(1_000)
+            #expect(bench.machine.drain(at: bench.now) == .close(.shuttingDown))
         }
+        var bench = answeredInDrain()
+        #expect(bench.timeOut() == .close(.shuttingDown))
+        #expect(bench.now == MonotonicTime(nanoseconds: 2_000_000_000), "a second later")
+    }
+
+    /// A message is answered while the process drains.
+    private func answeredInDrain() -> SessionMachineBench {
         var bench = SessionMachineBench(.data)
-        #expect(bench.machine.drain() == .none)
+        #expect(bench.machine.drain(at: bench.now) == .none)
         #expect(bench.machine.acceptsInput)
         _ = bench.machine.dataEnded(at: bench.now)
-        #expect(bench.machine.drain() == .none)
+        #expect(bench.machine.drain(at: bench.now) == .none)
         let reply = Reply.queued(as: [0x31])
         #expect(
             bench.machine.outcome(reply, isKeyRefused: false, at: bench.now) == .reply(reply))
         #expect(!bench.machine.acceptsInput)
-        #expect(bench.machine.drain() == .close(.shuttingDown))
+        #expect(bench.machine.drain(at: bench.now) == .none)
+        #expect(bench.machine.acceptsInput)
+        return bench
+    }
+
+    @Test("Who has its answer in a drain may say QUIT; all else hears 421")
+    func lastWord() {
+        var quitting = answeredInDrain()
+        quitting.wait(999)
+        #expect(quitting.machine.drain(at: quitting.now) == .none)
+        #expect(quitting.line("QUIT") == .quit)
+        for text in [
+            "MAIL FROM:<a@b.example>", "NOOP", "RSET", "EHLO x", "XYZZY", "GET / HTTP/1.1",
+        ] {
+            var other = answeredInDrain()
+            #expect(other.line(text) == .close(.shuttingDown))
+        }
+        var long = answeredInDrain()
+        #expect(long.machine.lineTooLong(at: long.now) == .close(.shuttingDown))
+    }
+
+    @Test("Who was heard less than a second before a drain may say QUIT too")
+    func lastWordOfTheBusy() {
+        for start in [Start.plaintext, .tls, .loggedIn, .mail, .rcpt] {
+            var bench = SessionMachineBench(start)
+            bench.wait(999)
+            #expect(bench.machine.drain(at: bench.now) == .none)
+            #expect(bench.line("QUIT") == .quit)
+        }
+        var response = SessionMachineBench(.tls)
+        _ = response.line("AUTH PLAIN")
+        #expect(response.machine.drain(at: response.now) == .none)
+        #expect(response.line("AHVzZXIAa2V5") == .close(.shuttingDown))
     }
 
     @Test("A drain ends a handshake without a word")
     func drainHandshake() {
         var bench = SessionMachineBench()
         _ = bench.line("STARTTLS")
-        #expect(bench.machine.drain() == .hangUp)
+        #expect(bench.machine.drain(at: bench.now) == .hangUp)
     }
 }

@@ -59,6 +59,7 @@ extension SessionMachine.Phase {
         case .response: "login-response"
         case .keyCheck: "key-check"
         case .loginDelay: "login-delay"
+        case .lastWord: "last-word"
         case .budget: "memory"
         case .data: "data"
         case .outcome: "api-answer"

@@ -67,7 +67,7 @@ extension Session {
         }
         write(.startData)
         // While the process drains, the first message of a session is its last.
-        if worker.drainWatch != nil { perform(machine.drain()) }
+        if worker.drainWatch != nil { perform(machine.drain(at: now)) }
     }
 
     func feed(_ content: Bytes) {

@@ -167,13 +167,13 @@ final class Session: SubmissionOwner {
     /// - Parameter isGraceful: who has sent no message yet may still send one.
     func drain(isGraceful: Bool) {
         if isGraceful, messageNumber == 0 { return }
-        perform(machine.drain())
+        perform(machine.drain(at: now))
         settle()
     }
 
     /// What comes behind every event: the drain that waited for it, the input that waited for it.
     func finishEvent() {
-        if machine.isDraining { perform(machine.drain()) }
+        if machine.isDraining { perform(machine.drain(at: now)) }
         takeKept()
         // All that it sent is used, and no more will come.
         if hasPeerEnded, machine.acceptsInput, !isOutputFull { stream?.finish() }

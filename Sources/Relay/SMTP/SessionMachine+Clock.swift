@@ -10,6 +10,9 @@ extension SessionMachine {
     /// The rate is not looked at before this much of DATA.
     static let rateGraceMilliseconds = 10_000
 
+    /// How long the process, when it ends, waits for who was just answered.
+    static let lastWordMilliseconds = 1_000
+
     /// When `timedOut` is due at the latest, as of now; it can move later without notice.
     var deadline: MonotonicTime {
         switch phase {
@@ -19,6 +22,7 @@ extension SessionMachine {
         case .loginDelay: waitingSince.advanced(byMilliseconds: loginDelayMilliseconds)
         case .budget: waitingSince.advanced(byMilliseconds: limits.idleTimeoutMilliseconds)
         case .data: dataDeadline
+        case .lastWord: lastWordEnd
         case .closed: .never
         }
     }
@@ -39,12 +43,18 @@ extension SessionMachine {
                 ? close(.insufficientMemory) : giveUp(.insufficientMemory, at: now)
         case .outcome: return giveUp(.apiUnavailable, at: now)
         case .data: return dataTimedOut(at: now)
+        case .lastWord: return close(.shuttingDown)
         case .closed: return .none
         }
     }
 
     private var idleEnd: MonotonicTime {
         heardAt.advanced(byMilliseconds: limits.idleTimeoutMilliseconds)
+    }
+
+    /// When a client that was heard or answered counts as idle, for a drain.
+    var lastWordEnd: MonotonicTime {
+        heardAt.advanced(byMilliseconds: Self.lastWordMilliseconds)
     }
 
     private var sessionEnd: MonotonicTime {

@@ -9,7 +9,8 @@ import Wire
 
 /// The rules of one SMTP session.
 struct SessionMachine {
-    /// What the session is doing. Input is read in `commands`, `response` and `data` only.
+    /// What the session is doing. Input is read in `commands`, `response`, `data` and `lastWord`
+    /// only.
     enum Phase: UInt8 {
         /// TLS is being set up: at once (implicit) or after STARTTLS.
         case handshake
@@ -24,6 +25,9 @@ struct SessionMachine {
         case data
         /// The message is in; the API's answer is awaited.
         case outcome
+        /// The process ends, and the client is just about to say something: it hears 421 in reply,
+        /// and QUIT is still answered.
+        case lastWord
         case closed
     }
 
@@ -84,6 +88,7 @@ struct SessionMachine {
     var acceptsInput: Bool {
         switch phase {
         case .commands, .response: !isDraining
+        case .lastWord: true
         case .data: !content.isHeld
         case .handshake, .keyCheck, .loginDelay, .budget, .outcome, .closed: false
         }
@@ -111,15 +116,24 @@ struct SessionMachine {
         return .none
     }
 
-    /// The process is to end: at once when nothing is in flight, else after the answer.
-    mutating func drain() -> SessionVerdict {
+    /// The process is to end: at once when nothing is in flight, else after the answer. To be called
+    /// again behind each event.
+    ///
+    /// Who was answered less than a second ago is probably about to go on, or to say QUIT. A 421 that
+    /// crosses it on the way would be taken for the reply to that, and a client whose QUIT seems to
+    /// fail may tell its user that the message did (Python's smtplib raises).
+    mutating func drain(at now: MonotonicTime) -> SessionVerdict {
         isDraining = true
         switch phase {
         case .handshake:
             phase = .closed
             return .hangUp
-        case .commands, .response, .budget: return close(.shuttingDown)
-        case .keyCheck, .loginDelay, .data, .outcome, .closed: return .none
+        case .commands, .response:
+            guard now < lastWordEnd else { return close(.shuttingDown) }
+            phase = .lastWord
+            return .none
+        case .budget: return close(.shuttingDown)
+        case .keyCheck, .loginDelay, .data, .outcome, .lastWord, .closed: return .none
         }
     }
 
@@ -163,6 +177,9 @@ struct SessionMachine {
         at now: MonotonicTime
     ) -> SessionVerdict {
         heardAt = now
+        if phase == .lastWord {
+            guard case .quit = command else { return close(.shuttingDown) }
+        }
         // Before a login lines may be longer, for the sake of AUTH alone.
         if line.count > limits.commandLineBytesMax - 2, !command.mayBeLong {
             return refuse(.lineTooLong)
@@ -195,6 +212,7 @@ struct SessionMachine {
     /// A line over the limit has ended.
     mutating func lineTooLong(at now: MonotonicTime) -> SessionVerdict {
         heardAt = now
+        if phase == .lastWord { return close(.shuttingDown) }
         guard phase == .response else { return refuse(.lineTooLong) }
         phase = .commands
         return refuse(.authLineTooLong)
