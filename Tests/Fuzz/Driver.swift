@@ -17,7 +17,7 @@ private let targets: [FuzzTarget] = [
     commandTarget, dotReaderTarget, jsonReaderTarget, jsonEscaperTarget, base64Target,
     responseHeadTarget, requestHeadTarget, chunkedTarget, headerScannerTarget,
     fieldParametersTarget, encodedWordTarget, addressListTarget, partWalkerTarget, mapperTarget,
-    sessionTarget, proxyHeaderTarget,
+    sessionTarget, proxyHeaderTarget, adminRequestTarget,
 ]
 
 /// The target that FUZZ_TARGET names; ends the process when it names none.
