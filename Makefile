@@ -230,9 +230,12 @@ thunderbird-pictures: release ## Take the pictures of docs/thunderbird.md again
 # They take too long for CI.
 SANITIZED := timeout -k 10 3600 Tests/Sanitizers/run.sh
 
-# $(1) is the sanitizer, $(2) the scratch folder.
+# $(1) is the sanitizer, $(2) the scratch folder. THREAD_SANITIZER is for Sources/Reactor/Locked.swift.
+build_under = swift build --sanitize=$(1) --scratch-path $(2) \
+  $(if $(filter thread,$(1)),-Xswiftc -DTHREAD_SANITIZER)
+
 define unit_tests_under
-	swift build --build-tests --disable-xctest --sanitize=$(1) --scratch-path $(2)
+	$(build_under) --build-tests --disable-xctest
 	POSTSCALE_TEST_BACKEND=epoll $(SANITIZED) $(1) swift test --skip-build --disable-xctest \
 	  --sanitize=$(1) --scratch-path $(2) $(if $(FILTER),--filter '$(FILTER)')
 	@$(URING_GRANTED) && POSTSCALE_TEST_BACKEND=io_uring $(SANITIZED) $(1) swift test --skip-build \
@@ -241,7 +244,7 @@ endef
 
 # $(3) is debug or release.
 define relay_tests_under
-	swift build -c $(3) --product postscale-relay --sanitize=$(1) --scratch-path $(2)
+	$(build_under) -c $(3) --product postscale-relay
 	RELAY_BINARY=$(CURDIR)/$(2)/$(3)/postscale-relay RELAY_ARGUMENTS="--backend epoll" \
 	  $(SANITIZED) $(1) python3 -m unittest discover -s Tests/EndToEnd -v
 	@$(URING_GRANTED) && RELAY_BINARY=$(CURDIR)/$(2)/$(3)/postscale-relay \

@@ -5,23 +5,33 @@
 // in an unknown transfer encoding is application/octet-stream. Texts are bounded and clean. Reading
 // again reuses the memory.
 
-/// Media type, charset, transfer encoding, disposition and names of a leaf.
-package struct EntityHead {
+/// What decides where a leaf goes and how it is read: the part of its head that is copied for nothing.
+package struct EntityTraits {
     package enum Media: Equatable, Sendable {
         case textPlain, textHTML, textOther, multipart, messageRFC822, other
 
         var isText: Bool { self == .textPlain || self == .textHTML || self == .textOther }
     }
     package var media = Media.textPlain
+    package var charset = Charset.undeclared
+    package var encoding = TransferEncoding.identity
+    /// Content-Disposition: attachment, or one that nobody knows (RFC 2183 2.8).
+    package var isAttachment = false
+
+    /// Those of an entity without any header: text/plain, us-ascii.
+    package init() {}
+}
+
+/// Media type, charset, transfer encoding, disposition and names of a leaf.
+package struct EntityHead {
+    package typealias Media = EntityTraits.Media
+
+    package var traits = EntityTraits()
     /// "image/png", lower case, at most 127 bytes; the RFC's default when absent or unreadable.
     package var mediaType: [UInt8]
     /// What of the type's parameters a receiver of the leaf as a file needs, as it is written behind
     /// the type: "; charset=koi8-r", "; method=REQUEST; charset=utf-8". Tokens only (RFC 2045 5.1).
     package private(set) var typeParameters: [UInt8] = []
-    package var charset = Charset.undeclared
-    package var encoding = TransferEncoding.identity
-    /// Content-Disposition: attachment, or one that nobody knows (RFC 2183 2.8).
-    package var isAttachment = false
     /// Decoded file name from Content-Disposition or Content-Type; controls and path separators
     /// taken out, at most 255 bytes of UTF-8; empty when there is none.
     package var filename: [UInt8] = []
@@ -32,6 +42,23 @@ package struct EntityHead {
     package private(set) var boundary: [UInt8] = []
     /// Where in the block a second Content-Type field begins; nil when there is none.
     private(set) var secondTypeStart: Int?
+
+    package var media: Media {
+        get { traits.media }
+        set { traits.media = newValue }
+    }
+    package var charset: Charset {
+        get { traits.charset }
+        set { traits.charset = newValue }
+    }
+    package var encoding: TransferEncoding {
+        get { traits.encoding }
+        set { traits.encoding = newValue }
+    }
+    package var isAttachment: Bool {
+        get { traits.isAttachment }
+        set { traits.isAttachment = newValue }
+    }
 
     /// A longer Content-ID is left out.
     static let contentIDBytesMax = 998

@@ -134,6 +134,9 @@ package struct PartWalker: ~Copyable {
     /// is one leaf: its content is passed whole.
     package var leafHead: EntityHead { head }
 
+    /// What of it needs no reference counted.
+    package var leafTraits: EntityTraits { head.traits }
+
     /// How many multiparts are around the current leaf.
     package var leafDepth: Int { levels.count }
 

@@ -91,9 +91,9 @@ struct RecipientPlannerTests {
     private func lines(_ planner: RecipientPlanner) -> [String] {
         var lines: [String] = []
         for (field, name) in [(RecipientPlanner.Field.to, "to"), (.cc, "cc"), (.bcc, "bcc")] {
-            planner.forEach(in: field) { index in
+            planner.list.forEach(in: field) { index in
                 let place = planner.isGroup ? "group" : name
-                lines.append("\(place) \(planner.address(index).copiedText())")
+                lines.append("\(place) \(planner.list.address(index).copiedText())")
             }
         }
         return lines
@@ -109,7 +109,7 @@ struct RecipientPlannerTests {
         name("B@x", .to, &planner)
         name("a@x", .cc, &planner)
         planner.plan()
-        #expect(planner.displayName(0).copiedText() == "N a@x")
-        #expect(planner.displayName(1).copiedText() == "N B@x")
+        #expect(planner.list.displayName(0).copiedText() == "N a@x")
+        #expect(planner.list.displayName(1).copiedText() == "N B@x")
     }
 }

@@ -6,6 +6,7 @@
 - `Unsafe` pointers stay in the files that are listed below
 - nothing under Sources starts another program: there is no child whose environment, descriptors or
   core could hold a key
+- values behind a lock are `Locked`: what ThreadSanitizer sees of a bare `Mutex` are races
 - no leftovers: TODO, FIXME, XXX, bodies that only trap
 """
 
@@ -32,6 +33,7 @@ FUNCTION = re.compile(
     r"(?:func\b|init[?(<]|deinit\b|subscript\b)"
 )
 CHILD = re.compile(r"(?<!\.)(?<!case )\b(?:posix_spawnp?|fork|vfork|exec[lv]p?e?|execvpe|popen|system|Process)\(")
+MUTEX = re.compile(r"\bMutex\b")
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX)\b|fatalError\(\)")
 
 
@@ -67,6 +69,8 @@ def check_swift(path, text, report):
     for number, line in enumerate(lines, 1):
         if LEFTOVER.search(line):
             report(relative, number, f"leftover: {line.strip()[:60]}")
+        if relative.parts[0] == "Sources" and path.name != "Locked.swift" and MUTEX.search(line.split("//")[0]):
+            report(relative, number, "a Mutex where Locked belongs")
         if relative.parts[0] == "Sources" and CHILD.search(line.split("//")[0]):
             report(relative, number, f"starts another program: {line.strip()[:60]}")
     if relative.parts[0] == "Sources":

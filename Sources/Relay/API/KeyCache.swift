@@ -7,7 +7,6 @@
 // bounds of their own: a flood of wrong keys can't push out the right ones.
 
 import Reactor
-import Synchronization
 
 /// What the API said about a key.
 enum KeyVerdict: Sendable { case valid, refused, unavailable }
@@ -47,7 +46,7 @@ final class KeyCache: Sendable {
     private static let shardEntriesMax = 4_096
 
     private final class LockedShard: Sendable {
-        let state = Mutex(Shard())
+        let state = Locked(Shard())
     }
 
     private let shards: [LockedShard]

@@ -2,7 +2,6 @@
 // is uploaded. Shared by all loops; bounded, because keys are many.
 
 import Reactor
-import Synchronization
 
 /// What a 429 said.
 struct RateLimit: Sendable, Equatable {
@@ -24,7 +23,7 @@ final class RateLimitMemory: Sendable {
     /// No limit is believed for longer than a day: the longest one that the API knows.
     static let secondsMax = 86_400
 
-    private let entries = Mutex(BoundedMap<APIKey.Hash, Entry>(countMax: keysMax))
+    private let entries = Locked(BoundedMap<APIKey.Hash, Entry>(countMax: keysMax))
 
     init() {}
 

@@ -5,7 +5,6 @@
 // at most `recordsMax` records, the oldest give way. Nothing here is ever written to disk.
 
 import Reactor
-import Synchronization
 
 /// The table of unseen successes, and of submissions whose client left before the API's answer.
 final class DuplicateGuard: Sendable {
@@ -41,7 +40,7 @@ final class DuplicateGuard: Sendable {
         var serial: UInt64 = 0
     }
 
-    private let table = Mutex(Table())
+    private let table = Locked(Table())
     private let windowMilliseconds: Int
     private let recordsMax: Int
 

@@ -38,7 +38,7 @@ extension MessageMapper {
 
     private func planRecipients(_ block: Bytes) {
         for field in fields {
-            let place: RecipientPlanner.Field
+            let place: RecipientList.Field
             switch field.id {
             case .to: place = .to
             case .cc: place = .cc
@@ -110,25 +110,24 @@ extension MessageMapper {
     }
 
     private func writeRecipients() {
-        // Lent bytes must not outlive the access to a property of a class; a copy lends its own.
-        let planner = planner
-        writeList(",\"to\":[", .to, planner)
-        writeList(",\"cc\":[", .cc, planner)
-        writeList(",\"bcc\":[", .bcc, planner)
+        let list = planner.list
+        writeList(",\"to\":[", .to, list)
+        writeList(",\"cc\":[", .cc, list)
+        writeList(",\"bcc\":[", .bcc, list)
     }
 
     private func writeList(
-        _ opening: StaticString, _ field: RecipientPlanner.Field, _ planner: RecipientPlanner
+        _ opening: StaticString, _ field: RecipientList.Field, _ list: RecipientList
     ) {
         var isOpen = false
-        planner.forEach(in: field) { index in
+        list.forEach(in: field) { index in
             sink.literal(isOpen ? ",\"" : opening)
             if !isOpen { sink.literal("\"") }
             isOpen = true
             if options.hasBareRecipients {
-                sink.escaped(planner.address(index))
+                sink.escaped(list.address(index))
             } else {
-                writeMailbox(planner.displayName(index), planner.address(index))
+                writeMailbox(list.displayName(index), list.address(index))
             }
             sink.literal("\"")
         }

@@ -5,19 +5,20 @@ import Wire
 extension MessageMapper {
     /// The first inline text/plain and text/html that are not empty are the bodies; everything
     /// else is attached. A content in an unknown transfer encoding is no text (see `EntityHead`).
-    func startLeaf(_ head: EntityHead) {
-        if head.encoding == .unknown { losses.encodingsIrregular += 1 }
-        if isBody(head) {
+    func startLeaf(_ leaf: EntityTraits) {
+        if leaf.encoding == .unknown { losses.encodingsIrregular += 1 }
+        if isBody(leaf) {
             if hasTemplate {
                 route = .nowhere
                 losses.bodiesReplacedByTemplate += 1
-                markTaken(isHTML: head.media == .textHTML)
+                markTaken(isHTML: leaf.media == .textHTML)
             } else {
                 route = .text
-                startText(head)
+                startText(leaf)
             }
         } else {
             route = .attachment
+            let head = walker.leafHead
             attachment.begin(head, isInBody: walker.isInAlternative)
             nameAttachment(head)
         }
@@ -53,7 +54,7 @@ extension MessageMapper {
     private func writeSubstituteBody() {
         let text = walker.takePreamble()
         guard !text.isEmpty else { return sink.literal(",\"text_body\":\"\\n\"") }
-        startText(EntityHead())
+        startText(EntityTraits())
         feedText(text.span)
         finishText()
     }
@@ -66,9 +67,9 @@ extension MessageMapper {
         }
     }
 
-    private func isBody(_ head: EntityHead) -> Bool {
-        guard !head.isAttachment else { return false }
-        return switch head.media {
+    private func isBody(_ leaf: EntityTraits) -> Bool {
+        guard !leaf.isAttachment else { return false }
+        return switch leaf.media {
         case .textPlain: !isTextTaken
         case .textHTML: !isHTMLTaken
         default: false

@@ -4,9 +4,9 @@
 import Wire
 
 extension MessageMapper {
-    func startText(_ head: EntityHead) {
-        text.begin(head, isLate: isAttachmentOpen, charsets: charsets)
-        if head.charset.kind == .unknown { losses.charsetsUnknown += 1 }
+    func startText(_ leaf: EntityTraits) {
+        text.begin(leaf, isLate: isAttachmentOpen, charsets: charsets)
+        if leaf.charset.kind == .unknown { losses.charsetsUnknown += 1 }
         if isAttachmentOpen { openLate() }
     }
 

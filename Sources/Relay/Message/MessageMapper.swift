@@ -171,11 +171,9 @@ final class MessageMapper {
 
     /// The recipients of a held message, one call each.
     func heldRecipients() -> [[UInt8]]? {
-        let planner = planner
         guard planner.isGroup else { return nil }
-        var list: [[UInt8]] = []
-        for index in 0..<planner.count { list.append(planner.address(index).copied()) }
-        return list
+        let list = planner.list
+        return (0..<list.count).map { list.address($0).copied() }
     }
 
     /// Hands the held request to its new owner.
@@ -225,7 +223,7 @@ final class MessageMapper {
             isHeadMapped = true
             Self.lend(walker, place, input) { mapHead($0) }
         case .leafStart:
-            startLeaf(walker.leafHead)
+            startLeaf(walker.leafTraits)
         case .content(let place):
             if place.source == .input {
                 feedLeaf(input.extracting(place.range))

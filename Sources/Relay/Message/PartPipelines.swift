@@ -21,13 +21,13 @@ struct TextPipeline: ~Copyable {
         decoder = CharsetDecoder(.undeclared, cache: charsets)
     }
 
-    mutating func begin(_ head: EntityHead, isLate: Bool, charsets: CharsetCache) {
-        transfer = TransferDecoder(head.encoding)
-        isIdentity = head.encoding == .identity || head.encoding == .unknown
-        isPassThrough = head.charset.isPassThrough
-        if !isPassThrough { decoder = CharsetDecoder(head.charset, cache: charsets) }
+    mutating func begin(_ leaf: EntityTraits, isLate: Bool, charsets: CharsetCache) {
+        transfer = TransferDecoder(leaf.encoding)
+        isIdentity = leaf.encoding == .identity || leaf.encoding == .unknown
+        isPassThrough = leaf.charset.isPassThrough
+        if !isPassThrough { decoder = CharsetDecoder(leaf.charset, cache: charsets) }
         escaper = JSONEscaper(lineEnds: .lineFeed)
-        isHTML = head.media == .textHTML
+        isHTML = leaf.media == .textHTML
         isOpen = false
         self.isLate = isLate
     }

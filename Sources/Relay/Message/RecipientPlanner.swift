@@ -6,12 +6,12 @@
 
 import Wire
 
-/// The recipients of one message. A value that is reused: `begin`, `add`…, then `name` for every address of
-/// To and Cc in their order, then `plan`.
-struct RecipientPlanner {
+/// The recipients of a message, each with its place. A value apart, because what is lent of it must not
+/// outlive the access to a property of a class: a copy, which takes five references, lends its own.
+struct RecipientList {
     enum Field: UInt8 { case to, cc, bcc }
 
-    private struct Recipient {
+    fileprivate struct Recipient {
         var field = Field.bcc
         /// Position of the header address that placed it; envelope order for hidden ones.
         var position: Int32 = .max
@@ -21,31 +21,55 @@ struct RecipientPlanner {
         var next: Int32 = -1
     }
 
+    fileprivate var addresses = AddressArena()
+    fileprivate var recipients: [Recipient] = []
+    fileprivate var names: [UInt8] = []
+    /// Into `recipients`, as they are written.
+    fileprivate var order: [Int32] = []
+
+    /// Envelope recipients.
+    var count: Int { addresses.count }
+
+    /// The recipients of `field`, in the order in which the headers name them.
+    func forEach(in field: Field, _ body: (_ index: Int) -> Void) {
+        for index in order where recipients[Int(index)].field == field { body(Int(index)) }
+    }
+
+    /// The address of a recipient, as the envelope has it; valid until `begin`.
+    @_lifetime(borrow self)
+    func address(_ index: Int) -> Bytes { addresses.bytes(index) }
+
+    /// The display name that its header gave it; empty when there is none.
+    @_lifetime(borrow self)
+    func displayName(_ index: Int) -> Bytes { names.span.extracting(recipients[index].name) }
+}
+
+/// The recipients of one message. A value that is reused: `begin`, `add`…, then `name` for every address of
+/// To and Cc in their order, then `plan`.
+struct RecipientPlanner {
+    typealias Field = RecipientList.Field
+    fileprivate typealias Recipient = RecipientList.Recipient
+
     /// Several recipients and all of them hidden: one call each.
     private(set) var isGroup = false
     /// Header addresses that the envelope does not have.
     private(set) var strangerCount = 0
 
-    private var addresses = AddressArena()
-    private var recipients: [Recipient] = []
-    private var names: [UInt8] = []
-    private var order: [Int32] = []
+    /// Who stands where, once `plan` has settled it.
+    private(set) var list = RecipientList()
     private var exact = RecipientTable(ignoringLocalCase: false)
     private var folded = RecipientTable(ignoringLocalCase: true)
     /// What was named with another case of the local part, by first recipient of that folding.
     private var foldedMarks: [Recipient] = []
     private var named: Int32 = 0
 
-    /// Envelope recipients.
-    var count: Int { addresses.count }
-
     /// Starts a message with room for `recipientCount` recipients; `add` for each follows.
     mutating func begin(recipientCount: Int) {
-        addresses.removeAll()
-        recipients.removeAll(keepingCapacity: true)
+        list.addresses.removeAll()
+        list.recipients.removeAll(keepingCapacity: true)
         foldedMarks.removeAll(keepingCapacity: true)
-        names.removeAll(keepingCapacity: true)
-        order.removeAll(keepingCapacity: true)
+        list.names.removeAll(keepingCapacity: true)
+        list.order.removeAll(keepingCapacity: true)
         isGroup = false
         strangerCount = 0
         named = 0
@@ -56,16 +80,16 @@ struct RecipientPlanner {
     /// Copies one address of the envelope. One that is there already, to the letter of its local
     /// part, is left out.
     mutating func add(_ address: Bytes) {
-        let index = Int32(addresses.count)
-        precondition(addresses.count < exact.capacity, "more recipients than announced")
-        guard exact.find(address, in: addresses, orInsert: index) == nil else { return }
+        let index = Int32(list.addresses.count)
+        precondition(list.addresses.count < exact.capacity, "more recipients than announced")
+        guard exact.find(address, in: list.addresses, orInsert: index) == nil else { return }
         var recipient = Recipient()
-        if let first = folded.find(address, in: addresses, orInsert: index) {
-            recipient.next = recipients[Int(first)].next
-            recipients[Int(first)].next = index
+        if let first = folded.find(address, in: list.addresses, orInsert: index) {
+            recipient.next = list.recipients[Int(first)].next
+            list.recipients[Int(first)].next = index
         }
-        addresses.append(address)
-        recipients.append(recipient)
+        list.addresses.append(address)
+        list.recipients.append(recipient)
         foldedMarks.append(Recipient())
     }
 
@@ -74,12 +98,12 @@ struct RecipientPlanner {
     mutating func name(_ address: Bytes, displayName: Bytes, in field: Field) {
         let position = named
         if named < .max { named += 1 }
-        if let index = exact.find(address, in: addresses) {
-            let isPlaced = Self.isPlaced(recipients[Int(index)], in: field)
+        if let index = exact.find(address, in: list.addresses) {
+            let isPlaced = Self.isPlaced(list.recipients[Int(index)], in: field)
             if !isPlaced {
-                place(&recipients[Int(index)], field, position, keep(displayName))
+                place(&list.recipients[Int(index)], field, position, keep(displayName))
             }
-        } else if let index = folded.find(address, in: addresses) {
+        } else if let index = folded.find(address, in: list.addresses) {
             if !Self.isPlaced(foldedMarks[Int(index)], in: field) {
                 place(&foldedMarks[Int(index)], field, position, keep(displayName))
             }
@@ -102,9 +126,9 @@ struct RecipientPlanner {
     }
 
     private mutating func keep(_ name: Bytes) -> Range<Int> {
-        let start = names.count
-        name.withUnsafeBufferPointer { names.append(contentsOf: $0) }
-        return start..<names.count
+        let start = list.names.count
+        name.withUnsafeBufferPointer { list.names.append(contentsOf: $0) }
+        return start..<list.names.count
     }
 
     /// All headers are read: settles who stands where.
@@ -112,19 +136,19 @@ struct RecipientPlanner {
         applyFoldedMarks()
         var isAnyTo = false
         var isAnyCc = false
-        for recipient in recipients {
+        for recipient in list.recipients {
             isAnyTo = isAnyTo || recipient.field == .to
             isAnyCc = isAnyCc || recipient.field == .cc
         }
         if !isAnyTo {
             if isAnyCc {
-                for index in recipients.indices where recipients[index].field == .cc {
-                    recipients[index].field = .to
+                for index in list.recipients.indices where list.recipients[index].field == .cc {
+                    list.recipients[index].field = .to
                 }
-            } else if recipients.count == 1 {
-                recipients[0].field = .to
+            } else if list.recipients.count == 1 {
+                list.recipients[0].field = .to
             } else {
-                isGroup = recipients.count > 1
+                isGroup = list.recipients.count > 1
             }
         }
         sortByPosition()
@@ -132,37 +156,24 @@ struct RecipientPlanner {
 
     /// Hands what was named without regard to case to all recipients of that folding.
     private mutating func applyFoldedMarks() {
-        for first in recipients.indices where foldedMarks[first].position != .max {
+        for first in list.recipients.indices where foldedMarks[first].position != .max {
             let mark = foldedMarks[first]
             var index = Int32(first)
             while index >= 0 {
-                if !Self.isPlaced(recipients[Int(index)], in: mark.field) {
-                    place(&recipients[Int(index)], mark.field, mark.position, mark.name)
+                if !Self.isPlaced(list.recipients[Int(index)], in: mark.field) {
+                    place(&list.recipients[Int(index)], mark.field, mark.position, mark.name)
                 }
-                index = recipients[Int(index)].next
+                index = list.recipients[Int(index)].next
             }
         }
     }
 
     private mutating func sortByPosition() {
-        order.append(contentsOf: 0..<Int32(recipients.count))
-        guard recipients.count > 1 else { return }
-        order.sort {
-            let (a, b) = (recipients[Int($0)].position, recipients[Int($1)].position)
+        list.order.append(contentsOf: 0..<Int32(list.recipients.count))
+        guard list.recipients.count > 1 else { return }
+        list.order.sort {
+            let (a, b) = (list.recipients[Int($0)].position, list.recipients[Int($1)].position)
             return a == b ? $0 < $1 : a < b
         }
     }
-
-    /// The recipients of `field`, in the order in which the headers name them.
-    borrowing func forEach(in field: Field, _ body: (_ index: Int) -> Void) {
-        for index in order where recipients[Int(index)].field == field { body(Int(index)) }
-    }
-
-    /// The address of a recipient, as the envelope has it; valid until `begin`.
-    @_lifetime(borrow self)
-    func address(_ index: Int) -> Bytes { addresses.bytes(index) }
-
-    /// The display name that its header gave it; empty when there is none.
-    @_lifetime(borrow self)
-    func displayName(_ index: Int) -> Bytes { names.span.extracting(recipients[index].name) }
 }

@@ -5,7 +5,6 @@
 // shared by all loops, in shards; memory is bounded by the live connections and a constant.
 
 import Reactor
-import Synchronization
 
 /// Connections, handshakes and failed logins per address and prefix. Safe to use from any loop.
 final class AbuseThrottle: Sendable {
@@ -49,13 +48,17 @@ final class AbuseThrottle: Sendable {
     private struct State {
         var entries: [Key: Entry] = [:]
         var limits: AbuseLimits
+        /// Room is made above this many.
+        var entriesMax = entriesPerShardMax
+
+        init(limits: AbuseLimits) { self.limits = limits }
     }
 
     /// An address lies in the shard of its prefix, so that one lock covers both entries.
     private final class Shard: Sendable {
-        let state: Mutex<State>
+        let state: Locked<State>
 
-        init(limits: AbuseLimits) { state = Mutex(State(limits: limits)) }
+        init(limits: AbuseLimits) { state = Locked(State(limits: limits)) }
     }
 
     private let shards: [Shard]
@@ -74,22 +77,11 @@ final class AbuseThrottle: Sendable {
 
     /// Whether a new connection may stay. If so it is counted, and `disconnected` must follow.
     func admits(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
-        let (own, prefix) = Self.keys(address)
-        return shard(prefix).state.withLock { state in
-            var one = state.entries[own] ?? Entry()
-            var all = state.entries[prefix] ?? Entry()
-            one.refresh(at: now)
-            all.refresh(at: now)
-            guard one.connections < state.limits.connectionsPerAddressMax,
-                all.connections < state.limits.connectionsPerPrefixMax,
-                one.failedLogins < state.limits.failedLoginsPerAddressMax,
-                all.failedLogins < state.limits.failedLoginsPerPrefixMax
-            else { return false }
-            one.connections += 1
-            all.connections += 1
-            state.entries[own] = one
-            state.entries[prefix] = all
-            return true
+        admits(address, at: now, counting: { $0.connections += 1 }) { one, all, limits in
+            one.connections < limits.connectionsPerAddressMax
+                && all.connections < limits.connectionsPerPrefixMax
+                && one.failedLogins < limits.failedLoginsPerAddressMax
+                && all.failedLogins < limits.failedLoginsPerPrefixMax
         }
     }
 
@@ -103,31 +95,37 @@ final class AbuseThrottle: Sendable {
                 entry.refresh(at: now)
                 state.entries[key] = entry.isBlank ? nil : entry
             }
-            if state.entries.count > Self.entriesPerShardMax {
-                Self.forget(&state.entries, at: now)
-            }
+            Self.makeRoom(in: &state, at: now)
         }
     }
 
     /// Whether a TLS handshake may begin. If so it is counted; refused ones are not, so that a
     /// client that keeps trying gets its share of each minute.
     func admitsHandshake(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
+        admits(address, at: now, counting: { $0.handshakes += 1 }) { one, all, limits in
+            one.handshakes < limits.handshakesPerAddressMax
+                && all.handshakes < limits.handshakesPerPrefixMax
+        }
+    }
+
+    /// Counts for the address and for its prefix when both are within their limits.
+    @inline(__always)
+    private func admits(
+        _ address: SocketAddress, at now: MonotonicTime, counting count: (inout Entry) -> Void,
+        _ areWithinLimits: (_ one: Entry, _ all: Entry, AbuseLimits) -> Bool
+    ) -> Bool {
         let (own, prefix) = Self.keys(address)
         return shard(prefix).state.withLock { state in
             var one = state.entries[own] ?? Entry()
             var all = state.entries[prefix] ?? Entry()
             one.refresh(at: now)
             all.refresh(at: now)
-            guard one.handshakes < state.limits.handshakesPerAddressMax,
-                all.handshakes < state.limits.handshakesPerPrefixMax
-            else { return false }
-            one.handshakes += 1
-            all.handshakes += 1
+            guard areWithinLimits(one, all, state.limits) else { return false }
+            count(&one)
+            count(&all)
             state.entries[own] = one
             state.entries[prefix] = all
-            if state.entries.count > Self.entriesPerShardMax {
-                Self.forget(&state.entries, at: now)
-            }
+            Self.makeRoom(in: &state, at: now)
             return true
         }
     }
@@ -162,9 +160,17 @@ final class AbuseThrottle: Sendable {
         }
     }
 
-    /// Makes room: first what is out of date; if that is not enough, every address without a
+    /// Keeps the table within its bound. What lives is never forgotten; where that is most of it, the
+    /// next look comes when as many have come again, so that a look costs little for each of them.
+    private static func makeRoom(in state: inout State, at now: MonotonicTime) {
+        guard state.entries.count > state.entriesMax else { return }
+        forgetSome(of: &state.entries, at: now)
+        state.entriesMax = max(entriesPerShardMax, 2 * state.entries.count)
+    }
+
+    /// First what is out of date; if that is not enough, every address without a
     /// connection (their prefixes are kept, which is where a spread-out attack shows).
-    private static func forget(_ entries: inout [Key: Entry], at now: MonotonicTime) {
+    private static func forgetSome(of entries: inout [Key: Entry], at now: MonotonicTime) {
         entries = entries.filter { _, entry in
             entry.connections > 0
                 || now.milliseconds(since: entry.windowStart) < windowMilliseconds

@@ -8,6 +8,7 @@
 // such waiters, nobody will ever release any: the last of them is refused, and gives back what it
 // has.
 
+import Reactor
 import Synchronization
 
 /// The memory that messages share. Safe to use from any loop.
@@ -42,7 +43,7 @@ final class MemoryBudget: Sendable {
     let bytesMax: Int
     private let reserved = Atomic<Int>(0)
     private let waiting = Atomic<Int>(0)
-    private let line = Mutex(Line())
+    private let line = Locked(Line())
 
     init(bytesMax: Int) { self.bytesMax = max(bytesMax, 1) }
 

@@ -6,7 +6,6 @@
 
 import COpenSSL
 import Reactor
-import Synchronization
 import Wire
 
 /// Whose sessions are traced. Immutable, but for the count of lines.
@@ -16,7 +15,7 @@ final class TraceRules: Sendable {
 
     let keyHashes: Set<UInt64>
     let blocks: [AddressBlock]
-    private let window = Mutex(TraceWindow())
+    private let window = Locked(TraceWindow())
 
     init(keyHashes: Set<UInt64> = [], blocks: [AddressBlock] = []) {
         self.keyHashes = keyHashes
