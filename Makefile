@@ -17,9 +17,12 @@ PYTHON := /usr/bin/python3
 # The clients that `make test-clients` runs, none of them ours.
 CLIENT_PACKAGES := nodejs node-nodemailer php-cli libphp-phpmailer ruby ruby-mail golang-go msmtp \
   mutt s-nail curl libauthen-sasl-perl libio-socket-ssl-perl libemail-sender-perl \
-  libemail-mime-perl python3-twisted python3-openssl python3-service-identity python3-aiosmtplib \
-  python3-django php-symfony-mailer php-symfony-mime php-mail php-net-smtp php-mail-mime \
-  ruby-actionmailer openjdk-17-jdk-headless libjakarta-mail-java git-email sendemail
+  libemail-mime-perl python3-venv python3-django php-symfony-mailer php-symfony-mime php-mail \
+  php-net-smtp php-mail-mime ruby-actionmailer openjdk-17-jdk-headless libjakarta-mail-java git-email \
+  sendemail
+# Those of PyPI, and the folder that they are in.
+PYPI_CLIENTS := twisted[tls]==26.10.0 aiosmtplib==5.1.3
+PYPI := .build/pypi
 # Those with windows, and what a display that nobody sees needs.
 DESKTOP_PACKAGES := thunderbird claws-mail evolution xvfb xdotool dbus at-spi2-core gir1.2-atspi-2.0 \
   python3-gi libnss3-tools ca-certificates
@@ -185,11 +188,18 @@ soak-kill: release ## Kill the relay again and again under load: make soak-kill 
 soak: release ## Load, faults, slow and vanishing clients at once: make soak MINUTES=30
 	RELAY_BINARY=$(CURDIR)/$(RELAY) python3 Tests/Faults/soak.py $(or $(MINUTES),30)
 
+# The stamp is older than this file when other versions are pinned.
+$(PYPI)/installed: Makefile
+	$(PYTHON) -m venv --clear $(PYPI)
+	$(PYPI)/bin/pip install --quiet --disable-pip-version-check $(PYPI_CLIENTS)
+	touch $@
+
 # Clients that cannot be installed fail their tests; CLIENTS_OPTIONAL=1 skips them with a message.
 .PHONY: test-clients
 test-clients: release deps ## The mail clients that people use, real ones, against the built relay
 	$(if $(CLIENTS_OPTIONAL),-)$(call install_packages,$(CLIENT_PACKAGES))
 	$(if $(CLIENTS_OPTIONAL),-)$(call install_packages,$(DESKTOP_PACKAGES),--no-install-recommends)
+	$(if $(CLIENTS_OPTIONAL),-)$(MAKE) $(PYPI)/installed
 	CLIENTS_OPTIONAL=$(CLIENTS_OPTIONAL) RELAY_BINARY=$(RELAY) \
 	  timeout -k 10 900 python3 -m unittest discover -s Tests/Clients -v
 

@@ -158,12 +158,27 @@ def _debian(package):
     return ["dpkg-query", "-W", "-f=${Version}", package]
 
 
+# What `make test-clients` installs from PyPI, in a virtual environment.
+_PYPI = support.harness.ROOT / ".build/pypi/bin/python"
+
+
+def _pypi(package, program):
+    """(what must be there, the command for its version, the command that sends)."""
+    version = f"from importlib.metadata import version; print(version('{package}'))"
+    installed = str(_PYPI.parents[1] / "installed")
+    return (
+        [str(_PYPI), installed], [str(_PYPI), "-c", version],
+        _composed([_PYPI, support.PROGRAMS / program]),
+    )  # fmt: skip
+
+
 _DJANGO = {
     "line ends of text files": "sends text files in canonical form, with CRLF (RFC 2045 6.8)",
     "verification": "Django 3.2 hands smtplib no context, so nothing is verified (mended in 4.2)",
 }
-_SMTPLIB = "its login() takes PLAIN where both are offered"
-_AUTHEN_SASL = "has no option for it; Authen::SASL takes the first that is offered"
+_SMTPLIB = "where it alone is offered; smtplib's login() takes PLAIN where both are"
+_AUTHEN_SASL = "where it alone is offered; Authen::SASL takes the first of those that are"
+_LOGIN_FIRST = "where it alone is offered; takes LOGIN where both are"
 _SYMFONY = {"Content-ID of its own": "makes one for each picture that the HTML names"}
 _PATCH = "a patch is sent, that is text"
 _GIT = dict.fromkeys(("HTML", "inline image", "attachments"), _PATCH)
@@ -188,21 +203,14 @@ LANGUAGES = [
     support.Client(
         "Perl Email::Sender", ["perl", "/usr/share/perl5/Email/Sender.pm"],
         _debian("libemail-sender-perl"), support.program("email_sender.pl", "perl"),
-        mechanisms_missing={"LOGIN": _AUTHEN_SASL},
+        mechanisms_by_offer={"LOGIN": _AUTHEN_SASL},
     ),
-    support.Client(
-        "Twisted", ["/usr/lib/python3/dist-packages/twisted"], _debian("python3-twisted"),
-        _composed(["/usr/bin/python3", support.PROGRAMS / "twisted_send.py"]),
-    ),
-    support.Client(
-        "aiosmtplib", ["/usr/lib/python3/dist-packages/aiosmtplib"],
-        _debian("python3-aiosmtplib"),
-        _composed(["/usr/bin/python3", support.PROGRAMS / "aiosmtplib_send.py"]),
-    ),
+    support.Client("Twisted", *_pypi("twisted", "twisted_send.py")),
+    support.Client("aiosmtplib", *_pypi("aiosmtplib", "aiosmtplib_send.py")),
     support.Client(
         "Django", ["/usr/lib/python3/dist-packages/django"], _debian("python3-django"),
         support.program("django_send.py", "/usr/bin/python3"), limits=_DJANGO,
-        mechanisms_missing={"LOGIN": _SMTPLIB},
+        mechanisms_by_offer={"LOGIN": _SMTPLIB},
     ),
     support.Client(
         "Symfony Mailer", ["php", "/usr/share/php/Symfony/Component/Mailer/Mailer.php"],
@@ -227,7 +235,7 @@ LANGUAGES = [
     support.Client(
         "sendEmail", ["sendEmail"], _debian("sendemail"), _send_email, limits=_SEND_EMAIL,
         own_headers=("x-mailer",),
-        encryptions=("starttls",), mechanisms_missing={"PLAIN": "takes LOGIN where it is offered"},
+        encryptions=("starttls",), mechanisms_by_offer={"PLAIN": _LOGIN_FIRST},
         mute=dict.fromkeys(composers.LOGIN_ROWS, _SEND_EMAIL_LOGIN),
     ),
 ]  # fmt: skip

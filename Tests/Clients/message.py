@@ -16,6 +16,7 @@ FROM = ("Café Łódź", "sender@yourdomain.com")
 TO = [("Zoë Müller, CEO", "zoe@example.com"), ("日本 太郎", "taro@example.com")]
 CC = [("O'Brien, Pat", "pat@example.com")]
 BCC = [("", "hidden@example.com")]
+PEOPLE = (TO, CC, BCC)
 REPLY_TO = "replies@yourdomain.com"
 SUBJECT = "Grüße aus Zürich 🎉 夏の便り: a subject that is long enough to be folded twice 📬"
 # Dots alone and doubled, a line that mbox would quote, blanks at the end, three scripts.
@@ -146,8 +147,8 @@ def _sha256(content):
 # What is looked at one by one, in the order of the matrix's columns, and the limits of clients
 # (composers.py) that concern each.
 LEAVES = {
-    "To, Cc": ("quoted display names",),
-    "Bcc": (),
+    "To, Cc": ("quoted display names", "several recipients"),
+    "Bcc": ("several recipients",),
     "text": ("From at a line's start", "dot in front of a dot", "format=flowed"),
     "HTML": ("line ends of HTML",),
     "inline image": ("Content-ID", "Content-ID of its own"),
@@ -157,19 +158,19 @@ LEAVES = {
 }
 
 
-def check(case, sandbox, own_headers=(), limits=(), text=TEXT, html=HTML):
+def check(case, sandbox, own_headers=(), limits=(), text=TEXT, html=HTML, people=PEOPLE):
     """Exactly one API call, and in it everything that was written. `own_headers` are those that
     the client adds of itself; `limits` name what it cannot express, and a leaf among them is not
     expected; `text` and `html` are the bodies of programs whose editors write them in their own
-    way. Returns the leaves that were seen: all that `limits` does not name."""
+    way; `people` are To, Cc and Bcc. Returns the leaves that were seen: all that `limits` does not name."""
     sent = sandbox.only_message()
     message_id = sandbox.list()[0]["message_id"]
     files = _files(case, sandbox, sent, message_id)
     if "attachments" in limits:
         case.assertEqual(list(files), [])
     checks = {
-        "To, Cc": lambda: _check_people(case, sent, limits),
-        "Bcc": lambda: case.assertEqual([a for _, a in _people(sent.get("bcc"))], [BCC[0][1]]),
+        "To, Cc": lambda: _check_people(case, sent, limits, people),
+        "Bcc": lambda: case.assertEqual(_addresses(sent, "bcc"), [a for _, a in people[2]]),
         "text": lambda: _check_text(case, sent, limits, text),
         "HTML": lambda: _check_html(case, sent, limits, html),
         "inline image": lambda: _check_file(case, files, LOGO, limits),
@@ -184,21 +185,25 @@ def check(case, sandbox, own_headers=(), limits=(), text=TEXT, html=HTML):
     if "HTML" in limits:
         case.assertNotIn("html_body", sent)
     if "To, Cc" in limits:
-        addresses = [a for field in ("to", "cc") for _, a in _people(sent.get(field))]
-        case.assertEqual(addresses, [address for _, address in TO + CC])
+        shown = [address for _, address in people[0] + people[1]]
+        case.assertEqual(_addresses(sent, "to", "cc"), shown)
     known = {"from", "to", "cc", "bcc", "subject", "text_body", "html_body", "attachments"}
     custom = set() if "custom headers" in limits else {"tags", "metadata"}
     case.assertEqual(set(sent) - known, {"headers"} | custom)
     return seen
 
 
-def _check_people(case, sent, limits):
+def _addresses(sent, *fields):
+    return [address for field in fields for _, address in _people(sent.get(field))]
+
+
+def _check_people(case, sent, limits, people):
     case.assertEqual(_people([sent["from"]]), [FROM])
     to = _people(sent["to"])
     if "quoted display names" in limits:
         to = [(name.strip('"'), address) for name, address in to]
-    case.assertEqual(to, TO)
-    case.assertEqual(_people(sent.get("cc")), CC)
+    case.assertEqual(to, people[0])
+    case.assertEqual(_people(sent.get("cc")), people[1])
 
 
 def _check_text(case, sent, limits, expected):

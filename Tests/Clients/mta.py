@@ -75,7 +75,7 @@ class Run:
     for each message."""
 
     def __init__(self, name, files, account, messages):
-        self.exchange = support.new_folder(name)
+        self.exchange, self.account = support.new_folder(name), account
         for stem, raw in messages.items():
             (self.exchange / f"{stem}.eml").write_bytes(raw)
         for script in ("drive.sh", f"{name}.sh"):

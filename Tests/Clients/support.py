@@ -27,6 +27,7 @@ from message import read  # noqa: E402, F401 - for the clients
 PROGRAMS = HERE / "programs"
 OPTIONAL = os.environ.get("CLIENTS_OPTIONAL") == "1"
 REPORT = os.environ.get("CLIENTS_REPORT")
+MECHANISMS = ("PLAIN", "LOGIN")
 RUN_SECONDS = 60
 # For 50 MB: the slowest clients take seconds for it, and minutes where others use the processors.
 LARGE_SECONDS = 300
@@ -55,7 +56,7 @@ class Account:
 
     @property
     def ca(self):
-        return (self.tap or self.relay).certificate
+        return self.tap.ca if self.tap else self.relay.certificate
 
 
 @dataclasses.dataclass
@@ -76,8 +77,10 @@ class Client:
     # Rows whose text it shows in no way at all.
     mute: dict = dataclasses.field(default_factory=dict)
     encryptions: tuple = ("starttls", "tls")
-    # Mechanisms that it does not use, with the reason.
+    # Mechanisms that it does not have, with the reason.
     mechanisms_missing: dict = dataclasses.field(default_factory=dict)
+    # Mechanisms that it takes only where no other is offered, with the reason.
+    mechanisms_by_offer: dict = dataclasses.field(default_factory=dict)
     # Sends no files: its 50 MB are text.
     is_large_as_text: bool = False
     # The table of docs/clients.md that it stands in.
@@ -193,6 +196,21 @@ def note_encryption(client, encryption):
     _note_yes(client, encryption, ("verification", "TLS 1.3", "several recipients"))
     if "tls" not in client.encryptions:
         note(client, "tls", "has no TLS from the first byte")
+
+
+def each_mechanism(client):
+    """(mechanism, what alone has to be offered for it or nothing) of those that the client has;
+    those that it has not are noted."""
+    for mechanism in MECHANISMS:
+        if mechanism in client.mechanisms_missing:
+            note(client, mechanism, client.mechanisms_missing[mechanism])
+        else:
+            yield mechanism, mechanism if mechanism in client.mechanisms_by_offer else ""
+
+
+def note_mechanism(client, mechanism):
+    reason = client.mechanisms_by_offer.get(mechanism)
+    note(client, mechanism, f"yes: {reason}" if reason else "yes")
 
 
 def note_leaves(client, seen):

@@ -18,8 +18,17 @@ configure() {
   [ -z "$SMTP_USER" ] || echo "$SMTP_USER|localhost:$SMTP_KEY" >/etc/dma/auth.conf
 }
 # A local user's mail: the bounce stays here, since dma writes it as From: MAILER-DAEMON <>. It does
-# not know -oi, and would end the message at a line that is a dot.
-submit() { /usr/sbin/sendmail -t -i -f root; }
+# not know -oi, and would end the message at a line that is a dot. The recipients are arguments, for
+# with -t it loses those on the second line of a header.
+submit() { /usr/sbin/sendmail -i -f root $(recipients "$message"); }
+recipients() {
+  python3 - "$1" <<'END'
+import email.policy, sys
+message = email.message_from_file(open(sys.argv[1]), policy=email.policy.default)
+for field in message.get_all("To", []) + message.get_all("Cc", []) + message.get_all("Bcc", []):
+    print(*[address.addr_spec for address in field.addresses])
+END
+}
 show() { /usr/sbin/sendmail -bp; }
 # It sleeps for five minutes before it tries again, unless it is told to flush its queue (dma -q
 # would say so by the same file and leave the sleep to end). Only who sleeps is woken: a signal in the
@@ -28,7 +37,7 @@ show() { /usr/sbin/sendmail -bp; }
 flush() {
   touch /var/spool/dma/flush
   found=
-  for process in $(pgrep -f '^/usr/sbin/sendmail -[tq]'); do
+  for process in $(pgrep -f '^/usr/sbin/sendmail -[iq]'); do
     found=1
     read -r call _ <"/proc/$process/syscall" || continue
     case $call in 35 | 230 | 101 | 115) kill -HUP "$process" ;; esac
