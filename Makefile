@@ -201,7 +201,7 @@ test-clients: release deps ## The mail clients that people use, real ones, again
 	$(if $(CLIENTS_OPTIONAL),-)$(call install_packages,$(DESKTOP_PACKAGES),--no-install-recommends)
 	$(if $(CLIENTS_OPTIONAL),-)$(MAKE) $(PYPI)/installed
 	CLIENTS_OPTIONAL=$(CLIENTS_OPTIONAL) RELAY_BINARY=$(RELAY) \
-	  timeout -k 10 900 python3 -m unittest discover -s Tests/Clients -v
+	  timeout -k 10 1500 python3 -m unittest discover -s Tests/Clients -v
 
 INBOX_PACKAGES := chromium chromium-driver python3-selenium fonts-dejavu-core fonts-noto-color-emoji
 

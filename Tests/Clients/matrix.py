@@ -21,9 +21,10 @@ TABLES = [("what arrives", DELIVERY), ("what is shown of the relay's errors", co
 TITLES = {"starttls": "STARTTLS", "tls": "TLS"}
 OPENING = """# Clients
 
-Real programs, of Debian's packages but for Python, each configured as its own documents say, with
-the host, the port and the key of a relay and with its certificate verified. `make test-clients`
-runs them; `make clients-table` runs them and writes this page.
+Real programs, of Debian's packages but for Python, and Twisted and aiosmtplib from PyPI, each
+configured as its own documents say, with the host, the port and the key of a relay and with its
+certificate verified. `make test-clients` runs them; `make clients-table` runs them and writes this
+page.
 
 Each sends one message: text, HTML, an inline image, three attachments with names beyond ASCII, an
 emoji subject, To with display names, Cc, Bcc, Reply-To, tags and metadata; once over STARTTLS, once
@@ -32,12 +33,13 @@ express. The columns of its leaves say what that is: people with their names, hi
 text, HTML, the picture with its Content-ID, attachments byte for byte, emoji in subject, text and
 file name, headers with tags and metadata and no other. It verifies when it does not log in to a
 server with another certificate. Under PLAIN and LOGIN it was told to log in that way, or does so of
-itself, and was listened to. Under 50 MB it sent 38 million bytes of attachments, 52 million as
-base64, of the 52,428,800 that a message may have.
+itself, or was offered nothing else, and was listened to. Under 50 MB it sent 38 million bytes of
+attachments, 52 million as base64, of the 52,428,800 that a message may have.
 
 In the columns of the product's error table "yes" means that what the person sees has the relay's
 text: on the screen or in the exception, and from a sendmail with a queue in a bounce, in the list
-of its queue or in its log.
+of its queue or in its log. Of what is refused for the moment only, a note says whether the queue
+tries again.
 
 A number is explained below the tables. [Thunderbird](thunderbird.md) has a page of its own, with
 pictures.

@@ -14,6 +14,7 @@ import support
 import test_error_table
 from desktop import authority, claws, evolution, thunderbird
 from support import harness
+from wiretap import Wiretap
 
 ROWS = test_error_table.ROWS
 
@@ -23,6 +24,8 @@ class Desktop(support.Client):
     """A program with windows; `driver` drives it (desktop/)."""
 
     driver: object = None
+    # What it takes without being told, where both are offered; empty: it has to be told.
+    of_itself: str = ""
     group: str = "Desktop programs"
     text: str = message.TEXT
     html: str = message.HTML
@@ -53,13 +56,17 @@ _THUNDERBIRD_LOGIN = (
     "the dialog says 'Login to server … failed'; the Error Console (Ctrl+Shift+J) our text"
 )
 
+_NORMAL_PASSWORD = (
+    "where it alone is offered; 'Normal password' is one setting for both and takes PLAIN first"
+)
+
 # What editors make of the text. Thunderbird's: blanks in a row become one, and in text alone those
 # at the end of a line go. Evolution's: of two blanks one is a no-break space.
 _LINES = message.TEXT.rstrip("\n")
 _THUNDERBIRD_HTML = "<p>" + _LINES.replace("  ", " ").replace("\n", "<br>\n") + "</p>\n"
 _THUNDERBIRD_TEXT = _LINES.replace("  ", "").replace("\nFrom", "\n From")
 _FLOWED = "writes format=flowed, where a line that begins with From gets a blank (RFC 3676 4.4)"
-_NO_HEADER = "cannot send a header of the relay's, so none that is wrong"
+_NO_HEADER = "sends no header of the relay's without a plugin, so none that is wrong"
 _EVOLUTION_REFUSED = "asks for the password again; CAMEL_DEBUG=smtp shows our text"
 _EVOLUTION_LOGIN = (
     "the dialog says 'Bad authentication response from server'; CAMEL_DEBUG=smtp shows our text"
@@ -76,6 +83,7 @@ DESKTOP = [
         own_headers=("user-agent",),
         hides=dict.fromkeys(("key refused", "key cannot be checked"), _THUNDERBIRD_LOGIN),
         limits={"format=flowed": _FLOWED},
+        of_itself="PLAIN", mechanisms_by_offer={"LOGIN": _NORMAL_PASSWORD},
         driver=thunderbird.Thunderbird,
         text=_THUNDERBIRD_TEXT + "\n\nHallo Zoë 👋\n\n夏\n",
         html=_THUNDERBIRD_HTML + message.HTML,
@@ -89,15 +97,13 @@ DESKTOP = [
             **composers.CANONICAL,
         },
         hides=dict.fromkeys(composers.ROWS, _CLAWS_DIALOG),
+        of_itself="LOGIN",
         driver=claws.ClawsMail,
     ),
     Desktop(
         "Evolution", ["evolution", *SCREEN], _debian("evolution"), None,
         own_headers=("user-agent",),
-        limits={
-            "custom headers": "has no setting for headers of one's own",
-            "50 MB": "went without its files when Send was pressed as soon as the window was there",
-        },
+        limits={"custom headers": "has them by a plugin only, of another package"},
         hides={
             **dict.fromkeys(("wrong user", "key refused"), _EVOLUTION_REFUSED),
             "key cannot be checked": _EVOLUTION_LOGIN,
@@ -113,10 +119,12 @@ class DesktopTestCase(support.ClientTestCase):
     @classmethod
     def setUpClass(cls):
         cls.ca, certificate, key = authority.make(support.new_folder("authority"))
+        cls.certificate = (certificate, key)
         cls.arguments = (
             *test_error_table.ErrorTable.arguments, "--tls-cert", certificate, "--tls-key", key,
         )  # fmt: skip
         super().setUpClass()
+        cls.relay.certificate = cls.ca  # What a tap verifies it with.
 
 
 @support.for_each(DESKTOP)
@@ -136,6 +144,30 @@ class Desktops(DesktopTestCase):
                 support.note_encryption(client, encryption)
                 support.note_leaves(client, seen)
 
+    def check_logs_in_with_each_mechanism(self, client):
+        """As it is told by its setting, or as the offer leaves it; and what it takes of itself."""
+        asked = [*support.each_mechanism(client)]
+        if client.of_itself and not client.mechanisms_by_offer:
+            asked.insert(0, ("", ""))
+        letters = []
+        for mechanism, offered in asked:
+            account = support.Account(self.relay, mechanism=mechanism)
+            account.tap = Wiretap(account, *self.certificate, offered=offered)
+            self.addCleanup(account.tap.close)
+            given = message.write(support.new_folder(client.name), rich=False)
+            letters.append((account, support.read(given)))
+        program = client.open(self, letters)
+        for number, (mechanism, _) in enumerate(asked, 1):
+            with self.subTest(mechanism or "of itself"):
+                self.sandbox.clear()
+                self.assertEqual(program.send(number).dialogs, [])
+                taken = mechanism or client.of_itself
+                self.assertEqual(letters[number - 1][0].tap.mechanisms, [taken])
+                self.assertEqual(self.sandbox.only_message()["subject"], message.SUBJECT)
+                support.note_mechanism(client, taken)
+                if taken == client.of_itself:
+                    support.note(client, taken, "yes: what it takes of itself")
+
     def check_refuses_an_unknown_authority(self, client):
         other, _, _ = authority.make(support.new_folder("other-authority"))
         given = support.read(message.write(support.new_folder(client.name), rich=False))
@@ -145,8 +177,6 @@ class Desktops(DesktopTestCase):
         support.note(client, "verifies")
 
     def check_sends_fifty_megabytes(self, client):
-        if "50 MB" in client.limits:
-            return support.note(client, "50 MB", client.limits["50 MB"])
         path = message.write_large(support.new_folder(client.name))
         account = support.Account(self.relay, client.encryptions[-1])
         program = client.open(self, [(account, support.read(path))])

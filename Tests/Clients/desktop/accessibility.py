@@ -5,6 +5,7 @@ standard output:
 ["look"]                          the windows: name, role, texts, buttons, fields by role with
                                   the number of characters in each
 ["button", window, name]          where a button or a menu's entry is
+["place", window, role, text]     where something is whose text begins so
 ["type", window, role, text]      puts text into the first field of that role
 
 A window is known by the end of its name, where programs say what it is for.
@@ -96,6 +97,16 @@ def button(window, name):
     item = find(window, lambda i: i.get_role_name() in PRESSED and i.get_name() == name)
     if not item or not item.get_state_set().contains(Atspi.StateType.SENSITIVE):
         return None
+    return place_at_rest(item)
+
+
+def place_of(window, role, text):
+    """Where to click on something else, once it has come to rest; null if it is not there."""
+    item = find(window, lambda i: i.get_role_name() == role and text_of(i).startswith(text))
+    return place_at_rest(item) if item else None
+
+
+def place_at_rest(item):
     before = place(item)
     time.sleep(STILL_SECONDS)
     if place(item) != before:
@@ -114,7 +125,7 @@ def type_text(window, role, text):
 
 
 def main():
-    actions = {"look": look, "button": button, "type": type_text}
+    actions = {"look": look, "button": button, "place": place_of, "type": type_text}
     for line in sys.stdin:
         name, *arguments = json.loads(line)
         try:

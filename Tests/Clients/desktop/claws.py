@@ -2,6 +2,8 @@
 
 from desktop import program
 
+# Its setting of the authentication method; 0 is "Automatic".
+MECHANISMS = {"": 0, "LOGIN": 1, "PLAIN": 16}
 SECURITY = {"tls": 1, "starttls": 2}
 PASSWORD = "Input password"
 LOG = "Network log"
@@ -18,6 +20,7 @@ def account_file(account, given):
         "protocol": SMTP_ONLY,
         "smtp_server": "localhost",
         "use_smtp_auth": 1 if account.user else 0,
+        "smtp_auth_method": MECHANISMS[account.mechanism],
         "smtp_user_id": account.user,
         "ssl_smtp": SECURITY[account.encryption],
         "set_smtpport": 1,

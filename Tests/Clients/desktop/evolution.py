@@ -1,12 +1,18 @@
 """Evolution: an account by its source files, a message by a mailto, the rest by its windows."""
 
+import pathlib
 import re
 import urllib.parse
 
 from desktop import program
+from support import harness
 
 SECURITY = {"starttls": "starttls-on-standard-port", "tls": "ssl-on-alternate-port"}
 PASSWORD = "Mail authentication request"
+# In the menu of a file that is attached; while it is read there is "Cancel" in its place. Its size
+# stands below it from the beginning, and Send sends what has been read.
+ATTACHED, READING = "Save As", "Cancel"
+MENU_SECONDS = 5
 # A program's settings, as GSettings keeps them in a file.
 SETTINGS = """[org/gnome/evolution/mail]
 prompt-check-if-default-mailer=false
@@ -39,7 +45,7 @@ def sources(account, given):
         "[Mail Composition]\nBcc=\nCc=\n",
         "postscale-transport": child
         + f"[Authentication]\nHost=localhost\nPort={account.port}\nUser={account.user}\n"
-        f"Method={'PLAIN' if account.user else ''}\nRememberPassword=false\n\n"
+        f"Method={(account.mechanism or 'PLAIN') if account.user else ''}\nRememberPassword=false\n\n"
         f"[Security]\nMethod={SECURITY[account.encryption]}\n\n"
         "[Mail Transport]\nBackendName=smtp\n",
         "postscale-signature": SIGNATURE,
@@ -91,6 +97,26 @@ class Evolution(program.Program):
             "CAMEL_DEBUG": "smtp",
         }
         return self.desk.start(["evolution", letter(given)], environment)
+
+    def is_attached(self, given):
+        return all(self._is_read(pathlib.Path(e["named_path"]).name) for e in given["attachments"])
+
+    def _is_read(self, name):
+        """What the file's own menu says of it."""
+        if not self.screen.press_right(self.composer, "icon", name):
+            return False
+        try:
+            menu = harness.wait_until(self._menu, MENU_SECONDS, f"the menu of {name}")
+        except AssertionError:
+            return False  # It was asked for while the window was busy.
+        self.screen.key("Escape")
+        harness.wait_until(lambda: not self._menu(), program.START_SECONDS, "closing the menu")
+        return ATTACHED in menu["buttons"]
+
+    def _menu(self):
+        known = (ATTACHED, READING)
+        windows = [w for w in self.screen.windows() if w["role"] == "window"]
+        return next((w for w in windows if any(b in known for b in w["buttons"])), None)
 
     def answer(self, window, account, shown):
         """Types the key where it is asked for, once; takes note of what else is said. A key that

@@ -30,7 +30,7 @@ class Shown:
 class Program:
     """`letters` are pairs of an account and of the message that it sends, counted from 1. A
     subclass says how to `start` the program with one of them, which windows are the `composer` and
-    the `main` one, and how to `answer` the others."""
+    the `main` one, how to `answer` the others, and when everything `is_attached`."""
 
     name = composer = main = ""
 
@@ -45,6 +45,9 @@ class Program:
         try:
             self.program = self.start(account, given)
             self.wait_for(self.composer)
+            harness.wait_until(
+                lambda: self.is_attached(given), START_SECONDS, "what shows that files are attached"
+            )
             self.press(self.composer, "Send")
             return self._watch(account, seconds)
         except AssertionError as error:
@@ -74,6 +77,10 @@ class Program:
         if not seen:
             return self.program.poll() == 0
         return not self.find(self.composer, seen)
+
+    def is_attached(self, given):
+        """Whether the compose window, now that it is there, has all files of the message."""
+        return True
 
     def is_own(self, window):
         """Whether it is one of the windows that are always there."""

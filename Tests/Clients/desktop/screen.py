@@ -37,6 +37,17 @@ class Screen:
         self.desk.run(["xdotool", "mousemove", *place, "click", 1])
         return True
 
+    def press_right(self, window, role, text):
+        """Asks for the menu of something; false if it is not there yet."""
+        place = self._ask("place", window, role, text)
+        if not isinstance(place, list):
+            return False
+        self.desk.run(["xdotool", "mousemove", *place, "click", 3])
+        return True
+
+    def key(self, name):
+        self.desk.run(["xdotool", "key", name])
+
     def type(self, window, role, text):
         return self._ask("type", window, role, text) is True
 
