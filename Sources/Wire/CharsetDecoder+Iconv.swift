@@ -46,7 +46,7 @@ struct IconvStep {
             case E2BIG: return (taken, .full)
             default:
                 guard output.room >= Self.roomMin else { return (taken, .full) }
-                guard let skip = writeRefused(bytes, taken, behind: step, into: &output, &replaced)
+                guard let skip = writeRefused(bytes, taken, into: &output, &replaced)
                 else { return (taken, .incomplete) }
                 taken += skip
             }
@@ -57,13 +57,8 @@ struct IconvStep {
     /// Writes what stands for the character that iconv refused, and returns how many bytes that
     /// takes; nil when more input is needed to tell.
     private func writeRefused(
-        _ bytes: Bytes, _ at: Int, behind step: Int, into output: inout Region,
-        _ replaced: inout Int
+        _ bytes: Bytes, _ at: Int, into output: inout Region, _ replaced: inout Int
     ) -> Int? {
-        if step > 0, let scalar = repairs.swallowed(bytes, before: at) {
-            output.append(scalar: scalar)
-            return 0
-        }
         // An iconv that refuses a character and takes it all the same must not lead us past the end.
         guard at < bytes.count else {
             output.append(scalar: 0xFFFD)

@@ -11,15 +11,17 @@ struct CharsetRepairs {
     init(_ lead: MultiByteLead) { self.lead = lead }
 
     /// The end of the characters from `start`, where a character begins, that iconv may convert.
-    /// Big5-HKSCS alone has characters that it must not: symbols of Big5 that it reads in the
-    /// Hong Kong way.
+    /// Two charsets have characters that it must not: symbols of Big5 that Big5-HKSCS reads in the
+    /// Hong Kong way, and the postal mark of KS X 1001, which glibc's UHC does not know. It refuses
+    /// that and steps over it all the same, and says nothing of it where its output is full.
     func endOfTrusted(_ bytes: Bytes, from start: Int) -> Int {
-        guard lead == .big5 else { return bytes.count }
+        guard lead == .big5 || lead == .uhc else { return bytes.count }
         var i = start
         while i + 1 < bytes.count {
-            if bytes[i] < 0x81 {
+            let first = bytes[i]
+            if first < 0x81 || first == 0xFF {
                 i += 1
-            } else if bytes[i] < 0xA3, Self.big5Symbol(bytes[i], bytes[i + 1]) != nil {
+            } else if first < 0xA3, known(bytes, at: i) != nil {
                 return i
             } else {
                 // A trail byte that is none is ASCII and a character of its own.
@@ -35,18 +37,10 @@ struct CharsetRepairs {
         switch (lead, bytes[start]) {
         case (.gb, 0x80): return (0x20AC, 1)  // code page 936
         case (.sjis, 0x80): return (0x80, 1)
+        case (.uhc, 0xA2) where second == 0xE8: return (0x327E, 2)
         case (.big5, let first): return Self.big5Symbol(first, second).map { ($0, 2) }
         default: return nil
         }
-    }
-
-    /// The character in front of `end` that iconv took and refused at the same time: the postal
-    /// mark of KS X 1001 is unknown to glibc's UHC, which steps over it before it says so.
-    func swallowed(_ bytes: Bytes, before end: Int) -> UInt32? {
-        guard lead == .uhc, end >= 2, bytes[end - 2] == 0xA2, bytes[end - 1] == 0xE8 else {
-            return nil
-        }
-        return 0x327E
     }
 
     private static func big5Symbol(_ first: UInt8, _ second: UInt8) -> UInt32? {

@@ -97,9 +97,6 @@ private final class SessionRun {
     }()
 
     func begin() {
-        backend.move(milliseconds: 700_000)
-        settle()
-        require(loop.slots.count <= Self.slotsAtRest, "\(loop.slots.count) slots are left")
         backend.api.forget()
         repeatedBefore = worker.counters.duplicatesAnswered
         current = 0
@@ -198,6 +195,16 @@ private final class SessionRun {
         let repeated = worker.counters.duplicatesAnswered - repeatedBefore
         require(
             queued <= backend.api.acceptedCount + repeated, "a 250 without a message at the API")
+        rest()
+    }
+
+    /// What the relay remembers of the input has run out, and nothing of it is left.
+    private func rest() {
+        backend.move(milliseconds: 700_000)
+        settle()
+        guard loop.slots.count > Self.slotsAtRest else { return }
+        let left = (0..<loop.slots.endSlot).map { "\(loop.slots.occupant(at: $0))" }
+        require(false, "\(loop.slots.count) slots are left: \(left)")
     }
 
     /// What a client was sent is replies, up to a handshake; returns how many say "queued".

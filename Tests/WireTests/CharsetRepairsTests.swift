@@ -24,6 +24,20 @@ struct CharsetRepairsTests {
         }
     }
 
+    @Test("However full the output is, no character is lost", arguments: labels)
+    func everyRoom(label: String) {
+        // All pairs that begin with one byte, a line each.
+        let pairs: [[UInt8]] = (UInt8(0x80)...0xFF).map { lead in
+            (UInt8(0)...0xFF).flatMap { [lead, $0, 0x0A] }
+        }
+        let whole = decodedCharset(label, pairs, cache: cache, regionBytes: 100_000)
+        // Each pair meets the end of a region at another place.
+        for room in CharsetDecoder.roomMin..<CharsetDecoder.roomMin + 6 {
+            let small = decodedCharset(label, pairs, cache: cache, regionBytes: room)
+            #expect(small == whole, "\(room)")
+        }
+    }
+
     private func decoded(_ label: String, _ pieces: [[UInt8]]) -> [UInt8] {
         var decoder = CharsetDecoder(Charset(label: label.bytes.span), cache: cache)
         return written(capacity: 8_192) { region in
@@ -47,6 +61,20 @@ struct CharsetRepairsTests {
         let one = bytes.map { [$0] }
         #expect(decodedCharset(label, one, cache: cache).text == text)
         #expect(decodedCharset(label, [bytes], cache: cache).replaced == 0)
+        // Wherever the end of the output comes, in the middle of a call of iconv.
+        let opening: (bytes: [UInt8], text: String) =
+            switch label {
+            case "big5": ([0xA4, 0xA4], "中")
+            case "gb2312": ([0xD6, 0xD0], "中")
+            case "shift_jis": ([0x82, 0xA0], "あ")
+            default: ([0xB0, 0xA1], "가")
+            }
+        for count in 0...CharsetDecoder.roomMin {
+            let found = decodedCharset(
+                label, [opening.bytes + [UInt8](repeating: 0x78, count: count) + bytes],
+                cache: cache, regionBytes: CharsetDecoder.roomMin)
+            #expect(found.text == opening.text + String(repeating: "x", count: count) + text)
+        }
     }
 
     @Test("What is refused again and again takes linear time", arguments: ["big5", "euc-kr"])
