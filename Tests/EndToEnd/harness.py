@@ -35,6 +35,8 @@ STOP_SECONDS = 45
 SANITIZED = os.environ.get("SANITIZED", "")
 # How long a client waits for one thing, 500 MB at once among them.
 CLIENT_SECONDS = 300 if SANITIZED else 60
+# How long a raw client, or a test beside it, waits for one thing.
+PATIENCE_SECONDS = 150 if SANITIZED else 30
 
 _ports = set()
 _keys = set()
@@ -289,12 +291,14 @@ class Relay(Process):
 
     def raw(self, port=None):
         """A socket behind its TLS handshake on the listener for implicit TLS, greeting read."""
-        plain = socket.create_connection(("127.0.0.1", port or self.tls_port), timeout=30)
+        plain = socket.create_connection(
+            ("127.0.0.1", port or self.tls_port), timeout=PATIENCE_SECONDS)
         return RawClient(self.context().wrap_socket(plain, server_hostname="localhost"))
 
     def plain(self):
         """A socket on a STARTTLS listener."""
-        return RawClient(socket.create_connection(("127.0.0.1", self.ports[0]), timeout=30))
+        return RawClient(
+            socket.create_connection(("127.0.0.1", self.ports[0]), timeout=PATIENCE_SECONDS))
 
 
 def make_certificate(folder, certificate, name="localhost"):

@@ -153,7 +153,7 @@ class Overload(Base):
         def slow(connection):
             connection.read_head()
             begun.release()
-            moves.wait(20)
+            moves.wait(harness.PATIENCE_SECONDS)
             connection.read_chunks()
             connection.accept()
 
@@ -172,7 +172,7 @@ class Overload(Base):
 
         def go_on():
             for _ in range(clients):
-                self.assertTrue(begun.acquire(timeout=20))
+                self.assertTrue(begun.acquire(timeout=harness.PATIENCE_SECONDS))
             time.sleep(1)  # Everything that can be taken is taken.
             moves.set()
 

@@ -50,8 +50,10 @@ private final class SessionRun {
     private static let serverTLS = try? TLSContext.selfSignedServer(names: ["localhost"])
     /// Time moves this often at most: a minute is many turns of the timer wheel.
     private static let movesMax = 40
-    /// The listener, and timers of the pool.
-    private static let slotsAtRest = 4
+    /// The listener's.
+    private static let slotsAtRest = 1
+    /// Connections to the API that end in the end wait so long for its side at most.
+    private static let lingerMilliseconds = 3_000
 
     private let backend = MemoryBackend()
     private let loop: Loop
@@ -200,10 +202,15 @@ private final class SessionRun {
 
     /// What the relay remembers of the input has run out, and nothing of it is left.
     private func rest() {
-        backend.move(milliseconds: 700_000)
-        settle()
+        for milliseconds in [700_000, Self.lingerMilliseconds] {
+            backend.move(milliseconds: milliseconds)
+            settle()
+        }
         guard loop.slots.count > Self.slotsAtRest else { return }
-        let left = (0..<loop.slots.endSlot).map { "\(loop.slots.occupant(at: $0))" }
+        let left = (0..<loop.slots.endSlot).compactMap { slot -> String? in
+            guard case .stream(let stream) = loop.slots.occupant(at: slot) else { return nil }
+            return "\(type(of: stream.handler)), \(stream.phase)"
+        }
         require(false, "\(loop.slots.count) slots are left: \(left)")
     }
 
