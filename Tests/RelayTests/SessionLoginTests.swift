@@ -103,6 +103,16 @@ struct SessionLoginTests {
         #expect(bench.machine.failedLogins == 0 && bench.machine.errors == 0)
     }
 
+    @Test("Who goes on to MAIL although the login was put off is put off too")
+    func mailBehindOutage() {
+        var bench = SessionMachineBench(.tls)
+        _ = bench.logIn(.unavailable)
+        #expect(bench.line("MAIL FROM:<a@b.example>") == .reply(.authUnavailable))
+        #expect(bench.machine.errors == 0 && !bench.machine.hasSender)
+        _ = bench.logIn(.refused)
+        #expect(bench.line("MAIL FROM:<a@b.example>") == .reply(.authRequired))
+    }
+
     @Test("An answer about the key that never comes is an outage")
     func unanswered() {
         var bench = SessionMachineBench(.tls)
@@ -110,6 +120,7 @@ struct SessionLoginTests {
         _ = bench.line("response")
         _ = bench.machine.response(.key(fingerprint: 1), at: bench.now)
         #expect(bench.timeOut() == .giveUp(.authUnavailable))
+        #expect(bench.line("MAIL FROM:<a@b.example>") == .reply(.authUnavailable))
         #expect(bench.machine.keyChecked(.valid, at: bench.now) == .none)
         #expect(!bench.machine.isAuthenticated)
     }

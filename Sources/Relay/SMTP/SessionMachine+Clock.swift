@@ -37,7 +37,9 @@ extension SessionMachine {
         case .commands, .response:
             return close(now >= sessionEnd ? .sessionTimeout : .idleTimeout)
         case .loginDelay: return answerFailedLogin(at: now)
-        case .keyCheck: return giveUp(.authUnavailable, at: now)
+        case .keyCheck:
+            isLoginUnchecked = true
+            return giveUp(.authUnavailable, at: now)
         case .budget:
             return content.hasBytesBehindCommand
                 ? close(.insufficientMemory) : giveUp(.insufficientMemory, at: now)

@@ -66,6 +66,7 @@ extension SessionMachine {
     mutating func keyChecked(_ verdict: KeyVerdict, at now: MonotonicTime) -> SessionVerdict {
         guard phase == .keyCheck else { return .none }
         enterCommands(at: now)
+        isLoginUnchecked = verdict == .unavailable
         switch verdict {
         case .valid:
             isAuthenticated = true

@@ -60,6 +60,8 @@ struct SessionMachine {
     var failedLogins = 0
     var exchange = SASLExchange.plain
     var fingerprint: UInt64 = 0
+    /// The last login could not be checked.
+    var isLoginUnchecked = false
     /// The last refused login that may still be repeated with the other mechanism.
     var lastFailure: (fingerprint: UInt64, isPlain: Bool)?
     var delayedReply = DelayedReply.authFailed
@@ -112,6 +114,7 @@ struct SessionMachine {
         }
         isTLS = true
         isAuthenticated = false
+        isLoginUnchecked = false
         resetTransaction()
         return .none
     }
@@ -240,7 +243,11 @@ struct SessionMachine {
     private mutating func mail(
         _ mail: MailCommand, _ line: Bytes, _ throttle: Reply?
     ) -> SessionVerdict {
-        guard isAuthenticated else { return refuse(.authRequired) }
+        guard isAuthenticated else {
+            // Some clients go on although their AUTH was put off. For a permanent reply here they
+            // would return the message (dma does), which only has to be sent again.
+            return isLoginUnchecked ? .reply(.authUnavailable) : refuse(.authRequired)
+        }
         guard !hasSender else { return refuse(.badSequence) }
         guard mail.isSMTPUTF8 || line.extracting(mail.path).isASCII else {
             return refuse(.utf8Required)
