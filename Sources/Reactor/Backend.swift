@@ -86,8 +86,10 @@ public protocol Backend: AnyObject {
     /// Lets writes to this eventfd end a `wait`. Called once, before anything else.
     func watch(wakeUp descriptor: Int32) throws(SystemError)
 
-    /// A listening socket, shared by port with those of other loops.
-    func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32
+    /// A listening socket. `isShared`: with SO_REUSEPORT, as those of the other loops.
+    func listen(
+        on address: SocketAddress, backlog: Int, isShared: Bool
+    ) throws(SystemError) -> Int32
     /// A listening socket of this backend that shares what `inherited` shows with others: closing
     /// it does not end their listening.
     func share(_ inherited: Int32) throws(SystemError) -> Int32

@@ -128,8 +128,11 @@ package final class EpollBackend: Backend {
 
     // MARK: Listening and connecting
 
-    package func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32 {
-        try SocketCalls.listen(on: address, backlog: backlog, isBlocking: false)
+    package func listen(
+        on address: SocketAddress, backlog: Int, isShared: Bool
+    ) throws(SystemError) -> Int32 {
+        try SocketCalls.listen(
+            on: address, backlog: backlog, isShared: isShared, isBlocking: false)
     }
 
     package func share(_ inherited: Int32) throws(SystemError) -> Int32 {

@@ -26,7 +26,7 @@ open class ListenerHandler {
     open func paused(_ why: ListenerPause) {}
 }
 
-/// A listening TCP socket with SO_REUSEPORT on one loop. Out of descriptors, it pauses and tries
+/// A listening TCP socket on one loop, usually with SO_REUSEPORT. Out of descriptors, it pauses and tries
 /// again after a second instead of spinning.
 public final class Listener {
     /// Rest after a failed accept.
@@ -51,12 +51,14 @@ public final class Listener {
     ///   - tls: implicit TLS for every connection; nil for plaintext at first.
     ///   - inherited: a listening socket that was made before, to be shared; it stays the caller's.
     ///     Nil to bind one of its own.
+    ///   - isShared: with SO_REUSEPORT. Without it the address is this socket's alone: a second one
+    ///     is refused, by this process or another (EADDRINUSE).
     ///   - backlog: connections that the kernel keeps until they are accepted.
     ///   - handler: held until `close`.
     /// - Throws: `SystemError` ("bind 0.0.0.0:25: Permission denied").
     public init(
         loop: Loop, address: SocketAddress, tls: TLSContext?, inherited: Int32? = nil,
-        backlog: Int = 4_096, handler: ListenerHandler
+        isShared: Bool = true, backlog: Int = 4_096, handler: ListenerHandler
     ) throws(SystemError) {
         self.loop = loop
         self.tls = tls
@@ -64,7 +66,8 @@ public final class Listener {
         if let inherited {
             descriptor = try loop.backend.share(inherited)
         } else {
-            descriptor = try loop.backend.listen(on: address, backlog: backlog)
+            descriptor = try loop.backend.listen(
+                on: address, backlog: backlog, isShared: isShared)
         }
         self.address = loop.backend.localAddress(of: descriptor) ?? address
         token = loop.slots.reserve()

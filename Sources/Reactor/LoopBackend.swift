@@ -48,11 +48,16 @@ enum LoopBackend {
         }
     }
 
-    func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32 {
+    func listen(
+        on address: SocketAddress, backlog: Int, isShared: Bool
+    ) throws(SystemError) -> Int32 {
         switch self {
-        case .epoll(let backend): try backend.listen(on: address, backlog: backlog)
-        case .uring(let backend): try backend.listen(on: address, backlog: backlog)
-        case .custom(let backend): try backend.listen(on: address, backlog: backlog)
+        case .epoll(let backend):
+            try backend.listen(on: address, backlog: backlog, isShared: isShared)
+        case .uring(let backend):
+            try backend.listen(on: address, backlog: backlog, isShared: isShared)
+        case .custom(let backend):
+            try backend.listen(on: address, backlog: backlog, isShared: isShared)
         }
     }
 

@@ -14,17 +14,18 @@ enum SocketCalls {
         return descriptor
     }
 
-    /// A listening socket, its port shared with other loops; what it accepts has its options.
+    /// A listening socket; what it accepts has its options.
+    /// - Parameter isShared: other sockets may listen there too, this process's and others'.
     /// - Throws: `SystemError` that names the call and the address.
     static func listen(
-        on address: SocketAddress, backlog: Int, isBlocking: Bool
+        on address: SocketAddress, backlog: Int, isShared: Bool, isBlocking: Bool
     ) throws(SystemError) -> Int32 {
         let descriptor = makeStreamSocket(address.family, isBlocking: isBlocking)
         guard descriptor >= 0 else {
             throw SystemError(operation: "socket \(address)", errno: -descriptor)
         }
         cs_set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
-        cs_set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)
+        if isShared { cs_set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) }
         if address.isIPv6 {
             cs_set_option(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1)
         }

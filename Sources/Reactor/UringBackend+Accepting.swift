@@ -6,8 +6,11 @@ import CEpoll.Uring
 import Glibc
 
 extension UringBackend {
-    package func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32 {
-        try SocketCalls.listen(on: address, backlog: backlog, isBlocking: true)
+    package func listen(
+        on address: SocketAddress, backlog: Int, isShared: Bool
+    ) throws(SystemError) -> Int32 {
+        try SocketCalls.listen(
+            on: address, backlog: backlog, isShared: isShared, isBlocking: true)
     }
 
     package func share(_ inherited: Int32) throws(SystemError) -> Int32 {

@@ -566,7 +566,31 @@ class Readiness(unittest.TestCase):
                  "--log-level", "error"],
                 capture_output=True, text=True, timeout=30)
         self.assertNotEqual(result.returncode, 0)
-        self.assertIn(f"127.0.0.1:{port}", result.stderr)
+        self.assertIn(f"--admin: bind 127.0.0.1:{port}: Address already in use", result.stderr)
+
+    def test_two_relays_do_not_share_an_admin_port(self):
+        port = harness.free_port()
+        relay = harness.Relay("--admin", str(port))
+        self.addCleanup(relay.stop)
+        result = subprocess.run(
+            [harness.BINARY, "--sandbox", "--sandbox-listen", f"127.0.0.1:{harness.free_port()}",
+             "--listen", f"127.0.0.1:{relay.ports[0]}", "--admin", str(port), "--log-level", "error"],
+            capture_output=True, text=True, timeout=30)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn(f"--admin: bind 127.0.0.1:{port}: Address already in use", result.stderr)
+        self.assertIn("Each relay of a host needs one of its own.", result.stderr)
+
+    def test_two_sandboxes_do_not_share_a_port(self):
+        sandbox = harness.Sandbox()
+        self.addCleanup(sandbox.stop)
+        result = subprocess.run(
+            [harness.BINARY, "--sandbox", "--sandbox-listen", f"127.0.0.1:{sandbox.port}",
+             "--listen", f"127.0.0.1:{harness.free_port()}", "--log-level", "error"],
+            capture_output=True, text=True, timeout=30)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn(
+            f"--sandbox-listen: bind 127.0.0.1:{sandbox.port}: Address already in use",
+            result.stderr)
 
 
 def get_or_none(port, path):

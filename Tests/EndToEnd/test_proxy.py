@@ -5,8 +5,10 @@ import ssl
 import struct
 import time
 import unittest
+import urllib.request
 
 import harness
+import prometheus_text
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -26,6 +28,21 @@ LOCAL = SIGNATURE + b"\x20\x00\x00\x00"
 
 class ProxyTestCase(harness.RelayTestCase):
     arguments = ("--proxy-from", "127.0.0.1", "--max-connections-per-address", "4")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.admin_port = harness.free_port()
+        cls.arguments += ("--admin", str(cls.admin_port))
+        super().setUpClass()
+
+    def refused(self, reason, port=None):
+        """What the metrics say of this port's refused headers."""
+        url = f"http://127.0.0.1:{self.admin_port}/metrics"
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            samples = prometheus_text.parse(answer.read())
+        return prometheus_text.value(
+            samples, "postscale_relay_proxy_headers_refused_total", reason=reason,
+            listener=f"127.0.0.1:{port or self.relay.ports[0]}")
 
     def connect(self, header, port=None):
         plain = socket.create_connection(
@@ -127,18 +144,30 @@ class Headers(ProxyTestCase):
                 lambda: len([p for p in self.peers() if p.startswith("127.0.0.1:")]) > before)
 
     def test_without_a_header_or_with_a_bad_one_it_is_reset(self):
+        ports = (self.relay.ports[0], self.relay.tls_port)
+        before = [self.refused("malformed", port) for port in ports]
         for bad in (b"EHLO client.test\r\n", b"\x16\x03\x01", b"PROXY TCP4 nonsense\r\n",
                     SIGNATURE + b"\x31\x11\x00\x00", b"PROXY UNKNOWN " + b"x" * 200,
                     SIGNATURE + b"\x21\x11\xff\xff"):
-            for port in (self.relay.ports[0], self.relay.tls_port):
+            for port in ports:
                 self.assertEqual(self.end(self.connect(bad, port)), b"", bad)
         self.wait_for_peer("127.0.0.1", "proxy-header-refused")
+        after = [self.refused("malformed", port) for port in ports]
+        self.assertEqual([now - then for now, then in zip(after, before)], [6, 6])
+
+    def test_who_leaves_before_its_header_is_counted(self):
+        before = self.refused("closed")
+        self.connect(b"").close()
+        self.connect(b"PROXY TCP4 192.0.2.1").close()
+        harness.wait_until(lambda: self.refused("closed") == before + 2, what="the count")
 
     def test_who_says_nothing_has_five_seconds(self):
+        before = self.refused("timeout")
         client = self.connect(b"PROXY TCP4 192.0.2.1")
         start = time.monotonic()
         self.assertEqual(self.end(client), b"")
         self.assertTrue(4 < time.monotonic() - start < 8)
+        self.assertEqual(self.refused("timeout"), before + 1)
 
     def test_limits_count_the_client_and_not_the_balancer(self):
         clients = [self.connect(block(f"192.0.3.{number}")) for number in range(12)]

@@ -34,8 +34,10 @@ final class CompletionBackend: Backend {
     func watch(wakeUp descriptor: Int32) throws(SystemError) {
         try inner.watch(wakeUp: descriptor)
     }
-    func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32 {
-        try inner.listen(on: address, backlog: backlog)
+    func listen(
+        on address: SocketAddress, backlog: Int, isShared: Bool
+    ) throws(SystemError) -> Int32 {
+        try inner.listen(on: address, backlog: backlog, isShared: isShared)
     }
     func localAddress(of descriptor: Int32) -> SocketAddress? {
         inner.localAddress(of: descriptor)

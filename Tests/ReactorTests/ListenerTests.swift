@@ -37,6 +37,24 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false])
+    func `an address that is not shared is one socket's`(_ isFirstShared: Bool) throws {
+        let test = try TestLoop()
+        let first = try Listener(
+            loop: test.loop, address: SocketAddress("127.0.0.1:0")!, tls: nil,
+            isShared: isFirstShared, handler: ListenerHandler())
+        for isShared in [true, false] where !(isFirstShared && isShared) {
+            let thrown = #expect(throws: SystemError.self) {
+                _ = try Listener(
+                    loop: test.loop, address: first.address, tls: nil, isShared: isShared,
+                    handler: ListenerHandler())
+            }
+            #expect(thrown?.errno == EADDRINUSE)
+        }
+        first.close()
+        test.run { true }
+    }
+
     @Test func `a listener whose owner is full rests, and takes who waited when there is room`()
         throws
     {

@@ -45,8 +45,10 @@ final class AdminServer {
             millisecondsMax: Self.silenceMillisecondsMax)
         for address in context.addresses {
             let acceptor = AdminAcceptor(server: self)
+            // Not shared: who asks must know which relay answers.
             listeners.append(
-                try Listener(loop: loop, address: address, tls: nil, handler: acceptor))
+                try Listener(
+                    loop: loop, address: address, tls: nil, isShared: false, handler: acceptor))
         }
     }
 

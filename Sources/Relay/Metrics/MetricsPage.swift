@@ -51,6 +51,15 @@ extension MetricsText {
         for (spec, counts) in listeners {
             sample(["listener": "\(spec.address)"], counts.handshakesFailed)
         }
+        family(
+            "proxy_headers_refused_total", .counter,
+            "Connections of balancers without a good PROXY header, by what was wrong.")
+        for (spec, counts) in listeners {
+            let address = "\(spec.address)"
+            sample(["listener": address, "reason": "malformed"], counts.headersBad)
+            sample(["listener": address, "reason": "timeout"], counts.headersLate)
+            sample(["listener": address, "reason": "closed"], counts.headersMissing)
+        }
         counter(
             "accept_pauses_total", Int(totals.acceptPauses),
             "Times a listener rested for want of descriptors or memory.")

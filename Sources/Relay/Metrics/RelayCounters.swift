@@ -62,6 +62,12 @@ struct ListenerCounters: Sendable {
     var handshakesResumed = 0
     /// Ended before TLS stood, by either side.
     var handshakesFailed = 0
+    /// Of balancers, reset for what stood in front instead of a PROXY header.
+    var headersBad = 0
+    /// Of balancers, reset because no whole header had come in time.
+    var headersLate = 0
+    /// Of balancers, ended before a whole header had come.
+    var headersMissing = 0
 
     mutating func count(_ tls: TLSInfo) {
         if tls.version == "TLSv1.3" { handshakesTLS13 += 1 } else { handshakesTLS12 += 1 }

@@ -124,6 +124,9 @@ extension ListenerCounters {
         handshakesTLS13 += other.handshakesTLS13
         handshakesResumed += other.handshakesResumed
         handshakesFailed += other.handshakesFailed
+        headersBad += other.headersBad
+        headersLate += other.headersLate
+        headersMissing += other.headersMissing
     }
 }
 

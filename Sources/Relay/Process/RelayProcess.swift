@@ -65,10 +65,14 @@ struct RelayProcess {
                 },
                 whenReady: {
                     try becomeUnprivileged()
-                    sandbox = try settings.sandbox.map {
-                        try SandboxProcess(settings: $0, tls: nil, log: log).start(on: backend)
+                    sandbox = try Self.alone("--sandbox-listen") {
+                        try settings.sandbox.map {
+                            try SandboxProcess(settings: $0, tls: nil, log: log).start(on: backend)
+                        }
                     }
-                    admin = try startAdmin(shared, roster, backend)
+                    admin = try Self.alone("--admin") {
+                        try startAdmin(shared, roster, backend)
+                    }
                 })
         } catch let error as SystemError where error.errno == EACCES {
             throw ValidationError(
@@ -84,6 +88,17 @@ struct RelayProcess {
         for others in [admin, sandbox] {
             others?.stop()
             others?.join()
+        }
+    }
+
+    /// Starts what binds addresses that no two relays can share.
+    /// - Throws: `ValidationError` that names the flag when somebody has the address already.
+    private static func alone(
+        _ flag: String, _ start: () throws -> LoopGroup?
+    ) throws -> LoopGroup? {
+        do { return try start() } catch let error as SystemError where error.errno == EADDRINUSE {
+            throw ValidationError(
+                "\(flag): \(error). Another relay's? Each relay of a host needs one of its own.")
         }
     }
 

@@ -40,7 +40,9 @@ final class ProxyDoor: StreamHandler {
         let (used, step) = reader.take(bytes)
         switch step {
         case .needsInput: break
-        case .bad(let error): refuse(stream, error.rawValue)
+        case .bad(let error):
+            count(\.headersBad)
+            refuse(stream, error.rawValue)
         case .done(let header):
             leave()
             // A check of the balancer's own.
@@ -52,9 +54,19 @@ final class ProxyDoor: StreamHandler {
         }
     }
 
-    override func streamTimedOut(_ stream: Stream) { refuse(stream, "timeout") }
+    override func streamTimedOut(_ stream: Stream) {
+        count(\.headersLate)
+        refuse(stream, "timeout")
+    }
 
-    override func streamClosed(_ stream: Stream, _ reason: CloseReason) { leave() }
+    override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
+        if isInside { count(\.headersMissing) }
+        leave()
+    }
+
+    private func count(_ what: WritableKeyPath<ListenerCounters, Int>) {
+        worker.listenerCounters[listener.index][keyPath: what] += 1
+    }
 
     private func leave() {
         guard isInside else { return }
@@ -64,6 +76,7 @@ final class ProxyDoor: StreamHandler {
     }
 
     private func refuse(_ stream: Stream, _ reason: String) {
+        leave()
         worker.shared.log.event(
             .notice, "proxy-header-refused", ["peer": balancer.host, "reason": reason])
         stream.abort()

@@ -9,7 +9,7 @@ final class SMTPListener: ListenerHandler {
     let worker: Worker
     let isImplicitTLS: Bool
     /// Which of the configuration's listeners this is.
-    private let index: Int
+    let index: Int
     private let turnedAway: TurnedAway
     private var silentUntil = MonotonicTime(nanoseconds: 0)
 

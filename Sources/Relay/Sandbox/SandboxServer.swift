@@ -18,8 +18,9 @@ final class SandboxServer {
         service = SandboxService(options: options, log: log)
         acceptor = SandboxAcceptor(service: service)
         for address in options.addresses {
+            // Not shared: half of the messages would be in another sandbox, and nobody told.
             let listener = try Listener(
-                loop: loop, address: address, tls: options.tls, handler: acceptor)
+                loop: loop, address: address, tls: options.tls, isShared: false, handler: acceptor)
             listeners.append(listener)
         }
     }

@@ -78,6 +78,18 @@ struct ConfigurationBuilderTests {
         (["--sandbox", "--loops", "0"], "--loops 0"),
         (["--sandbox", "--listen", "127.0.0.1:0"], "--listen 127.0.0.1:0"),
         (["--sandbox", "--listen", "nonsense"], "nonsense"),
+        (
+            ["--sandbox", "--listen", "[::1]:2525", "--listen", "[::1]:2525"],
+            "--listen [::1]:2525: it is given twice."
+        ),
+        (
+            ["--sandbox", "--listen", "127.0.0.1:2525", "--listen-tls", "127.0.0.1:2525"],
+            "--listen-tls 127.0.0.1:2525: --listen has it already."
+        ),
+        (
+            ["--sandbox", "--admin", "9587", "--admin", "127.0.0.1:9587"],
+            "--admin 127.0.0.1:9587: it is given twice."
+        ),
         (["--sandbox", "--hostname", "a b"], "--hostname a b"),
         (["--sandbox", "--idle-timeout", "0s"], "--idle-timeout"),
         (["--sandbox", "--idle-timeout", "60"], "--idle-timeout"),
@@ -88,6 +100,27 @@ struct ConfigurationBuilderTests {
     ])
     func `a bad value is refused with the flag's name`(_ arguments: [String], _ part: String) {
         #expect(refusal(arguments).contains(part), "\(refusal(arguments))")
+    }
+
+    @Test func `an address that the service manager has bound is not bound again`() throws {
+        func build(_ arguments: [String]) throws -> [ListenerSpec] {
+            let command = try RunCommand.parse(Self.certificate + arguments)
+            return try ConfigurationBuilder(
+                listen: command.listen, api: command.api, limits: command.limits,
+                mapping: command.mapping, message: command.message, process: command.process,
+                sandbox: command.sandbox, environment: [:],
+                inherited: [
+                    ListenerSpec(
+                        address: SocketAddress("0.0.0.0:587")!, isImplicitTLS: false, inherited: 3)
+                ]
+            ).build().configuration.listeners
+        }
+        #expect(try build([]).map(\.inherited) == [3])
+        #expect(try build(["--listen", "127.0.0.1:587"]).map(\.inherited) == [3, nil])
+        let error = #expect(throws: ValidationError.self) {
+            try build(["--listen", "0.0.0.0:587"])
+        }
+        #expect(error?.message.hasPrefix("--listen 0.0.0.0:587: the service manager") == true)
     }
 
     @Test func `bounds on hostile clients are flags`() throws {

@@ -133,7 +133,9 @@ final class SimulatedHost: Backend {
 
     // MARK: Listening and connecting
 
-    func listen(on address: SocketAddress, backlog: Int) throws(SystemError) -> Int32 {
+    func listen(
+        on address: SocketAddress, backlog: Int, isShared: Bool
+    ) throws(SystemError) -> Int32 {
         nextDescriptor += 1
         let listener = SimulatedListener(host: self, address: address, descriptor: nextDescriptor)
         descriptors[nextDescriptor] = .listener(listener)

@@ -112,8 +112,11 @@ struct ConfigurationBuilder {
             try FlagCheck.check(
                 address.port > 0, "--listen", "\(address)", "a port from 1 to 65535")
         }
-        return inherited + startTLS.map { ListenerSpec(address: $0, isImplicitTLS: false) }
+        let own =
+            startTLS.map { ListenerSpec(address: $0, isImplicitTLS: false) }
             + implicitTLS.map { ListenerSpec(address: $0, isImplicitTLS: true) }
+        try FlagCheck.checkDistinct(inherited: inherited, own)
+        return inherited + own
     }
 
     private func addresses(from variable: String) throws -> [SocketAddress] {
@@ -165,8 +168,14 @@ struct ConfigurationBuilder {
     }
 
     private func makeAdmin() throws -> [SocketAddress] {
-        if !process.admin.isEmpty { return process.admin.map(\.address) }
-        return try (environment["POSTSCALE_ADMIN"] ?? "").split(separator: ",").map { text in
+        let addresses =
+            process.admin.isEmpty ? try adminFromEnvironment() : process.admin.map(\.address)
+        try FlagCheck.checkDistinct("--admin", addresses)
+        return addresses
+    }
+
+    private func adminFromEnvironment() throws -> [SocketAddress] {
+        try (environment["POSTSCALE_ADMIN"] ?? "").split(separator: ",").map { text in
             guard let entry = AdminAddress(argument: text.filter { $0 != " " }) else {
                 throw ValidationError(
                     "POSTSCALE_ADMIN=\(text): give address:port or a port, such as 127.0.0.1:9587.")

@@ -62,7 +62,7 @@ struct ProcessFlags: ParsableArguments {
             discussion: """
                 A port alone is one of 127.0.0.1: --admin 9587. Repeatable. Without it there is no \
                 such listener. Plain HTTP without a login: whoever can reach it can read it, so \
-                keep it off public addresses. Environment: POSTSCALE_ADMIN.
+                keep it off public addresses. No two relays can share one. Environment: POSTSCALE_ADMIN.
                 """, valueName: "address:port"))
     var admin: [AdminAddress] = []
 
