@@ -70,7 +70,7 @@ final class Worker {
     /// By the index of the listener; tests without listeners have one all the same.
     var listenerCounters: [ListenerCounters]
     /// Live sessions, for drain; a session enters itself when accepted and leaves when closed.
-    var sessions = SessionList()
+    var sessions: SessionList
     var listeners: [Listener] = []
     /// Connections of balancers that have not said yet whose they are.
     var doorCount = 0
@@ -86,6 +86,7 @@ final class Worker {
         self.shared = shared
         configuration = shared.configuration
         serverTLS = shared.serverTLS
+        sessions = SessionList(startedAt: loop.readWallClock(), loop.now)
         pool = ConnectionPool(
             loop: loop, options: shared.configuration.api, tls: shared.clientTLS, log: shared.log,
             names: shared.names)

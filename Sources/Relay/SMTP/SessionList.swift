@@ -1,21 +1,32 @@
 // The live sessions of one loop, linked through the sessions themselves: no allocation, O(1).
 
+import Reactor
+
 /// Who is here. A session enters when it is accepted and leaves when it is closed.
 struct SessionList {
     private var head: Session?
-    private var lastSerial: UInt64 = 0
+    private var lastSerial: UInt64
 
     private(set) var count = 0
 
-    /// Links `session` in and returns its id: unique in the process, never 0, the number of the loop
-    /// (counted from 1) in the upper sixteen bits.
+    /// Serials begin at the time of the start, 65,536 for each second, so that a relay that comes later
+    /// does not use them again in the same journal: no loop takes that many connections a second for
+    /// long. The monotonic clock tells starts in one second apart.
+    /// - Parameter wallSeconds: seconds since 1970.
+    init(startedAt wallSeconds: Int64, _ now: MonotonicTime) {
+        lastSerial =
+            UInt64(truncatingIfNeeded: wallSeconds) << 16 | now.nanoseconds >> 14 & 0xFFFF
+    }
+
+    /// Links `session` in and returns its id: unique in the process and never 0. The number of the
+    /// loop (counted from 1) is in the upper sixteen bits.
     mutating func enter(_ session: Session, loopIndex: Int) -> UInt64 {
         session.nextSession = head
         head?.previousSession = session
         head = session
         count += 1
-        lastSerial += 1
-        return UInt64(truncatingIfNeeded: loopIndex + 1) << 48 | lastSerial
+        lastSerial &+= 1
+        return UInt64(truncatingIfNeeded: loopIndex + 1) << 48 | lastSerial & 0xFFFF_FFFF_FFFF
     }
 
     /// Unlinks `session`, which must be in this list.
