@@ -160,12 +160,31 @@ deb: package-build ## Make the Debian package: .build/package/postscale-relay_VE
 test-deb: deb ## Install, run, upgrade and purge the package in a fresh Debian (root, debootstrap)
 	$(call install_packages,debootstrap openssl)
 	RELAY_BINARY=$(PACKAGED) PACKAGE=$$(ls .build/package/postscale-relay_$(VERSION)_*.deb) \
-	  timeout -k 10 900 python3 -m unittest discover -s Tests/Package -v
+	  timeout -k 10 900 python3 -m unittest discover -s Tests/Package -p test_deb.py -v
+
+.PHONY: test-systemd
+test-systemd: deb ## The package under a real systemd: docs/install.md step by step (root, systemd-nspawn)
+	$(call install_packages,debootstrap systemd-container iproute2 openssl)
+	RELAY_BINARY=$(CURDIR)/$(PACKAGED) \
+	  PACKAGE=$$(ls $(CURDIR)/.build/package/postscale-relay_$(VERSION)_*.deb) \
+	  timeout -k 10 1200 python3 -m unittest discover -s Tests/Package -p test_systemd.py -v
 
 .PHONY: test-fleet
 test-fleet: release ## Two relays behind HAProxy in network namespaces: one killed, one drained (root)
 	$(call install_packages,haproxy iproute2 openssl)
 	RELAY_BINARY=$(CURDIR)/$(RELAY) timeout -k 10 300 python3 -m unittest discover -s Tests/Fleet -v
+
+KUBERNETES := .build/kubernetes/bin/python
+
+$(KUBERNETES):
+	$(PYTHON) -m venv .build/kubernetes
+	.build/kubernetes/bin/pip install --quiet --disable-pip-version-check kubernetes-validate==1.37.0
+
+.PHONY: test-kubernetes
+test-kubernetes: release ## The manifests by Kubernetes' schemas; the end of a pod carried out (root)
+	$(call install_packages,python3-venv openssl)
+	$(MAKE) $(KUBERNETES)
+	RELAY_BINARY=$(CURDIR)/$(RELAY) timeout -k 10 120 $(KUBERNETES) -m unittest discover -s Tests/Kubernetes -v
 
 .PHONY: man
 man: release ## Make the manual page from the flags: .build/postscale-relay.1

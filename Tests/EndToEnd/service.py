@@ -1,11 +1,16 @@
-"""What a service manager does for the relay: passes listening sockets, and hears how it is."""
+"""What a service manager does for the relay: passes listening sockets, and hears how it is; and the
+clients that must not notice when it puts another relay in its place."""
 
 import contextlib
 import ctypes
 import os
 import pathlib
+import smtplib
 import socket
+import ssl
 import sys
+import threading
+import time
 
 import harness
 
@@ -95,3 +100,45 @@ def halted(thread):
         yield
     finally:
         ptrace(detach)
+
+
+class Load(threading.Thread):
+    """One client after another, until stopped."""
+
+    def __init__(self, port, tls_port, name):
+        super().__init__(daemon=True)
+        self.ports = [(port, False), (tls_port, True)]
+        self.name_of_it = name
+        self.key = harness.new_key()
+        self.is_stopped = threading.Event()
+        self.accepted, self.errors, self.seconds = [], [], []
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.context = context
+
+    def run(self):
+        number = 0
+        while not self.is_stopped.is_set():
+            number += 1
+            subject = f"{self.name_of_it}-{number}"
+            start = time.monotonic()
+            try:
+                self.send(subject, *self.ports[number % 2])
+                self.accepted.append(subject)
+                self.seconds.append(time.monotonic() - start)
+            except (OSError, smtplib.SMTPException) as error:
+                self.errors.append((subject, repr(error)))
+
+    def send(self, subject, port, is_tls):
+        if is_tls:
+            client = smtplib.SMTP_SSL("127.0.0.1", port, "client.test", timeout=30, context=self.context)
+        else:
+            client = smtplib.SMTP("127.0.0.1", port, "client.test", timeout=30)
+            client.starttls(context=self.context)
+        try:
+            client.login("postscale", self.key)
+            client.sendmail(
+                "a@yourdomain.com", "b@example.com",
+                f"From: a@yourdomain.com\r\nTo: b@example.com\r\nSubject: {subject}\r\n\r\nx\r\n")
+        finally:
+            client.close()

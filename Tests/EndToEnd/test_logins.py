@@ -248,6 +248,10 @@ class Fail2Ban(unittest.TestCase):
         journal = pathlib.Path(relay.folder) / "journal"
         journal.write_text("".join(f"mx1 postscale-relay[12]: {line}\n" for line in refused))
         self.assertEqual(len(self.matched(journal)), len(refused))
+        # --log-format journald: time and level are fields of their own.
+        bare = [line.split(" ", 2)[2] for line in refused]
+        journal.write_text("".join(f"mx1 postscale-relay[12]: {line}\n" for line in bare))
+        self.assertEqual(len(self.matched(journal)), len(refused))
 
     def test_the_jail_is_one_that_fail2ban_accepts(self):
         folder = pathlib.Path(harness.temporary_folder("fail2ban"))

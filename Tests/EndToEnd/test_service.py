@@ -7,12 +7,9 @@ reset or told 421 counts as an error, and there must be none; and every 250 must
 import os
 import pathlib
 import signal
-import smtplib
 import socket
-import ssl
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
@@ -20,50 +17,10 @@ import harness
 import service
 
 
-class Load(threading.Thread):
-    """One client after another, until stopped."""
-
-    def __init__(self, port, tls_port, name):
-        super().__init__(daemon=True)
-        self.ports = [(port, False), (tls_port, True)]
-        self.name_of_it = name
-        self.key = harness.new_key()
-        self.is_stopped = threading.Event()
-        self.accepted, self.errors = [], []
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self.context = context
-
-    def run(self):
-        number = 0
-        while not self.is_stopped.is_set():
-            number += 1
-            subject = f"{self.name_of_it}-{number}"
-            try:
-                self.send(subject, *self.ports[number % 2])
-                self.accepted.append(subject)
-            except (OSError, smtplib.SMTPException) as error:
-                self.errors.append((subject, repr(error)))
-
-    def send(self, subject, port, is_tls):
-        if is_tls:
-            client = smtplib.SMTP_SSL("127.0.0.1", port, "client.test", timeout=30, context=self.context)
-        else:
-            client = smtplib.SMTP("127.0.0.1", port, "client.test", timeout=30)
-            client.starttls(context=self.context)
-        try:
-            client.login("postscale", self.key)
-            client.sendmail(
-                "a@yourdomain.com", "b@example.com",
-                f"From: a@yourdomain.com\r\nTo: b@example.com\r\nSubject: {subject}\r\n\r\nx\r\n")
-        finally:
-            client.close()
-
-
 class RestartTestCase(unittest.TestCase):
     def run_load(self, ports, restart, clients=8):
         """`restart()` under load; returns (messages, errors)."""
-        loads = [Load(*ports, f"load{index}") for index in range(clients)]
+        loads = [service.Load(*ports, f"load{index}") for index in range(clients)]
         for load in loads:
             load.start()
         time.sleep(0.5)
@@ -82,9 +39,12 @@ class RestartTestCase(unittest.TestCase):
         self.assertEqual(errors, [])
         stored = sorted(message["subject"] for message in sandbox.stored_messages())
         self.assertEqual(stored, sorted(accepted), "every 250 is at the API, once")
+        sessions = []
         for relay in relays:
             messages = [event for event in relay.events() if event["event"] == "message"]
             self.assertGreater(len(messages), 0, "every relay had a part in it")
+            sessions += [event["session"] for event in messages]
+        self.assertEqual(len(sessions), len(set(sessions)), "no relay uses the last one's numbers")
         print(f"{len(accepted)} messages, no error ", end="", file=sys.stderr)
 
 

@@ -20,32 +20,19 @@ import time
 import unittest
 import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "Tests/EndToEnd"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "EndToEnd"))
 
+import debian  # noqa: E402
 import harness  # noqa: E402
 import service  # noqa: E402
+from debian import FOLDER, PACKAGE  # noqa: E402
 
-PACKAGE = pathlib.Path(os.environ.get("PACKAGE", ""))
-FOLDER = ROOT / ".build/package"
-BASE, DEBIAN = FOLDER / "debian-base", FOLDER / "debian"
+DEBIAN = FOLDER / "debian"
 UNIT = "usr/lib/systemd/system/postscale-relay.service"
 
 
-def mirror():
-    """Where this machine gets its own Debian from, and which."""
-    text = pathlib.Path("/etc/os-release").read_text()
-    suite = re.search(r"VERSION_CODENAME=(\w+)", text)[1]
-    policy = subprocess.run(["apt-cache", "policy"], capture_output=True, text=True, check=True)
-    urls = re.findall(rf"(https?://\S+) {suite}/main", policy.stdout)
-    return suite, urls[0] if urls else "http://deb.debian.org/debian"
-
-
-def in_debian(*command, check=True, **more):
-    return subprocess.run(
-        ["chroot", DEBIAN, *command], check=check, capture_output=True, text=True,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive",
-             "LC_ALL": "C.UTF-8", **more})
+def in_debian(*command, **more):
+    return debian.inside(DEBIAN, *command, **more)
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can make a Debian")
@@ -53,22 +40,12 @@ def in_debian(*command, check=True, **more):
 class Package(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if not (BASE / "etc/debian_version").exists():
-            shutil.rmtree(BASE, ignore_errors=True)
-            suite, url = mirror()
-            subprocess.run(
-                ["debootstrap", "--variant=minbase", suite, BASE, url], check=True,
-                stdout=subprocess.DEVNULL)
         if os.path.ismount(DEBIAN / "proc"):  # A run that was killed.
             subprocess.run(["umount", DEBIAN / "proc"], check=True)
-        shutil.rmtree(DEBIAN, ignore_errors=True)
-        subprocess.run(["cp", "-a", BASE, DEBIAN], check=True)
+        debian.copy(debian.base(), DEBIAN)
         # Swift takes the command line from there.
         subprocess.run(["mount", "-t", "proc", "proc", DEBIAN / "proc"], check=True)
         cls.addClassCleanup(subprocess.run, ["umount", DEBIAN / "proc"], check=True)
-        shutil.copy("/etc/resolv.conf", DEBIAN / "etc/resolv.conf")
-        shutil.rmtree(DEBIAN / "etc/apt/apt.conf.d", ignore_errors=True)
-        shutil.copytree("/etc/apt/apt.conf.d", DEBIAN / "etc/apt/apt.conf.d")
         in_debian("apt-get", "update", "-qq")
         shutil.copy(PACKAGE, DEBIAN / "tmp/relay.deb")
         in_debian("apt-get", "install", "-y", "-qq", "/tmp/relay.deb")
@@ -78,7 +55,8 @@ class Package(unittest.TestCase):
         """By the unit's command line, as the unit's user, with the unit's sockets."""
         unit = (DEBIAN / UNIT).read_text()
         command = re.search(r"^ExecStart=(.*)$", unit, re.M)[1]
-        command = command.replace("$POSTSCALE_OPTIONS", f"--api-url http://127.0.0.1:{api_port}")
+        options = f"--api-url http://127.0.0.1:{api_port} --admin {harness.free_port()}"
+        command = command.replace("$POSTSCALE_OPTIONS", options)
         user, group = (re.search(rf"^{key}=(.*)$", unit, re.M)[1] for key in ("User", "Group"))
         numbers = [made.fileno() for made, _ in sockets]
         names = ":".join(name for _, name in sockets)
@@ -180,18 +158,15 @@ class Package(unittest.TestCase):
         self.assertEqual(in_debian("getent", "passwd", "postscale-relay", check=False).returncode, 2)
         left = subprocess.run(
             ["find", DEBIAN, "-xdev", "-name", "*postscale*", "-not", "-path", "*/var/log/*",
-             "-not", "-path", "*/var/cache/*"], capture_output=True, text=True).stdout
+             "-not", "-path", "*/var/cache/*", "-not", "-path", f"{DEBIAN}/tmp/*"], capture_output=True, text=True).stdout
         self.assertEqual(left, "")
 
     def upgrade(self):
         """The same program as a newer version; what the operator has changed stays."""
         config = DEBIAN / "etc/postscale-relay/relay.conf"
         config.write_text(config.read_text() + "--max-errors 21\n")
-        made = subprocess.run(
-            [ROOT / "deploy/debian/build.sh", FOLDER / "root/usr/bin/postscale-relay", "9.9.9",
-             FOLDER / "newer"], check=True, capture_output=True, text=True).stdout.strip()
-        shutil.copy(made, DEBIAN / "tmp/newer.deb")
-        in_debian("apt-get", "install", "-y", "-qq", "/tmp/newer.deb")
+        name = debian.newer_package(DEBIAN / "tmp")
+        in_debian("apt-get", "install", "-y", "-qq", f"/tmp/{name}")
         self.assertIn("--max-errors 21", config.read_text())
         version = in_debian("dpkg-query", "-W", "-f=${Version}", "postscale-relay").stdout
         self.assertEqual(version, "9.9.9")

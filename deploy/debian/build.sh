@@ -16,8 +16,11 @@ install -Dm755 "$binary" "$root/usr/bin/$name"
 strip --strip-unneeded "$root/usr/bin/$name"
 units=$root/usr/lib/systemd/system
 install -Dm644 -t "$units" deploy/systemd/$name.service deploy/systemd/*.socket
-# A second instance beside the first, on the same sockets (docs/operating.md, "Restarting").
-grep -v '^Also=' deploy/systemd/$name.service >"$units/$name@.service"
+# A second instance beside the first, on the same sockets (docs/operating.md, "Restarting"), named after
+# its admin port, which the two can't share.
+sed -e '/^Also=/d' -e 's/^Description=.*/&, its second instance with admin port %i/' \
+  -e 's/^ExecStart=.*/& --admin %i/' deploy/systemd/$name.service >"$units/$name@.service"
+chmod 644 "$units/$name@.service"
 install -Dm755 deploy/certbot/certbot-deploy "$root/usr/lib/$name/certbot-deploy"
 install -Dm644 deploy/debian/relay.conf "$root/etc/$name/relay.conf"
 install -dm750 "$root/etc/$name/tls"

@@ -1,0 +1,63 @@
+"""A fresh Debian in a folder, as debootstrap makes it, for the tests of the package.
+
+The folder is made once and kept; each test works on a copy.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = ROOT / ".build/package"
+PACKAGE = pathlib.Path(os.environ.get("PACKAGE", ""))
+ENVIRONMENT = {
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive",
+    "LC_ALL": "C.UTF-8"}
+
+
+def mirror():
+    """Where this machine gets its own Debian from, and which."""
+    text = pathlib.Path("/etc/os-release").read_text()
+    suite = re.search(r"VERSION_CODENAME=(\w+)", text)[1]
+    policy = subprocess.run(["apt-cache", "policy"], capture_output=True, text=True, check=True)
+    urls = re.findall(rf"(https?://\S+) {suite}/main", policy.stdout)
+    return suite, urls[0] if urls else "http://deb.debian.org/debian"
+
+
+def inside(folder, *command, check=True, **more):
+    """Runs a command with `folder` as its root."""
+    return subprocess.run(
+        ["chroot", folder, *command], check=check, capture_output=True, text=True,
+        env={**ENVIRONMENT, **more})
+
+
+def base():
+    """The folder as debootstrap leaves it."""
+    folder = FOLDER / "debian-base"
+    if not (folder / "etc/debian_version").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        suite, url = mirror()
+        subprocess.run(
+            ["debootstrap", "--variant=minbase", suite, folder, url], check=True,
+            stdout=subprocess.DEVNULL)
+    return folder
+
+
+def copy(source, folder):
+    """`folder` becomes a copy of `source` that can install packages as this machine does."""
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run(["cp", "-a", source, folder], check=True)
+    shutil.copy("/etc/resolv.conf", folder / "etc/resolv.conf")
+    shutil.rmtree(folder / "etc/apt/apt.conf.d", ignore_errors=True)
+    shutil.copytree("/etc/apt/apt.conf.d", folder / "etc/apt/apt.conf.d")
+
+
+def newer_package(folder):
+    """The same program as a package of a newer version."""
+    made = subprocess.run(
+        [ROOT / "deploy/debian/build.sh", FOLDER / "root/usr/bin/postscale-relay", "9.9.9",
+         FOLDER / "newer"], check=True, capture_output=True, text=True).stdout.strip()
+    shutil.copy(made, folder)
+    return pathlib.Path(made).name
