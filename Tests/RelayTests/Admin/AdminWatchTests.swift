@@ -76,6 +76,10 @@ import Testing
         busy.loop.tick()
         asking.tick()
         #expect(found == [0: 0])
+        for loop in [busy.loop, asking] {
+            loop.stop()
+            loop.run()
+        }
     }
 
     @Test func theLevelOfTheLogChanges() {
