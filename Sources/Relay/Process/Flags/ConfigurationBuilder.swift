@@ -62,7 +62,8 @@ struct ConfigurationBuilder {
         let apiOptions = try makeAPIOptions(sandbox: sandboxSettings)
         let loops = process.loops ?? availableCores()
         try FlagCheck.check(loops >= 1 && loops <= 1_024, "--loops", "\(loops)", "1 to 1024")
-        let budget = limits.memoryBudget?.bytes ?? physicalMemoryBytes() / 4 / 1_048_576 * 1_048_576
+        let budget =
+            limits.memoryBudget?.bytes ?? availableMemoryBytes() / 4 / 1_048_576 * 1_048_576
         try FlagCheck.check(
             budget >= limits.bufferThreshold.bytes, "--memory-budget", "\(budget)",
             "at least --buffer-threshold (\(limits.bufferThreshold.bytes) bytes)")

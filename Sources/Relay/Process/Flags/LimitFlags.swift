@@ -75,7 +75,7 @@ struct LimitFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Memory that messages in flight may hold (default: a quarter of this machine's).",
+            "Memory that messages in flight may hold (default: a quarter of this machine's, or of the control group's limit).",
             valueName: "size"))
     var memoryBudget: ByteSize?
 

@@ -11,7 +11,7 @@ extension Logger.Level: @retroactive ExpressibleByArgument {}
 struct ProcessFlags: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Event loops, one thread each (default: one per core this process may use).",
+            "Event loops, one thread each (default: one per core this process may use; a control group's quota counts).",
             valueName: "count"))
     var loops: Int?
 

@@ -3,14 +3,15 @@
 import CEpoll.Process
 import Glibc
 
-/// Cores that this process may run on.
+/// Cores that this process may run on, as far as its control groups let it.
 func availableCores() -> Int {
-    max(1, Int(ck_available_cores()))
+    max(1, min(Int(ck_available_cores()), ControlGroup.own().coresMax ?? .max))
 }
 
-/// RAM in bytes.
-func physicalMemoryBytes() -> Int {
-    max(1 << 26, sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)))
+/// RAM that this process may have, in bytes: the machine's, or what its control groups let it.
+func availableMemoryBytes() -> Int {
+    let physical = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+    return max(1 << 26, min(physical, ControlGroup.own().memoryBytesMax ?? .max))
 }
 
 /// Descriptors that this process may have open, after raising that to what is permitted.
