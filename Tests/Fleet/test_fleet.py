@@ -9,10 +9,8 @@ import json
 import os
 import pathlib
 import smtplib
-import ssl
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
@@ -20,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests/EndToEnd"))
 
 import harness  # noqa: E402
+import service  # noqa: E402
 
 BALANCER = "203.0.113.1"
 CLIENT = "203.0.113.2"
@@ -78,47 +77,19 @@ class Relay(harness.Process):
             json.loads(path.read_bytes())["subject"] for path in pathlib.Path(self.store).glob("*.json")]
 
 
-class Client(threading.Thread):
+class Client(service.Load):
     """Sends one message after another, each until it is answered with 250."""
 
     def __init__(self, name):
-        super().__init__(daemon=True)
-        self.name_of_it = name
-        self.key = harness.new_key()
-        self.is_stopped = threading.Event()
-        self.accepted, self.repeated, self.seconds = [], [], []
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
+        super().__init__(587, 465, name, host=BALANCER)
 
-    def run(self):
-        number = 0
-        while not self.is_stopped.is_set():
-            number += 1
-            subject = f"{self.name_of_it}-{number}"
-            start = time.monotonic()
-            while True:
-                try:
-                    self.send(subject, number % 2 == 0)
-                    break
-                except (OSError, smtplib.SMTPException) as error:
-                    self.repeated.append((subject, repr(error)))
-                    time.sleep(0.05)
-            self.accepted.append(subject)
-            self.seconds.append(time.monotonic() - start)
-
-    def send(self, subject, is_tls):
-        if is_tls:
-            client = smtplib.SMTP_SSL(BALANCER, 465, "client.test", timeout=30, context=self.context)
-        else:
-            client = smtplib.SMTP(BALANCER, 587, "client.test", timeout=30)
-            client.starttls(context=self.context)
-        try:
-            client.login("postscale", self.key)
-            client.sendmail(
-                "a@yourdomain.com", "b@example.com",
-                f"From: a@yourdomain.com\r\nTo: b@example.com\r\nSubject: {subject}\r\n\r\nx\r\n")
-        finally:
-            client.close()
+    def deliver(self, subject, port, is_tls):
+        while True:
+            try:
+                return self.send(subject, port, is_tls)
+            except (OSError, smtplib.SMTPException) as error:
+                self.errors.append((subject, repr(error)))
+                time.sleep(0.05)
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can make network namespaces")
@@ -184,12 +155,12 @@ class Fleet(unittest.TestCase):
         for client in clients:
             client.join(10)
             self.assertFalse(
-                client.is_alive(), f"a client that never got its 250: {client.repeated[-3:]}")
+                client.is_alive(), f"a client that never got its 250: {client.errors[-3:]}")
         return clients
 
     def report(self, what, clients, stored):
         accepted = [subject for client in clients for subject in client.accepted]
-        repeated = [entry for client in clients for entry in client.repeated]
+        repeated = [entry for client in clients for entry in client.errors]
         slowest = max(seconds for client in clients for seconds in client.seconds)
         twice = len(stored) - len(set(stored))
         print(f"{what}: {len(accepted)} messages, {len(repeated)} tries that were repeated, "
@@ -237,9 +208,9 @@ class Fleet(unittest.TestCase):
         """No relay is ready then, and each is still better than none."""
         self.start(api=["--api-url", "http://127.0.0.1:9"])
         client = Client("c")
-        for is_tls in (False, True):
+        for port, is_tls in client.ports:
             with self.assertRaises(smtplib.SMTPResponseException) as caught:
-                client.send("s", is_tls)
+                client.send("s", port, is_tls)
             self.assertIn(caught.exception.smtp_code, (451, 454))
 
 
