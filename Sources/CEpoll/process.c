@@ -45,19 +45,32 @@ int ck_set_undumpable(void) {
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && is_limited == 0 ? 0 : -1;
 }
 
+// Fills in the address of a Unix socket; a path that begins with @ is an abstract one (unix(7)).
+// Returns its size, or 0 with errno for a path that is none.
+static socklen_t unix_address(const char *path, struct sockaddr_un *address) {
+    size_t length = strlen(path);
+    if (path[0] != '/' && path[0] != '@') {
+        errno = EINVAL;
+        return 0;
+    }
+    if (length >= sizeof address->sun_path) {
+        errno = ENAMETOOLONG;
+        return 0;
+    }
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    memcpy(address->sun_path, path, length);
+    if (path[0] == '@') address->sun_path[0] = 0;
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+}
+
 int ck_connect_datagram(const char *path) {
     struct sockaddr_un address;
-    memset(&address, 0, sizeof address);
-    address.sun_family = AF_UNIX;
-    size_t length = strlen(path);
-    if (length >= sizeof address.sun_path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(address.sun_path, path, length);
+    socklen_t size = unix_address(path, &address);
+    if (size == 0) return -1;
     int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -1;
-    if (connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0) {
+    if (connect(descriptor, (struct sockaddr *)&address, size) != 0) {
         int reason = errno;
         close(descriptor);
         errno = reason;
@@ -95,17 +108,11 @@ int ck_become(uid_t user, gid_t group) {
 }
 
 int ck_notify(const char *path, const char *message) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t length = strlen(path);
-    if (length >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@')) {
-        errno = EINVAL;
-        return -1;
-    }
-    memcpy(address.sun_path, path, length);
-    if (path[0] == '@') address.sun_path[0] = 0;
+    struct sockaddr_un address;
+    socklen_t size = unix_address(path, &address);
+    if (size == 0) return -1;
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -1;
-    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
     ssize_t sent = sendto(
         fd, message, strlen(message), MSG_NOSIGNAL, (const struct sockaddr *)&address, size);
     int error = errno;

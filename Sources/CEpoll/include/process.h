@@ -41,8 +41,8 @@ static inline int ck_set_no_new_privileges(void) {
 }
 
 /*
- * A datagram socket that is connected to a socket of the file system (journald's, say). A descriptor,
- * or -1 with errno.
+ * A datagram socket that is connected to a socket of the file system (journald's, say), whose path
+ * begins with a slash, or to an abstract one (@). A descriptor, or -1 with errno.
  */
 int ck_connect_datagram(const char *_Nonnull path);
 
