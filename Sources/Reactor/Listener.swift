@@ -33,6 +33,8 @@ public final class Listener {
     static let pauseMilliseconds = 1_000
     /// Rest while the owner has no room.
     static let fullPauseMilliseconds = 100
+    /// How often a shared queue is looked at for connections that somebody else was told of.
+    static let overlookedMilliseconds = 250
 
     /// The loop that it belongs to.
     public let loop: Loop
@@ -46,6 +48,7 @@ public final class Listener {
     private var token: Token
     private var isResting = false
     private let descriptor: Int32
+    private let isInherited: Bool
 
     /// - Parameters:
     ///   - tls: implicit TLS for every connection; nil for plaintext at first.
@@ -63,6 +66,7 @@ public final class Listener {
         self.loop = loop
         self.tls = tls
         self.handler = handler
+        isInherited = inherited != nil
         if let inherited {
             descriptor = try loop.backend.share(inherited)
         } else {
@@ -73,6 +77,7 @@ public final class Listener {
         token = loop.slots.reserve()
         loop.slots.occupy(token, .listener(self))
         loop.backend.accept(on: descriptor, token)
+        lookAgainLater()
     }
 
     /// Stops accepting and closes the socket. Connections that the backend has let in already may
@@ -130,11 +135,22 @@ public final class Listener {
         loop.wheel.arm(token.slot, at: loop.now.advanced(byMilliseconds: milliseconds))
     }
 
-    /// The rest is over, if there is room.
+    /// The rest is over, if there is room; or it is time to look again.
     func due() {
         guard let handler else { return }
-        if handler.isFull { return rest(.full) }
-        isResting = false
-        loop.backend.accept(on: descriptor, token)
+        if isResting {
+            if handler.isFull { return rest(.full) }
+            isResting = false
+            loop.backend.accept(on: descriptor, token)
+        } else {
+            loop.backend.acceptOverlooked(token)
+        }
+        lookAgainLater()
+    }
+
+    private func lookAgainLater() {
+        guard isInherited else { return }
+        loop.wheel.arm(
+            token.slot, at: loop.now.advanced(byMilliseconds: Self.overlookedMilliseconds))
     }
 }

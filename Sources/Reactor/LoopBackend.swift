@@ -93,6 +93,14 @@ enum LoopBackend {
         }
     }
 
+    func acceptOverlooked(_ token: Token) {
+        switch self {
+        case .epoll(let backend): backend.acceptOverlooked(token)
+        case .uring(let backend): backend.acceptOverlooked(token)
+        case .custom(let backend): backend.acceptOverlooked(token)
+        }
+    }
+
     func adopt(_ descriptor: Int32, _ token: Token) -> Int32 {
         switch self {
         case .epoll(let backend): backend.adopt(descriptor, token)

@@ -45,6 +45,18 @@ extension UringBackend {
         }
     }
 
+    /// io_uring's accepts wait exclusively: the kernel tells one of all processes and loops that
+    /// share the socket. If that one cancels its accept at this moment, or dies, nobody is told, and
+    /// the client waits for its greeting until another one comes. A cancelled accept begins again by
+    /// looking.
+    package func acceptOverlooked(_ token: Token) {
+        guard let socket = sockets.find(token), socket.pointee.isReceiving,
+            socket.pointee.inFlight.contains(.accept),
+            cs_is_readable(socket.pointee.descriptor) != 0
+        else { return }
+        cu_cancel(ring, Operation.accept.data(token))
+    }
+
     func accepted(
         _ socket: UnsafeMutablePointer<UringSocket>, _ completion: cu_completion
     ) -> Completion? {

@@ -88,6 +88,16 @@ class Activation(RestartTestCase):
         accepted, errors = self.run_load(self.ports, restart)
         self.check(self.sandbox, accepted, errors, relays)
 
+    def test_clients_of_a_relay_that_has_stopped_go_to_the_next(self):
+        """The kernel may have told the stopped one of them, and nobody else."""
+        stopped = self.start()
+        self.start()
+        stopped.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(stopped.process.send_signal, signal.SIGCONT)
+        for number in range(6):
+            with socket.create_connection(("127.0.0.1", self.ports[0]), timeout=5) as client:
+                self.assertEqual(client.recv(4), b"220 ", f"client {number}")
+
     def test_flags_add_to_the_sockets_and_defaults_do_not(self):
         port = harness.free_port()
         relay = self.start("--listen", f"127.0.0.1:{port}")

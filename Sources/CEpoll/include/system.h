@@ -12,6 +12,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -39,6 +40,12 @@ static inline int cs_epoll_add(int epoll, int fd, uint64_t user_data) {
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
     event.data.u64 = user_data;
     return (int)cs_result(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+/* Whether a descriptor has something to read or to accept, now. */
+static inline int cs_is_readable(int fd) {
+    struct pollfd entry = {.fd = fd, .events = POLLIN};
+    return poll(&entry, 1, 0) == 1 && (entry.revents & POLLIN) != 0;
 }
 
 /* Registers a descriptor that is only ever readable (eventfd, listener). */
