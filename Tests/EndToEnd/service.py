@@ -102,6 +102,13 @@ def halted(thread):
         ptrace(detach)
 
 
+def thread_states(process):
+    """The letters of proc(5) for a process's threads."""
+    return [
+        path.read_text().rsplit(")", 1)[1].split()[0]
+        for path in pathlib.Path(f"/proc/{process.pid}/task").glob("*/stat")]
+
+
 class Load(threading.Thread):
     """One client after another, until stopped."""
 

@@ -94,6 +94,8 @@ class Activation(RestartTestCase):
         self.start()
         stopped.process.send_signal(signal.SIGSTOP)
         self.addCleanup(stopped.process.send_signal, signal.SIGCONT)
+        # Its threads stop one by one, and one that still runs may take a client.
+        harness.wait_until(lambda: set(service.thread_states(stopped.process)) == {"T"}, what="a stop")
         for number in range(6):
             with socket.create_connection(("127.0.0.1", self.ports[0]), timeout=5) as client:
                 self.assertEqual(client.recv(4), b"220 ", f"client {number}")
