@@ -99,9 +99,6 @@ public protocol Backend: AnyObject {
     func accept(on descriptor: Int32, _ token: Token)
     /// Accepts no more; `accept` begins again.
     func stopAccepting(_ token: Token)
-    /// Looks whether connections wait although the kernel has told somebody else of them, who may
-    /// be gone. Only for sockets of `share`, and only where such a thing can be.
-    func acceptOverlooked(_ token: Token)
 
     /// Makes an accepted descriptor ready for `receive` and `send`; 0 or an error number.
     func adopt(_ descriptor: Int32, _ token: Token) -> Int32
@@ -139,9 +136,4 @@ extension Backend {
     }
     /// The kernel's wall clock.
     public func readWallClock() -> Int64 { Int64(time(nil)) }
-}
-
-extension Backend {
-    /// Nothing: all who wait are told of every connection.
-    public func acceptOverlooked(_ token: Token) {}
 }

@@ -48,7 +48,8 @@ public final class Listener {
     private var token: Token
     private var isResting = false
     private let descriptor: Int32
-    private let isInherited: Bool
+    /// Connections may wait of which only somebody else was told.
+    private let looksAgain: Bool
 
     /// - Parameters:
     ///   - tls: implicit TLS for every connection; nil for plaintext at first.
@@ -66,7 +67,7 @@ public final class Listener {
         self.loop = loop
         self.tls = tls
         self.handler = handler
-        isInherited = inherited != nil
+        looksAgain = inherited != nil && loop.backend.tellsOnlyOne
         if let inherited {
             descriptor = try loop.backend.share(inherited)
         } else {
@@ -149,7 +150,7 @@ public final class Listener {
     }
 
     private func lookAgainLater() {
-        guard isInherited else { return }
+        guard looksAgain else { return }
         loop.wheel.arm(
             token.slot, at: loop.now.advanced(byMilliseconds: Self.overlookedMilliseconds))
     }

@@ -93,12 +93,15 @@ enum LoopBackend {
         }
     }
 
+    /// Of a socket of `share`: whether the kernel tells one of all who accept on it, who may be gone
+    /// before it does, and not all of them.
+    var tellsOnlyOne: Bool {
+        if case .uring = self { true } else { false }
+    }
+
+    /// Looks whether connections wait of which somebody else was told.
     func acceptOverlooked(_ token: Token) {
-        switch self {
-        case .epoll(let backend): backend.acceptOverlooked(token)
-        case .uring(let backend): backend.acceptOverlooked(token)
-        case .custom(let backend): backend.acceptOverlooked(token)
-        }
+        if case .uring(let backend) = self { backend.acceptOverlooked(token) }
     }
 
     func adopt(_ descriptor: Int32, _ token: Token) -> Int32 {

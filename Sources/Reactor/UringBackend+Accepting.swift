@@ -49,7 +49,7 @@ extension UringBackend {
     /// share the socket. If that one cancels its accept at this moment, or dies, nobody is told, and
     /// the client waits for its greeting until another one comes. A cancelled accept begins again by
     /// looking.
-    package func acceptOverlooked(_ token: Token) {
+    func acceptOverlooked(_ token: Token) {
         guard let socket = sockets.find(token), socket.pointee.isReceiving,
             socket.pointee.inFlight.contains(.accept),
             cs_is_readable(socket.pointee.descriptor) != 0
