@@ -9,40 +9,27 @@ let strict: [SwiftSetting] = [
     // those checks were 11 % of a small message's instructions (docs/performance.md).
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
-// Executables that have the relay inside them. One executable cannot be linked into another, so for
-// them the relay is a library without its entry, and `@testable` sees its insides as the tests do
-// (`-enable-testing`). `make fuzz` and `make simulate` set the variable, and build in scratch
-// folders of their own.
-enum Harness: String { case fuzz, simulation }
-let harness = Context.environment["POSTSCALE_HARNESS"].flatMap(Harness.init(rawValue:))
-let relayDependencies: [Target.Dependency] = [
-    "CEpoll", "COpenSSL", "Reactor", "Wire",
-    .product(name: "ArgumentParser", package: "swift-argument-parser"),
-    .product(name: "Logging", package: "swift-log"),
-]
-/// The inbox page, a part of the executable.
-let relayResources: [Resource] = [
-    .embedInCode("Sandbox/Page/inbox.html"), .embedInCode("Sandbox/Page/inbox.css"),
-    .embedInCode("Sandbox/Page/inbox.js"),
-]
-let relay: Target =
-    harness != nil
-    ? .target(
-        name: "Relay", dependencies: relayDependencies, exclude: ["Process/Main.swift"],
-        resources: relayResources, swiftSettings: strict)
-    : .executableTarget(
-        name: "Relay", dependencies: relayDependencies, resources: relayResources,
-        swiftSettings: strict)
+/// A module of the relay: the compiler checks that it names no other than these.
+func module(
+    _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
 
 let package = Package(
     name: "postscale-relay",
-    products: harness != nil
-        ? []
-        : [
-            .executable(name: "postscale-relay", targets: ["Relay"]),
-            .executable(name: "relay-perf", targets: ["Perf"]),
-        ],
+    products: [
+        .executable(name: "postscale-relay", targets: ["Program"]),
+        .executable(name: "relay-perf", targets: ["Perf"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
@@ -56,49 +43,53 @@ let package = Package(
             linkerSettings: [
                 .linkedLibrary("ssl"), .linkedLibrary("crypto"), .linkedLibrary("uring"),
             ]),
-        .target(
-            name: "Reactor", dependencies: ["CEpoll", "COpenSSL"], swiftSettings: strict),
-        .target(name: "Wire", dependencies: ["CEpoll"], swiftSettings: strict),
-        relay,
+        module("Reactor", ["CEpoll", "COpenSSL"]),
+        module("Wire", ["CEpoll"]),
+        module("Log", ["CEpoll", "Reactor", logging]),
+        module("APIClient", ["COpenSSL", "Reactor", "Wire", "Log"]),
+        module("Mapping", ["Reactor", "Wire", "APIClient"]),
+        module(
+            "Relay",
+            ["CEpoll", "COpenSSL", "Reactor", "Wire", "Log", "APIClient", "Mapping", logging]),
+        module(
+            "Sandbox", ["Reactor", "Wire", "Log", logging],
+            resources: [
+                .embedInCode("Page/inbox.html"), .embedInCode("Page/inbox.css"),
+                .embedInCode("Page/inbox.js"),
+            ]),
+        .executableTarget(
+            name: "Program",
+            dependencies: [
+                "CEpoll", "COpenSSL", "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay",
+                "Sandbox", argumentParser, logging,
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "Perf",
             dependencies: [
-                "CEpoll", "Reactor",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CEpoll", "Reactor", argumentParser,
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             path: "perf", exclude: ["peers", "gate"], swiftSettings: strict),
-        .testTarget(
-            name: "PerfTests", dependencies: ["Perf", "Reactor"], swiftSettings: strict),
-        .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
-        .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: strict),
-        .testTarget(
-            name: "RelayTests", dependencies: ["Relay", "Reactor", "Wire"],
-            swiftSettings: strict),
+        .target(
+            name: "TestSupport",
+            dependencies: ["Reactor", "Wire", "Log", "APIClient", "Mapping", logging],
+            path: "Tests/TestSupport", swiftSettings: strict),
+        tests("WireTests", ["Wire"]),
+        tests("ReactorTests", ["Reactor"]),
+        tests("LogTests", ["Log"]),
+        tests("APIClientTests", ["Reactor", "Wire", "Log", "APIClient", "TestSupport"]),
+        tests("MappingTests", ["Reactor", "Wire", "APIClient", "Mapping", "TestSupport"]),
+        tests("SandboxTests", ["Reactor", "Wire", "Log", "Sandbox", "TestSupport"]),
+        tests(
+            "RelayTests",
+            [
+                "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox",
+                "TestSupport", logging,
+            ]),
+        tests(
+            "ProgramTests",
+            ["Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox", "Program"]),
+        tests("PerfTests", ["Perf", "Reactor", "TestSupport"]),
     ]
 )
-
-switch harness {
-case .fuzz:
-    package.targets.append(
-        .executableTarget(
-            name: "Fuzz", dependencies: ["Reactor", "Relay", "Wire"], path: "Tests/Fuzz",
-            exclude: ["Dictionaries", "Seeds", "run.sh"],
-            swiftSettings: strict + [
-                .unsafeFlags(["-parse-as-library", "-sanitize=fuzzer,address"])
-            ],
-            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]))
-case .simulation:
-    package.targets += [
-        .target(name: "CRandomness", path: "Tests/Simulation/CRandomness"),
-        .executableTarget(
-            name: "Simulate",
-            dependencies: [
-                "CRandomness", "Reactor", "Relay", "Wire",
-                .product(name: "Logging", package: "swift-log"),
-            ],
-            path: "Tests/Simulation", exclude: ["CRandomness", "Certificates", "mutations.py"],
-            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
-    ]
-case nil: break
-}

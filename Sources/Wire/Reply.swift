@@ -129,3 +129,14 @@ extension Region {
         }
     }
 }
+
+extension Reply {
+    /// The reply as it is sent, without its line end.
+    package var line: String {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reply.wireBytesMax) { memory in
+            var region = Region(memory)
+            write(into: &region, enhanced: false)
+            return region.bytes.extracting(0..<region.count - 2).copiedText()
+        }
+    }
+}

@@ -3,25 +3,37 @@
 // It has a loop and a thread of its own, so that it answers while the others are busy, and they never
 // wait for it. Nothing that it shows is a secret: no key, no content, no address of a message.
 
+import Log
 import Logging
 import Reactor
 
 /// What the admin listener needs of the rest of the process.
-struct AdminContext: Sendable {
-    let addresses: [SocketAddress]
-    let backend: BackendKind
-    let shared: Shared
-    let roster: WorkerRoster
+package struct AdminContext: Sendable {
+    package let addresses: [SocketAddress]
+    package let backend: BackendKind
+    package let shared: Shared
+    package let roster: WorkerRoster
     /// Seconds since 1970.
-    let startedAt: Int64
+    package let startedAt: Int64
+
+    package init(
+        addresses: [SocketAddress], backend: BackendKind, shared: Shared, roster: WorkerRoster,
+        startedAt: Int64
+    ) {
+        self.addresses = addresses
+        self.backend = backend
+        self.shared = shared
+        self.roster = roster
+        self.startedAt = startedAt
+    }
 }
 
 /// Listeners and connections of the admin endpoint. Belongs to the loop that it was made on.
-final class AdminServer {
+package final class AdminServer {
     /// Connections at once; more are closed at once.
     static let connectionsMax = 32
     /// Descriptors that the listener, its loop and its connections may need.
-    static let descriptorsMax = connectionsMax + 16
+    package static let descriptorsMax = connectionsMax + 16
     /// How long a loop may take to answer.
     static let surveyMilliseconds = 1_000
     /// A loop that has not answered for so long is not alive.
@@ -54,7 +66,7 @@ final class AdminServer {
 
     /// Starts the thread.
     /// - Throws: `SystemError` that names the address.
-    static func start(_ context: AdminContext) throws -> LoopGroup {
+    package static func start(_ context: AdminContext) throws -> LoopGroup {
         try LoopGroup(count: 1, backend: .epoll) { loop in
             try AdminServer(loop: loop, context: context)
         }

@@ -1,6 +1,7 @@
 // Who is connected, in which state, for how long. Addresses of clients and counts; never a key, a
 // user's name, an envelope or content.
 
+import Log
 import Reactor
 
 /// One session at a moment.

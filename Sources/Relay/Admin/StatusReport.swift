@@ -1,6 +1,8 @@
 // The relay at a moment as JSON: what the status page draws, and for programs that are not
 // Prometheus. Totals since the start; rates are the reader's to work out.
 
+import Log
+import Mapping
 import Reactor
 
 /// `/status.json`.
@@ -133,8 +135,7 @@ extension JSONDocument {
             let retries = totals.pool.retries
             $0.field(
                 "retries",
-                retries.noConnection + retries.tlsUnfinished + retries.nothingWritten
-                    + retries.partlyWritten + retries.handedOver)
+                retries.nothingWritten + retries.partlyWritten + retries.handedOver)
             $0.field(
                 "not_sent",
                 totals.pool.notSentQueueFull + totals.pool.notSentNoAddress

@@ -2,32 +2,8 @@
 //
 // They lie inside the counters of a loop: to count is an index and an addition, and never allocates.
 
+import APIClient
 import Wire
-
-/// Counts of three-digit codes, 100 to 599: SMTP replies, HTTP statuses.
-struct CodeCounts: Sendable {
-    static let codes = 100..<600
-    private var counts = InlineArray<500, Int>(repeating: 0)
-
-    /// A code that is none is not counted.
-    mutating func count(_ code: Int) {
-        let index = code &- Self.codes.lowerBound
-        if index >= 0, index < 500 { counts[index] &+= 1 }
-    }
-
-    mutating func add(_ other: CodeCounts) {
-        for index in 0..<500 { counts[index] &+= other.counts[index] }
-    }
-
-    subscript(code: Int) -> Int {
-        Self.codes.contains(code) ? counts[code - Self.codes.lowerBound] : 0
-    }
-
-    /// Codes that were counted, in their order.
-    var present: [(code: Int, count: Int)] {
-        Self.codes.compactMap { self[$0] > 0 ? ($0, self[$0]) : nil }
-    }
-}
 
 /// What a line of a client was.
 enum CommandVerb: Int, CaseIterable {

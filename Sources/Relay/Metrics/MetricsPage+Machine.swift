@@ -1,5 +1,6 @@
 // What /metrics shows of the API's pool and of the loops.
 
+import APIClient
 import Reactor
 
 extension MetricsText {
@@ -13,8 +14,6 @@ extension MetricsText {
             sample(["call": "check", "status": "\(code)"], count)
         }
         family("api_retries_total", .counter, "Requests sent again, by how far they had come.")
-        sample(["reason": "no-connection"], pool.retries.noConnection)
-        sample(["reason": "tls-unfinished"], pool.retries.tlsUnfinished)
         sample(["reason": "nothing-written"], pool.retries.nothingWritten)
         sample(["reason": "partly-written"], pool.retries.partlyWritten)
         sample(["reason": "key-check"], pool.retries.handedOver)

@@ -1,6 +1,8 @@
 // What /metrics shows of clients and messages. docs/metrics.md lists every family; a test holds the
 // list against the page.
 
+import Log
+import Mapping
 import Reactor
 
 /// The page for Prometheus.

@@ -1,5 +1,7 @@
 // What one loop counts. Plain integers: the loop adds, a scrape sums the loops.
 
+import APIClient
+import Mapping
 import Reactor
 
 /// Counters of one worker; add fields where something happens that an operator would ask for.
@@ -73,21 +75,4 @@ struct ListenerCounters: Sendable {
         if tls.version == "TLSv1.3" { handshakesTLS13 += 1 } else { handshakesTLS12 += 1 }
         if tls.resumed { handshakesResumed += 1 }
     }
-}
-
-/// What messages lost on the way, by kind ("Nothing is dropped in silence").
-struct MappingLosses: Equatable, Sendable {
-    var headersNotPassed = 0
-    var headersMalformed = 0
-    var postscaleHeadersUnknown = 0
-    var charactersReplaced = 0
-    var charsetsUnknown = 0
-    var encodingsIrregular = 0
-    var textTruncated = 0
-    var bodiesReplacedByTemplate = 0
-    var preambles = 0
-    var addressesNotInEnvelope = 0
-    var addressesMalformed = 0
-    /// Parts without a byte; the API refuses an attachment that is empty.
-    var attachmentsEmpty = 0
 }

@@ -1,5 +1,6 @@
 // Everything that one loop has counted and has, as one value that may leave its thread.
 
+import APIClient
 import Reactor
 
 /// One loop at one moment.
@@ -136,8 +137,6 @@ extension PoolCounters {
         checkStatuses.add(other.checkStatuses)
         sendTimes.add(other.sendTimes)
         checkTimes.add(other.checkTimes)
-        retries.noConnection += other.retries.noConnection
-        retries.tlsUnfinished += other.retries.tlsUnfinished
         retries.nothingWritten += other.retries.nothingWritten
         retries.partlyWritten += other.retries.partlyWritten
         retries.handedOver += other.retries.handedOver

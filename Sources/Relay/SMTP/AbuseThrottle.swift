@@ -6,8 +6,22 @@
 
 import Reactor
 
+/// Per-address bounds on hostile behaviour; a prefix is /64 for IPv6 and /24 for IPv4.
+package struct AbuseLimits: Sendable, Equatable {
+    package var connectionsPerAddressMax = 1_000
+    package var connectionsPerPrefixMax = 4_000
+    /// Failed logins in ten minutes before an address is turned away.
+    package var failedLoginsPerAddressMax = 300
+    package var failedLoginsPerPrefixMax = 1_000
+    /// TLS handshakes begun in a minute.
+    package var handshakesPerAddressMax = 6_000
+    package var handshakesPerPrefixMax = 24_000
+
+    package init() {}
+}
+
 /// Connections, handshakes and failed logins per address and prefix. Safe to use from any loop.
-final class AbuseThrottle: Sendable {
+package final class AbuseThrottle: Sendable {
     /// Failed logins are counted for this long.
     static let windowMilliseconds = 600_000
     /// Handshakes are counted for this long.
@@ -68,7 +82,7 @@ final class AbuseThrottle: Sendable {
     }
 
     /// Goes by other limits from now on; what was counted stays counted.
-    func change(_ limits: AbuseLimits) {
+    package func change(_ limits: AbuseLimits) {
         for shard in shards { shard.state.withLock { $0.limits = limits } }
     }
 

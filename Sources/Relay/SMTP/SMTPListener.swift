@@ -4,6 +4,21 @@ import Glibc
 import Reactor
 import Wire
 
+/// One listening socket.
+package struct ListenerSpec: Sendable, Equatable {
+    package var address: SocketAddress
+    /// TLS from the first byte instead of STARTTLS.
+    package var isImplicitTLS: Bool
+    /// The descriptor that the process was started with; nil for a socket of our own.
+    package var inherited: Int32?
+
+    package init(address: SocketAddress, isImplicitTLS: Bool, inherited: Int32? = nil) {
+        self.address = address
+        self.isImplicitTLS = isImplicitTLS
+        self.inherited = inherited
+    }
+}
+
 /// The door of one listening socket.
 final class SMTPListener: ListenerHandler {
     let worker: Worker

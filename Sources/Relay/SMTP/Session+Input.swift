@@ -1,5 +1,6 @@
 // From received bytes to events of the machine.
 
+import APIClient
 import Reactor
 import Wire
 

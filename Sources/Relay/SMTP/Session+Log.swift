@@ -1,5 +1,6 @@
 // What an operator can read about a session. Never a key, never content.
 
+import APIClient
 import Reactor
 import Wire
 

@@ -3,6 +3,7 @@
 // Decoded credentials lie in a buffer on the stack that is wiped before it goes; only the key is
 // kept, in an `APIKey`. Refused logins are logged with the peer's address, for fail2ban and kin.
 
+import APIClient
 import Glibc
 import Reactor
 import Wire

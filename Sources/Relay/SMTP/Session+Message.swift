@@ -1,5 +1,6 @@
 // DATA: memory, content, outcome. The submission does the work; this is what it is fed with.
 
+import APIClient
 import Reactor
 import Wire
 

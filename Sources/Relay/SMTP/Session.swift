@@ -4,6 +4,8 @@
 // verdict out (`+Verdicts`, `+Login`, `+Message`). While something is waited for, nothing more is
 // read, and what is in hand is kept; so input in memory is bounded by one read of the stream.
 
+import APIClient
+import Log
 import Reactor
 import Wire
 

@@ -9,7 +9,7 @@ import Reactor
 import Wire
 
 /// Whose sessions are traced. Immutable, but for the count of lines.
-final class TraceRules: Sendable {
+package final class TraceRules: Sendable {
     /// Lines that all sessions together may write in a second.
     static let linesPerSecondMax = 200
 
@@ -17,7 +17,7 @@ final class TraceRules: Sendable {
     let blocks: [AddressBlock]
     private let window = Locked(TraceWindow())
 
-    init(keyHashes: Set<UInt64> = [], blocks: [AddressBlock] = []) {
+    package init(keyHashes: Set<UInt64> = [], blocks: [AddressBlock] = []) {
         self.keyHashes = keyHashes
         self.blocks = blocks
     }
@@ -47,7 +47,7 @@ final class TraceRules: Sendable {
     }
 
     /// "0123456789abcdef", or more digits of the same hash; nil for anything else.
-    static func hash(_ text: String) -> UInt64? {
+    package static func hash(_ text: String) -> UInt64? {
         guard text.utf8.count >= 16, text.utf8.count <= 64,
             text.utf8.allSatisfy({ $0.hexValue != nil })
         else { return nil }

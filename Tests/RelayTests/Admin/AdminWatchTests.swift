@@ -4,6 +4,8 @@ import Logging
 import Reactor
 import Testing
 
+@testable import APIClient
+@testable import Log
 @testable import Relay
 
 @Suite struct AdminWatchTests {

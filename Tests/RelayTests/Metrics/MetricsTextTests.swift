@@ -1,7 +1,10 @@
+
 import Reactor
 import Testing
 import Wire
 
+@testable import APIClient
+@testable import Mapping
 @testable import Relay
 
 @Suite struct MetricsTextTests {

@@ -1,0 +1,42 @@
+// Where the API is, and how its client behaves: every setting of this module, with its one default.
+
+/// Where the Postscale API is: `https://api.postscale.io`, or plain HTTP to a loopback address.
+package struct APIEndpoint: Sendable, Equatable {
+    package var isTLS: Bool
+    /// Name or address literal (without brackets), for DNS, SNI, verification and `Host`.
+    package var host: String
+    package var port: UInt16
+    /// Path in front of `/v1/…`; empty, or begins with `/` and does not end with one.
+    package var basePath: String
+    /// The value of the `Host` header.
+    package var authority: String
+
+    package init(isTLS: Bool, host: String, port: UInt16, basePath: String, authority: String) {
+        self.isTLS = isTLS
+        self.host = host
+        self.port = port
+        self.basePath = basePath
+        self.authority = authority
+    }
+}
+
+/// The API side: addresses, pool, clocks.
+package struct APIOptions: Sendable, Equatable {
+    package var endpoint: APIEndpoint
+    /// PEM file that replaces the system's trust store.
+    package var caFile: String?
+    package var keyCheckPath = "/v1/emails?limit=1"
+    /// From the final dot to the reply.
+    package var timeoutMilliseconds = 50_000
+    package var connectTimeoutMilliseconds = 10_000
+    /// Connections of one loop, all addresses together.
+    package var connectionsMax = 256
+    /// Calls of one loop that may wait for a connection.
+    package var queueMax = 10_000
+    package var idleTimeoutMilliseconds = 30_000
+    package var dnsTTLMilliseconds = 30_000
+    package var validKeyTTLMilliseconds = 60_000
+    package var refusedKeyTTLMilliseconds = 10_000
+
+    package init(endpoint: APIEndpoint) { self.endpoint = endpoint }
+}

@@ -1,0 +1,29 @@
+// Counts by three-digit code. They lie inside a loop's counters: to count is an index and an
+// addition, and never allocates.
+
+/// Counts of three-digit codes, 100 to 599: SMTP replies, HTTP statuses.
+package struct CodeCounts: Sendable {
+    static let codes = 100..<600
+    private var counts = InlineArray<500, Int>(repeating: 0)
+
+    package init() {}
+
+    /// A code that is none is not counted.
+    package mutating func count(_ code: Int) {
+        let index = code &- Self.codes.lowerBound
+        if index >= 0, index < 500 { counts[index] &+= 1 }
+    }
+
+    package mutating func add(_ other: CodeCounts) {
+        for index in 0..<500 { counts[index] &+= other.counts[index] }
+    }
+
+    subscript(code: Int) -> Int {
+        Self.codes.contains(code) ? counts[code - Self.codes.lowerBound] : 0
+    }
+
+    /// Codes that were counted, in their order.
+    package var present: [(code: Int, count: Int)] {
+        Self.codes.compactMap { self[$0] > 0 ? ($0, self[$0]) : nil }
+    }
+}

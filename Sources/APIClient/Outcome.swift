@@ -1,0 +1,38 @@
+// What became of a message, as the API's answer or the relay's own checks say. The replies for each
+// are the relay's.
+
+/// What became of a message; every case has its reply.
+package enum Outcome: Equatable {
+    case accepted(messageID: [UInt8])
+    /// 400: 554 and the API's own message.
+    case invalidRequest(message: [UInt8])
+    /// 401
+    case keyRefused
+    /// 403: 550 and the API's own message.
+    case forbidden(message: [UInt8])
+    /// 413
+    case tooLarge
+    /// 422
+    case allSuppressed
+    /// 429
+    case rateLimited(RateLimit)
+    /// 451; uncertain when the API may have acted.
+    case unavailable(isUncertain: Bool)
+    /// 554 Failed to parse message: what and where.
+    case unparsable(reason: [UInt8])
+    /// The API's attachment limits: 552 (size) or 554 (number), with the text.
+    case attachmentLimit(isSize: Bool, reason: [UInt8])
+}
+
+/// What a 429 said.
+package struct RateLimit: Sendable, Equatable {
+    /// "daily", "hourly", "per minute"…: printable ASCII, at most 32 characters; empty if not said.
+    package var kind: String
+    /// Seconds to wait as of now; nil if not said.
+    package var retryAfterSeconds: Int?
+
+    package init(kind: String, retryAfterSeconds: Int?) {
+        self.kind = kind
+        self.retryAfterSeconds = retryAfterSeconds
+    }
+}

@@ -1,0 +1,62 @@
+// What a pool writes to the log: addresses, request ids, reasons; never a key, never a body.
+//
+// A dead address fails again and again; its failures are logged at most once in ten seconds, with
+// the number of those that were not. So are those of the name server.
+
+import Log
+import Reactor
+
+/// The log events of one pool.
+final class PoolLog {
+    private struct Silence {
+        var until: MonotonicTime
+        var suppressed: Int
+    }
+
+    private static let intervalMilliseconds = 10_000
+    /// Addresses come and go with DNS; what is remembered about them is bounded.
+    private static let addressesMax = 64
+
+    private let log: EventLog
+    private var silences: [SocketAddress: Silence] = [:]
+    private var resolutionSilentUntil = MonotonicTime(nanoseconds: 0)
+
+    init(log: EventLog) { self.log = log }
+
+    func connectionFailed(_ address: SocketAddress, reason: String, at now: MonotonicTime) {
+        if let silence = silences[address], silence.until > now {
+            silences[address]?.suppressed += 1
+            return
+        }
+        let suppressed = silences[address]?.suppressed ?? 0
+        if silences.count >= PoolLog.addressesMax { silences.removeAll() }
+        silences[address] = Silence(
+            until: now.advanced(byMilliseconds: PoolLog.intervalMilliseconds), suppressed: 0)
+        log.event(
+            .warning, "api-connection-failed",
+            ["address": "\(address)", "reason": reason, "suppressed": "\(suppressed)"])
+    }
+
+    /// The outcome of a message is logged with its session by who sent it; this says which address.
+    func uncertain(_ address: SocketAddress, reason: String, requestID: String) {
+        log.event(
+            .debug, "api-call-broken",
+            ["address": "\(address)", "reason": reason, "request_id": requestID])
+    }
+
+    func rests(_ address: SocketAddress, milliseconds: Int) {
+        log.event(
+            .info, "api-address-rests",
+            ["address": "\(address)", "milliseconds": "\(milliseconds)"])
+    }
+
+    func isBack(_ address: SocketAddress) {
+        log.event(.info, "api-address-back", ["address": "\(address)"])
+    }
+
+    func resolutionFailed(_ host: String, reason: String, at now: MonotonicTime) {
+        guard now >= resolutionSilentUntil else { return }
+        resolutionSilentUntil = now.advanced(byMilliseconds: PoolLog.intervalMilliseconds)
+        log.event(.warning, "api-host-not-resolved", ["host": host, "reason": reason])
+    }
+}

@@ -1,0 +1,184 @@
+// The bytes of one request body between the mapper that writes them and the connection that sends
+// them: a row of slabs with gaps where HTTP framing goes, so that nothing is ever moved.
+//
+//     first slab   |  HTTP head, right-aligned  |chunk head|  payload …        |CRLF|
+//     other slabs  |chunk head|  payload …                                     |CRLF|
+//
+// One writer, one reader, one loop. A slab whose payload is full, or the last one of a complete
+// body, is ready to be sent; a half-full one waits, so that every record is a full one.
+
+import Reactor
+import Wire
+
+/// The bytes of one request body on their way from the mapper to an API connection.
+///
+/// The first slab leaves `headRoom` bytes free for the HTTP head, every slab `ChunkedEncoder
+/// .headBytes` for a chunk head in front and two bytes behind, so that a whole record goes out
+/// without a copy. One writer (a Submission), one reader (an API connection), one loop.
+package final class RequestBody {
+    /// Room for the HTTP head, chunk head included, in front of the first payload byte.
+    static let headRoom = 1_536
+    /// The payload of a slab ends here at the latest, so that a record is at most 16,384 bytes.
+    static let payloadEnd = 16_382
+
+    private let pool: SlabPool
+    private var slabs = SlabChain()
+    /// The last slab of `slabs` that was handed over (only when the body is held).
+    private var lastHandedOver: Slab?
+    private var isDiscarded = false
+    /// Handed-over slabs were given back: the body can't be sent from its beginning any more.
+    private var hasGivenBack = false
+
+    /// Payload bytes written so far.
+    package private(set) var byteCount = 0
+    /// Payload bytes written and not yet handed to a connection.
+    package private(set) var pendingBytes = 0
+    /// No more will be written.
+    package private(set) var isComplete = false
+
+    /// - Parameter pool: where the slabs come from and go back to; the loop's.
+    package init(pool: SlabPool) { self.pool = pool }
+
+    deinit { slabs.removeAll(to: pool) }
+}
+
+// MARK: - The writer's side
+
+extension RequestBody {
+    /// Lets `body` write into the free rest of the last slab (a new one when full): at least one
+    /// byte of room. After `discard` what it writes is thrown away.
+    package func write<R>(_ body: (inout Region) -> R) -> R {
+        precondition(!isComplete || isDiscarded, "nothing is written behind the end")
+        let slab = slabWithRoom()
+        defer { if isDiscarded { pool.give(back: slab) } }
+        var region = Region(
+            UnsafeMutableBufferPointer(
+                start: slab.payload + slab.end, count: RequestBody.payloadEnd - slab.end))
+        let result = body(&region)
+        slab.end += region.count
+        byteCount += region.count
+        if !isDiscarded { pendingBytes += region.count }
+        return result
+    }
+
+    /// Copies all of `bytes` (for short texts such as JSON punctuation).
+    package func append(_ bytes: Bytes) {
+        if !isDiscarded, let slab = slabs.last,
+            bytes.count <= RequestBody.payloadEnd - slab.end, bytes.count > 0
+        {
+            // Most of what is written comes in short pieces, and they fit.
+            let memory = slab.payload + slab.end
+            bytes.withUnsafeBufferPointer { source in
+                if let start = source.baseAddress {
+                    memory.update(from: start, count: source.count)
+                }
+            }
+            slab.end += bytes.count
+            byteCount += bytes.count
+            pendingBytes += bytes.count
+            return
+        }
+        var taken = 0
+        while taken < bytes.count {
+            taken += write { $0.append(bytes.extracting(taken..<bytes.count)) }
+        }
+    }
+
+    /// The same for a text that lives as long as the program.
+    func append(_ text: StaticString) {
+        text.withUTF8Buffer { append($0.span) }
+    }
+
+    /// No more will be written.
+    package func complete() { isComplete = true }
+
+    /// Gives all slabs back; what is written afterwards is thrown away.
+    package func discard() {
+        slabs.removeAll(to: pool)
+        lastHandedOver = nil
+        pendingBytes = 0
+        isDiscarded = true
+        hasGivenBack = true
+    }
+
+    /// Makes a discarded body that nobody else holds a new, empty one.
+    package func begin() {
+        precondition(isDiscarded)
+        byteCount = 0
+        isComplete = false
+        isDiscarded = false
+        hasGivenBack = false
+    }
+
+    private func slabWithRoom() -> Slab {
+        if !isDiscarded, let last = slabs.last, last.end < RequestBody.payloadEnd { return last }
+        let slab = pool.take()
+        let isFirst = byteCount == 0 && slabs.isEmpty
+        slab.reset(at: isFirst ? RequestBody.headRoom : ChunkedEncoder.headBytes)
+        if !isDiscarded { slabs.append(slab) }
+        return slab
+    }
+}
+
+// MARK: - The reader's side
+
+extension RequestBody {
+    /// Whether every byte is still there to be sent again.
+    var isHeld: Bool { !hasGivenBack }
+
+    /// Whether the body is complete and all of it has been handed over (or thrown away).
+    var isHandedOver: Bool { isComplete && pendingBytes == 0 }
+
+    /// The next slab that may be sent; still the body's. Around its payload there is room for the
+    /// framing. nil when there is none now.
+    package var nextReady: Slab? {
+        guard pendingBytes > 0 else { return nil }
+        let next = lastHandedOver.map { slabs.slab(after: $0) } ?? slabs.first
+        guard let slab = next, slab.count > 0 else { return nil }
+        let isFull = slab.end >= RequestBody.payloadEnd
+        return isFull || isComplete ? slab : nil
+    }
+
+    /// `slab`, which was `nextReady`, has been handed to a connection.
+    /// - Parameter isHeld: keep it, so that the request can be sent again; else it goes back.
+    package func handedOver(_ slab: Slab, isHeld: Bool) {
+        pendingBytes -= slab.count
+        if isHeld {
+            lastHandedOver = slab
+        } else {
+            precondition(lastHandedOver == nil, "held slabs come before released ones")
+            hasGivenBack = true
+            if let first = slabs.popFirst() { pool.give(back: first) }
+        }
+    }
+
+    /// Sends a held body again from its beginning.
+    func rewind() {
+        precondition(isHeld)
+        lastHandedOver = nil
+        pendingBytes = byteCount
+    }
+
+    /// The answer has begun: the slabs are not needed any more. Harmless when it was said before.
+    func release() {
+        precondition(isHandedOver)
+        slabs.removeAll(to: pool)
+        lastHandedOver = nil
+        hasGivenBack = true
+    }
+}
+
+// MARK: - All at once
+
+extension RequestBody {
+    /// Completes the body and takes all of it, for whoever shows requests instead of sending them.
+    package func contents() -> [UInt8] {
+        complete()
+        var bytes: [UInt8] = []
+        while let slab = nextReady {
+            bytes.append(bytes: slab.bytes)
+            handedOver(slab, isHeld: false)
+        }
+        return bytes
+    }
+}

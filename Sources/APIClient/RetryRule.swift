@@ -1,0 +1,46 @@
+// Whether a request may be sent again: the table of "When the answer is not certain".
+//
+// The API has no idempotency. A message is repeated only when it provably was not acted on; once
+// the kernel may have its last byte, only the API knows what it did, and we do not ask twice. A read
+// (the check of a key) changes nothing and may be repeated in any case (RFC 9110 9.2.2).
+
+/// How far a request got before its connection failed.
+enum RequestProgress: Hashable, Sendable {
+    /// A connection was there, and the kernel has taken nothing of the request.
+    case nothingWritten
+    /// The kernel has taken some bytes, and not the last one: the API saw half a request at most.
+    case partlyWritten(isBodyHeld: Bool)
+    /// The kernel has taken the last byte, or may have.
+    case handedOver
+}
+
+/// What to do with a request whose connection failed.
+enum RetryVerdict: Equatable, Sendable {
+    /// Send it again on any connection.
+    case retryNow
+    /// It was not acted on, and we stop here.
+    case notSent
+    /// The API may have acted on it.
+    case uncertain
+}
+
+/// The rule itself.
+enum RetryRule {
+    /// A request is put on a connection at most so often.
+    static let triesMax = 3
+
+    /// - Parameters:
+    ///   - tries: how often the request was put on a connection, this time included.
+    ///   - isRead: the request changes nothing at the API.
+    static func verdict(
+        _ progress: RequestProgress, tries: Int, isRead: Bool
+    ) -> RetryVerdict {
+        switch progress {
+        case .handedOver where isRead && tries < triesMax: .retryNow
+        case .handedOver: .uncertain
+        case .partlyWritten(isBodyHeld: false): .notSent
+        case _ where tries >= triesMax: .notSent
+        case .nothingWritten, .partlyWritten(isBodyHeld: true): .retryNow
+        }
+    }
+}

@@ -1,0 +1,52 @@
+// A datagram socket to a path of the file system, for the log's thread: it may wait.
+//
+// Who listens there may be started anew at any time (journald is, at updates): then it is connected
+// again for the next entry.
+
+import CEpoll.Process
+import Glibc
+import Reactor
+
+/// Sends datagrams to one path. Used by one thread at a time.
+package final class DatagramSocket: Sendable {
+    private let path: String
+    private let descriptor: Locked<Int32>
+
+    /// - Throws: `SystemError` that names the path.
+    package init(path: String) throws(SystemError) {
+        let descriptor = ck_connect_datagram(path)
+        guard descriptor >= 0 else {
+            throw SystemError(operation: "connect \(path)", errno: errno)
+        }
+        self.path = path
+        self.descriptor = Locked(descriptor)
+    }
+
+    deinit { descriptor.withLock { _ = close($0) } }
+
+    /// Sends one; false when nobody took it.
+    func send(_ bytes: ArraySlice<UInt8>) -> Bool {
+        descriptor.withLock { descriptor in
+            if Self.send(bytes, to: descriptor) { return true }
+            let reason = errno
+            guard reason == ECONNREFUSED || reason == ENOTCONN || reason == ECONNRESET else {
+                return false
+            }
+            let fresh = ck_connect_datagram(path)
+            guard fresh >= 0 else { return false }
+            close(descriptor)
+            descriptor = fresh
+            return Self.send(bytes, to: fresh)
+        }
+    }
+
+    private static func send(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
+        var sent = -1
+        repeat {
+            sent = bytes.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+        } while sent < 0 && errno == EINTR
+        return sent == bytes.count
+    }
+}

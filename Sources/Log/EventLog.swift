@@ -1,0 +1,60 @@
+// One line for each thing that an operator would ask about, through swift-log.
+//
+// Formatting happens on the caller's thread, writing on a thread of its own (LogWriter), so a slow
+// terminal or a full pipe never blocks a loop. Keys and bodies are never passed in here.
+
+import Logging
+
+/// The relay's log: named events with fields.
+package final class EventLog: Sendable {
+    private let logger: Logger
+    /// Which levels are logged.
+    package let control: LogControl
+
+    /// - Parameter control: nil for the logger's own level.
+    package init(logger: Logger, control: LogControl? = nil) {
+        self.logger = logger
+        self.control = control ?? LogControl(level: logger.logLevel)
+    }
+
+    /// Logs less or more from now on, and says so.
+    package func change(to level: Logger.Level) {
+        let old = control.level
+        control.level = level
+        guard level != old else { return }
+        // Written whatever the new level is: a log that has become silent says since when.
+        logger.log(
+            level: .notice, "log-level",
+            metadata: ["level": .string(level.rawValue), "was": .string(old.rawValue)])
+    }
+
+    /// A log that throws everything away; for tests.
+    package static func silent() -> EventLog {
+        EventLog(logger: Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    /// Writes one event.
+    /// - Parameters:
+    ///   - name: what happened, in words that never change: people grep for them.
+    ///   - session: the session's id; 0 for events outside a session.
+    ///   - message: the number of the message in its session; 0 for events of no message.
+    ///   - fields: evaluated only when the level is enabled. Values may hold what a peer sent (the
+    ///     formatter escapes them), never a key, never a part of a body.
+    package func event(
+        _ level: Logger.Level, _ name: StaticString, session: UInt64 = 0, message: Int = 0,
+        _ fields: @autoclosure () -> KeyValuePairs<StaticString, String> = [:]
+    ) {
+        guard control.allows(level) else { return }
+        var metadata = Logger.Metadata()
+        if session != 0 { metadata["session"] = .string(hexadecimal(session)) }
+        if message != 0 { metadata["message"] = .string("\(message)") }
+        for (key, value) in fields() { metadata["\(key)"] = .string(value) }
+        logger.log(level: level, "\(name)", metadata: metadata)
+    }
+}
+
+/// Sixteen lower-case digits.
+package func hexadecimal(_ value: UInt64) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+}

@@ -1,0 +1,95 @@
+// Where the mapper's JSON goes: straight into an API request, or into a buffer that holds it back.
+//
+// Transforms write through `drive`, so that a transform that needs a few bytes at once gets them
+// even at the very end of a slab. What is written here is always whole JSON tokens or the inside
+// of one string, escaped.
+
+import APIClient
+import Reactor
+import Wire
+
+/// A place for JSON text. Reused from message to message; owns neither of its targets' bytes.
+package final class JSONSink {
+    /// Invalid UTF-8 that was written as U+FFFD.
+    var replacedCount = 0
+
+    private var request: RequestBody?
+    private var held: SpillBuffer?
+
+    package init() {}
+
+    /// Directs what follows to `request`, or to `held`, or to nowhere.
+    package func aim(at request: RequestBody?) {
+        self.request = request
+        held = nil
+    }
+
+    func aim(at held: SpillBuffer) {
+        self.held = held
+        request = nil
+    }
+
+    /// Lets `body` write into free memory: at least one byte of room.
+    func write<R>(_ body: (inout Region) -> R) -> R {
+        if let request { return request.write(body) }
+        if let held { return held.write(body) }
+        preconditionFailure("JSON written without a target")
+    }
+
+    /// Calls `step` with one region after the other until it says that it is done.
+    func drive(_ step: (inout Region) -> Bool) {
+        while true {
+            var written = 0
+            let isDone = write { region in
+                let isDone = step(&region)
+                written = region.count
+                return isDone
+            }
+            if isDone { return }
+            if written == 0 && driveAcross(step) { return }
+        }
+    }
+
+    /// One step into a region of its own, for a token that does not fit into the rest of a slab.
+    private func driveAcross(_ step: (inout Region) -> Bool) -> Bool {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { memory in
+            var region = Region(memory)
+            let isDone = step(&region)
+            precondition(isDone || region.count > 0, "a transform makes no progress")
+            copy(region.bytes)
+            return isDone
+        }
+    }
+
+    /// Copies JSON punctuation and keys.
+    package func literal(_ text: StaticString) {
+        text.withUTF8Buffer { copy($0.span) }
+    }
+
+    /// Copies text that is JSON already.
+    func copy(_ bytes: Bytes) {
+        if let request { return request.append(bytes) }
+        held?.append(bytes)
+    }
+
+    /// Writes `text` as a JSON string with its quotes.
+    package func string(_ text: Bytes) {
+        literal("\"")
+        escaped(text)
+        literal("\"")
+    }
+
+    /// Writes `text` as a part of a JSON string whose quotes are the caller's.
+    func escaped(_ text: Bytes) {
+        var escaper = JSONEscaper()
+        var taken = 0
+        if text.count > 0 {
+            drive { region in
+                taken += escaper.feed(text.extracting(taken...), into: &region)
+                return taken == text.count
+            }
+        }
+        drive { escaper.finish(into: &$0) }
+        replacedCount += escaper.replacedCount
+    }
+}

@@ -1,0 +1,51 @@
+// Mappers that rest between two messages, with all their buffers.
+
+import Reactor
+import Wire
+
+/// The mappers of one loop. One is taken for each message in flight and given back at its end.
+package final class MapperPool {
+    private let options: MappingOptions
+    private let charsets: CharsetCache
+    private let slabs: SlabPool
+    private let heldBytesMax: Int
+    private let temporaryFolder: String
+    private let scratch = MapperScratch()
+    private var free: [MessageMapper] = []
+
+    /// Mappers kept for reuse; a burst of more goes back to the heap.
+    static let freeMax = 64
+
+    /// Mappers that are out.
+    package private(set) var outstanding = 0
+
+    /// - Parameters:
+    ///   - heldBytesMax: memory for a message that is held whole, before it goes to a file.
+    ///   - temporaryFolder: where that file is made, and unlinked at once.
+    package init(
+        options: MappingOptions, charsets: CharsetCache, slabs: SlabPool, heldBytesMax: Int,
+        temporaryFolder: String
+    ) {
+        self.options = options
+        self.heldBytesMax = heldBytesMax
+        self.temporaryFolder = temporaryFolder
+        self.charsets = charsets
+        self.slabs = slabs
+    }
+
+    /// A mapper to `begin` with.
+    package func take() -> MessageMapper {
+        outstanding += 1
+        return free.popLast()
+            ?? MessageMapper(
+                options: options, charsets: charsets, scratch: scratch, pool: slabs,
+                heldBytesMax: heldBytesMax, temporaryFolder: temporaryFolder)
+    }
+
+    /// Takes a mapper back, whatever state its message was in.
+    package func give(back mapper: MessageMapper) {
+        mapper.end()
+        outstanding -= 1
+        if free.count < Self.freeMax { free.append(mapper) }
+    }
+}

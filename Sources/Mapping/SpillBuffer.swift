@@ -1,0 +1,158 @@
+// Bytes that have to wait: in slabs up to a cap, behind it in a temporary file without a name.
+//
+// For JSON that can't be written in its place yet: a text body that comes after the attachments,
+// and messages to several hidden recipients. The file is unlinked as soon as it is open, so
+// nothing is left behind, whatever happens to the process. A full disk is remembered, not thrown.
+
+import Glibc
+import Reactor
+import Wire
+
+/// A growing run of bytes that can be read at any offset, as often as wanted. Belongs to one loop.
+package final class SpillBuffer {
+    /// Bytes written so far.
+    package private(set) var byteCount = 0
+    /// Whether the file could not be made, written or read; what was written is then incomplete.
+    package private(set) var hasFailed = false
+    /// Whether part of the bytes is in a file.
+    var isSpilled: Bool { descriptor >= 0 }
+
+    private let pool: SlabPool
+    private let folder: String
+    private let memorySlabsMax: Int
+    /// Full slabs in order, the last one perhaps not full.
+    private var memory: [Slab] = []
+    /// Gathers what goes to the file next.
+    private var staging: Slab?
+    private var descriptor: Int32 = -1
+    private var fileBytes = 0
+
+    /// - Parameters:
+    ///   - memoryBytesMax: the cap, rounded down to whole slabs; one more slab gathers what goes
+    ///     to the file.
+    ///   - folder: where the temporary file is made.
+    init(pool: SlabPool, memoryBytesMax: Int, folder: String) {
+        self.pool = pool
+        self.folder = folder
+        memorySlabsMax = max(0, memoryBytesMax) / Slab.capacity
+    }
+
+    deinit { discard() }
+
+    /// Lets `body` write into free memory: at least one byte of room.
+    func write<R>(_ body: (inout Region) -> R) -> R {
+        let slab = slabWithRoom()
+        var region = Region(
+            UnsafeMutableBufferPointer(start: slab.payload + slab.end, count: slab.room))
+        let result = body(&region)
+        slab.end += region.count
+        byteCount += region.count
+        return result
+    }
+
+    /// Copies all of `bytes`.
+    func append(_ bytes: Bytes) {
+        var taken = 0
+        while taken < bytes.count { taken += write { $0.append(bytes.extracting(taken...)) } }
+    }
+
+    /// Copies as much from `offset` on as is there and fits; returns how much that was.
+    package func read(at offset: Int, into region: inout Region) -> Int {
+        precondition(offset >= 0 && offset <= byteCount)
+        let index = offset / Slab.capacity
+        if index < memory.count {
+            let slab = memory[index]
+            return region.append(slab.bytes.extracting((offset - index * Slab.capacity)...))
+        }
+        let inFile = offset - memory.count * Slab.capacity
+        if inFile < fileBytes { return readFile(at: inFile, into: &region) }
+        guard let staging else { return 0 }
+        return region.append(staging.bytes.extracting((inFile - fileBytes)...))
+    }
+
+    /// Forgets everything and gives slabs and file back; can be written again.
+    package func discard() {
+        for slab in memory { pool.give(back: slab) }
+        memory.removeAll()
+        if let staging { pool.give(back: staging) }
+        staging = nil
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = -1
+        fileBytes = 0
+        byteCount = 0
+        hasFailed = false
+    }
+
+    private func slabWithRoom() -> Slab {
+        if let staging {
+            if staging.room == 0 { flush(staging) }
+            return staging
+        }
+        if let last = memory.last, last.room > 0 { return last }
+        let slab = pool.take()
+        if memory.count < memorySlabsMax {
+            memory.append(slab)
+        } else {
+            staging = slab
+        }
+        return slab
+    }
+
+    /// Moves the staged bytes to the file. After a failure they are thrown away: the message will
+    /// be refused, and memory must not grow meanwhile.
+    private func flush(_ slab: Slab) {
+        if descriptor < 0 && !hasFailed { openFile() }
+        var written = 0
+        while written < slab.count && !hasFailed {
+            let count = pwrite(
+                descriptor, slab.payload + slab.start + written, slab.count - written,
+                fileBytes + written)
+            if count > 0 {
+                written += count
+            } else if errno != EINTR {
+                hasFailed = true
+            }
+        }
+        fileBytes += slab.count
+        slab.reset(at: 0)
+    }
+
+    private func readFile(at offset: Int, into region: inout Region) -> Int {
+        let wanted = min(region.room, fileBytes - offset)
+        var count = 0
+        region.withRoom { memory, _ in
+            repeat {
+                count = hasFailed ? -1 : pread(descriptor, memory, wanted, offset)
+            } while count < 0 && errno == EINTR && !hasFailed
+            return max(count, 0)
+        }
+        if count <= 0 && wanted > 0 { hasFailed = true }
+        return max(count, 0)
+    }
+
+    private func openFile() {
+        var path = Array("\(folder)/postscale-relay-XXXXXX".utf8CString)
+        descriptor = mkstemp(&path)
+        if descriptor < 0 {
+            hasFailed = true
+        } else {
+            unlink(path)
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        }
+    }
+}
+
+extension SpillBuffer {
+    /// All that was written, for whoever shows requests instead of sending them.
+    package func contents() -> [UInt8] {
+        var bytes: [UInt8] = []
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 65_536) { memory in
+            while bytes.count < byteCount && !hasFailed {
+                var region = Region(memory)
+                _ = read(at: bytes.count, into: &region)
+                bytes.append(bytes: region.bytes)
+            }
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,160 @@
+// The command line: `postscale-relay [run]`, `postscale-relay sandbox` and `postscale-relay explain`
+// (which has a folder of its own).
+
+import ArgumentParser
+import Glibc
+import Log
+import Reactor
+import Sandbox
+
+typealias ParsedCommand = ParsableCommand
+
+struct PostscaleRelay: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "postscale-relay",
+        abstract: "An SMTP relay in front of the Postscale API.",
+        version: RelayVersion.current,
+        subcommands: [RunCommand.self, SandboxCommand.self, ExplainCommand.self],
+        defaultSubcommand: RunCommand.self)
+
+    /// Names of the commands that read no settings file.
+    private static let subcommandNames: Set<String> = ["sandbox", "explain", "help"]
+
+    /// The command of this command line. `--help` alone shows the flags of `run`, because that is
+    /// what everybody who asks wants to know.
+    static func parseCommand() throws -> any ParsedCommand {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let isHelp = arguments == ["--help"] || arguments == ["-h"] || arguments == ["help"]
+        if isHelp { return try parseAsRoot(["help", "run"]) }
+        let isRun = !subcommandNames.contains(arguments.first ?? "")
+        let file = isRun ? try ConfigFile(namedIn: arguments) : ConfigFile()
+        return try parseAsRoot(file.before(arguments))
+    }
+}
+
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Relay messages (the default).",
+        usage: """
+            postscale-relay [run] --tls-cert <file> --tls-key <file> [<options>]
+            postscale-relay [run] --sandbox [<options>]
+            postscale-relay sandbox [<options>]
+            postscale-relay explain <file> ...
+            postscale-relay --version
+            """,
+        discussion: """
+            Mail clients connect with STARTTLS or TLS, log in as `postscale` with their API key, \
+            and hand over messages; each becomes a call of the API while it is still arriving.
+
+            Try it:      postscale-relay --sandbox
+            Production:  postscale-relay --tls-cert fullchain.pem --tls-key privkey.pem
+
+            Sizes have units (64KB, 50MB; 1 MB is 1,048,576 bytes), and times too (500ms, 60s, \
+            5m). SIGHUP reads files again (--config). SIGTERM and SIGINT drain: no new \
+            connections, messages in flight get their answer; a second one stops at once. The sandbox alone: postscale-relay sandbox --help.
+            """)
+
+    @OptionGroup(title: "Clients") var listen: ListenFlags
+    @OptionGroup(title: "API") var api: APIFlags
+    @OptionGroup(title: "Sandbox") var sandbox: SandboxFlags
+    @OptionGroup(title: "Limits") var limits: LimitFlags
+    @OptionGroup(title: "Messages") var mapping: MappingFlags
+    @OptionGroup(title: "Replies") var message: MessageFlags
+    @OptionGroup(title: "Process") var process: ProcessFlags
+
+    @Option(
+        help: ArgumentHelp(
+            "Read flags from this file, one a line, as they are written here.",
+            discussion: """
+                Lines that begin with # are comments. A flag that is given here too replaces those \
+                of the file. SIGHUP reads the file again: limits of sessions and addresses and \
+                certificates change for sessions that begin then; other changes are named in the \
+                log and need a restart.
+                """, valueName: "file"))
+    var config: String?
+
+    @Flag(help: "Check flags, files and certificates, print what would run, and end.")
+    var checkConfig = false
+
+    func run() throws {
+        // Before the log's thread, like the others (`runProcess`).
+        Signals.block([SIGHUP])
+        let environment = processEnvironment()
+        let reader = try SettingsReader(
+            arguments: Array(CommandLine.arguments.dropFirst()), environment: environment)
+        let settings = try settings(environment: environment)
+        let log = try process.log.makeLog(environment: environment)
+        let relay = try RelayProcess(settings: settings, log: log.events)
+        if let file = listen.writeCertificate { try relay.writeCertificate(to: file) }
+        if checkConfig {
+            print(relay.summary())
+        } else {
+            try relay.run(reader: reader)
+        }
+        log.writer.finish()
+    }
+
+    /// These flags as settings.
+    /// - Throws: `ValidationError`.
+    func settings(environment: [String: String]) throws -> RelaySettings {
+        try ConfigurationBuilder(
+            listen: listen, api: api, limits: limits, mapping: mapping, message: message,
+            process: process, sandbox: sandbox, environment: environment,
+            inherited: try SocketActivation.listeners(environment)
+        ).build()
+    }
+}
+
+struct SandboxCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sandbox",
+        abstract: "Run only the imitation of the API, for a relay or a client elsewhere.")
+
+    @Option(
+        help: ArgumentHelp(
+            "Listen here. Repeatable (default: \(SandboxFlags.defaultListen)).",
+            valueName: "address:port"))
+    var listen: [AddressArgument] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Keep accepted messages in this folder.", valueName: "folder"))
+    var store: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Percentages of messages that meet a fault: 429=5,500=1,503=1,slow=10,reset=1.",
+            valueName: "shares"))
+    var chaos = SandboxChaos()
+
+    @Option(help: ArgumentHelp("How long the key ps_test_slow waits.", valueName: "time"))
+    var slow = TimeSpan.seconds(3)
+
+    @Option(help: ArgumentHelp("PEM file with a certificate: serve HTTPS.", valueName: "file"))
+    var tlsCert: String?
+
+    @Option(help: ArgumentHelp("PEM file with the certificate's key.", valueName: "file"))
+    var tlsKey: String?
+
+    @OptionGroup var log: LogFlags
+
+    func validate() throws {
+        guard (tlsCert == nil) == (tlsKey == nil) else {
+            throw ValidationError("--tls-cert and --tls-key belong together: give both or none.")
+        }
+    }
+
+    func run() throws {
+        let log = try log.makeLog(environment: processEnvironment())
+        let settings = SandboxSettings(
+            listen: listen.isEmpty
+                ? [SocketAddress(SandboxFlags.defaultListen)!] : listen.map(\.address),
+            storeFolder: store, slowMilliseconds: slow.milliseconds, chaos: chaos)
+        var tls: TLSContext?
+        if let tlsCert, let tlsKey {
+            tls = try TLSContext.server(certificateFile: tlsCert, keyFile: tlsKey)
+        }
+        try SandboxProcess(settings: settings, tls: tls, log: log.events).run()
+        log.writer.finish()
+    }
+}

@@ -1,0 +1,74 @@
+// Flags: how a message becomes a call of the API, and how replies look.
+
+import ArgumentParser
+import Mapping
+
+/// What `run` and `explain` both need to know.
+struct MappingFlags: ParsableArguments {
+    @Flag(help: "Send recipients as bare addresses, without their display names.")
+    var bareRecipients = false
+
+    @Flag(
+        name: .customLong("no-inline-content-id"),
+        help: "Leave out `content_id` with inline parts.")
+    var omitsInlineContentID = false
+
+    @Option(
+        name: .customLong("pass-header"),
+        help: ArgumentHelp(
+            "Pass this header on although it would not be (Date, Message-ID, Received…). "
+                + "Repeatable.", valueName: "name"))
+    var passedHeaders: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Attachments of one message; then 554.", valueName: "count"))
+    var maxAttachments = 10
+
+    @Option(
+        help: ArgumentHelp("Decoded size of one attachment; then 552.", valueName: "size"))
+    var maxAttachmentSize = ByteSize.megabytes(25)
+
+    @Option(
+        help: ArgumentHelp("Decoded size of all attachments together; then 552.", valueName: "size")
+    )
+    var maxAttachmentsSize = ByteSize.megabytes(50)
+
+    /// - Throws: `ValidationError` with the flag, its value and what would do instead.
+    func options() throws -> MappingOptions {
+        for name in passedHeaders {
+            let isName = name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x3A }
+            try FlagCheck.check(!name.isEmpty && isName, "--pass-header", name, "a header's name")
+        }
+        var options = MappingOptions()
+        options.hasBareRecipients = bareRecipients
+        options.hasInlineContentID = !omitsInlineContentID
+        options.passedHeaders = passedHeaders.map { $0.lowercased() }
+        options.attachmentsMax = try FlagCheck.positive("--max-attachments", maxAttachments)
+        options.attachmentBytesMax = try FlagCheck.positive(
+            "--max-attachment-size", maxAttachmentSize.bytes)
+        options.attachmentsBytesMax = try FlagCheck.positive(
+            "--max-attachments-size", maxAttachmentsSize.bytes)
+        return options
+    }
+}
+
+struct MessageFlags: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "How long to remember a message whose 250 the client can't have seen.",
+            discussion: "When it is sent again, it is answered without a second call.",
+            valueName: "time"))
+    var duplicateWindow = TimeSpan.seconds(600)
+
+    @Option(
+        help: ArgumentHelp(
+            "Folder for unlinked temporary files (late bodies, hidden recipients).",
+            valueName: "folder"))
+    var temporaryFolder = "/tmp"
+
+    @Flag(help: "Put RFC 3463 status codes into replies, and advertise ENHANCEDSTATUSCODES.")
+    var enhancedStatusCodes = false
+
+    @Flag(help: "Say in a 452 which limit was met and how long to wait.")
+    var verboseReplies = false
+}

@@ -1,0 +1,46 @@
+// Flags: whose sessions are written down line by line.
+
+import ArgumentParser
+import Log
+import Reactor
+import Relay
+
+struct TraceFlags: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Log what clients with this key say and are answered, line by line. Repeatable.",
+            discussion: """
+                The key's hash: printf %s KEY | sha256sum, the first 16 digits or all. Responses of \
+                AUTH and content are never written, only their sizes; at most 200 lines a second.
+                """, valueName: "hash"))
+    var traceKey: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "The same for clients of these addresses: 192.0.2.7, 192.0.2.0/24. Repeatable.",
+            valueName: "address"))
+    var traceAddress: [String] = []
+
+    /// - Returns: nil when nobody is traced.
+    /// - Throws: `ValidationError` that names the flag.
+    func rules() throws -> TraceRules? {
+        guard !traceKey.isEmpty || !traceAddress.isEmpty else { return nil }
+        let hashes = try traceKey.map { text in
+            guard let hash = TraceRules.hash(text) else {
+                // What was given may be a key: it is not repeated.
+                throw ValidationError(
+                    "--trace-key: give a hash of 16 to 64 hexadecimal digits, not a key: "
+                        + "printf %s KEY | sha256sum.")
+            }
+            return hash
+        }
+        let blocks = try traceAddress.map { text in
+            guard let block = AddressBlock(text) else {
+                throw ValidationError(
+                    "--trace-address \(text): give an address or a block such as 192.0.2.0/24.")
+            }
+            return block
+        }
+        return TraceRules(keyHashes: Set(hashes), blocks: blocks)
+    }
+}

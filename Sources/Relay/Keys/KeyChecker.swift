@@ -1,0 +1,128 @@
+// Answers "is this key good?" for the sessions of one loop: from the cache, from a check that is
+// already under way, or by asking the API. Lives on its loop; the cache is what loops share.
+
+import APIClient
+import Reactor
+import Wire
+
+/// Who asks about a key.
+class KeyCheckOwner: StreamHandler {
+    /// The answer to a `check` that returned nil, on the owner's loop.
+    func keyChecked(_ verdict: KeyVerdict) {}
+}
+
+/// Asks the cache or the API about a key, for the sessions of one loop.
+final class KeyChecker {
+    /// One key that sessions of this loop wait for.
+    private struct Wait {
+        var owners: [KeyCheckOwner]
+    }
+
+    private let loop: Loop
+    private let cache: KeyCache
+    private let pool: ConnectionPool
+    private let timeoutMilliseconds: Int
+    /// Questions about keys by where their answer came from: known, asked for, already being asked.
+    private(set) var answeredFromCache = 0
+    private(set) var asked = 0
+    private(set) var joined = 0
+    private var waits: [APIKey.Hash: Wait] = [:]
+    private var hashes: [ObjectIdentifier: APIKey.Hash] = [:]
+
+    init(loop: Loop, cache: KeyCache, pool: ConnectionPool) {
+        self.loop = loop
+        self.cache = cache
+        self.pool = pool
+        timeoutMilliseconds = pool.options.timeoutMilliseconds
+    }
+
+    /// The verdict if it is known now, else nil and `keyChecked` follows exactly once, unless
+    /// `cancel` comes first. An owner asks about one key at a time.
+    func check(_ key: APIKey, for owner: KeyCheckOwner) -> KeyVerdict? {
+        guard key.isWellFormed else { return .refused }
+        let id = ObjectIdentifier(owner)
+        precondition(hashes[id] == nil, "an owner asks about one key at a time")
+        if waits[key.hash] == nil {
+            switch cache.find(key.hash, at: loop.now, waiter: waiter) {
+            case .known(let verdict):
+                answeredFromCache += 1
+                return verdict
+            case .ask:
+                asked += 1
+                ask(key)
+            case .wait: joined += 1
+            }
+        } else {
+            joined += 1
+        }
+        hashes[id] = key.hash
+        waits[key.hash, default: Wait(owners: [])].owners.append(owner)
+        return nil
+    }
+
+    /// The owner does not wait any more. The check itself goes on, for the cache.
+    func cancel(_ owner: KeyCheckOwner) {
+        guard let hash = hashes.removeValue(forKey: ObjectIdentifier(owner)) else { return }
+        waits[hash]?.owners.removeAll { $0 === owner }
+        if waits[hash]?.owners.isEmpty == true { waits[hash] = nil }
+    }
+
+    private func ask(_ key: APIKey) {
+        let deadline = loop.now.advanced(byMilliseconds: timeoutMilliseconds)
+        let flight = KeyCheckFlight(checker: self)
+        pool.start(
+            APICall(kind: .checkKey, key: key, body: nil, owner: flight, deadline: deadline))
+    }
+
+    /// The API answered this loop's own question.
+    fileprivate func settle(_ hash: APIKey.Hash, _ verdict: KeyVerdict) {
+        cache.settle(hash, verdict, at: loop.now)
+        tell(hash, verdict)
+    }
+
+    private func tell(_ hash: APIKey.Hash, _ verdict: KeyVerdict) {
+        guard let wait = waits.removeValue(forKey: hash) else { return }
+        for owner in wait.owners where hashes.removeValue(forKey: ObjectIdentifier(owner)) != nil {
+            owner.keyChecked(verdict)
+        }
+    }
+
+    /// How other loops reach this one. The checker is touched on its own loop only.
+    private var waiter: KeyCache.Waiter {
+        nonisolated(unsafe) let checker = self
+        let mailbox = loop.mailbox
+        return KeyCache.Waiter(loopIndex: loop.index) { hash, verdict in
+            mailbox.post { checker.tell(hash, verdict) }
+        }
+    }
+}
+
+/// One question to the API.
+private final class KeyCheckFlight: APICallOwner {
+    private let checker: KeyChecker
+
+    init(checker: KeyChecker) { self.checker = checker }
+
+    /// A check has no body.
+    func callWantsBody(_ call: APICall) {}
+
+    func callFinished(_ call: APICall, _ result: APIResult) {
+        checker.settle(call.key.hash, KeyVerdict(result))
+    }
+}
+
+extension KeyVerdict {
+    /// What the result of a key check says about the key: 403 and 429 only come to real keys;
+    /// anything that is not an answer about the key says nothing about it.
+    init(_ result: APIResult) {
+        guard case .response(let response) = result else {
+            self = .unavailable
+            return
+        }
+        switch response.status {
+        case 200...299, 403, 429: self = .valid
+        case 401: self = .refused
+        default: self = .unavailable
+        }
+    }
+}

@@ -1,0 +1,34 @@
+// The reply for each outcome of a message: the table of "Replies, to the letter".
+
+import APIClient
+import Wire
+
+extension Outcome {
+    /// The reply to the final dot. Texts of the API are cleaned and cut by `Reply`.
+    /// - Parameter isVerbose: 429 also says which limit and for how long.
+    package func reply(isVerbose: Bool) -> Reply {
+        switch self {
+        case .accepted(let messageID): .queued(as: messageID)
+        case .invalidRequest(let message): .rejected(message: message)
+        case .keyRefused: .authFailed
+        case .forbidden(let message): .forbidden(message: message)
+        case .tooLarge: .messageTooLarge
+        case .allSuppressed: .allSuppressed
+        case .rateLimited(let limit): isVerbose ? .rateLimited(detail: limit.words) : .rateLimited
+        case .unavailable: .apiUnavailable
+        case .unparsable(let reason): .parseFailed(reason: reason)
+        case .attachmentLimit(let isSize, let reason):
+            .attachmentLimit(isSize: isSize, reason: reason)
+        }
+    }
+}
+
+extension RateLimit {
+    /// "daily limit, retry in 3600 seconds", as much of it as is known; for `--verbose-replies`.
+    var words: [UInt8] {
+        var words: [String] = []
+        if !kind.isEmpty { words.append("\(kind) limit") }
+        if let seconds = retryAfterSeconds { words.append("retry in \(seconds) seconds") }
+        return Array(words.joined(separator: ", ").utf8)
+    }
+}

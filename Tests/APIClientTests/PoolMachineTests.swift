@@ -1,0 +1,181 @@
+// The pool's decisions, without a socket.
+
+import Reactor
+import Testing
+
+@testable import APIClient
+
+/// A pool with its verdicts written down as short texts: "open 0 a", "assign 0 to 0"…
+struct PoolBench {
+    var machine: PoolMachine
+    let all: [SocketAddress]
+
+    init(_ count: Int, limits: PoolMachine.Limits = PoolMachine.Limits()) {
+        machine = PoolMachine(limits: limits)
+        all = (0..<count).map { SocketAddress("192.0.2.\($0 + 1):443")! }
+    }
+
+    static func resolved(
+        _ count: Int, limits: PoolMachine.Limits = PoolMachine.Limits()
+    ) -> PoolBench {
+        var bench = PoolBench(count, limits: limits)
+        bench.machine.resolved(bench.all)
+        return bench
+    }
+
+    mutating func submit(by deadline: Int = 1_000_000) {
+        _ = machine.submit(deadline: .at(deadline), isRetry: false)
+    }
+
+    mutating func verdicts(at now: Int = 0) -> [String] {
+        var result: [String] = []
+        while true {
+            let verdict = machine.next(at: .at(now))
+            if verdict == .nothing { return result }
+            result.append(describe(verdict))
+        }
+    }
+
+    private func name(_ address: SocketAddress) -> String {
+        all.firstIndex(of: address).map { ["a", "b", "c", "d"][$0] } ?? "?"
+    }
+
+    private func describe(_ verdict: PoolMachine.Verdict) -> String {
+        switch verdict {
+        case .nothing: "nothing"
+        case .open(let connection, let address): "open \(connection) \(name(address))"
+        case .assign(let call, let connection): "assign \(call) to \(connection)"
+        case .fail(let call, let refusal): "fail \(call) \(refusal)"
+        case .close(let connection): "close \(connection)"
+        case .rests(let address, let milliseconds): "rests \(name(address)) \(milliseconds)"
+        case .isBack(let address): "back \(name(address))"
+        }
+    }
+}
+
+@Suite("Pool machine: calls and connections")
+struct PoolMachineTests {
+    @Test("A call before the first resolution waits, then opens a connection and gets it")
+    func firstCall() {
+        var bench = PoolBench(1)
+        bench.submit()
+        #expect(bench.verdicts() == [])
+        bench.machine.resolved(bench.all)
+        #expect(bench.verdicts() == ["open 0 a"])
+        bench.machine.opened(0)
+        #expect(bench.verdicts() == ["assign 0 to 0"])
+        bench.machine.answered(0, isReusable: true)
+        #expect(bench.verdicts() == [])
+    }
+
+    @Test("An idle connection is used again, without a new one")
+    func reuse() {
+        var bench = PoolBench.resolved(1)
+        bench.submit()
+        _ = bench.verdicts()
+        bench.machine.opened(0)
+        _ = bench.verdicts()
+        bench.machine.answered(0, isReusable: true)
+        bench.submit()
+        #expect(bench.verdicts() == ["assign 0 to 0"])
+    }
+
+    @Test("Each waiting call gets a connection of its own, up to the maximum")
+    func connectionsMax() {
+        var bench = PoolBench.resolved(1, limits: PoolMachine.Limits(connectionsMax: 2))
+        for _ in 0..<3 { bench.submit() }
+        #expect(bench.verdicts() == ["open 0 a", "open 1 a"])
+        bench.machine.opened(0)
+        bench.machine.opened(1)
+        #expect(bench.verdicts() == ["assign 0 to 1", "assign 1 to 0"])
+        bench.machine.answered(0, isReusable: false)
+        #expect(bench.verdicts() == [])
+        bench.machine.closed(0)
+        #expect(bench.verdicts() == ["open 0 a"])
+    }
+
+    @Test("Only so many connections open at once")
+    func openingMax() {
+        var bench = PoolBench.resolved(1, limits: PoolMachine.Limits(openingMax: 3))
+        for _ in 0..<10 { bench.submit() }
+        #expect(bench.verdicts().count == 3)
+    }
+
+    @Test("A full queue refuses, except a call that had its turn")
+    func queueFull() {
+        var bench = PoolBench(1, limits: PoolMachine.Limits(queueMax: 2))
+        #expect(bench.machine.submit(deadline: .never, isRetry: false) == 0)
+        #expect(bench.machine.submit(deadline: .never, isRetry: false) == 1)
+        #expect(bench.machine.submit(deadline: .never, isRetry: false) == nil)
+        #expect(bench.machine.submit(deadline: .never, isRetry: true) == 2)
+        bench.machine.resolved(bench.all)
+        _ = bench.verdicts()
+        bench.machine.opened(0)
+        #expect(bench.verdicts() == ["assign 2 to 0"])
+    }
+
+    @Test("Calls past their deadline fail, the others stay")
+    func deadlines() {
+        var bench = PoolBench(1)
+        bench.submit(by: 500)
+        bench.submit(by: 100)
+        bench.submit(by: 100)
+        #expect(bench.machine.wakeTime == .at(100))
+        #expect(bench.verdicts(at: 99) == [])
+        #expect(bench.verdicts(at: 100) == ["fail 1 deadlinePassed", "fail 2 deadlinePassed"])
+        #expect(bench.machine.wakeTime == .at(500))
+        bench.machine.setDeadline(.at(200), ofCall: 0)
+        #expect(bench.verdicts(at: 200) == ["fail 0 deadlinePassed"])
+        #expect(bench.machine.wakeTime == .never)
+    }
+
+    @Test("A withdrawn call costs nobody its turn")
+    func withdraw() {
+        var bench = PoolBench.resolved(1)
+        for _ in 0..<3 { bench.submit() }
+        bench.machine.withdraw(call: 1)
+        #expect(bench.verdicts() == ["open 0 a", "open 1 a"])
+        bench.machine.opened(0)
+        bench.machine.opened(1)
+        #expect(bench.verdicts() == ["assign 0 to 1", "assign 2 to 0"])
+    }
+
+    @Test("An idle connection that the peer closed is not given to a call")
+    func retired() {
+        var bench = PoolBench.resolved(1)
+        bench.submit()
+        _ = bench.verdicts()
+        bench.machine.opened(0)
+        _ = bench.verdicts()
+        bench.machine.answered(0, isReusable: true)
+        bench.machine.retired(0)
+        bench.machine.retired(0)
+        bench.submit()
+        #expect(bench.verdicts() == ["open 1 a"])
+        bench.machine.closed(0)
+        #expect(bench.machine.connectionCount == 1)
+    }
+
+    @Test("Draining closes what is idle, serves the queue, and keeps nothing afterwards")
+    func drain() {
+        var bench = PoolBench.resolved(1)
+        bench.submit()
+        bench.submit()
+        _ = bench.verdicts()
+        bench.machine.opened(0)
+        bench.machine.opened(1)
+        _ = bench.verdicts()
+        bench.machine.answered(0, isReusable: true)
+        bench.machine.drain()
+        #expect(bench.verdicts() == ["close 0"])
+        bench.machine.closed(0)
+        bench.submit()
+        #expect(bench.verdicts() == ["open 0 a"])
+        bench.machine.answered(1, isReusable: true)
+        #expect(bench.verdicts().first?.hasSuffix("to 1") == true)
+        bench.machine.opened(0)
+        #expect(bench.verdicts() == ["close 0"])
+        bench.machine.answered(1, isReusable: true)
+        #expect(bench.verdicts() == ["close 1"])
+    }
+}

@@ -1,0 +1,123 @@
+// The gaps, the marks and the ownership of slabs.
+
+import Reactor
+import TestSupport
+import Testing
+import Wire
+
+@testable import APIClient
+
+@Suite("Request body")
+struct RequestBodyTests {
+    /// Takes all that is ready.
+    private func takeReady(_ body: RequestBody, isHeld: Bool) -> [UInt8] {
+        var result: [UInt8] = []
+        while let slab = body.nextReady {
+            result += slab.bytes.copied()
+            body.handedOver(slab, isHeld: isHeld)
+        }
+        return result
+    }
+
+    private func fill(_ body: RequestBody, _ count: Int) -> [UInt8] {
+        var seed = APISeed(UInt64(count))
+        let content = seed.bytes(count)
+        var at = 0
+        for length in seed.cuts(count, longest: 5_000) {
+            let piece = Array(content[at..<at + length])
+            body.append(piece.span)
+            at += length
+        }
+        return content
+    }
+
+    @Test("The first slab leaves room for the head, every slab for chunk framing")
+    func gaps() throws {
+        let body = RequestBody(pool: SlabPool())
+        let content = fill(body, 40_000)
+        body.complete()
+        let first = try #require(body.nextReady)
+        #expect(first.start == RequestBody.headRoom && first.end == RequestBody.payloadEnd)
+        let firstBytes = first.bytes.copied()
+        body.handedOver(first, isHeld: true)
+        let second = try #require(body.nextReady)
+        #expect(second.start == ChunkedEncoder.headBytes && second.end + 2 == 16_384)
+        let both = firstBytes + second.bytes.copied()
+        #expect(both == Array(content.prefix(both.count)))
+        body.discard()
+    }
+
+    @Test("A half-full slab waits until the body is complete")
+    func waitsForFull() {
+        let pool = SlabPool()
+        let body = RequestBody(pool: pool)
+        body.append("{")
+        #expect(body.nextReady == nil && body.pendingBytes == 1 && body.byteCount == 1)
+        body.complete()
+        #expect(body.nextReady != nil && !body.isHandedOver)
+        #expect(takeReady(body, isHeld: false) == [0x7B])
+        #expect(body.isHandedOver && body.pendingBytes == 0 && !body.isHeld)
+        #expect(pool.outstanding == 0)
+    }
+
+    @Test("What goes in comes out", arguments: [0, 1, 14_846, 14_847, 31_223, 60_000])
+    func content(_ count: Int) {
+        let pool = SlabPool()
+        let body = RequestBody(pool: pool)
+        let content = fill(body, count)
+        var taken = takeReady(body, isHeld: false)
+        body.complete()
+        taken += takeReady(body, isHeld: false)
+        #expect(taken == content)
+        #expect(body.byteCount == count && body.isHandedOver && pool.outstanding == 0)
+    }
+
+    @Test("A held body can be sent again, then gives its slabs back")
+    func rewind() {
+        let pool = SlabPool()
+        let body = RequestBody(pool: pool)
+        let content = fill(body, 50_000)
+        body.complete()
+        for _ in 0..<3 {
+            #expect(takeReady(body, isHeld: true) == content)
+            #expect(body.isHeld && body.isHandedOver)
+            body.rewind()
+            #expect(body.pendingBytes == 50_000)
+        }
+        _ = takeReady(body, isHeld: true)
+        body.release()
+        #expect(pool.outstanding == 0 && !body.isHeld)
+    }
+
+    @Test("A discarded body gives all back and swallows the rest")
+    func discard() {
+        let pool = SlabPool()
+        let body = RequestBody(pool: pool)
+        _ = fill(body, 50_000)
+        body.discard()
+        #expect(pool.outstanding == 0 && body.pendingBytes == 0)
+        _ = fill(body, 50_000)
+        #expect(pool.outstanding == 0 && body.nextReady == nil)
+    }
+
+    @Test("A body that nobody needs any more gives its slabs back")
+    func deinitGivesBack() {
+        let pool = SlabPool()
+        do { _ = fill(RequestBody(pool: pool), 20_000) }
+        #expect(pool.outstanding == 0)
+    }
+
+    @Test("A writer always has at least one byte of room")
+    func room() {
+        let body = RequestBody(pool: SlabPool())
+        var isShort = false
+        for _ in 0..<40_000 {
+            body.write { region in
+                isShort = isShort || region.room == 0
+                region.append(0x20)
+            }
+        }
+        #expect(!isShort && body.byteCount == 40_000)
+        body.discard()
+    }
+}

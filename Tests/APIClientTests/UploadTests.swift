@@ -1,0 +1,194 @@
+// Bodies that are still arriving while they are sent, and keys that are checked.
+
+import Reactor
+import TestSupport
+import Testing
+import Wire
+
+@testable import APIClient
+
+@Suite("Upload")
+struct UploadTests {
+    private let bench = Bench()
+    private let owner = TestOwner()
+
+    /// Writes `content` as fast as the call takes it, with at most 128 KiB pending.
+    private func feed(_ content: [UInt8], to call: APICall) {
+        var at = 0
+        // It holds neither the bench nor the owner, which holds it.
+        let more: (APICall) -> Void = { [loop = bench.loop] call in
+            guard let body = call.body, !body.isComplete else { return }
+            while at < content.count, body.pendingBytes < 131_072 {
+                let piece = Array(content[at..<min(at + 10_000, content.count)])
+                body.append(piece.span)
+                at += piece.count
+                call.bodyGrew()
+            }
+            guard at == content.count else { return }
+            body.complete()
+            call.bodyCompleted(deadline: loop.now.advanced(byMilliseconds: 15_000))
+        }
+        owner.onWanted = more
+        more(call)
+    }
+
+    @Test("A large body goes out in chunks, at the pace of the API, in bounded memory")
+    func chunked() throws {
+        let server = try ScriptedServer(bench.loop) { peer in
+            if peer.step == 0 { peer.stream?.pauseReceiving() }
+        }
+        let pool = bench.pool([server.address])
+        var seed = APISeed(2)
+        let content = seed.bytes(9_000_000)
+        let call = bench.upload(to: pool, owner: owner)
+        feed(content, to: call)
+        bench.turn(milliseconds: 100)
+        #expect(call.body?.isComplete == false && (call.body?.byteCount ?? 0) < content.count)
+        let peer = try #require(server.peers.first)
+        #expect(bench.loop.slabs.outstanding < 64)
+        peer.step = 1
+        bench.act { peer.stream?.resumeReceiving() }
+        bench.turn { call.isHandedOver && call.body?.isHandedOver == true }
+        bench.turn { !peer.requests.isEmpty }
+        let request = try #require(peer.requests.first)
+        let isWhole = request.body == content
+        #expect(isWhole)
+        #expect(request.head.contains("\r\nTransfer-Encoding: chunked\r\n"))
+        bench.act {
+            peer.send("HTTP/1.1 202 OK\r\nContent-Length: 18\r\n\r\n{\"message_id\":\"x\"}")
+        }
+        bench.turn { owner.results.count == 1 }
+        #expect(owner.summary == ["202 x"] && owner.wants > 0)
+        #expect(bench.loop.slabs.outstanding == 0)
+    }
+
+    @Test(
+        "Bodies of every size around a slab's edge arrive whole, in both framings",
+        arguments: [1, 14_845, 14_846, 14_847, 31_221, 31_222, 31_223])
+    func edges(_ count: Int) throws {
+        let server = try ScriptedServer(bench.loop, script: ScriptedServer.accepting)
+        let pool = bench.pool([server.address])
+        var seed = APISeed(UInt64(count))
+        let content = seed.bytes(count)
+        _ = bench.send(content, to: pool, owner: owner)
+        bench.turn { owner.results.count == 1 }
+        let call = bench.upload(to: pool, owner: owner)
+        feed(content, to: call)
+        bench.turn { owner.results.count == 2 }
+        let late = bench.upload(to: pool, owner: owner)
+        bench.turn(milliseconds: 5)
+        bench.act { feed(content, to: late) }
+        bench.turn { owner.results.count == 3 }
+        #expect(server.peers.flatMap { $0.requests }.allSatisfy { $0.body == content })
+        #expect(server.requestCount == 3 && bench.loop.slabs.outstanding == 0)
+    }
+
+    @Test("An early refusal ends the upload, and the API never sees the end of it")
+    func early() throws {
+        let server = try ScriptedServer(bench.loop) { peer in
+            guard peer.step == 0, peer.received.count > 100_000 else { return }
+            peer.step = 1
+            peer.send("HTTP/1.1 413 Too large\r\nContent-Length: 0\r\n\r\n")
+        }
+        let pool = bench.pool([server.address])
+        let call = bench.upload(to: pool, owner: owner)
+        let content = [UInt8](repeating: 0x61, count: 10_000)
+        owner.onWanted = { call in
+            for _ in 0..<20 { call.body?.append(content.span) }
+            call.bodyGrew()
+        }
+        owner.onWanted(call)
+        bench.turn { owner.results.count == 1 }
+        #expect(owner.summary == ["413"])
+        call.body?.discard()
+        bench.turn {
+            server.peers.allSatisfy { $0.closeReason != nil } && pool.connectionCount == 0
+        }
+        #expect(server.requestCount == 0 && bench.loop.slabs.outstanding == 0)
+    }
+
+    @Test("A success in the middle of an upload is not a success")
+    func earlySuccess() throws {
+        let server = try ScriptedServer(bench.loop) { peer in
+            guard peer.step == 0, peer.received.count > 10_000 else { return }
+            peer.step = 1
+            peer.send("HTTP/1.1 202 OK\r\nContent-Length: 18\r\n\r\n{\"message_id\":\"x\"}")
+        }
+        let pool = bench.pool([server.address])
+        let call = bench.upload(to: pool, owner: owner)
+        call.body?.append([UInt8](repeating: 0x61, count: 100_000).span)
+        call.bodyGrew()
+        bench.turn { owner.results.count == 1 }
+        #expect(owner.summary == ["uncertain"])
+        call.body?.discard()
+    }
+
+    @Test("An abandoned upload ends in a reset, without its last chunk")
+    func abandoned() throws {
+        let server = try ScriptedServer(bench.loop) { _ in }
+        let pool = bench.pool([server.address])
+        let call = bench.upload(to: pool, owner: owner)
+        call.body?.append([UInt8](repeating: 0x61, count: 100_000).span)
+        call.bodyGrew()
+        bench.turn { (server.peers.first?.received.count ?? 0) > 50_000 }
+        bench.act {
+            call.abandon()
+            call.body?.discard()
+        }
+        bench.turn { server.peers[0].closeReason != nil && pool.connectionCount == 0 }
+        #expect(server.requestCount == 0 && owner.results.isEmpty)
+        #expect(server.peers[0].closeReason == .system(errno: 104))
+        #expect(bench.loop.slabs.outstanding == 0)
+    }
+
+    @Test("A call abandoned after its hand-over leaves a good connection behind")
+    func abandonedLate() throws {
+        let server = try ScriptedServer(bench.loop, script: ScriptedServer.accepting)
+        let pool = bench.pool([server.address])
+        let call = bench.send([0x7B, 0x7D], to: pool, owner: owner)
+        bench.turn { call.isHandedOver }
+        call.abandon()
+        bench.turn { server.requestCount == 1 }
+        bench.turn(milliseconds: 20)
+        _ = bench.send([0x7B, 0x7D], to: pool, owner: owner)
+        bench.turn { owner.results.count == 1 }
+        #expect(owner.summary == ["202 m0-2"])
+    }
+
+    @Test("A cut-through upload that breaks is not sent, and not sent again")
+    func broken() throws {
+        let server = try ScriptedServer(bench.loop) { peer in
+            if peer.received.count > 20_000 { peer.stream?.abort() }
+        }
+        let pool = bench.pool([server.address])
+        let call = bench.upload(to: pool, owner: owner)
+        call.body?.append([UInt8](repeating: 0x61, count: 100_000).span)
+        call.bodyGrew()
+        bench.turn { owner.results.count == 1 }
+        bench.turn(milliseconds: 20)
+        #expect(owner.summary == ["not sent"] && server.peers.count == 1)
+        call.body?.discard()
+    }
+
+    @Test("Over TLS it is the same")
+    func tls() throws {
+        let context = try TLSContext.selfSignedServer(names: ["127.0.0.1"])
+        let path = "/tmp/postscale-relay-test-\(UInt64.random(in: 0 ... .max)).pem"
+        try TemporaryFile.write(try #require(context.certificatePEM), to: path)
+        defer { TemporaryFile.remove(path) }
+        let client = try TLSContext.client(caFile: path)
+        let server = try ScriptedServer(
+            bench.loop, tls: context, script: ScriptedServer.accepting)
+        let pool = bench.pool([server.address], tls: client)
+        var seed = APISeed(3)
+        let content = seed.bytes(1_000_000)
+        let call = bench.upload(to: pool, owner: owner)
+        feed(content, to: call)
+        bench.turn { owner.results.count == 1 }
+        _ = bench.send(content, to: pool, owner: owner)
+        bench.turn { owner.results.count == 2 }
+        #expect(owner.summary == ["202 m0-1", "202 m0-2"])
+        #expect(server.peers[0].requests.allSatisfy { $0.body == content })
+        #expect(bench.loop.slabs.outstanding == 0)
+    }
+}

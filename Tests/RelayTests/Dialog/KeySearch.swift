@@ -1,0 +1,60 @@
+// Keeps everything that a relay logs, and looks for keys in it. Every key of the dialogs ends with
+// one mark, so one search finds any of them, in the clear or as base64 carries it.
+
+import Foundation
+import Logging
+import Synchronization
+
+@testable import Log
+@testable import Mapping
+@testable import Relay
+
+enum KeySearch {
+    /// The end of every key that a dialog logs in with.
+    static let mark = ".dialog-key-8h2Kq9Zt"
+
+    /// Forms of the mark: as it is, and as base64 of it looks behind any bytes.
+    static let forms: [String] =
+        [mark]
+        + (0..<3).map { offset in
+            let padded = String(repeating: "x", count: offset) + mark
+            let text = Data(padded.utf8).base64EncodedString()
+            // Characters that bytes in front of the mark, or behind it, have a share in.
+            return String(text.dropFirst((offset * 8 + 5) / 6).prefix(mark.utf8.count - 2))
+        }
+
+    static func finds(in text: String) -> Bool { forms.contains { text.contains($0) } }
+}
+
+/// A log at the most talkative level that is kept in memory.
+final class RecordedLog: Sendable {
+    private final class Lines: Sendable { let list = Mutex<[String]>([]) }
+
+    private struct Handler: LogHandler {
+        let kept: Lines
+        var logLevel = Logger.Level.trace
+        var metadata: Logger.Metadata = [:]
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            let fields = (event.metadata ?? [:]).map { ($0.key, $0.value.description) }
+            let line = LineLogHandler.textLine(
+                "", event.level, event.message.description, fields.sorted { $0.0 < $1.0 })
+            kept.list.withLock { $0.append(line) }
+        }
+    }
+
+    private let kept = Lines()
+    let events: EventLog
+
+    init() {
+        let kept = kept
+        events = EventLog(logger: Logger(label: "recorded") { _ in Handler(kept: kept) })
+    }
+
+    var lines: [String] { kept.list.withLock { $0 } }
+}

@@ -1,0 +1,90 @@
+// The golden pairs of Tests/Corpus: a message, and beside it the API request that it becomes.
+//
+// Tests/Corpus/README.md says how a pair is written. Each message is mapped whole, byte by byte and
+// cut at random places; request and losses must be the same to the letter each time.
+
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Mapping
+@testable import Relay
+
+/// One pair of Tests/Corpus.
+private struct CorpusPair {
+    let message: MappedMessage
+    let request: NSDictionary?
+    let refusal: String?
+    let isGroup: Bool
+    let losses: [String: Int]
+
+    init(_ name: String) throws {
+        let file = corpusFolder.appending(path: name)
+        let data = try Data(contentsOf: file.appendingPathExtension("json"))
+        let fields = try #require(
+            try JSONSerialization.jsonObject(with: data) as? [String: Any], "\(name)")
+        let known = ["note", "from", "rcpt", "losses", "group", "request", "refused"]
+        try #require(Set(fields.keys).isSubset(of: known), "\(name): an unknown key")
+        try #require(!(fields["note"] as? String ?? "").isEmpty, "\(name): without a note")
+        var message = MappedMessage(
+            bytes: Array(try Data(contentsOf: file.appendingPathExtension("eml"))))
+        if let sender = fields["from"] as? String { message.sender = sender }
+        if let recipients = fields["rcpt"] as? [String] { message.recipients = recipients }
+        self.message = message
+        request = fields["request"] as? NSDictionary
+        refusal = fields["refused"] as? String
+        try #require((request == nil) != (refusal == nil), "\(name): request or refused")
+        isGroup = fields["group"] as? Bool ?? false
+        losses = fields["losses"] as? [String: Int] ?? [:]
+    }
+}
+
+private let corpusFolder = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "Corpus")
+
+/// "structure/nested-multiparts" and so on, in order.
+private let pairNames: [String] = {
+    let root = corpusFolder.path + "/"
+    let all = FileManager.default.enumerator(at: corpusFolder, includingPropertiesForKeys: nil)
+    return (all?.compactMap { $0 as? URL } ?? []).filter { $0.pathExtension == "json" }
+        .map { $0.deletingPathExtension().path.replacingOccurrences(of: root, with: "") }.sorted()
+}()
+
+@Suite("Golden pairs")
+struct CorpusTests {
+    @Test("There are at least 150 pairs, and no half ones")
+    func count() throws {
+        let all = FileManager.default.enumerator(at: corpusFolder, includingPropertiesForKeys: nil)
+        let messages = (all?.compactMap { $0 as? URL } ?? []).filter { $0.pathExtension == "eml" }
+        #expect(messages.count == pairNames.count)
+        #expect(pairNames.count >= 150)
+    }
+
+    @Test("Every message becomes its request, however it is cut", arguments: pairNames)
+    func pair(_ name: String) throws {
+        let golden = try CorpusPair(name)
+        let bench = MapperBench()
+        let count = golden.message.content.count
+        let cuts = mapperCuts(of: count, seed: UInt64(count))
+        for plan in [nil] + (count <= 65_536 ? cuts : Array(cuts.dropFirst())) {
+            let result = bench.map(golden.message, cut: plan)
+            try check(result, golden, name)
+        }
+    }
+
+    private func check(_ result: MappedRequest, _ golden: CorpusPair, _ name: String) throws {
+        let losses = Dictionary(
+            uniqueKeysWithValues: MappingLosses.kinds.map {
+                ("\($0.name)", result.losses[keyPath: $0.count])
+            })
+        #expect(losses.filter { $0.value > 0 } == golden.losses, "\(name)")
+        if let refusal = golden.refusal {
+            let reply = try #require(result.failure?.reply(isVerbose: false), "\(name)")
+            #expect(reply.line == refusal, "\(name)")
+        } else {
+            #expect(result.failure == nil, "\(name)")
+            #expect(result.isGroup == golden.isGroup, "\(name)")
+            #expect(result.object == golden.request, "\(name)")
+        }
+    }
+}

@@ -1,0 +1,73 @@
+
+import Reactor
+import Testing
+import Wire
+
+@testable import Log
+@testable import Relay
+
+@Suite struct TraceRulesTests {
+    private func time(_ milliseconds: Int) -> MonotonicTime {
+        MonotonicTime(nanoseconds: 0).advanced(byMilliseconds: milliseconds)
+    }
+
+    private func hash(key: String) -> UInt64 {
+        let bytes = Array(key.utf8)
+        return TraceRules.hash(of: bytes.span)
+    }
+
+    private func does(_ rules: TraceRules, match key: String) -> Bool {
+        let bytes = Array(key.utf8)
+        return rules.matches(key: bytes.span)
+    }
+
+    @Test func hashesAreThoseOfSha256sum() {
+        // FIPS 180-2, appendix B.1.
+        #expect(hash(key: "abc") == 0xBA78_16BF_8F01_CFEA)
+        #expect(TraceRules.hash("ba7816bf8f01cfea") == 0xBA78_16BF_8F01_CFEA)
+        #expect(
+            TraceRules.hash("BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD")
+                == 0xBA78_16BF_8F01_CFEA)
+        for text in [
+            "", "ba7816bf8f01cfe", "ps_live_0123456789", "ba7816bf8f01cfeg", "+a7816bf8f01cfea",
+        ] {
+            #expect(TraceRules.hash(text) == nil)
+        }
+        #expect(TraceRules.hash(String(repeating: "a", count: 65)) == nil)
+        let rules = TraceRules(keyHashes: [0xBA78_16BF_8F01_CFEA])
+        #expect(does(rules, match: "abc"))
+        #expect(!does(rules, match: "abd"))
+        #expect(!does(TraceRules(), match: "abc"))
+    }
+
+    @Test func addresses() throws {
+        let rules = TraceRules(blocks: [try #require(AddressBlock("192.0.2.0/24"))])
+        #expect(rules.matches(try #require(SocketAddress("192.0.2.77:1"))))
+        #expect(!rules.matches(try #require(SocketAddress("192.0.3.77:1"))))
+    }
+
+    @Test func linesOfASecondAreBounded() {
+        var window = TraceWindow()
+        for _ in 0..<TraceRules.linesPerSecondMax {
+            #expect(window.line(at: time(1_000)) == .write(suppressed: 0))
+        }
+        for _ in 0..<7 { #expect(window.line(at: time(1_999)) == .suppress) }
+        #expect(window.line(at: time(2_000)) == .write(suppressed: 7))
+        #expect(window.line(at: time(2_000)) == .write(suppressed: 0))
+    }
+
+    @Test func journalEntriesHoldOneFieldALine() {
+        let text = JournalEntry.text(
+            .warning, "api-uncertain", [("reason", "line\nPRIORITY=0"), ("request_id", "req 1")])
+        #expect(
+            text == """
+                MESSAGE=api-uncertain reason="line\\u000aPRIORITY=0" request_id="req 1"
+                PRIORITY=4
+                SYSLOG_IDENTIFIER=postscale-relay
+                POSTSCALE_EVENT=api-uncertain
+                POSTSCALE_REASON=line\\u000aPRIORITY=0
+                POSTSCALE_REQUEST_ID=req 1
+
+                """)
+    }
+}

@@ -1,0 +1,150 @@
+// The inbox: what only the sandbox has. Heads and bodies in, answers out.
+
+import Foundation
+import Testing
+import Wire
+
+@testable import Log
+@testable import Sandbox
+
+@Suite struct SandboxInboxTests {
+    private let service = SandboxService(
+        options: SandboxOptions(addresses: []), log: EventLog.silent())
+
+    private func ask(_ line: String, _ body: String = "") throws -> (Int, NSDictionary) {
+        let bytes = Array((line + " HTTP/1.1\r\nHost: x\r\n\r\n").utf8)
+        guard case .head(let head) = HTTPRequestHead.parse(bytes.span) else {
+            preconditionFailure("a test's own request head")
+        }
+        let request = SandboxRequest(head, in: bytes.span)
+        let answer =
+            switch service.admit(request) {
+            case .answer(let early): early
+            case .body: service.respond(to: request, body: Array(body.utf8))
+            }
+        let object = try? JSONSerialization.jsonObject(with: Data(answer.body)) as? NSDictionary
+        return (answer.status, object ?? [:])
+    }
+
+    private func keep(_ subject: String, text: String = "t") throws {
+        let body =
+            #"{"from":"a@b.test","to":["c@d.test"],"subject":"\#(subject)","#
+            + #""text_body":"\#(text)"}"#
+        guard case .valid(let request) = SendRequest.parse(Array(body.utf8)) else {
+            preconditionFailure("a test's own message")
+        }
+        _ = try service.store.add(request, body: Array(body.utf8), isTest: true)
+    }
+
+    private func numbers(_ query: String) throws -> [Int] {
+        let list = try ask("GET /sandbox/messages?" + query).1["messages"] as? [NSDictionary]
+        return (list ?? []).compactMap { $0["number"] as? Int }
+    }
+
+    @Test("Messages are counted, and asked for from a number on")
+    func after() throws {
+        for subject in ["one", "two", "three"] { try keep(subject) }
+        #expect(try numbers("") == [1, 2, 3])
+        #expect(try numbers("after=1") == [2, 3])
+        #expect(try numbers("after=3") == [])
+        #expect(try ask("GET /sandbox/messages?after=x").0 == 400)
+        let second = try #require(service.store.messages.dropFirst().first?.messageID)
+        #expect(try ask("DELETE /sandbox/messages/\(second)").0 == 200)
+        #expect(try ask("DELETE /sandbox/messages/\(second)").0 == 404)
+        #expect(try numbers("") == [1, 3])
+        #expect(try ask("GET /sandbox/messages").1["first"] as? Int == 1)
+        #expect(try ask("DELETE /sandbox/messages").0 == 200)
+        try keep("four")
+        #expect(try numbers("") == [4], "a number is never given twice")
+    }
+
+    @Test(
+        "A search finds addresses, subjects and content, without case",
+        arguments: [("TWO", [2]), ("c@D.test", [1, 2]), ("needle", [1]), ("nothing", [])])
+    func search(_ text: String, _ expected: [Int]) throws {
+        try keep("one", text: "hay and a Needle")
+        try keep("two")
+        #expect(try numbers("q=" + text) == expected)
+    }
+
+    @Test("The answer that a message had is kept with it")
+    func answer() throws {
+        try keep("one")
+        let list = try ask("GET /sandbox/messages").1["messages"] as? [NSDictionary]
+        let answer = list?.first?["answer"] as? NSDictionary
+        #expect(answer?["status"] as? Int == 202)
+        let body = answer?["body"] as? NSDictionary
+        #expect(body?["message_id"] as? String == service.store.messages[0].messageID)
+    }
+
+    @Test("Refusals are kept, the last of them")
+    func refusals() throws {
+        for number in 0..<SandboxRefusals.countMax + 5 {
+            service.noteRefusal(.badRequest("number \(number)"))
+        }
+        service.noteRefusal(SandboxAnswer(status: 202, json: "{}"))
+        let list = try ask("GET /sandbox/refusals").1["refusals"] as? [NSDictionary] ?? []
+        #expect(list.count == SandboxRefusals.countMax)
+        #expect((list.last?["body"] as? String)?.contains("number 204") == true)
+        #expect(list.last?["status"] as? Int == 400)
+    }
+
+    @Test(
+        "The page is there, and may load nothing from elsewhere",
+        arguments: [
+            "/", "/sandbox/inbox.css", "/sandbox/inbox.js",
+        ])
+    func page(_ path: String) throws {
+        let bytes = Array("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
+        guard case .head(let head) = HTTPRequestHead.parse(bytes.span) else { return }
+        let answer = service.respond(to: SandboxRequest(head, in: bytes.span), body: [])
+        #expect(answer.status == 200 && answer.body.count > 1_000)
+        let policy = answer.headers.first { $0.name == "Content-Security-Policy" }?.value ?? ""
+        #expect(policy.hasPrefix("default-src 'none'") && !policy.contains("http"))
+        #expect(try ask("POST \(path)").0 == 405)
+    }
+}
+
+@Suite struct SandboxChaosTests {
+    @Test(
+        "Shares by flag",
+        arguments: [
+            ("429=5,503=2", [5, 0, 2, 0, 0]), ("slow=100", [0, 0, 0, 100, 0]),
+            ("", [0, 0, 0, 0, 0]),
+            ("500=1,reset=3", [0, 1, 0, 0, 3]),
+        ])
+    func flag(_ text: String, _ expected: [Int]) {
+        #expect(SandboxChaos(text)?.percents == expected)
+    }
+
+    @Test(
+        "What is no share",
+        arguments: [
+            "429", "429=", "429=x", "429=101", "429=-1", "404=1", "429=1,429=2", "429=60,503=60",
+            "429=1=2",
+        ])
+    func wrong(_ text: String) { #expect(SandboxChaos(text) == nil) }
+
+    @Test(
+        "Shares by call, and back",
+        arguments: [
+            (#"{"429":5,"slow":10}"#, true), ("{}", true), (#"{"429":101}"#, false), ("[]", false),
+            (#"{"teapot":1}"#, false), (#"{"429":"5"}"#, false), (#"{"429":60,"500":60}"#, false),
+            (#"{"429":5} "#, true), (#"{"429":5}x"#, false),
+        ])
+    func call(_ text: String, _ isRight: Bool) {
+        let chaos = SandboxChaos(json: Array(text.utf8).span)
+        #expect((chaos != nil) == isRight)
+        if let chaos { #expect(SandboxChaos(json: Array(chaos.json.utf8).span) == chaos) }
+    }
+
+    @Test("Each message meets what its number says")
+    func effects() throws {
+        let chaos = try #require(SandboxChaos("429=10,503=20,reset=5"))
+        let effects = (0..<100).map(chaos.effect)
+        #expect(effects.count { $0 == .limited(.minute) } == 10)
+        #expect(effects.count { $0 == .down } == 20)
+        #expect(effects.count { $0 == .reset } == 5)
+        #expect(effects.count { $0 == nil } == 65)
+    }
+}

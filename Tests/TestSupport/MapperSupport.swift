@@ -1,0 +1,112 @@
+// What the mapper's tests share: a message and an envelope in, JSON out, cut in any way.
+
+import APIClient
+import Foundation
+import Mapping
+import Reactor
+import Wire
+
+/// One message with its envelope.
+package struct MappedMessage {
+    package var sender = "sender@example.com"
+    package var recipients = ["to@example.com"]
+    package var content: [UInt8]
+    package var options = MappingOptions()
+    /// Memory for what is held back, before it goes to a file.
+    package var heldBytesMax = 262_144
+
+    package init(
+        _ text: String, from sender: String = "sender@example.com",
+        to recipients: [String] = ["to@example.com"]
+    ) {
+        content = Array(text.utf8)
+        self.sender = sender
+        self.recipients = recipients
+    }
+
+    package init(bytes: [UInt8]) { content = bytes }
+}
+
+extension MappingOptions {
+    /// The defaults, changed.
+    package static func with(_ change: (inout MappingOptions) -> Void) -> MappingOptions {
+        var options = MappingOptions()
+        change(&options)
+        return options
+    }
+}
+
+/// What a mapper made of a message.
+package struct MappedRequest {
+    /// The request; for a group without its opening brace and its `to`.
+    package var json: [UInt8]
+    package var failure: Outcome?
+    package var isGroup: Bool
+    package var losses: MappingLosses
+    package var hasMessageID: Bool
+
+    /// Parsed by Foundation; nil when it is no JSON object.
+    package var object: NSDictionary? {
+        let text = isGroup ? Array("{".utf8) + json : json
+        return try? JSONSerialization.jsonObject(with: Data(text)) as? NSDictionary
+    }
+}
+
+/// The mapper of a test, reused from message to message as in the relay.
+package final class MapperBench {
+    package let slabs = SlabPool()
+    package let charsets = CharsetCache()
+    package let scratch = MapperScratch()
+
+    package init() {}
+
+    /// Maps `message`, cut into pieces of these lengths; whole when nil.
+    package func map(_ message: MappedMessage, cut plan: [Int]? = nil) -> MappedRequest {
+        let mapper = MessageMapper(
+            options: message.options, charsets: charsets, scratch: scratch, pool: slabs,
+            heldBytesMax: message.heldBytesMax, temporaryFolder: NSTemporaryDirectory())
+        return map(message, with: mapper, cut: plan)
+    }
+
+    package func map(
+        _ message: MappedMessage, with mapper: MessageMapper, cut plan: [Int]? = nil
+    ) -> MappedRequest {
+        let body = RequestBody(pool: slabs)
+        begin(message, mapper, body)
+        var at = 0
+        for length in plan ?? [message.content.count] where mapper.failure == nil {
+            mapper.feed(message.content.span.extracting(at..<at + length))
+            at += length
+        }
+        if mapper.failure == nil { mapper.finish() }
+        var isComplete = false
+        while mapper.failure == nil && !isComplete { isComplete = mapper.drain(upTo: 1_000) }
+        let request = MappedRequest(
+            json: mapper.held?.contents() ?? body.contents(), failure: mapper.failure,
+            isGroup: mapper.held != nil, losses: mapper.allLosses,
+            hasMessageID: mapper.hasMessageID)
+        mapper.end()
+        body.discard()
+        return request
+    }
+
+    private func begin(_ message: MappedMessage, _ mapper: MessageMapper, _ body: RequestBody) {
+        let sender = Array(message.sender.utf8)
+        mapper.begin(
+            sender: sender.span, recipientCount: message.recipients.count, into: body)
+        for recipient in message.recipients {
+            let address = Array(recipient.utf8)
+            mapper.addRecipient(address.span)
+        }
+    }
+}
+
+/// What `text`, written as JSON, is in Foundation's types.
+package func parsed(_ text: String) -> NSDictionary? {
+    try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? NSDictionary
+}
+
+/// A text with its line ends as CRLF.
+package func crlf(_ text: String) -> String {
+    text.replacingOccurrences(of: "\n", with: "\r\n")
+}
