@@ -195,11 +195,11 @@ CANONICAL = {
     "line ends of text files": "sends text files in canonical form, with CRLF (RFC 2045 6.8)"
 }
 _MUTT = {
-    "Content-ID": "comes without one: has no way to give a part a Content-ID without its screen",
+    "Content-ID": "comes without one: only its screen can give a part a Content-ID",
     **CANONICAL,
 }
 _FROM = {"From at a line's start": "smtplib's generator writes >From, as for a mailbox file"}
-RUBY = {"line ends of HTML": "quoted-printable of text with CRLF is =0D before each line end"}
+RUBY = {"line ends of HTML": "quoted-printable of CRLF text has =0D before each line end"}
 _S_NAIL = {
     "quoted display names": "encodes a quoted name together with its first quote",
     **CANONICAL,

@@ -174,18 +174,18 @@ def _pypi(package, program):
 
 _DJANGO = {
     "line ends of text files": "sends text files in canonical form, with CRLF (RFC 2045 6.8)",
-    "verification": "Django 3.2 hands smtplib no context, so nothing is verified (mended in 4.2)",
+    "verification": "Django 3.2 gives smtplib no context, so nothing is verified (fixed in 4.2)",
 }
-_SMTPLIB = "where it alone is offered; smtplib's login() takes PLAIN where both are"
-_AUTHEN_SASL = "where it alone is offered; Authen::SASL takes the first of those that are"
-_LOGIN_FIRST = "where it alone is offered; takes LOGIN where both are"
+_SMTPLIB = "only if it alone is offered; smtplib's login() prefers PLAIN"
+_AUTHEN_SASL = "only if it alone is offered; Authen::SASL takes the first one offered"
+_LOGIN_FIRST = "only if it alone is offered; prefers LOGIN"
 _SYMFONY = {"Content-ID of its own": "makes one for each picture that the HTML names"}
-_PATCH = "a patch is sent, that is text"
+_PATCH = "sends a patch, which is text"
 _GIT = dict.fromkeys(("HTML", "inline image", "attachments"), _PATCH)
 _SEND_EMAIL = {
-    "To, Cc": "takes lists apart at every comma, those in names too; given addresses alone",
-    "dot in front of a dot": "is not doubled as RFC 5321 4.5.2 wants, so one of two is lost",
-    "HTML": "one body, text or HTML",
+    "To, Cc": "splits lists at every comma, in names too; was given addresses alone",
+    "dot in front of a dot": "is not doubled (RFC 5321 4.5.2), so one of two is lost",
+    "HTML": "sends one body, text or HTML",
     "media types": "are its own: x-zip-compressed, octet-stream for what it does not know",
     "inline image": "has no inline parts",
 }

@@ -1,11 +1,12 @@
-"""Makes docs/clients.md of what a run of the tests noted in $CLIENTS_REPORT (`make clients-table`).
+"""Writes docs/evidence/clients.md from a run's $CLIENTS_REPORT (`make check-clients-table`).
 
 A note (support.note) names its client and the client's group, a column, and what was seen: "yes",
 or the reason why not, which stands below the tables under a number; "yes: " and a remark is both.
-Whatever was noted appears: a group, a client or a column that this file does not name comes behind
-those that it does. A cell without a note was not run.
+Every note appears: a group, a client or a column that this file does not name comes after those
+that it does. A cell without a note was not run. docs/clients.md is written by hand.
 """
 
+import datetime
 import json
 import pathlib
 import sys
@@ -14,42 +15,40 @@ import composers
 import message
 import support
 
+PAGE = support.harness.ROOT / "docs/evidence/clients.md"
 GROUPS = ["Composers and libraries", "Sendmails", "Desktop programs"]
 # The columns of each table of a group: what goes out, then what the relay's refusals look like.
 DELIVERY = ["starttls", "tls", "verifies", "PLAIN", "LOGIN", "50 MB", *message.LEAVES]
 TABLES = [("what arrives", DELIVERY), ("what is shown of the relay's errors", composers.ROWS)]
 TITLES = {"starttls": "STARTTLS", "tls": "TLS"}
-OPENING = """# Clients
+OPENING = """# Evidence: clients
 
-Real programs, of Debian's packages but for Python, and Twisted and aiosmtplib from PyPI, each
-configured as its own documents say, with the host, the port and the key of a relay and with its
-certificate verified. `make test-clients` runs them; `make clients-table` runs them and writes this
-page.
+`make check-clients-table` wrote this page of a run on {date}; [clients.md](../clients.md) says
+what follows from it. Each client is configured as its own documents say, with the host, the port
+and the key of a relay, and is told to verify the relay's certificate.
 
 Each sends one message: text, HTML, an inline image, three attachments with names beyond ASCII, an
 emoji subject, To with display names, Cc, Bcc, Reply-To, tags and metadata; once over STARTTLS, once
-over TLS from the first byte. "yes" there means that the one API call held all that the client can
-express. The columns of its leaves say what that is: people with their names, hidden recipients,
-text, HTML, the picture with its Content-ID, attachments byte for byte, emoji in subject, text and
-file name, headers with tags and metadata and no other. It verifies when it does not log in to a
-server with another certificate. Under PLAIN and LOGIN it was told to log in that way, or does so of
-itself, or was offered nothing else, and was listened to. Under 50 MB it sent 38 million bytes of
-attachments, 52 million as base64, of the 52,428,800 that a message may have.
+over TLS from the first byte. "yes" means that the one API call held all that the client can
+express.
 
-In the columns of the product's error table "yes" means that what the person sees has the relay's
-text: on the screen or in the exception, and from a sendmail with a queue in a bounce, in the list
-of its queue or in its log. Of what is refused for the moment only, a note says whether the queue
-tries again.
+| column | "yes" means |
+| --- | --- |
+| STARTTLS, TLS | the whole message arrived over it |
+| verifies | it does not log in to a server with another certificate |
+| PLAIN, LOGIN | it logged in that way: by its setting, by its own choice, or because nothing else was offered |
+| 50 MB | 38 million bytes of attachments arrived: 52 million as base64, of the 52,428,800 that a message may have |
+| To, Cc … headers | people with their names; hidden recipients; text; HTML; the picture with its Content-ID; attachments byte for byte; emoji in subject, text and file name; headers with tags and metadata and no other |
+| the relay's errors | the user sees the relay's text: on the screen, in the exception, or, from a sendmail with a queue, in a bounce, in the list of its queue or in its log. For temporary refusals a note says whether the queue tries again |
 
-A number is explained below the tables. [Thunderbird](thunderbird.md) has a page of its own, with
-pictures.
+A number is explained below the tables.
 """
 
 
 def cells(path):
     """{group: {client: (version, {column: text})}}, the last note of a cell."""
     found = {group: {} for group in GROUPS}
-    for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         cell = json.loads(line)
         group = found.setdefault(cell["group"], {})
         group.setdefault(cell["client"], (cell["version"], {}))[1][cell["column"]] = cell["text"]
@@ -57,7 +56,7 @@ def cells(path):
 
 
 class Notes:
-    """Numbers for what is said below the tables; the same words have the same number."""
+    """Numbers for the notes below the tables; the same words have the same number."""
 
     def __init__(self):
         self.texts = []
@@ -89,7 +88,7 @@ def table(title, columns, clients, notes):
 
 
 def section(group, clients, notes):
-    """The tables of one group; what nobody of it was asked has no column."""
+    """The tables of one group; a column without a note is left out."""
     noted = {column for _, texts in clients.values() for column in texts}
     lines = [f"\n## {group}"]
     for title, known in TABLES:
@@ -103,21 +102,17 @@ def section(group, clients, notes):
 
 
 def main():
+    report = pathlib.Path(sys.argv[1])
     notes = Notes()
     lines = []
-    for group, clients in cells(sys.argv[1]).items():
+    for group, clients in cells(report).items():
         if clients:
             lines += section(group, clients, notes)
     lines += ["\n## Notes\n"]
     lines += [f"{index}. {text}" for index, text in enumerate(notes.texts, 1)]
-    target = support.harness.ROOT / "docs/clients.md"
-    # What people wrote stands behind the mark, and stays.
-    written = target.read_text(encoding="utf-8").partition(MARK)[2]
-    page = OPENING + "\n".join(lines) + "\n" + (f"\n{MARK}{written}" if written else "")
-    target.write_text(page, encoding="utf-8")
-
-
-MARK = "<!-- Below: written by hand; matrix.py keeps it. -->\n"
+    date = datetime.date.fromtimestamp(report.stat().st_mtime)
+    opening = OPENING.replace("{date}", str(date))
+    PAGE.write_text(opening + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

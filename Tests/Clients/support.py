@@ -3,7 +3,7 @@
 A client is a program that is not ours. It gets an account (host, port, encryption, user, key and
 the certificate to trust) and a message, and is run as its own documents say. It must be installed:
 a missing one fails, or is skipped and says so where $CLIENTS_OPTIONAL is 1. What was seen of each
-is noted in the file $CLIENTS_REPORT, from which matrix.py makes docs/clients.md.
+is noted in the file $CLIENTS_REPORT, from which matrix.py writes docs/evidence/clients.md.
 """
 
 import dataclasses
@@ -83,7 +83,7 @@ class Client:
     mechanisms_by_offer: dict = dataclasses.field(default_factory=dict)
     # Sends no files: its 50 MB are text.
     is_large_as_text: bool = False
-    # The table of docs/clients.md that it stands in.
+    # The table of docs/evidence/clients.md that it stands in.
     group: str = "Composers and libraries"
 
     def missing(self):
@@ -183,7 +183,7 @@ def _first_line(command):
 
 
 def note(client, column, text="yes"):
-    """One cell of docs/clients.md. `text` is "yes", or why it is not."""
+    """One cell of docs/evidence/clients.md. `text` is "yes", or why it is not."""
     if REPORT:
         cell = {"group": client.group, "client": client.name, "version": version_of(client)}
         cell |= {"column": column, "text": text}

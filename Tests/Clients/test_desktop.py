@@ -57,7 +57,7 @@ _THUNDERBIRD_LOGIN = (
 )
 
 _NORMAL_PASSWORD = (
-    "where it alone is offered; 'Normal password' is one setting for both and takes PLAIN first"
+    "only if it alone is offered; 'Normal password' is one setting for both and prefers PLAIN"
 )
 
 # What editors make of the text. Thunderbird's: blanks in a row become one, and in text alone those
@@ -93,7 +93,7 @@ DESKTOP = [
         own_headers=("x-mailer",),
         limits={
             "HTML": "writes text alone",
-            "Content-ID": "attaches the picture, for want of HTML",
+            "Content-ID": "attaches the picture, because it writes no HTML",
             **composers.CANONICAL,
         },
         hides=dict.fromkeys(composers.ROWS, _CLAWS_DIALOG),
@@ -103,7 +103,7 @@ DESKTOP = [
     Desktop(
         "Evolution", ["evolution", *SCREEN], _debian("evolution"), None,
         own_headers=("user-agent",),
-        limits={"custom headers": "has them by a plugin only, of another package"},
+        limits={"custom headers": "only with a plugin of another package"},
         hides={
             **dict.fromkeys(("wrong user", "key refused"), _EVOLUTION_REFUSED),
             "key cannot be checked": _EVOLUTION_LOGIN,
@@ -166,7 +166,7 @@ class Desktops(DesktopTestCase):
                 self.assertEqual(self.sandbox.only_message()["subject"], message.SUBJECT)
                 support.note_mechanism(client, taken)
                 if taken == client.of_itself:
-                    support.note(client, taken, "yes: what it takes of itself")
+                    support.note(client, taken, "yes: its own choice")
 
     def check_refuses_an_unknown_authority(self, client):
         other, _, _ = authority.make(support.new_folder("other-authority"))

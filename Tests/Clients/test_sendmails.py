@@ -65,19 +65,19 @@ class Sendmail:
 
 
 _DMA = {
-    "several recipients": "are each sent a message of their own, so each is a call of its own",
+    "several recipients": "each gets a message of its own, so each is a call of its own",
     "verification": "reads no authorities; the certificate's hash is pinned",
 }
 _ESMTP = {
-    "TLS 1.3": "libESMTP 1.1.0 waits for ever when a session ticket comes in front of a reply; "
+    "TLS 1.3": "libESMTP 1.1.0 waits for ever when a session ticket comes before a reply; "
     "held to TLS 1.2"
 }
-_OFFERED_PLAIN = "where it alone is offered; has no option, and takes PLAIN where both are"
+_OFFERED_PLAIN = "only if it alone is offered; has no option, and prefers PLAIN"
 _SSMTP = {
     "verifies": "Debian's build verifies nothing: it says 'Unable to set TLS_CA_File' and goes on"
 }
 _LOGIN_ONLY = "knows LOGIN and CRAM-MD5"
-_ESMTP_MUTE = "exits with 70 and says '0 (null)' of whatever is refused before RCPT"
+_ESMTP_MUTE = "exits with 70 and says '0 (null)' for everything that is refused before RCPT"
 
 SENDMAILS = [
     Sendmail("msmtp-mta", ["msmtp-mta"], has_queue=False),
@@ -266,7 +266,7 @@ class Sendmails(support.ClientTestCase):
             with self.subTest(row):
                 support.note(client, row, client.mute.get(row) or where)
                 if row in client.instead:
-                    support.note(client, row, f"goes on; shown is '{client.instead[row]}'")
+                    support.note(client, row, f"goes on; shows '{client.instead[row]}'")
 
     def meet(self, client, row):
         """Hands over a message that meets this row; where the text was then seen, for a note."""
@@ -317,7 +317,7 @@ class Sendmails(support.ClientTestCase):
         if text in self.bounces(run):
             return "yes: in a bounce"
         if text in shown["queue"] and not returned:
-            return "yes: in its log, or in what it tells of its queue"
+            return "yes: in its log, or in the list of its queue"
         return None
 
     def expect_queue(self, client, run, flaky):
