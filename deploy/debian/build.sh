@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the Debian package: build.sh BINARY VERSION FOLDER. Prints the package's path.
 #
-# No root is needed: the files in the package are root's all the same.
+# It needs no root: the files in the package belong to root anyway.
 set -euo pipefail
 binary=$(realpath "$1")
 version=$2
@@ -16,8 +16,8 @@ install -Dm755 "$binary" "$root/usr/bin/$name"
 strip --strip-unneeded "$root/usr/bin/$name"
 units=$root/usr/lib/systemd/system
 install -Dm644 -t "$units" deploy/systemd/$name.service deploy/systemd/*.socket
-# A second instance beside the first, on the same sockets (docs/operating.md, "Restarting"), named after
-# its admin port, which the two can't share.
+# A second instance on the same sockets (docs/operating.md, "Restarting"). Its name is its admin port,
+# because the two cannot share one.
 sed -e '/^Also=/d' -e 's/^Description=.*/&, its second instance with admin port %i/' \
   -e 's/^ExecStart=.*/& --admin %i/' deploy/systemd/$name.service >"$units/$name@.service"
 chmod 644 "$units/$name@.service"
@@ -37,7 +37,7 @@ completions bash bash-completion/completions/$name
 completions zsh zsh/vendor-completions/_$name
 completions fish fish/vendor_completions.d/$name.fish
 
-# The libraries that the binary was linked with, by the names and versions of this Debian.
+# The libraries that the binary is linked with, under the names and versions of this Debian.
 needs=$(mktemp -d)
 mkdir "$needs/debian"
 echo "Source: $name" >"$needs/debian/control"

@@ -2,8 +2,8 @@
 
     postscale-relay --experimental-dump-help | manual.py VERSION >postscale-relay.1
 
-Nothing about a flag stands here, so nothing about it can be out of date. What stands here is what no
-flag says: signals, files, examples.
+This file says nothing about a flag, so nothing here can be out of date. It has only what no flag says:
+signals, files, examples.
 """
 
 import json
@@ -11,7 +11,7 @@ import sys
 
 
 def escape(text):
-    """Text as roff takes it: no line begins with a control, no hyphen is a dash."""
+    """Text for roff: no line begins with a control character, no hyphen becomes a dash."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
     text = "".join(c if c < "\x7f" else f"\\[u{ord(c):04X}]" for c in text)
     return "\n".join("\\&" + line if line[:1] in (".", "'") else line for line in text.split("\n"))
@@ -36,7 +36,7 @@ def option(argument):
 
 
 def options(command, heading):
-    """The flags of a command, a paragraph for each title."""
+    """The flags of a command, one section per title."""
     lines, titles = [], []
     shown = [entry for entry in command["arguments"] if entry["shouldDisplay"] and "names" in entry]
     for entry in shown:
@@ -81,26 +81,27 @@ REST = r"""
 .SH SIGNALS
 .TP
 \fBSIGHUP\fR
-Reads the settings file, certificates and ticket keys again; what is wrong changes nothing and is logged.
+Reads the settings file, certificates and ticket keys again. If something is wrong, the relay logs it and
+changes nothing.
 .TP
 \fBSIGTERM\fR, \fBSIGINT\fR
 Drains: no new connections, messages in flight get their answer, then the process ends. A second signal
 ends it at once.
 .SH ENVIRONMENT
-The variables that stand in for flags are named with them; a flag wins. Of systemd:
+The descriptions of the flags name their variables; a flag wins. From systemd:
 .TP
 \fBLISTEN_FDS\fR, \fBLISTEN_PID\fR, \fBLISTEN_FDNAMES\fR
 Listening sockets, named \fBstarttls\fR or \fBtls\fR.
 .TP
 \fBNOTIFY_SOCKET\fR, \fBWATCHDOG_USEC\fR, \fBWATCHDOG_PID\fR
-Where and how often the relay tells how it is.
+Where and how often the relay reports its state.
 .TP
 \fBCREDENTIALS_DIRECTORY\fR
-A folder with \fIfullchain.pem\fR and \fIprivkey.pem\fR, used when no flag names a certificate.
+A folder with \fIfullchain.pem\fR and \fIprivkey.pem\fR; the relay uses it when no flag names a certificate.
 .SH FILES
 .TP
 \fI/etc/postscale\-relay/relay.conf\fR
-The settings of the service: one flag a line.
+The settings of the service: one flag per line.
 .TP
 \fI/etc/postscale\-relay/tls\fR
 Its certificate and key, \fIfullchain.pem\fR and \fIprivkey.pem\fR.
@@ -108,8 +109,8 @@ Its certificate and key, \fIfullchain.pem\fR and \fIprivkey.pem\fR.
 \fI/etc/default/postscale\-relay\fR
 \fBPOSTSCALE_OPTIONS\fR: more flags of the service, which win over those of the file.
 .SH "EXIT STATUS"
-0 after a drain; 64 when the command line or the settings are not right; 1 for any other error, such as a
-certificate that cannot be read. The reason is on standard error.
+0 after a drain; 64 when the command line or the settings are wrong; 1 for any other error, such as a
+certificate that cannot be read. Standard error has the reason.
 .SH EXAMPLES
 .TP
 Try it, without an account:
