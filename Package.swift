@@ -91,5 +91,23 @@ let package = Package(
             "ProgramTests",
             ["Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox", "Program"]),
         tests("PerfTests", ["Perf", "Reactor", "TestSupport"]),
+        // The relay in a simulated network, in one thread from one seed.
+        .target(name: "CRandomness", path: "Tests/Simulation/CRandomness"),
+        .executableTarget(
+            name: "Simulate",
+            dependencies: [
+                "CRandomness", "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox",
+                logging,
+            ],
+            path: "Tests/Simulation", exclude: ["CRandomness", "Certificates", "mutations.py"],
+            swiftSettings: strict),
+        // `make fuzz-build` builds it with the fuzzer's instrumentation; without it, it replays.
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: [
+                "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox",
+            ],
+            path: "Tests/Fuzz", exclude: ["Dictionaries", "Seeds", "run.sh"],
+            swiftSettings: strict),
     ]
 )

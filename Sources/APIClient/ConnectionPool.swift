@@ -107,7 +107,7 @@ package final class ConnectionPool {
     var isReady: Bool { machine.isReady(at: loop.now) }
 
     /// Connections in any state.
-    var connectionCount: Int { machine.connectionCount }
+    package var connectionCount: Int { machine.connectionCount }
 }
 
 // MARK: - Calls

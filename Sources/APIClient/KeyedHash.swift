@@ -8,7 +8,7 @@ import Glibc
 import Wire
 
 /// A keyed hash of `bytes`, cut to 128 bits.
-enum KeyedHash {
+package enum KeyedHash {
     private static let secretBytes = 32
 
     /// Drawn at first use; a process without randomness must not run.
@@ -22,7 +22,7 @@ enum KeyedHash {
     }()
 
     /// The first 128 bits of the HMAC, in two halves.
-    static func hash(_ bytes: Bytes) -> (high: UInt64, low: UInt64) {
+    package static func hash(_ bytes: Bytes) -> (high: UInt64, low: UInt64) {
         withUnsafeTemporaryAllocation(byteCount: Int(EVP_MAX_MD_SIZE), alignment: 8) { digest in
             var length: UInt32 = 0
             let result = bytes.withUnsafeBufferPointer { message in

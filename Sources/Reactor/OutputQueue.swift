@@ -4,12 +4,12 @@
 // may send straight from here. An empty queue holds no slab.
 
 /// The bytes that a stream has for the kernel, as they go over the wire.
-final class OutputQueue {
+package final class OutputQueue {
     private let pool: SlabPool
     private var chain = SlabChain()
 
     /// Bytes not yet taken by the kernel.
-    private(set) var byteCount = 0
+    package private(set) var byteCount = 0
 
     /// Bytes that the kernel has taken so far.
     private(set) var takenBytes: UInt64 = 0

@@ -5,7 +5,7 @@
 // completion later in the same batch cannot meet its next occupant.
 
 /// What a slot is used for.
-enum Occupant {
+package enum Occupant {
     case nobody
     case stream(Stream)
     case listener(Listener)
@@ -13,7 +13,7 @@ enum Occupant {
 }
 
 /// The slots of one loop.
-struct SlotTable {
+package struct SlotTable {
     private struct Entry {
         var occupant: Occupant
         var generation: UInt32
@@ -24,10 +24,10 @@ struct SlotTable {
     private var released: [Int32] = []
 
     /// Slots in use.
-    private(set) var count = 0
+    package private(set) var count = 0
 
     /// One past the highest slot ever used.
-    var endSlot: Int { entries.count }
+    package var endSlot: Int { entries.count }
 
     /// Takes a slot; `occupy` says for whom.
     mutating func reserve() -> Token {
@@ -55,7 +55,7 @@ struct SlotTable {
     }
 
     /// Who lives in a slot now.
-    func occupant(at slot: Int) -> Occupant {
+    package func occupant(at slot: Int) -> Occupant {
         slot < entries.count ? entries[slot].occupant : .nobody
     }
 

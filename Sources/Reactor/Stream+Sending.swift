@@ -94,7 +94,7 @@ extension Stream {
     }
 
     /// Sends until nothing is left or the kernel is full.
-    func flush() {
+    package func flush() {
         guard phase != .connecting, phase != .closed else { return }
         if phase == .open, engine != nil { sealGathered() }
         while !output.isSending, let first = output.first {

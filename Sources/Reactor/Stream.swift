@@ -18,13 +18,13 @@ public final class Stream {
 
     /// Where a stream is in its life. It only moves down, except that `startTLS` leads back from
     /// open to handshaking.
-    enum Phase: UInt8, Comparable {
+    package enum Phase: UInt8, Comparable {
         case connecting, handshaking, open
         /// Nothing is delivered or taken any more; what is queued leaves, then the stream closes.
         case draining
         case closed
 
-        static func < (a: Phase, b: Phase) -> Bool { a.rawValue < b.rawValue }
+        package static func < (a: Phase, b: Phase) -> Bool { a.rawValue < b.rawValue }
     }
 
     /// The loop that it belongs to.
@@ -34,10 +34,10 @@ public final class Stream {
     /// "192.0.2.1:4711", "[2001:db8::1]:4711".
     public let peerAddress: SocketAddress
     /// Its slot on the loop.
-    var token: Token
+    package var token: Token
     var descriptor: Int32 = -1
 
-    var phase: Phase
+    package var phase: Phase
     /// In the loop's list of streams to settle.
     var isUnsettled = false
     /// The loop has been asked to receive for this stream.
@@ -61,7 +61,7 @@ public final class Stream {
     var closeReason: CloseReason?
 
     /// Bytes as they go over the wire.
-    let output: OutputQueue
+    package let output: OutputQueue
     /// Plaintext not yet encrypted: less than a record, or what was written before the handshake.
     var gathered = SlabChain()
     var gatheredByteCount = 0

@@ -41,7 +41,7 @@ package struct SandboxOptions: Sendable {
 }
 
 /// The limits that the Postscale API and its official clients enforce.
-struct SandboxLimits: Sendable {
+package struct SandboxLimits: Sendable {
     /// A whole JSON request: 80 MiB.
     var requestBytesMax = 80 * 1_048_576
     var attachmentsMax = 10

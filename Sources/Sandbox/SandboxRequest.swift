@@ -6,18 +6,18 @@
 import Wire
 
 /// A request head with its target taken apart.
-struct SandboxRequest {
-    var method: String
+package struct SandboxRequest {
+    package var method: String
     /// The path, still percent-encoded.
-    var path: String
+    package var path: String
     /// Decoded names and values in their order.
     var query: [(name: String, value: String)]
     /// The token of `Authorization: Bearer`; nil when the header is missing or of another scheme.
-    var key: [UInt8]?
+    package var key: [UInt8]?
     /// The media type without parameters, lower case; empty when there is none.
     var mediaType: String
     var framing: HTTPBodyFraming
-    var keepAlive: Bool
+    package var keepAlive: Bool
     var expectsContinue: Bool
 
     /// Copies what `head` shows of `input`.

@@ -6,8 +6,8 @@
 import Wire
 
 /// The framing of one connection's requests, one after the other.
-struct SandboxRequestReader {
-    enum Verdict {
+package struct SandboxRequestReader {
+    package enum Verdict {
         case needInput
         /// A head is complete; its body, if it has one, follows.
         case head(SandboxRequest)
@@ -34,8 +34,10 @@ struct SandboxRequestReader {
         return true
     }
 
+    package init() {}
+
     /// - Parameter offset: where to go on in `input`; moved forward.
-    mutating func next(_ input: Bytes, _ offset: inout Int) -> Verdict {
+    package mutating func next(_ input: Bytes, _ offset: inout Int) -> Verdict {
         switch state {
         case .head:
             return nextHead(input, &offset)

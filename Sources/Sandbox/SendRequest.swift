@@ -7,17 +7,17 @@
 import Wire
 
 /// What a send asks for, once it has been found valid.
-struct SendRequest {
-    struct Attachment {
+package struct SendRequest {
+    package struct Attachment {
         var filename: String
         var contentType: String
         /// The base64 text in the body, between its quotes and still escaped.
-        var content: Range<Int>
+        package var content: Range<Int>
         /// Bytes when decoded.
         var decodedBytes: Int
     }
 
-    enum Result {
+    package enum Result {
         case valid(SendRequest)
         /// 400 and why.
         case invalid(String)
@@ -33,12 +33,12 @@ struct SendRequest {
     var hasText = false
     var hasHTML = false
     var hasTemplate = false
-    var attachments: [Attachment] = []
+    package var attachments: [Attachment] = []
 
-    var recipients: [String] { to + cc + bcc }
+    package var recipients: [String] { to + cc + bcc }
 
     /// Reads and checks a whole request body.
-    static func parse(_ body: [UInt8], limits: SandboxLimits = .api) -> Result {
+    package static func parse(_ body: [UInt8], limits: SandboxLimits = .api) -> Result {
         if let position = invalidUTF8Position(body.span) {
             return .invalid("request body is not valid UTF-8 at byte \(position)")
         }
@@ -94,14 +94,14 @@ enum SendFault: Error {
 }
 
 /// `user@example.com` or `Name <user@example.com>`, checked lightly.
-struct SendAddress {
+package struct SendAddress {
     /// The bare address.
-    let address: Substring
+    package let address: Substring
     /// Behind the last `@`, lower case.
     let domain: String
 
     /// - Returns: nil when `text` is no address.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { return nil }
         var bare = Substring(text)
         if text.hasSuffix(">"), let open = text.lastIndex(of: "<") {

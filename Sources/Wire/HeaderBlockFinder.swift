@@ -9,16 +9,16 @@
 // It keeps positions only, never bytes, and looks at each byte once however the input is cut.
 
 /// Positions are relative to the first byte of the block.
-struct HeaderBlockFinder {
+package struct HeaderBlockFinder {
     /// Where the header and the body are.
-    struct Found: Equatable {
-        var header: Range<Int>
-        var bodyStart: Int
+    package struct Found: Equatable {
+        package var header: Range<Int>
+        package var bodyStart: Int
         /// A delimiter line stands where the part should begin: there is no part.
         var isAbsent = false
     }
 
-    enum Verdict: Equatable {
+    package enum Verdict: Equatable {
         case needMore
         case found(Found)
         case failed(MIMEFault.Kind, at: Int)
@@ -26,7 +26,7 @@ struct HeaderBlockFinder {
 
     private let isMessage: Bool
     /// Where the current line begins.
-    private(set) var lineStart = 0
+    package private(set) var lineStart = 0
     /// Bytes of an mbox line in front.
     private var skippedBytes = 0
     private var fieldStart = 0
@@ -34,10 +34,10 @@ struct HeaderBlockFinder {
     private var fieldsEnd = 0
     private var fieldCount = 0
 
-    init(isMessage: Bool) { self.isMessage = isMessage }
+    package init(isMessage: Bool) { self.isMessage = isMessage }
 
     /// Takes the line that ends at `end` (behind its line feed, or at the end of data).
-    mutating func takeLine(
+    package mutating func takeLine(
         _ block: Bytes, end: Int, _ boundaries: borrowing BoundaryStack
     ) -> Verdict {
         if let verdict = checkSize(block, reached: end) { return verdict }
@@ -62,7 +62,7 @@ struct HeaderBlockFinder {
     }
 
     /// Whether a bound is passed when `reached` bytes of the block have come without its end.
-    func checkSize(_ block: Bytes, reached: Int) -> Verdict? {
+    package func checkSize(_ block: Bytes, reached: Int) -> Verdict? {
         let blockLimit = MIMEBounds.headerBlockBytesMax
         let start =
             reached > lineStart && !Self.isFolding(block[lineStart]) ? lineStart : fieldStart
@@ -79,7 +79,7 @@ struct HeaderBlockFinder {
     }
 
     /// The end of data: all of `block` has come, its last line without a line feed maybe.
-    mutating func finish(_ block: Bytes, _ boundaries: borrowing BoundaryStack) -> Verdict {
+    package mutating func finish(_ block: Bytes, _ boundaries: borrowing BoundaryStack) -> Verdict {
         if lineStart < block.count {
             let verdict = takeLine(block, end: block.count, boundaries)
             if verdict != .needMore { return verdict }

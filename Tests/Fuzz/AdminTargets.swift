@@ -1,8 +1,7 @@
 // Fuzz target for requests to the admin listener.
 
+import Relay
 import Wire
-
-@testable import Relay
 
 /// Cut or whole, the same requests, none longer than the bytes that it came in; each has a route.
 let adminRequestTarget = FuzzTarget(name: "AdminRequest") { bytes in

@@ -1,8 +1,8 @@
 // The entry of a fuzzer: picks one target by name and hands over to libFuzzer.
 //
-// `make fuzz TARGET=DotReader` builds this with the fuzzer's instrumentation; it is not part of a
-// normal build (Package.swift adds it only when POSTSCALE_HARNESS is `fuzz`). A target returns normally
-// for every input; a broken promise traps, and libFuzzer keeps the input that did it.
+// `make fuzz TARGET=DotReader` builds this with the fuzzer's instrumentation and `-D FUZZING`. A
+// normal build has no fuzzer in it and runs a target over the files of its command line. A target
+// returns normally for every input; a broken promise traps, and libFuzzer keeps the input that did it.
 
 import Glibc
 import Wire
@@ -28,25 +28,51 @@ private let chosen: FuzzTarget = {
     exit(2)
 }()
 
-@_silgen_name("LLVMFuzzerRunDriver")
-private func runDriver(
-    _ count: UnsafeMutablePointer<Int32>,
-    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-    _ callback: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32
-) -> Int32
+#if FUZZING
+    @_silgen_name("LLVMFuzzerRunDriver")
+    private func runDriver(
+        _ count: UnsafeMutablePointer<Int32>,
+        _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+        _ callback: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32
+    ) -> Int32
 
-/// The process's entry, by the name that the package manager gives it.
-@_cdecl("Fuzz_main")
-public func fuzzMain(
-    _ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
-) -> Int32 {
-    var count = count
-    var arguments = arguments
-    return runDriver(&count, &arguments) { data, size in
-        chosen.run(UnsafeBufferPointer(start: data, count: size).span)
-        return 0
+    /// The process's entry, by the name that the package manager gives it.
+    @_cdecl("Fuzz_main")
+    public func fuzzMain(
+        _ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+    ) -> Int32 {
+        var count = count
+        var arguments = arguments
+        return runDriver(&count, &arguments) { data, size in
+            chosen.run(UnsafeBufferPointer(start: data, count: size).span)
+            return 0
+        }
     }
-}
+#else
+    @main
+    enum EntryPoint {
+        static func main() { replay(CommandLine.arguments.dropFirst()) }
+    }
+
+    /// Runs the chosen target over each file.
+    nonisolated func replay(_ paths: ArraySlice<String>) {
+        for path in paths {
+            guard let file = fopen(path, "r") else {
+                print("\(path): \(String(cString: strerror(errno)))")
+                exit(2)
+            }
+            var bytes: [UInt8] = []
+            var byte = fgetc(file)
+            while byte != EOF {
+                bytes.append(UInt8(truncatingIfNeeded: byte))
+                byte = fgetc(file)
+            }
+            fclose(file)
+            chosen.run(bytes.span)
+            print("\(path): \(bytes.count) bytes, no promise broken")
+        }
+    }
+#endif
 
 /// Traps with a reason when `condition` does not hold.
 func require(_ condition: Bool, _ reason: @autoclosure () -> String) {

@@ -1,6 +1,6 @@
 // Fuzz targets for header blocks and for the values of header fields.
 
-@testable import Wire
+import Wire
 
 private nonisolated(unsafe) let charsets = CharsetCache()
 

@@ -1,10 +1,10 @@
 // Fuzz target for the whole way from a message to the JSON of a call.
 
+import APIClient
 import Foundation
+import Mapping
 import Reactor
 import Wire
-
-@testable import Relay
 
 private nonisolated(unsafe) let bench = FuzzedMapper()
 

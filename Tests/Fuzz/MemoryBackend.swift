@@ -1,11 +1,10 @@
 // A network in memory for one loop: clients whose bytes a fuzzer chooses, and an API that answers as
 // a key's name says. Time stands still until it is moved. Nothing here is random.
 
+import APIClient
 import Reactor
+import Sandbox
 import Wire
-
-@testable import Reactor
-@testable import Relay
 
 /// Moves bytes between the relay's streams and what stands in for their peers.
 final class MemoryBackend: Backend {

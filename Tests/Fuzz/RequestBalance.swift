@@ -1,8 +1,7 @@
 // Whether everything that a message holds is in the request, byte for byte.
 
 import Foundation
-
-@testable import Wire
+import Wire
 
 /// The contents of a request, against which the leaves of its message are set off.
 struct RequestBalance {

@@ -12,12 +12,11 @@
 // Client 3 is on a listener for STARTTLS, so its handshake is OpenSSL's to read. The others are where
 // TLS is up from the first byte, and the fuzzer speaks behind it.
 
+import APIClient
 import Glibc
 import Reactor
+import Relay
 import Wire
-
-@testable import Reactor
-@testable import Relay
 
 private nonisolated(unsafe) let run = SessionRun()
 

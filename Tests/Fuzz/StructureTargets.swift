@@ -1,6 +1,7 @@
 // Fuzz target for the structure of messages: header blocks, parts, delimiters.
 
-@testable import Wire
+import Reactor
+import Wire
 
 private nonisolated(unsafe) let charsets = CharsetCache()
 

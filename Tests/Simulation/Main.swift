@@ -9,11 +9,10 @@
 //
 // A run that does not balance prints its seed and what is wrong. Exit status 1 if any did.
 
+import APIClient
 import CRandomness
 import Glibc
-
-@testable import Reactor
-@testable import Relay
+import Reactor
 
 @main
 enum EntryPoint {

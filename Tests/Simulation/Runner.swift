@@ -2,8 +2,7 @@
 
 import CRandomness
 import Glibc
-
-@testable import Reactor
+import Reactor
 
 /// Many runs.
 struct Runner {

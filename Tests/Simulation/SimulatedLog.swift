@@ -1,8 +1,8 @@
 // The relay's own log lines among those of the simulation, with the time of its clock.
 
+import Log
 import Logging
-
-@testable import Relay
+import Mapping
 
 /// A log handler that writes to the trace.
 struct SimulatedLog: LogHandler, @unchecked Sendable {

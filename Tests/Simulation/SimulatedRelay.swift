@@ -1,7 +1,9 @@
 // The relay inside the simulation: real workers on simulated hosts, and what they must not leave.
 
-@testable import Reactor
-@testable import Relay
+import APIClient
+import Log
+import Reactor
+import Relay
 
 /// One or two workers and what they share.
 final class SimulatedRelay {

@@ -9,8 +9,7 @@
 //
 // A loop's backend is a `SimulatedHost`; the `World` has the clock and decides what happens next.
 
-@testable import Reactor
-@testable import Relay
+import Reactor
 
 /// What a run is made of.
 struct Plan {

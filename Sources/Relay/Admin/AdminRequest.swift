@@ -6,12 +6,12 @@
 import Wire
 
 /// One request, copied out of the bytes that it came in.
-struct AdminRequest: Equatable {
-    var method: String
+package struct AdminRequest: Equatable {
+    package var method: String
     /// Without the query, as it was sent.
-    var path: String
+    package var path: String
     /// Behind the `?`, as it was sent; empty when there is none.
-    var query: String
+    package var query: String
     var keepAlive: Bool
 
     /// The value of one parameter of the query, as it was sent; nil when it is not there.
@@ -25,8 +25,8 @@ struct AdminRequest: Equatable {
 }
 
 /// Cuts a connection's bytes into requests.
-struct AdminRequestReader {
-    enum Verdict: Equatable {
+package struct AdminRequestReader {
+    package enum Verdict: Equatable {
         case needInput
         case request(AdminRequest)
         /// The status to answer with, and why; the connection has to be closed behind it.
@@ -34,16 +34,18 @@ struct AdminRequestReader {
     }
 
     /// A head over this many bytes is refused.
-    static let headBytesMax = 4_096
+    package static let headBytesMax = 4_096
 
     private var held: [UInt8] = []
 
     /// Whether a request has begun and is not complete.
     var isInsideRequest: Bool { !held.isEmpty }
 
+    package init() {}
+
     /// - Parameter offset: where to go on in `input`; moved forward, to its end unless a request was
     ///   found before it.
-    mutating func next(_ input: Bytes, _ offset: inout Int) -> Verdict {
+    package mutating func next(_ input: Bytes, _ offset: inout Int) -> Verdict {
         // A line at a time: a head that comes in small pieces is looked at once a line.
         while offset < input.count {
             let end = input.firstIndex(of: 0x0A, from: offset).map { $0 + 1 } ?? input.count

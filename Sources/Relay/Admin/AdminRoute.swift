@@ -3,7 +3,7 @@
 import Logging
 
 /// What a request asks for.
-enum AdminRoute: Equatable {
+package enum AdminRoute: Equatable {
     case metrics, health, readiness
     case statusPage, statusJSON
     /// At most so many sessions of each loop.
@@ -19,9 +19,9 @@ enum AdminRoute: Equatable {
     /// Sessions of each loop that are listed without `?limit=`, and the most that may be asked for:
     /// a loop writes them down between two turns.
     static let sessionsUsual = 500
-    static let sessionsMax = 10_000
+    package static let sessionsMax = 10_000
 
-    init(_ request: AdminRequest) {
+    package init(_ request: AdminRequest) {
         if request.path == "/log-level" {
             self = Self.logLevel(request)
             return

@@ -6,7 +6,7 @@ import Reactor
 import Wire
 
 /// Who asks about a key.
-class KeyCheckOwner: StreamHandler {
+package class KeyCheckOwner: StreamHandler {
     /// The answer to a `check` that returned nil, on the owner's loop.
     func keyChecked(_ verdict: KeyVerdict) {}
 }

@@ -3,7 +3,7 @@
 import APIClient
 
 /// Who hands in a message: the session. Called on the loop, never during a call it makes itself.
-class SubmissionOwner: KeyCheckOwner {
+package class SubmissionOwner: KeyCheckOwner {
     /// After `feed` said pause: more may be fed.
     func submissionCanContinue(_ submission: Submission) {}
     /// The outcome, once, after `finish` returned nil.

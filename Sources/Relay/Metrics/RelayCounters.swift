@@ -5,9 +5,9 @@ import Mapping
 import Reactor
 
 /// Counters of one worker; add fields where something happens that an operator would ask for.
-struct RelayCounters: Sendable {
-    var sessionsAccepted = 0
-    var sessionsClosed = 0
+package struct RelayCounters: Sendable {
+    package var sessionsAccepted = 0
+    package var sessionsClosed = 0
     var commands = CommandCounts()
     var bareLineFeeds = 0
     var loginsAccepted = 0
@@ -20,7 +20,7 @@ struct RelayCounters: Sendable {
     /// Messages whose client left while the API was asked; their outcome is in `messages` too.
     var messagesUnawaited = 0
     /// Submissions that were answered from the duplicate guard.
-    var duplicatesAnswered = 0
+    package var duplicatesAnswered = 0
     /// Submissions that came again while their first try was still being answered.
     var duplicatesPending = 0
     /// Recipients of a group that had the message from an earlier try.
@@ -42,10 +42,10 @@ struct RelayCounters: Sendable {
 }
 
 extension RelayCounters {
-    var messagesAccepted: Int { messages.count(.accepted) }
-    var messagesUncertain: Int { messages.count(.uncertain) }
+    package var messagesAccepted: Int { messages.count(.accepted) }
+    package var messagesUncertain: Int { messages.count(.uncertain) }
     /// Those whose client was gone before it had its reply.
-    var messagesAbandoned: Int { messages.count(.abandoned) + messagesUnawaited }
+    package var messagesAbandoned: Int { messages.count(.abandoned) + messagesUnawaited }
 }
 
 /// What one listener of one loop counts.

@@ -90,7 +90,7 @@ package final class AbuseThrottle: Sendable {
     var entryCount: Int { shards.reduce(0) { $0 + $1.state.withLock { $0.entries.count } } }
 
     /// Whether a new connection may stay. If so it is counted, and `disconnected` must follow.
-    func admits(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
+    package func admits(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
         admits(address, at: now, counting: { $0.connections += 1 }) { one, all, limits in
             one.connections < limits.connectionsPerAddressMax
                 && all.connections < limits.connectionsPerPrefixMax

@@ -12,7 +12,7 @@ import Reactor
 import Synchronization
 
 /// The memory that messages share. Safe to use from any loop.
-final class MemoryBudget: Sendable {
+package final class MemoryBudget: Sendable {
     /// Calls its owner back on the owner's loop (through its mailbox): the bytes are reserved, or
     /// will not be.
     typealias Answer = @Sendable (_ ticket: UInt64, _ isGranted: Bool) -> Void
@@ -47,9 +47,9 @@ final class MemoryBudget: Sendable {
 
     init(bytesMax: Int) { self.bytesMax = max(bytesMax, 1) }
 
-    var reservedBytes: Int { reserved.load(ordering: .relaxed) }
+    package var reservedBytes: Int { reserved.load(ordering: .relaxed) }
     /// Reservations that wait.
-    var waitingCount: Int { waiting.load(ordering: .relaxed) }
+    package var waitingCount: Int { waiting.load(ordering: .relaxed) }
 
     /// What can be reserved at all of `bytes`: a share larger than everything would never come.
     func share(of bytes: Int) -> Int { min(max(bytes, 0), bytesMax) }

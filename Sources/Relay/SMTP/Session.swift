@@ -10,7 +10,7 @@ import Reactor
 import Wire
 
 /// A client's connection, from accept to close. Lives on its worker's loop.
-final class Session: SubmissionOwner {
+package final class Session: SubmissionOwner {
     let worker: Worker
     let peer: SocketAddress
     /// Index of the listener that it came through.
@@ -60,7 +60,7 @@ final class Session: SubmissionOwner {
     var now: MonotonicTime { worker.loop.now }
     var log: EventLog { worker.shared.log }
 
-    init(worker: Worker, peer: SocketAddress, isImplicitTLS: Bool, listener: Int = 0) {
+    package init(worker: Worker, peer: SocketAddress, isImplicitTLS: Bool, listener: Int = 0) {
         self.worker = worker
         self.peer = peer
         self.listener = listener
@@ -72,7 +72,7 @@ final class Session: SubmissionOwner {
 
     // MARK: The stream's events
 
-    override func streamAccepted(_ stream: Stream) {
+    package override func streamAccepted(_ stream: Stream) {
         self.stream = stream
         id = worker.sessions.enter(self, loopIndex: worker.loop.index)
         worker.shared.sessionCount.add(1, ordering: .relaxed)
@@ -85,37 +85,37 @@ final class Session: SubmissionOwner {
         settle()
     }
 
-    override func streamOpened(_ stream: Stream) {
+    package override func streamOpened(_ stream: Stream) {
         if let tls = stream.tls { countHandshake(tls) }
         perform(machine.opened(at: now))
         finishEvent()
     }
 
-    override func streamReceived(_ stream: Stream, _ bytes: Bytes) {
+    package override func streamReceived(_ stream: Stream, _ bytes: Bytes) {
         guard machine.phase != .closed else { return }
         if unseenSubmission != nil { noteSeen() }
         take(bytes)
         finishEvent()
     }
 
-    override func streamDrained(_ stream: Stream) {
+    package override func streamDrained(_ stream: Stream) {
         isOutputFull = false
         finishEvent()
     }
 
-    override func streamTimedOut(_ stream: Stream) {
+    package override func streamTimedOut(_ stream: Stream) {
         perform(machine.timedOut(at: now))
         finishEvent()
     }
 
-    override func streamPeerEnded(_ stream: Stream) -> Bool {
+    package override func streamPeerEnded(_ stream: Stream) -> Bool {
         guard machine.phase == .outcome else { return false }
         hasPeerEnded = true
         submission?.clientMayBeGone()
         return true
     }
 
-    override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
+    package override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
         if hasQuit && reason == .local {
             unseenSubmission?.acceptedAndSeen()
         } else {

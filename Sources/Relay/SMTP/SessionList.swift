@@ -3,11 +3,11 @@
 import Reactor
 
 /// Who is here. A session enters when it is accepted and leaves when it is closed.
-struct SessionList {
+package struct SessionList {
     private var head: Session?
     private var lastSerial: UInt64
 
-    private(set) var count = 0
+    package private(set) var count = 0
 
     /// Serials begin at the time of the start, 65,536 for each second, so that a relay that comes later
     /// does not use them again in the same journal: no loop takes that many connections a second for
@@ -56,7 +56,7 @@ struct SessionList {
 
     /// Tells every session to end: idle ones get 421 now, others when their answer is out.
     /// - Parameter isGraceful: those that have sent no message yet may go on to send one.
-    func drainAll(isGraceful: Bool) {
+    package func drainAll(isGraceful: Bool) {
         var next = head
         while let session = next {
             next = session.nextSession

@@ -20,7 +20,7 @@ extension Worker {
 
     /// Stops accepting, ends idle sessions, lets messages in flight have their answer; then stops
     /// the loop and calls `whenDone`. On the loop's thread, once.
-    func drain(_ whenDone: @escaping () -> Void) {
+    package func drain(_ whenDone: @escaping () -> Void) {
         for listener in listeners { listener.close() }
         listeners.removeAll()
         let grace = configuration.drainGraceMilliseconds

@@ -18,7 +18,7 @@ package final class Shared: Sendable {
     let keyCache: KeyCache
     let rateLimits: RateLimitMemory
     let duplicates: DuplicateGuard
-    let budget: MemoryBudget
+    package let budget: MemoryBudget
     package let abuse: AbuseThrottle
     package let log: EventLog
     /// Where the API's host is looked up.
@@ -63,17 +63,17 @@ package final class Shared: Sendable {
 
 /// Everything that belongs to one loop.
 package final class Worker {
-    let loop: Loop
-    let shared: Shared
-    let pool: ConnectionPool
+    package let loop: Loop
+    package let shared: Shared
+    package let pool: ConnectionPool
     let keyChecker: KeyChecker
     let charsets = CharsetCache()
-    let mappers: MapperPool
-    var counters = RelayCounters()
+    package let mappers: MapperPool
+    package var counters = RelayCounters()
     /// By the index of the listener; tests without listeners have one all the same.
     var listenerCounters: [ListenerCounters]
     /// Live sessions, for drain; a session enters itself when accepted and leaves when closed.
-    var sessions: SessionList
+    package var sessions: SessionList
     var listeners: [Listener] = []
     /// Connections of balancers that have not said yet whose they are.
     var doorCount = 0
@@ -84,7 +84,7 @@ package final class Worker {
     private(set) var configuration: Configuration
     private(set) var serverTLS: TLSContext
 
-    init(loop: Loop, shared: Shared) {
+    package init(loop: Loop, shared: Shared) {
         self.loop = loop
         self.shared = shared
         configuration = shared.configuration

@@ -1,7 +1,7 @@
 // The body of one send, read back by a reader that shares nothing with the mapper but JSON's.
 
-@testable import Relay
-@testable import Wire
+import Sandbox
+import Wire
 
 /// What a request says about the message that it came from.
 struct ReceivedRequest {

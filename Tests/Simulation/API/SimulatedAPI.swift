@@ -1,8 +1,7 @@
 // The API of the simulation: reads requests strictly, writes down what it accepted, and answers as
 // the dice say, in every way that an API or what stands in front of it can answer or fail to.
 
-@testable import Reactor
-@testable import Relay
+import Reactor
 
 /// What the API does with one request.
 enum Conduct {

@@ -1,8 +1,8 @@
 // One connection to the simulated API.
 
-@testable import Reactor
-@testable import Relay
-@testable import Wire
+import Sandbox
+import Reactor
+import Wire
 
 /// Reads one request after the other; what becomes of each is drawn when its head is there.
 final class SimulatedAPIConnection: StreamHandler {

@@ -3,7 +3,7 @@
 // The rules look at what clients and API saw, and at when the relay had read what; never at what the
 // relay says of itself.
 
-@testable import Reactor
+import Reactor
 
 /// Why the API may accept a message a second time.
 enum Repetition: String, CaseIterable {

@@ -1,6 +1,6 @@
 // Shows that each rule can fail: histories that are in order but for one thing, which must be named.
 
-@testable import Reactor
+import Reactor
 
 /// Made-up histories and what the balance must say of each.
 enum BalanceCheck {

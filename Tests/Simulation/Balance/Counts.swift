@@ -1,7 +1,7 @@
 // What a run, or a million messages, came to.
 
-@testable import Reactor
-@testable import Relay
+import Reactor
+import Relay
 
 /// Sums over runs.
 struct Counts {
@@ -39,7 +39,7 @@ struct Counts {
         abandoned += counters.messagesAbandoned
     }
 
-    mutating func note(_ ledger: Ledger, messages: Int) {
+    package mutating func note(_ ledger: Ledger, messages: Int) {
         runs = 1
         self.messages = messages
         handedIn = Set(ledger.attempts.map(\.message)).count

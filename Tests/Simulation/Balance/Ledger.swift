@@ -4,7 +4,7 @@
 // Plain records with times on the virtual clock. `Balance` judges them and nothing else, so that a
 // made-up history can be judged too.
 
-@testable import Reactor
+import Reactor
 
 /// One try of a client to hand in one message, from MAIL to the end.
 struct Attempt {

@@ -4,7 +4,7 @@
 // It writes into the ledger what it did and what it saw. `MailConnection` does one connection;
 // this decides what to try on it and when to come again.
 
-@testable import Reactor
+import Reactor
 
 /// How one client goes about it.
 struct ClientHabits {

@@ -4,8 +4,7 @@
 // the ledger as a complaint.
 
 import Glibc
-
-@testable import Reactor
+import Reactor
 
 /// One SMTP dialogue.
 final class MailConnection: StreamHandler {

@@ -1,6 +1,7 @@
 // Messages that say who they are, so that whatever the API gets can be traced to what was sent.
 
-@testable import Reactor
+import Mapping
+import Reactor
 
 /// One message of a simulated client.
 struct MailMessage {

@@ -4,8 +4,7 @@
 // closes with unread bytes, or gets bytes after it has closed, resets the other, as TCP does.
 
 import Glibc
-
-@testable import Reactor
+import Reactor
 
 /// A connection. Held by its ends, and by what is on its way.
 final class Link {

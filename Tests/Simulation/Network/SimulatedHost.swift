@@ -7,8 +7,7 @@
 // says so.
 
 import Glibc
-
-@testable import Reactor
+import Reactor
 
 /// A socket that listens.
 final class SimulatedListener {

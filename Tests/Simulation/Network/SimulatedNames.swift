@@ -1,7 +1,7 @@
 // Name resolution from the dice: late, failing, changing.
 
-@testable import Reactor
-@testable import Relay
+import APIClient
+import Reactor
 
 /// What the relay takes for the system's resolver.
 final class SimulatedNames: NameService, @unchecked Sendable {
@@ -15,10 +15,10 @@ final class SimulatedNames: NameService, @unchecked Sendable {
         self.addresses = addresses
     }
 
-    override func lookUp(
-        host: String, port: UInt16, on loop: Loop, question: Int, for inquirer: Inquirer
+    func lookUp(
+        host: String, port: UInt16, on loop: Loop, question: Int, for inquirer: any NameInquirer
     ) {
-        var answer = Answer.addresses(addresses)
+        var answer = NameAnswer.addresses(addresses)
         if world.fault(.lookUp, chance: world.weather.lookUpFails) {
             answer = world.dice.happens(0.5) ? .failed("no such name") : .addresses([])
         } else if addresses.count > 1, world.weather.failingOperation == nil {

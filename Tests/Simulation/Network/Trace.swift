@@ -1,6 +1,6 @@
 // What happened, as a number that two runs of a seed must agree on, and as lines for whoever reads.
 
-@testable import Reactor
+import Reactor
 
 /// A running hash of a run, FNV-1a (Fowler, Noll, Vo) over whole words.
 final class Trace {

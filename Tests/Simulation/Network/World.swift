@@ -4,7 +4,7 @@
 // next thing that happens; so an hour of waiting costs nothing. Of several loops that could run,
 // the dice say which does.
 
-@testable import Reactor
+import Reactor
 
 /// The clock, the queue and the hosts of one run.
 final class World {
