@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs a command under a sanitizer: run.sh address|thread COMMAND ARGUMENT…
+# Runs a command under a sanitizer: under.sh address|thread COMMAND ARGUMENT…
 #
-# Each process that the sanitizer has something to say about writes it to a file of its own, so
-# nothing is missed: neither of one that is killed, nor of one whose status nobody looks at. All of
-# it is printed at the end, and fails the run, leaks included. SANITIZED tells tests that figures
-# of memory and time hold the sanitizer's own.
+# Each process writes the sanitizer's reports to a file of its own, so no report is missed: neither
+# that of a killed process nor that of a process whose exit status is ignored. All reports are
+# printed at the end and fail the run, leaks included. SANITIZED tells tests that memory and time
+# include the sanitizer's own.
 set -uo pipefail
 
 main() {
@@ -17,7 +17,7 @@ main() {
   fi
   reports=$(mktemp -d "${TMPDIR:-/tmp}/sanitizer-reports-XXXXXX")
   trap 'rm -rf "$reports"' EXIT
-  # A relay that has given root's rights up writes there too.
+  # A relay that has given up root's rights writes there too.
   chmod 1777 "$reports"
   case $kind in
     address)
@@ -28,7 +28,7 @@ main() {
       export TSAN_OPTIONS="suppressions=$here/races.txt:log_path=$reports/report:${TSAN_OPTIONS:-}"
       ;;
     *)
-      echo "run.sh address|thread COMMAND ARGUMENT…" >&2
+      echo "under.sh address|thread COMMAND ARGUMENT…" >&2
       return 2
       ;;
   esac
