@@ -212,11 +212,12 @@ class Tidy:
                         self.report("child", name, number, "starts another program")
 
     def check_english(self):
-        for path in sorted(self.root.rglob("*")):
-            name = str(path.relative_to(self.root))
-            if name.startswith(".") and not name.startswith(".ci/"):
-                continue
-            if path.is_file() and path.suffix in (".md", ".swift", ".c", ".h", ".py", ".sh"):
+        paths = [*self.root.glob("*.md")]
+        for folder in ("Sources", "Tests", "perf", "docs", "deploy"):
+            paths += (self.root / folder).rglob("*")
+        for path in sorted(paths):
+            if path.suffix in (".md", ".swift", ".c", ".h", ".py", ".sh"):
+                name = str(path.relative_to(self.root))
                 for line, phrase, instead in prose.breaches(name, path.read_text()):
                     self.report("english", name, line, f"“{phrase}”: {instead}")
 
