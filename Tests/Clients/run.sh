@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # check-clients: the mail clients that people use, real ones, against the built relay (CLIENTS_OPTIONAL=1)
-# check-clients-table: the same, and docs/clients.md written anew from what was seen
+# check-clients-table: the same, and docs/evidence/clients.md written from the results
 # check-thunderbird-pictures: take the pictures of docs/thunderbird.md again
 # Clients that cannot be installed fail their tests; CLIENTS_OPTIONAL=1 skips them with a message.
 . "$(dirname "$0")/../lib.sh"

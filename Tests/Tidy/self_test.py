@@ -17,9 +17,10 @@ let package = Package(
         .target(name: "CEpoll"),
         .target(name: "Reactor", dependencies: ["CEpoll"]),
         .target(name: "Wire", dependencies: ["CEpoll"]),
-        .target(name: "Log", dependencies: shared),
+        module("Log", shared),
         .executableTarget(name: "Fuzz", dependencies: ["Wire"], path: "Tests/Fuzz"),
-        .testTarget(name: "WireTests", dependencies: ["Wire"]),
+        tests(
+            "WireTests", ["Wire"], resources: [.copy("Reactor")]),
     ])
 """
 

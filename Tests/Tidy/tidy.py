@@ -38,9 +38,9 @@ RULES = {
 ARROWS = {
     "Reactor": {"CEpoll", "COpenSSL"},
     "Wire": {"CEpoll.Kernels"},
-    "Log": {"Reactor"},
+    "Log": {"CEpoll", "Reactor"},
     "HTTPServer": {"Reactor", "Wire"},
-    "APIClient": {"Reactor", "Wire", "Log"},
+    "APIClient": {"COpenSSL", "Reactor", "Wire", "Log"},
     "Mapping": {"Reactor", "Wire", "APIClient"},
     "Sandbox": {"Reactor", "Wire", "Log", "HTTPServer"},
     "Relay": {"CEpoll", "COpenSSL", "Reactor", "Wire", "Log", "HTTPServer", "APIClient", "Mapping"},
@@ -51,6 +51,9 @@ ELSEWHERE = {"Reactor": {"Glibc", "Synchronization"}, "Wire": {"Glibc"}}
 
 # A flag of the command line: its library sets it.
 FLAG = re.compile(r"@(?:Option|Flag|Argument|OptionGroup)\b")
+# A target in Package.swift: PackageDescription's functions, or the manifest's own (`module("Log", […])`).
+TARGET = re.compile(
+    r'(?:\.(?:target|executableTarget|testTarget|systemLibrary)\(\s*name:|(?<![.\w])[a-z]\w*\()\s*"(\w+)"')
 IMPORT = re.compile(r"^[ \t]*(?:@\w+[ \t]+|(?:public|package|internal|private|fileprivate)[ \t]+)*import[ \t]+"
                     r"(?:(?:struct|class|enum|protocol|func|var|let|typealias)[ \t]+)?([\w.]+)", re.M)
 TESTABLE = re.compile(r"^[ \t]*@testable\b", re.M)
@@ -226,12 +229,11 @@ def read_manifest(text):
     """{target: (path, names of what it depends on in this package)} of a Package.swift."""
     text = re.sub(r"^\s*//.*$", "", text, flags=re.M)
     targets = {}
-    for match in re.finditer(r"\.(target|executableTarget|testTarget|systemLibrary|plugin)\(\s*name:", text):
-        body = text[match.start():closing(text, text.index("(", match.start()))]
-        name = re.search(r'name:\s*"(\w+)"', body).group(1)
+    for match in TARGET.finditer(text):
+        body = text[match.end():closing(text, text.index("(", match.start())) - 1]
         path = re.search(r'\bpath:\s*"([^"]+)"', body)
-        folder = "Tests" if match.group(1) == "testTarget" else "Sources"
-        targets[name] = path.group(1) if path else f"{folder}/{name}", body
+        folder = "Tests" if match.group(1).endswith("Tests") else "Sources"
+        targets[match.group(1)] = path.group(1) if path else f"{folder}/{match.group(1)}", body
     lists = {
         match.group(1): text[match.end() - 1:closing(text, match.end() - 1)]
         for match in re.finditer(r"\blet (\w+)[^=\n]*=\s*\[", text)}
@@ -239,11 +241,13 @@ def read_manifest(text):
 
 
 def dependencies(body, lists):
-    start = re.search(r"\bdependencies:", body)
+    """The names in the argument `dependencies:`, or in the first argument after the name when it has
+    no label."""
+    start = re.search(r"\bdependencies:|^,\s*(?!\w+:)", body)
     if not start:
         return set()
     end = start.end()
-    while end < len(body) and body[end] not in ",)":
+    while end < len(body) and body[end] != ",":
         end = closing(body, end) if body[end] in "([" else end + 1
     expression = body[start.end():end]
     for name in re.findall(r"\b[a-z]\w*\b", expression):
