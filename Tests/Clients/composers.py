@@ -1,7 +1,7 @@
-"""The clients that compose a message by themselves, each as its documents configure it.
+"""The clients that compose a message themselves, each configured as its documents say.
 
-`limits` and `hides` are the client's own: what it has no means for, and which of the relay's texts
-it keeps from its user. Everything else is tested.
+`limits` and `hides` belong to the client: what it cannot express, and which of the relay's texts it
+does not show its user. Everything else is tested.
 """
 
 import functools
@@ -13,13 +13,13 @@ import support
 
 @functools.cache
 def go_cache():
-    """Where Go keeps what it has compiled, for one run of the tests."""
+    """Go's cache of compiled packages, for one run of the tests."""
     return support.new_folder("go-cache")
 
 
 @functools.cache
 def _go_binary():
-    """Compiles the program once in a run: `go run` would link it for every message."""
+    """Compiles the program once per run, because `go run` would link it for every message."""
     target = support.new_folder("go") / "send"
     subprocess.run(
         ["go", "build", "-o", target, support.PROGRAMS / "smtp_send.go"],
@@ -35,7 +35,7 @@ def _go(account, message, folder):
 
 
 def mailboxes(people, quoted=True):
-    """As a person types them."""
+    """As a person would type them."""
 
     def mailbox(name, address):
         quote = '"' if quoted or "," in name else ""
@@ -45,7 +45,7 @@ def mailboxes(people, quoted=True):
 
 
 def _swaks(account, message, folder):
-    """swaks encodes no header: words beyond ASCII go out as UTF-8, as they were typed."""
+    """swaks encodes no header: it sends words beyond ASCII as UTF-8, as they were typed."""
     given = support.read(message)
     tls = "--tls" if account.encryption == "starttls" else "--tls-on-connect"
     people = given["to"] + given["cc"] + given["bcc"]
@@ -94,7 +94,7 @@ def msmtp_configuration(account, folder):
 
 
 def _mutt(transport):
-    """mutt without its screen (`mutt -s … -a … -- to`), by its own SMTP or by msmtp."""
+    """mutt without its user interface (`mutt -s … -a … -- to`), by its own SMTP or by msmtp."""
 
     def command(account, message, folder):
         given = support.read(message)
@@ -138,7 +138,7 @@ def _mutt(transport):
 
 
 def _s_nail(transport):
-    """s-nail without its screen; `~^` is how its manual has scripts describe attachments."""
+    """s-nail without its user interface; its manual has scripts describe attachments with `~^`."""
 
     def command(account, message, folder):
         given = support.read(message)
@@ -186,7 +186,7 @@ def _s_nail_attached(entry, disposition=None, content_id=None):
         attributes["content-id"] = f"<{content_id}>"
     path = entry["path"]
     lines = [f"~^ attachment insert {path}"]
-    # The name last: it is what the attachment is found by, unless a path is given.
+    # The name comes last: the attachment is found by it, unless a path is given.
     lines += [f"~^ attachment attribute-set {path} {k} '{v}'" for k, v in attributes.items()]
     return "\n".join(lines) + "\n"
 

@@ -1,7 +1,7 @@
 """Clients of languages and tools that the page does not name.
 
-Net::SMTP, Twisted and aiosmtplib compose nothing: they are given the message that Python's email
-wrote, as `MESSAGE_FILE`. curl and Email::MIME compose by themselves.
+Net::SMTP, Twisted and aiosmtplib compose nothing: they get the message that Python's email wrote,
+as `MESSAGE_FILE`. curl and Email::MIME compose it themselves.
 """
 
 import functools
@@ -70,7 +70,7 @@ JAVA_CLASSES = ":".join(f"/usr/share/java/jakarta-{name}.jar" for name in ("mail
 
 @functools.cache
 def _java_class():
-    """The folder of the compiled program, made once in a run."""
+    """The folder of the compiled program, made once per run."""
     folder = support.new_folder("java")
     subprocess.run(
         ["javac", "-encoding", "UTF-8", "-cp", JAVA_CLASSES, "-d", str(folder),
@@ -81,7 +81,7 @@ def _java_class():
 
 
 def _flat(value, prefix=""):
-    """Names and texts of a message.json, as a file of Java's properties has them."""
+    """Names and texts of a message.json, as a file of Java properties."""
     if isinstance(value, dict) and prefix == "headers.":
         value = [{"name": name, "value": text} for name, text in value.items()]
     if isinstance(value, list):
@@ -95,7 +95,7 @@ def _flat(value, prefix=""):
 
 
 def _java_escaped(text):
-    """Every UTF-16 unit by its number, so that nothing means anything else."""
+    """Every UTF-16 unit is written by its number, so that no character has a special meaning."""
     units = text.encode("utf-16-be")
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
@@ -111,7 +111,8 @@ def _java(account, message, folder):
 
 
 def _git(account, message, folder):
-    """git send-email of one patch, everything else by its options; the text of a patch is mail."""
+    """git send-email of one patch, everything else set by its options; the text of a patch is
+    mail."""
     given = support.read(message)
     patch = folder / "0001.patch"
     headers = {"From": composers.mailboxes([given["from"]])[0], "Subject": given["subject"]}
@@ -158,7 +159,7 @@ def _debian(package):
     return ["dpkg-query", "-W", "-f=${Version}", package]
 
 
-# What `make test-clients` installs from PyPI, in a virtual environment.
+# What `make check-clients` installs from PyPI, in a virtual environment.
 _PYPI = support.harness.ROOT / ".build/pypi/bin/python"
 
 

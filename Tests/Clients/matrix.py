@@ -1,9 +1,9 @@
 """Writes docs/evidence/clients.md from a run's $CLIENTS_REPORT (`make check-clients-table`).
 
 A note (support.note) names its client and the client's group, a column, and what was seen: "yes",
-or the reason why not, which stands below the tables under a number; "yes: " and a remark is both.
+or the reason why not, which is listed below the tables under a number; "yes: " with a remark is both.
 Every note appears: a group, a client or a column that this file does not name comes after those
-that it does. A cell without a note was not run. docs/clients.md is written by hand.
+that it names. A cell without a note was not run. docs/clients.md is written by hand.
 """
 
 import datetime

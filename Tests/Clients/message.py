@@ -1,8 +1,8 @@
-"""The one message that every client is given to send, and what has to arrive at the API.
+"""The message that every client sends, and what has to arrive at the API.
 
-`write` puts it into a folder, as files and as `message.json` that names them; a program reads that
-and composes with the means of its own library. `check` compares the whole API call with it, leaf by
-leaf, and says which leaves it saw. `write_large` is a message that is as long as one may be.
+`write` puts it into a folder, as files and a `message.json` that names them; a program reads that
+and composes the message with its own library. `check` compares the whole API call with it, leaf by
+leaf, and tells which leaves it saw. `write_large` makes a message of the maximum size.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ BCC = [("", "hidden@example.com")]
 PEOPLE = (TO, CC, BCC)
 REPLY_TO = "replies@yourdomain.com"
 SUBJECT = "Grüße aus Zürich 🎉 夏の便り: a subject that is long enough to be folded twice 📬"
-# Dots alone and doubled, a line that mbox would quote, blanks at the end, three scripts.
+# Single and double dots, a line that mbox would quote, blanks at the end, three scripts.
 TEXT = "Guten Tag Zoë,\n.\n..zwei Punkte\nFrom here on: 夏の便り 👋\ntwo blanks  \n\n-- \nTschüß\n"
 CONTENT_ID = "logo@postscale.example"
 HTML = f'<p>Hallo Zoë 👋</p>\n<p><img src="cid:{CONTENT_ID}" alt="夏"></p>\n'
@@ -55,11 +55,12 @@ ATTACHMENTS = [
 
 
 def write(folder, rich=True, to=None, headers=None):
-    """Writes the message's files and `message.json`, whose path is returned. Without `rich` it is
-    text alone; `to` and `headers` stand in for the usual ones."""
+    """Writes the message's files and `message.json`, and returns the path of the latter. Without
+    `rich` the message is only text; `to` and `headers` replace the usual ones."""
     folder = pathlib.Path(folder)
     for file in [LOGO, *ATTACHMENTS]:
-        # Programs that take a name from the path get the real one in a folder of its own.
+        # Programs that take the name from the path get a file with the real name, in its own
+        # folder.
         (folder / file.stored).write_bytes(file.content)
         (folder / "named").mkdir(exist_ok=True)
         (folder / "named" / file.name).write_bytes(file.content)
@@ -95,10 +96,10 @@ def write(folder, rich=True, to=None, headers=None):
 
 
 # Base64 in lines of 76 characters and CRLF makes 52.0 million bytes of these, and the limit is
-# 52,428,800: the headers and longer boundaries of every client fit, nothing else does. Two, because
-# the API takes 25 MiB each.
+# 52,428,800: the headers and longer boundaries of every client fit, and nothing else. There are two
+# files, because the API takes 25 MiB per file.
 LARGE_BYTES_EACH = 19_000_000
-LARGE_TEXT_LINES = 730_000  # Of 71 bytes, CRLF among them.
+LARGE_TEXT_LINES = 730_000  # Of 71 bytes, including CRLF.
 
 
 def write_large(folder, as_text=False):
@@ -120,7 +121,7 @@ def write_large(folder, as_text=False):
 
 
 def check_large(case, sandbox, path):
-    """Exactly one API call, and in it each file, or the text, byte for byte."""
+    """There is exactly one API call, which has each file, or the text, byte for byte."""
     sent = sandbox.only_message()
     given = read(path)
     case.assertEqual(_sha256(sent["text_body"].rstrip().encode()),
@@ -144,7 +145,7 @@ def _sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
-# What is looked at one by one, in the order of the matrix's columns, and the limits of clients
+# What is checked one by one, in the order of the matrix's columns, and the limits of clients
 # (composers.py) that concern each.
 LEAVES = {
     "To, Cc": ("quoted display names", "several recipients"),
@@ -159,10 +160,11 @@ LEAVES = {
 
 
 def check(case, sandbox, own_headers=(), limits=(), text=TEXT, html=HTML, people=PEOPLE):
-    """Exactly one API call, and in it everything that was written. `own_headers` are those that
-    the client adds of itself; `limits` name what it cannot express, and a leaf among them is not
+    """There is exactly one API call, which has everything that was written. `own_headers` are those
+    that the client adds itself; `limits` names what it cannot express, and such a leaf is not
     expected; `text` and `html` are the bodies of programs whose editors write them in their own
-    way; `people` are To, Cc and Bcc. Returns the leaves that were seen: all that `limits` does not name."""
+    way; `people` are To, Cc and Bcc. Returns the leaves that were seen: all that `limits` does not
+    name."""
     sent = sandbox.only_message()
     message_id = sandbox.list()[0]["message_id"]
     files = _files(case, sandbox, sent, message_id)
@@ -207,8 +209,8 @@ def _check_people(case, sent, limits, people):
 
 
 def _check_text(case, sent, limits, expected):
-    """The text's line ends are line feeds and nothing else changes in it; many composers end a
-    body with a line end of their own, so those at its very end are not compared."""
+    """The text's line ends are line feeds, and nothing else in it changes. Many composers add a
+    line end to a body, so line ends at the very end are not compared."""
     if "From at a line's start" in limits:
         expected = expected.replace("\nFrom ", "\n>From ")
     if "dot in front of a dot" in limits:
@@ -227,7 +229,8 @@ def _check_html(case, sent, limits, expected):
 
 
 def _check_emoji(case, sent):
-    """In the subject, in the text and in the name of a file, and no other letter lost."""
+    """They are in the subject, in the text and in the name of a file, and no other letter is
+    lost."""
     case.assertEqual(sent["subject"], SUBJECT)
     case.assertIn("夏の便り 👋", sent["text_body"])
     names = [described["filename"] for described in sent.get("attachments", [])]
@@ -235,8 +238,8 @@ def _check_emoji(case, sent):
 
 
 def _check_headers(case, sent, own_headers, limits):
-    """Reply-To and a header of the sender's own pass, tags and metadata have fields, and no
-    X-Postscale header is left."""
+    """Reply-To and a header of the sender's own arrive, tags and metadata are in their fields, and
+    no X-Postscale header is left."""
     headers = {name.lower(): value for name, value in sent["headers"].items()}
     case.assertEqual([a for _, a in _people([headers.pop("reply-to")])], [REPLY_TO])
     if "custom headers" not in limits:
@@ -256,7 +259,7 @@ def _files(case, sandbox, sent, message_id):
 
 
 def _check_file(case, files, file, limits):
-    """Once, byte for byte, under its name; the picture with its Content-ID."""
+    """It arrives once, byte for byte, under its name; the picture with its Content-ID."""
     described, content = files.pop(file.name)
     if file.kind.startswith("text/") and "line ends of text files" in limits:
         content = content.replace(b"\r\n", b"\n")

@@ -1,9 +1,9 @@
 """Runs a mail transfer agent of Debian's in a root folder of its own.
 
-The packages of these programs exclude one another and want a system to themselves: /etc/postfix,
-a spool, users. Each run unpacks its packages over a view of this system that nobody else has (an
-overlay in a mount namespace, gone with the namespace), in a process namespace that takes every
-daemon with it when the run ends. The network is the machine's: the relay is at localhost.
+The packages of these programs exclude one another and need a system of their own: /etc/postfix, a
+spool, users. Each run unpacks its packages over a private view of this system (an overlay in a
+mount namespace, which ends with the namespace), in a process namespace that ends every daemon when
+the run ends. The network is the machine's: the relay is at localhost.
 """
 
 import glob
@@ -50,7 +50,7 @@ exec chroot "$work/merged" /bin/sh /exchange/drive.sh
 
 
 def packages(names):
-    """The .deb files of packages, fetched through apt where they are not in the cache yet."""
+    """The .deb files of packages, fetched through apt if they are not in the cache yet."""
     CACHE.mkdir(parents=True, exist_ok=True)
     for attempt in range(2):
         missing = [name for name in names if not glob.glob(f"{CACHE}/{name}_*.deb")]
@@ -64,15 +64,15 @@ def packages(names):
 
 
 def can_enter():
-    """Whether this machine lets us make such a root."""
+    """Whether this machine allows such a root."""
     command = ["unshare", "--mount", "mount", "-t", "tmpfs", "probe", "/mnt"]
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
 class Run:
-    """A program from its configuration on until `end`. `exchange` holds the messages (*.eml, all
-    are submitted in the order of their names) and what it says: `log`, and NAME.out, NAME.status
-    for each message."""
+    """A program, from its configuration until `end`. `exchange` holds the messages (*.eml, all are
+    submitted in the order of their names) and the program's output: `log`, and NAME.out,
+    NAME.status for each message."""
 
     def __init__(self, name, files, account, messages):
         self.exchange, self.account = support.new_folder(name), account
@@ -112,7 +112,7 @@ class Run:
         return (self.exchange / "log").read_text(errors="replace")[-6000:]
 
     def shown(self):
-        """{where: text} of what a person can read of a message's fate."""
+        """{where: text} of what a person can read about what happened to a message."""
         def read(*names):
             paths = [self.exchange / name for name in names]
             return "\n".join(p.read_text(errors="replace") for p in paths if p.exists())
@@ -124,6 +124,6 @@ class Run:
         }
 
     def end(self):
-        """Ends it with everything that it started."""
+        """Ends the program and everything that it started."""
         self.process.kill()
         self.process.wait()

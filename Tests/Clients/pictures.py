@@ -1,7 +1,7 @@
-"""Takes the pictures of docs/thunderbird.md (`make thunderbird-pictures`): Thunderbird set up,
-sending, and what it says of keys and an API that do not work.
+"""Takes the pictures of docs/thunderbird.md (`make thunderbird-pictures`): Thunderbird's set-up,
+sending, and its messages about keys and an API that do not work.
 
-The relay is called smtp.postscale.io here, as for users, on this desk alone.
+Only on this desk the relay is called smtp.postscale.io, as for users.
 """
 
 import subprocess
@@ -51,7 +51,7 @@ for (const window of Services.wm.getEnumerator("")) {
   }
 }
 """
-# The main window out of the way, so that a picture shows what it is of.
+# Moves the main window away, so that a picture shows its subject.
 MINIMIZE = 'Services.wm.getMostRecentWindow("mail:3pane").minimize();'
 SIZE = """
 const window = Services.wm.getMostRecentWindow("msgcompose");
@@ -103,7 +103,7 @@ class Photographer:
         self.desk.start(["openbox"])
 
     def take(self, name, place=None):
-        """The windows on the display without its bare edges, or what is at `place`, small enough
+        """The windows on the display without the empty edges, or what is at `place`, small enough
         for a page."""
         time.sleep(SETTLE_SECONDS)
         path = IMAGES / f"{name}.png"

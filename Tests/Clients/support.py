@@ -1,9 +1,9 @@
 """What the tests of real clients share: how a client is described, run and reported on.
 
 A client is a program that is not ours. It gets an account (host, port, encryption, user, key and
-the certificate to trust) and a message, and is run as its own documents say. It must be installed:
-a missing one fails, or is skipped and says so where $CLIENTS_OPTIONAL is 1. What was seen of each
-is noted in the file $CLIENTS_REPORT, from which matrix.py writes docs/evidence/clients.md.
+the certificate to trust) and a message, and runs as its own documents say. It must be installed:
+the tests of a missing client fail, or are skipped with a message if $CLIENTS_OPTIONAL is 1. The
+results are noted in the file $CLIENTS_REPORT, from which matrix.py writes docs/evidence/clients.md.
 """
 
 import dataclasses
@@ -29,13 +29,13 @@ OPTIONAL = os.environ.get("CLIENTS_OPTIONAL") == "1"
 REPORT = os.environ.get("CLIENTS_REPORT")
 MECHANISMS = ("PLAIN", "LOGIN")
 RUN_SECONDS = 60
-# For 50 MB: the slowest clients take seconds for it, and minutes where others use the processors.
+# For 50 MB: the slowest clients take seconds, and minutes on a busy machine.
 LARGE_SECONDS = 300
 
 
 @dataclasses.dataclass
 class Account:
-    """What a user types into a client's settings; `user` empty: no login."""
+    """What a user types into a client's settings. If `user` is empty, there is no login."""
 
     relay: harness.Relay
     encryption: str = "starttls"
@@ -45,7 +45,7 @@ class Account:
     # PLAIN or LOGIN, where the client can be told; empty: the client's own choice.
     mechanism: str = ""
     host: str = "localhost"
-    # Somebody in between (wiretap.py), to be spoken to instead of the relay.
+    # A tap (wiretap.py) to which the client connects instead of the relay.
     tap: object = None
 
     @property
@@ -65,25 +65,25 @@ class Client:
     write configuration files into `folder`; `message` is the path of a message.json."""
 
     name: str
-    needs: list  # Programs or files that must be there, the first of them the client's own.
+    needs: list  # Programs or files that must exist; the first is the client's own.
     version: list  # A command; the first line it prints.
     command: object
-    # Headers that the client adds of itself, in lower case.
+    # Headers that the client adds itself, in lower case.
     own_headers: tuple = ()
-    # What it cannot express, with the reason; message.py says what each name lifts.
+    # What it cannot express, with the reason; message.py tells what each name excuses.
     limits: dict = dataclasses.field(default_factory=dict)
     # Rows of the error table whose text it does not show, with the reason.
     hides: dict = dataclasses.field(default_factory=dict)
-    # Rows whose text it shows in no way at all.
+    # Rows whose text it never shows.
     mute: dict = dataclasses.field(default_factory=dict)
     encryptions: tuple = ("starttls", "tls")
     # Mechanisms that it does not have, with the reason.
     mechanisms_missing: dict = dataclasses.field(default_factory=dict)
-    # Mechanisms that it takes only where no other is offered, with the reason.
+    # Mechanisms that it uses only if no other is offered, with the reason.
     mechanisms_by_offer: dict = dataclasses.field(default_factory=dict)
-    # Sends no files: its 50 MB are text.
+    # It sends no files: its 50 MB are text.
     is_large_as_text: bool = False
-    # The table of docs/evidence/clients.md that it stands in.
+    # The table of docs/evidence/clients.md in which it appears.
     group: str = "Composers and libraries"
 
     def missing(self):
@@ -113,8 +113,8 @@ class Client:
             "SMTP_KEY": account.key,
             "SMTP_AUTH": account.mechanism,
             "SMTP_VERBOSE": "1" if account.verbose else "",
-            # The relay's certificate stands where a system keeps the authorities it trusts: OpenSSL
-            # (Python, PHP, Ruby) and Go read the first, Node.js the second.
+            # The relay's certificate is where a system keeps the authorities that it trusts:
+            # OpenSSL (Python, PHP, Ruby) and Go read the first variable, Node.js the second.
             "SSL_CERT_FILE": account.ca,
             "NODE_EXTRA_CA_CERTS": account.ca,
         }
@@ -140,12 +140,13 @@ def new_folder(name):
 
 
 def program(name, *runner):
-    """The command of a program of ours that reads its account and message from the environment."""
+    """The command of one of our programs, which read their account and message from the
+    environment."""
     return lambda account, message, folder: ([*runner, PROGRAMS / name], None)
 
 
 def for_each(clients):
-    """Makes of each method `check_something(self, client)` one test for each client."""
+    """Makes one test for each client from each method `check_something(self, client)`."""
 
     def expand(cls):
         for name in [name for name in vars(cls) if name.startswith("check_")]:
@@ -192,15 +193,16 @@ def note(client, column, text="yes"):
 
 
 def note_encryption(client, encryption):
-    """That everything came over it; and of the other kind, where the client has it not."""
+    """Notes that everything came over this encryption; and for the other kind, that the client does
+    not have it."""
     _note_yes(client, encryption, ("verification", "TLS 1.3", "several recipients"))
     if "tls" not in client.encryptions:
         note(client, "tls", "has no TLS from the first byte")
 
 
 def each_mechanism(client):
-    """(mechanism, what alone has to be offered for it or nothing) of those that the client has;
-    those that it has not are noted."""
+    """(mechanism, the only one to offer for it, or nothing) for those that the client has; the
+    others are noted."""
     for mechanism in MECHANISMS:
         if mechanism in client.mechanisms_missing:
             note(client, mechanism, client.mechanisms_missing[mechanism])
@@ -223,13 +225,13 @@ def note_leaves(client, seen):
 
 
 def _note_yes(client, column, limits):
-    """A yes, with those of the client's limits that concern it."""
+    """A yes, with the client's limits that concern it."""
     reasons = [f"{what}: {client.limits[what]}" for what in limits if what in client.limits]
     note(client, column, ": ".join(["yes", "; ".join(reasons)]) if reasons else "yes")
 
 
 class ClientTestCase(harness.RelayTestCase):
-    """One relay for all clients; none of them is anything that it would throttle."""
+    """One relay for all clients; its limits stop none of them."""
 
     def succeed(self, process):
         self.assertEqual(process.returncode, 0, process.shown)

@@ -41,7 +41,7 @@ class Composers(support.ClientTestCase):
         folder = support.new_folder(client.name)
         account = support.Account(self.relay, client.encryptions[-1])
         with Wiretap(account) as account.tap:
-            account.tap.ca = self.relay.certificate  # It is trusted, and not the tap's.
+            account.tap.ca = self.relay.certificate  # This certificate is trusted; the tap's is not.
             process = client.run(account, message.write(folder, rich=False), folder)
             if "verification" in client.limits:
                 self.assertEqual(process.returncode, 0, "it does verify")

@@ -1,6 +1,6 @@
-"""Programs with windows, under a display that nobody sees: what they send and what they show.
+"""Programs with windows, on a virtual display: what they send and what they show.
 
-The relay's certificate is signed by an authority that the programs were given, and that they check.
+An authority that the programs trust has signed the relay's certificate, and they verify it.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ class Desktop(support.Client):
     """A program with windows; `driver` drives it (desktop/)."""
 
     driver: object = None
-    # What it takes without being told, where both are offered; empty: it has to be told.
+    # What it uses by default if both are offered; empty: it has to be set.
     of_itself: str = ""
     group: str = "Desktop programs"
     text: str = message.TEXT
@@ -60,8 +60,8 @@ _NORMAL_PASSWORD = (
     "only if it alone is offered; 'Normal password' is one setting for both and prefers PLAIN"
 )
 
-# What editors make of the text. Thunderbird's: blanks in a row become one, and in text alone those
-# at the end of a line go. Evolution's: of two blanks one is a no-break space.
+# How editors change the text. Thunderbird's: several blanks become one, and in plain text those at
+# the end of a line are removed. Evolution's: one of two blanks becomes a no-break space.
 _LINES = message.TEXT.rstrip("\n")
 _THUNDERBIRD_HTML = "<p>" + _LINES.replace("  ", " ").replace("\n", "<br>\n") + "</p>\n"
 _THUNDERBIRD_TEXT = _LINES.replace("  ", "").replace("\nFrom", "\n From")
@@ -145,7 +145,7 @@ class Desktops(DesktopTestCase):
                 support.note_leaves(client, seen)
 
     def check_logs_in_with_each_mechanism(self, client):
-        """As it is told by its setting, or as the offer leaves it; and what it takes of itself."""
+        """The mechanism of its setting, or the only one that is offered; and its default."""
         asked = [*support.each_mechanism(client)]
         if client.of_itself and not client.mechanisms_by_offer:
             asked.insert(0, ("", ""))
@@ -196,7 +196,7 @@ class Desktops(DesktopTestCase):
             if row == "malformed" and "custom headers" in client.limits:
                 support.note(client, row, _NO_HEADER)
                 continue
-            # A limit that is running refuses the second message before its first byte.
+            # A rate limit that has begun refuses the second message before its first byte.
             for _ in range(2 if row == "rate limit" else 1):
                 with self.subTest(row):
                     self.expect(client, row, program.send(number), text, letters[number - 1][0].key)
@@ -215,8 +215,8 @@ class Desktops(DesktopTestCase):
 
 
 class Composed:
-    """A sandbox's one message, as it would be if an editor wrote HTML and Content-ID as they were
-    given: of the page the body, without the indentation; the picture that it shows renamed."""
+    """A sandbox's only message, as if an editor had written HTML and Content-ID as they were given:
+    only the body of the page, without the indentation; its picture renamed."""
 
     def __init__(self, sandbox):
         self.sandbox = sandbox

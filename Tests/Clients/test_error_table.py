@@ -1,4 +1,4 @@
-"""Each client against each row of the page's error table: what the person sees has our text."""
+"""Each client against each row of the page's error table: the person sees our text."""
 
 import unittest
 
@@ -31,7 +31,7 @@ ROWS = {
 
 @support.for_each(composers.COMPOSERS + languages.LANGUAGES)
 class ErrorTable(support.ClientTestCase):
-    # A run of clients is one address that fails to log in again and again.
+    # All clients come from one address, and many of their logins fail.
     arguments = (
         "--max-failed-logins-per-address", "1000", "--max-failed-logins-per-prefix", "1000",
     )  # fmt: skip
@@ -47,7 +47,8 @@ class ErrorTable(support.ClientTestCase):
                 )
                 self.assertNotEqual(process.returncode, 0, process.shown)
                 if row in client.hides:
-                    # Where a client has a way to show more, that one must do.
+                    # Where a client has an option to show more, our text must appear with that
+                    # option.
                     account = support.Account(self.relay, user=user, key=key, verbose=True)
                     process = client.run(account, given, folder)
                 self.assertNotIn(key, process.shown)

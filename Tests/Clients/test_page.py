@@ -1,7 +1,7 @@
-"""The examples of the product's page, run as they are printed (the files in page/ are its text).
+"""The examples of the product's page, run as printed (the files in page/ are its text).
 
 Only the host, the port and the key are replaced. Two examples lack what surrounds them in a
-program: Nodemailer's `await` stands in no async function, PHPMailer's classes are loaded by nobody.
+program: Nodemailer's `await` is not in an async function, and nothing loads PHPMailer's classes.
 """
 
 import os

@@ -1,10 +1,10 @@
-"""Everything that answers to the name of sendmail, with the relay as its smart host.
+"""All programs that can act as sendmail, with the relay as their smart host.
 
-Each is handed three messages: one with everything in it; one that the API refuses for the moment
-(503, so 451), which must be tried again and arrive once; one for suppressed recipients (550), which
-must come back with our text: as a bounce from those with a queue, at once from the others. Each
-meets the other rows of the error table, logs in with each mechanism that it has, hands over a
-message of 50 MB, and does not log in to a server whose certificate it cannot trust.
+Each gets three messages: one with everything in it; one that the API refuses temporarily (503, so
+451), which the program must try again and which must arrive once; one for suppressed recipients
+(550), which must come back with our text: as a bounce from programs with a queue, at once from the
+others. Each also gets the other rows of the error table, logs in with each mechanism that it has,
+hands over a message of 50 MB, and does not log in to a server whose certificate it cannot trust.
 """
 
 import dataclasses
@@ -24,15 +24,16 @@ from wiretap import Wiretap
 
 REFUSAL = "All recipients suppressed"
 QUEUE_SECONDS = 45
-# What a sendmail with a queue makes of these, the messages above show.
+# The messages above show what a sendmail with a queue does with these.
 RETRIED_AND_RETURNED = ("API unavailable", "suppressed")
-# Refusals for the moment (4yz): whoever has a queue keeps the message and tries again.
+# Temporary refusals (4yz): a program with a queue keeps the message and tries again.
 FOR_THE_MOMENT = ("key cannot be checked", "rate limit")
 
 
 @dataclasses.dataclass
 class Sendmail:
-    """`packages`: the program's own first, then those that it needs and few have."""
+    """`packages`: the program's own first, then packages that it needs and that few systems
+    have."""
 
     name: str
     packages: list
@@ -42,12 +43,12 @@ class Sendmail:
     limits: dict = dataclasses.field(default_factory=dict)
     mechanisms_missing: dict = dataclasses.field(default_factory=dict)
     mechanisms_by_offer: dict = dataclasses.field(default_factory=dict)
-    # Rows of the error table whose text nobody is shown, with the reason.
+    # Rows of the error table whose text no person is shown, with the reason.
     mute: dict = dataclasses.field(default_factory=dict)
-    # Rows of which another text is shown.
+    # Rows for which another text is shown.
     instead: dict = dataclasses.field(default_factory=dict)
     group: str = "Sendmails"
-    # Its bounce goes to a mailbox of its own system, not through the relay.
+    # Its bounce goes to a mailbox of its own system and not through the relay.
     has_mailbox: bool = False
 
     def require(self, case):
@@ -141,7 +142,7 @@ def plain(to, subject, headers=()):
 
 @support.for_each(SENDMAILS)
 class Sendmails(support.ClientTestCase):
-    # Those with a queue try a refused login again and again, from one address.
+    # Programs with a queue repeat a refused login, all from one address.
     arguments = (
         "--max-failed-logins-per-address", "10000", "--max-failed-logins-per-prefix", "10000",
     )  # fmt: skip
@@ -151,7 +152,7 @@ class Sendmails(support.ClientTestCase):
             with self.subTest(encryption):
                 self.sandbox.clear()
                 account = support.Account(self.relay, encryption)
-                # An address that the sandbox has not seen, so that it fails once.
+                # An address that is new to the sandbox, so that it fails once.
                 flaky = f"{client.name}-{encryption}-{time.monotonic_ns()}@flaky.test"
                 messages = {"1-rich": rich()}
                 if client.has_queue:
@@ -212,7 +213,7 @@ class Sendmails(support.ClientTestCase):
     def check_verifies_the_certificate(self, client):
         account = support.Account(self.relay, client.encryptions[-1])
         with Wiretap(account) as account.tap:
-            account.tap.ca = self.relay.certificate  # It is trusted, and not the tap's.
+            account.tap.ca = self.relay.certificate  # This certificate is trusted; the tap's is not.
             raw = plain("someone@example.com", "not to be sent")
             run = mta.Run(client.name, client.files, account, {"message": raw})
             self.addCleanup(run.end)
@@ -222,7 +223,7 @@ class Sendmails(support.ClientTestCase):
                     self.assertEqual(len(account.tap.mechanisms), 1, "it does verify")
                     return support.note(client, "verifies", client.limits["verifies"])
                 self.assertEqual(status == 0, client.has_queue, shown)
-                # Who has a queue comes again, so that its first attempt is over by then.
+                # A program with a queue comes again, so by then its first attempt has ended.
                 attempts = 2 if client.has_queue else 1
                 harness.wait_until(
                     lambda: account.tap.connections >= attempts, QUEUE_SECONDS,
@@ -269,7 +270,8 @@ class Sendmails(support.ClientTestCase):
                     support.note(client, row, f"goes on; shows '{client.instead[row]}'")
 
     def meet(self, client, row):
-        """Hands over a message that meets this row; where the text was then seen, for a note."""
+        """Hands over a message that leads to this row; returns where the text was seen, for a
+        note."""
         user, behaviour, to, headers, text = ROWS[row]
         text = client.instead.get(row, text)
         key = harness.new_key(behaviour)
@@ -284,7 +286,7 @@ class Sendmails(support.ClientTestCase):
             self.assertEqual(status == 0, client.has_queue)
             if row in client.mute:
                 return None
-            # The key is good: whoever has a queue sends a bounce.
+            # The key is good, so a program with a queue sends a bounce.
             returned = client.has_queue and row == "malformed"
             where = harness.wait_until(
                 lambda: self.place_of(run, text, returned), QUEUE_SECONDS, f"{row}: {text!r}"
@@ -296,21 +298,21 @@ class Sendmails(support.ClientTestCase):
             run.end()
 
     def outcome(self, row, run, text):
-        """What becomes of a message that was refused for the moment, for a note."""
+        """What happens to a message that was refused temporarily, for a note."""
         tap = run.account.tap
         harness.wait_until(lambda: tap.connections > 1, QUEUE_SECONDS, f"{row}: another attempt")
         self.assertNotIn(text, self.bounces(run), "returned")
         return "tried again"
 
     def bounces(self, run):
-        """All that bounces say, in its own mailbox or at the sandbox."""
+        """The text of all bounces, in its own mailbox or at the sandbox."""
         words = " ".join(run.shown()["bounce"].split())
         for listed in self.sandbox.list():
             words += self.words_of(listed["message_id"])
         return words
 
     def place_of(self, run, text, returned):
-        """Where a text is shown, for a note; None as long as it is nowhere."""
+        """Where a text is shown, for a note; None while it is nowhere."""
         shown = {where: " ".join(each.split()) for where, each in run.shown().items()}
         if text in shown["at once"]:
             return "yes"
@@ -331,7 +333,7 @@ class Sendmails(support.ClientTestCase):
             and (not client.has_mailbox or REFUSAL in _read(mailbox)),
             QUEUE_SECONDS, f"{count} messages at the sandbox, and a bounce,",
         )  # fmt: skip
-        time.sleep(1.5)  # For a second copy, if there were one, to arrive as well.
+        time.sleep(1.5)  # So that a second copy, if there is one, arrives as well.
         listed = self.sandbox.list()
         found = [self.sandbox.message(m["message_id"]) for m in listed]
         subjects = [m["subject"] for m in found]
@@ -346,7 +348,7 @@ class Sendmails(support.ClientTestCase):
         self.assertIn(REFUSAL, self.words_of(listed[index]["message_id"]))
 
     def words_of(self, message_id):
-        """All that a bounce says: some say it in the machine's part of the report only
+        """The whole text of a bounce: some have it only in the report's machine-readable part
         (message/delivery-status)."""
         sent = self.sandbox.message(message_id)
         shown = sent.get("text_body", "")

@@ -1,8 +1,8 @@
-"""Listens in between a client and the relay, with a certificate of its own that the client trusts.
+"""Listens between a client and the relay, with its own certificate, which the client trusts.
 
-It says nothing by itself: every byte of both sides is passed on, over TLS on both. So a test can
-see what a client says after its handshake: which mechanism it logs in with, how it greets. One
-thing it can keep back: that more than one mechanism is offered.
+It adds nothing: it passes on every byte of both sides, over TLS on both. So a test can see what a
+client sends after its handshake: how it logs in, how it greets. It can hide one thing from the
+client: that the relay offers more than one mechanism.
 """
 
 import os
@@ -19,13 +19,13 @@ SEND_SECONDS = 60
 
 
 class Wiretap:
-    """Accepts until `close`. `heard` is everything that clients have sent, over TLS and before;
-    `connections` counts them. `ca` is what they are to trust; `certificate` and `key` are files,
-    its own unless given. With `offered` the relay seems to have that mechanism alone."""
+    """Accepts until `close`. `heard` is everything that clients have sent, before TLS and over it;
+    `connections` counts the clients. They have to trust `ca`; `certificate` and `key` are files,
+    its own by default. With `offered` the relay seems to have only that mechanism."""
 
     def __init__(self, account, certificate=None, key=None, offered=""):
         self.relay, self.encryption = account.relay, account.encryption
-        self.relay_port = account.port  # Once it is the account's tap, that is our own.
+        self.relay_port = account.port  # When this is the account's tap, that is our own.
         if not certificate:
             folder = support.new_folder("wiretap")
             certificate = os.path.join(folder, "certificate.pem")
@@ -48,14 +48,14 @@ class Wiretap:
         self.close()
 
     def close(self):
-        # A blocked accept is woken by the end of its socket, not by its being closed.
+        # A shutdown of the socket wakes a blocked accept; closing it does not.
         self.listener.shutdown(socket.SHUT_RDWR)
         self.thread.join(10)
         self.listener.close()
 
     @property
     def mechanisms(self):
-        """Those of AUTH commands, in capitals, in the order in which they were heard."""
+        """The mechanisms of AUTH commands, in capitals, in the order in which they arrived."""
         commands = re.findall(rb"^AUTH ([A-Z0-9-]+)", bytes(self.heard), re.I | re.M)
         return [name.decode().upper() for name in commands]
 
@@ -77,13 +77,13 @@ class Wiretap:
             server = self.relay.context().wrap_socket(server, server_hostname="localhost")
             self._pass_on(client, server)
         except OSError:
-            pass  # Whoever ended the connection, the test sees it at its client.
+            pass  # Whichever side ended the connection, the test sees it at its client.
         finally:
             client.close()
             server.close()
 
     def _until_starttls(self, client, server):
-        """One line and one reply after the other, as clients speak before TLS."""
+        """One line, then one reply, as clients speak before TLS."""
         replies = server.makefile("rb")
         lines = client.makefile("rb", buffering=0)
         line = b""
@@ -102,12 +102,12 @@ class Wiretap:
             server.sendall(line)
 
     def _pass_on(self, client, server):
-        """What each says, to the other, until one of them ends."""
+        """Passes the bytes of each to the other, until one of them ends."""
         others = {client: server, server: client}
         while True:
             pending = [side for side in others if side.pending()]
             for side in pending or select.select(others, [], [])[0]:
-                # A record may hold no data (a session ticket): then there is nothing to wait for.
+                # A record may hold no data (a session ticket); then there is nothing to pass on.
                 side.settimeout(0)
                 try:
                     piece = side.recv(65536)
@@ -118,7 +118,7 @@ class Wiretap:
                 if side is client:
                     self.heard += piece
                 elif self.offered:
-                    # A reply is one write of the relay's, so it comes in one piece.
+                    # The relay writes a reply at once, so it comes in one piece.
                     piece = piece.replace(b"PLAIN LOGIN", self.offered)
                 others[side].settimeout(SEND_SECONDS)
                 others[side].sendall(piece)

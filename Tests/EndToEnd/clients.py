@@ -1,4 +1,4 @@
-"""The two ends that a test speaks for: an SMTP client of raw bytes, and a reader of the sandbox."""
+"""The two ends that a test plays: an SMTP client of raw bytes, and a reader of the sandbox."""
 
 import base64
 import http.client
@@ -38,7 +38,7 @@ class SandboxClient:
         self.request("DELETE", "/sandbox/messages")
 
     def message(self, message_id):
-        """The request as the API was sent it."""
+        """The request as the API received it."""
         return json.loads(self.get(f"/sandbox/messages/{urllib.parse.quote(message_id)}"))
 
     def attachment(self, message_id, number):
@@ -54,7 +54,7 @@ class SandboxClient:
 
 
 class RawClient:
-    """Bytes to a server, whole replies back."""
+    """Sends bytes to a server and returns whole replies."""
 
     def __init__(self, sock):
         self.socket = sock

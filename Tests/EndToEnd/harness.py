@@ -1,10 +1,10 @@
 """Starts the built program and talks to it: what every end-to-end test shares.
 
-The program is $RELAY_BINARY, by default .build/release/postscale-relay; $RELAY_ARGUMENTS are given
-to every relay besides its own (`--backend io_uring`). Each process has free ports of its own on
-127.0.0.1, writes its log to a file of its own at the most talkative level, and is ended by SIGTERM:
-`stop` insists on exit code 0 and on a log without any API key. At the end of a run
-test_zz_no_key_in_any_output.py looks once more, for all keys in all outputs.
+The program is $RELAY_BINARY, by default .build/release/postscale-relay; every relay gets
+$RELAY_ARGUMENTS besides its own (`--backend io_uring`). Each process has its own free ports on
+127.0.0.1, writes its log to its own file at the most verbose level, and is ended by SIGTERM: `stop`
+requires exit code 0 and a log without any API key. At the end of a run
+test_zz_no_key_in_any_output.py looks for all keys in all outputs once more.
 """
 
 import atexit
@@ -31,11 +31,11 @@ BINARY = os.environ.get("RELAY_BINARY", str(ROOT / ".build/release/postscale-rel
 RELAY_ARGUMENTS = os.environ.get("RELAY_ARGUMENTS", "").split()
 READY_SECONDS = 10
 STOP_SECONDS = 45
-# Set by Tests/Sanitizers/run.sh to what the relay was built with.
+# Tests/Sanitizers/under.sh sets it to the sanitizer that the relay was built with.
 SANITIZED = os.environ.get("SANITIZED", "")
-# How long a client waits for one thing, 500 MB at once among them.
+# How long a client waits for one step, such as sending 500 MB at once.
 CLIENT_SECONDS = 300 if SANITIZED else 60
-# How long a raw client, or a test beside it, waits for one thing.
+# How long a raw client, or the test beside it, waits for one step.
 PATIENCE_SECONDS = 150 if SANITIZED else 30
 
 _ports = set()
@@ -45,8 +45,8 @@ _outputs = []
 
 
 def cost_bound(figure):
-    """What memory or CPU time must stay below. Under a sanitizer both are mostly its own: then
-    nothing is too much, and that is said."""
+    """The bound of a memory size or CPU time. Under a sanitizer both are mostly the sanitizer's
+    own: then there is no bound, and the test says so."""
     if not SANITIZED:
         return figure
     print(f"a bound of {figure:g} is not judged under a sanitizer ", end="", flush=True)
@@ -54,7 +54,7 @@ def cost_bound(figure):
 
 
 def temporary_folder(name):
-    """A folder that is removed when the whole run is over."""
+    """A folder that is removed at the end of the whole run."""
     folder = tempfile.mkdtemp(prefix=f"e2e-{name}-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
@@ -72,8 +72,8 @@ def free_port():
 
 
 def new_key(behaviour="", kind="test"):
-    """A key that no other test uses, so that nothing cached about it leaks in. It behaves as the
-    magic name says (docs/sandbox.md)."""
+    """A key that no other test uses, so that no cached state affects it. It behaves as the magic
+    name says (docs/sandbox.md)."""
     global _key_count
     _key_count += 1
     unique = f"e2e{os.getpid()}x{_key_count}"
@@ -83,24 +83,24 @@ def new_key(behaviour="", kind="test"):
 
 
 def secret_key(key):
-    """Registers a key that must not show up in logs and that `new_key` did not make."""
+    """Registers a key that `new_key` did not make and that must not appear in logs."""
     _keys.add(key)
     return key
 
 
 def forms_of(key):
-    """The key as it is, and as base64 shows it, whatever stands in front of it and behind it."""
+    """The key as it is, and as base64 shows it, whatever precedes and follows it."""
     forms = [key.encode()]
     for offset in range(3):
         text = base64.b64encode(b"x" * offset + key.encode())
-        # The characters at both ends depend on neighbours.
+        # The characters at both ends depend on the bytes next to them.
         forms.append(text[(offset * 8 + 5) // 6 : (offset + len(key)) * 8 // 6])
     return forms
 
 
 def find_keys(output, keys):
-    """Those of `keys` that can be read in `output`. Shorter ones than any key of a test are not
-    looked for: words of the log would be found."""
+    """Those of `keys` that appear in `output`. Keys shorter than any key of a test are not looked
+    for, because they would match words of the log."""
     return [key for key in keys if len(key) >= 12 and any(form in output for form in forms_of(key))]
 
 
@@ -181,13 +181,13 @@ class Process:
         self.process.send_signal(signal.SIGTERM)
 
     def kill(self):
-        """As a crash would: nothing is flushed, nothing is said."""
+        """Ends it like a crash: nothing is flushed, no reply is sent."""
         self.process.kill()
         self.process.wait()
         self.check_log()
 
     def stop(self):
-        """SIGTERM, exit code 0, a clean log."""
+        """Sends SIGTERM; the exit code must be 0 and the log clean."""
         if self.process.poll() is None:
             self.terminate()
         try:
@@ -202,7 +202,7 @@ class Process:
             raise AssertionError(f"exit code {code}; the log ends with:\n{log[-3000:]}")
 
     def check_log(self):
-        """No key in the log, in the clear or as SASL carries it."""
+        """No key is in the log, neither in the clear nor as SASL carries it."""
         if find_keys(self.log, _keys):
             raise AssertionError(f"an API key is in the log of {self.process.args}")
 
@@ -273,7 +273,7 @@ class Relay(Process):
         return ssl.create_default_context(cafile=self.certificate)
 
     def connect(self, port=None, timeout=CLIENT_SECONDS):
-        """A client behind its TLS handshake, not logged in."""
+        """A client after its TLS handshake, not logged in."""
         port = port or self.ports[0]
         if port == self.tls_port:
             return smtplib.SMTP_SSL(
@@ -290,7 +290,7 @@ class Relay(Process):
         return client
 
     def raw(self, port=None):
-        """A socket behind its TLS handshake on the listener for implicit TLS, greeting read."""
+        """A socket on the listener for implicit TLS, after the handshake and the greeting."""
         plain = socket.create_connection(
             ("127.0.0.1", port or self.tls_port), timeout=PATIENCE_SECONDS)
         return RawClient(self.context().wrap_socket(plain, server_hostname="localhost"))

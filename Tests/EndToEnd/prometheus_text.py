@@ -1,5 +1,5 @@
-"""Reads Prometheus's text format, version 0.0.4, and believes nothing: what a scraper might forgive
-fails here."""
+"""Reads Prometheus's text format, version 0.0.4, strictly: errors that a scraper might tolerate
+fail here."""
 
 import re
 
@@ -98,7 +98,7 @@ def value(families, name, **labels):
 
 
 def total(families, name, **labels):
-    """The sum of all samples that have these labels among theirs."""
+    """The sum of all samples whose labels include these."""
     wanted = set(labels.items())
     return sum(
         float(text) for (suffix, found), text in families[name].samples.items()

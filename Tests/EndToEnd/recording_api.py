@@ -1,7 +1,7 @@
-"""An API that keeps every byte it is sent, and reads HTTP by the letter of RFC 9112.
+"""An API that keeps every byte that it receives, and reads HTTP by the letter of RFC 9112.
 
-Its reader is not the relay's, takes no liberties and has no tolerance: what it cannot read to the
-last byte is kept as a fault. So it shows what a proxy in front of the real API could be made to see.
+It has its own strict reader, not the relay's: what it cannot read to the last byte is recorded as a
+fault. So it shows what an attacker could make a proxy in front of the real API see.
 """
 
 import json

@@ -1,5 +1,5 @@
-"""What a service manager does for the relay: passes listening sockets, and hears how it is; and the
-clients that must not notice when it puts another relay in its place."""
+"""What a service manager does for the relay: it passes listening sockets and receives the relay's
+state. Also the clients that must not notice when it replaces the relay by another one."""
 
 import contextlib
 import ctypes
@@ -14,7 +14,8 @@ import time
 
 import harness
 
-# Runs as the relay's parent would: puts the sockets at 3, 4…, says whose they are, becomes the relay.
+# Acts as the relay's parent: puts the sockets at descriptors 3, 4…, sets the variables of
+# sd_listen_fds(3), and becomes the relay.
 _ACTIVATE = """
 import os, sys
 count = int(sys.argv[1])
@@ -37,7 +38,7 @@ def listen(port=0):
 
 
 class Notifications:
-    """The socket that the relay tells how it is."""
+    """The socket to which the relay reports its state."""
 
     def __init__(self):
         self.path = str(pathlib.Path(harness.temporary_folder("notify")) / "socket")
@@ -83,7 +84,7 @@ class Service(harness.Process):
 
 @contextlib.contextmanager
 def halted(thread):
-    """One thread of another process does nothing meanwhile (ptrace(2))."""
+    """Stops one thread of another process meanwhile (ptrace(2))."""
     seize, interrupt, detach, wait_all = 0x4206, 0x4207, 17, 0x40000000
     libc = ctypes.CDLL(None, use_errno=True)
     libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
@@ -138,7 +139,7 @@ class Load(threading.Thread):
                 self.errors.append((subject, repr(error)))
 
     def deliver(self, subject, port, is_tls):
-        """What makes a message accepted: one try."""
+        """One try to get a message accepted."""
         self.send(subject, port, is_tls)
 
     def send(self, subject, port, is_tls):

@@ -1,4 +1,4 @@
-"""The admin listener: what it counts is what happened, and it answers only what it is asked."""
+"""The admin listener: it counts what happened, and answers only what it is asked."""
 
 import http.client
 import json
@@ -94,7 +94,7 @@ class Counting(AdminTestCase):
         self.assertEqual(grown("replies_total", code="354"), 3)
         self.assertEqual(grown("replies_total", code="235"), 1)
         self.assertEqual(grown("replies_total", code="221"), 1)
-        # Greeting and go-ahead for TLS.
+        # The greeting and the reply to STARTTLS.
         self.assertEqual(grown("replies_total", code="220"), 2)
         # Two EHLOs; MAIL, two RCPTs and the message, three times.
         self.assertEqual(grown("replies_total", code="250"), 2 + 3 * 4)
@@ -159,7 +159,7 @@ class Counting(AdminTestCase):
         for user, key in (("postscale", "nonsense"), ("somebody", harness.new_key()),
                           ("postscale", harness.new_key("auth_down"))):
             client = self.relay.connect()
-            # Once each: smtplib would try another mechanism.
+            # Each once, because smtplib would try another mechanism.
             client.ehlo()
             with self.assertRaises(smtplib.SMTPAuthenticationError):
                 client.user, client.password = user, key
@@ -244,7 +244,7 @@ class Counting(AdminTestCase):
         time.sleep(1)
         after, end = times(), time.monotonic()
         for one, other in zip(before, after):
-            # What a loop sleeps through is counted when it wakes up, which a scrape makes it do.
+            # A loop counts the time that it slept when it wakes up, and a scrape wakes it.
             self.assertGreater(other - one, 0.9)
             self.assertLess(other - one, end - start + 0.1)
 
@@ -317,7 +317,7 @@ class Pages(AdminTestCase):
     def test_as_many_sessions_as_were_asked_for(self):
         clients = [self.relay.raw() for _ in range(6)]
         report = json.loads(get(self.port, "/debug/sessions.json?limit=1")[2])
-        self.assertEqual((len(report["sessions"]), report["total"]), (2, 6))  # One of each loop.
+        self.assertEqual((len(report["sessions"]), report["total"]), (2, 6))  # One per loop.
         for client in clients:
             client.__exit__()
         for limit in ("0", "10001", "x", "-1", ""):
@@ -417,7 +417,7 @@ class HTTP(AdminTestCase):
         more = socket.create_connection(("127.0.0.1", self.port), timeout=20)
         self.assertEqual(more.recv(1), b"")  # One too many.
         more.close()
-        with self.relay.login(harness.new_key()) as client:  # Clients do not notice.
+        with self.relay.login(harness.new_key()) as client:  # Clients notice nothing.
             client.sendmail("a@yourdomain.com", "b@example.com", MESSAGE)
         start = time.monotonic()
         for connection in idle[:31]:
@@ -496,7 +496,7 @@ class Readiness(unittest.TestCase):
     def test_ready_again_when_the_api_is_back_though_no_client_came(self):
         api_port = harness.free_port()
         relay, port = self.relay(api_port=api_port)
-        # Asking for readiness is enough to find out.
+        # A readiness request is enough to find out.
         harness.wait_until(lambda: get(port, "/readyz")[0] == 503, seconds=30)
         api = subprocess.Popen(
             [harness.BINARY, "sandbox", "--listen", f"127.0.0.1:{api_port}", "--log-level", "error"])

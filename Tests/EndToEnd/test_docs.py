@@ -14,7 +14,7 @@ import unittest
 import harness
 
 CONFIGURE = harness.ROOT / "docs/configure.md"
-# What operators read; what is said in them of flags is said of this program, these excepted.
+# The operators' pages. A flag that they name belongs to this program, unless it is one of FLAGS_OF_OTHERS.
 OPERATORS = ["README.md", *(f"docs/{name}.md" for name in (
     "configure", "fleet", "install", "metrics", "operating", "sandbox", "troubleshoot", "tune"))]
 FLAGS_OF_OTHERS = {
@@ -108,7 +108,7 @@ class Pages(unittest.TestCase):
 
 
 class Limits(harness.RelayTestCase):
-    """Limits that no flag changes: what the page says is accepted, one byte more is not."""
+    """Limits that no flag changes: the size on the page is accepted, one byte more is not."""
 
     @classmethod
     def setUpClass(cls):

@@ -1,4 +1,5 @@
-"""Every row of the page's error table, and the other replies of a session, to the letter."""
+"""Every row of the product page's error table, and the other replies of a session, to the
+letter."""
 
 import base64
 import smtplib

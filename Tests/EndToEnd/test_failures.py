@@ -1,4 +1,5 @@
-"""Clients that leave, an API that dies, a relay that is told to stop: nothing half is ever sent."""
+"""Clients that leave, an API that dies, a relay that is told to stop: half a message is never
+sent."""
 
 import socket
 import struct
@@ -10,13 +11,13 @@ import harness
 
 HEAD = b"From: a@yourdomain.com\r\nTo: b@example.com\r\nSubject: s\r\nMessage-ID: <%d@x>\r\n\r\n"
 LINE = b"0123456789" * 7 + b"\r\n"
-# Beyond the size up to which a message is held whole: the upload has begun.
+# Larger than messages that are held whole, so the upload has begun.
 MANY_LINES = LINE * 30_000
 MEGABYTE_OF_LINES = LINE * 14_563
 
 
 def begin(client, number=0):
-    """Up to the 354, and the header block."""
+    """Up to the 354, then the header block."""
     assert client.ask(b"MAIL FROM:<a@yourdomain.com>").startswith("250")
     assert client.ask(b"RCPT TO:<b@example.com>").startswith("250")
     assert client.ask(b"DATA").startswith("354")
@@ -50,7 +51,7 @@ class ClientLeaves(harness.RelayTestCase):
         before = self.sandbox.stats()
         with self.open_data() as client:
             client.send(MANY_LINES)
-            # A reset throws away what was not read yet: wait until the upload has begun.
+            # A reset discards what was not read yet, so wait until the upload has begun.
             harness.wait_until(
                 lambda: self.sandbox.stats()["body_bytes"] > before["body_bytes"],
                 what="the upload",

@@ -28,7 +28,7 @@ class OneMessage(harness.RelayTestCase):
         for number in ("1", "2"):
             found = {event["event"]: event for event in lines if event["message"] == number}
             self.assertEqual(set(found), names)
-            # The relay's own name for it beside the API's two.
+            # The relay's own id of the message, and the API's two.
             self.assertRegex(found["message"]["request_id"], "^req_")
             self.assertEqual(found["message"]["request_id"], found["api-answer"]["request_id"])
             self.assertIn(
@@ -79,11 +79,11 @@ class Tracing(unittest.TestCase):
             client.ask(b"EHLO client.test")
             client.ask(b"AUTH PLAIN")
             client.ask(plain)
-            client.ask(plain)  # Out of step: its password as a command.
+            client.ask(plain)  # A client out of step: it sends its password as a command.
             client.ask(b"AUTH PLAIN " + plain)
             client.ask(b"MAIL FROM:a@yourdomain.com>")
             client.ask(b"QUIT")
-        # Connections without a word were those that looked whether the ports are open.
+        # Connections without a command are the harness's checks that the ports are open.
         lines = harness.wait_until(
             lambda: (found := self.transcript(relay)) and ("S", "221 Bye") in found and found)
         self.assertIn(("C", "EHLO client.test"), lines)
@@ -110,7 +110,7 @@ class Tracing(unittest.TestCase):
         self.assertLess(lines, 3_000)
 
         def told():
-            # The next line in another second tells.
+            # The first line of another second tells how many.
             with relay.raw() as client:
                 client.ask(b"QUIT")
             return sum(int(event["lines"]) for event in relay.events()
@@ -134,7 +134,7 @@ class Tracing(unittest.TestCase):
 
 
 class Journal:
-    """A socket as journald has it."""
+    """A socket like journald's."""
 
     def __init__(self):
         self.path = os.path.join(harness.temporary_folder("journal"), "socket")
@@ -191,7 +191,7 @@ class Journald(unittest.TestCase):
         self.assertEqual(journal.named("ready")[0]["PRIORITY"], "5")
         self.assertEqual(harness.find_keys(repr(journal.entries).encode(), [key]), [])
         self.assertNotIn(b"session-opened", relay.log)
-        # What a peer says adds no field.
+        # Text from a peer adds no field.
         with relay.raw() as client:
             client.ask(b"EHLO x\x0bPOSTSCALE_FORGED=1")
             client.ask(b"QUIT")

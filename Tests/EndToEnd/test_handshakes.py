@@ -1,7 +1,7 @@
-"""Garbage in TLS handshakes, on both kinds of port: it costs one connection, and the relay goes on.
+"""Garbage in TLS handshakes, on both kinds of port: it ends one connection, and the relay goes on.
 
-Each case is many connections. While and after they come a bystander sends messages; at the end the
-relay has not grown, and has spent no more time than garbage of that size may cost.
+Each case is many connections. During and after them another client sends messages; at the end the
+relay has not grown, and has used no more CPU time than garbage of that size may cost.
 """
 
 import os
@@ -17,7 +17,7 @@ import unittest
 import harness
 from test_tls import Tool
 
-# Kilobytes that the relay may have grown by, after everything here, and CPU seconds a case.
+# Kilobytes by which the relay may have grown after all cases, and CPU seconds per case.
 GROWTH_MAX = 24_000
 CPU_SECONDS_MAX = 20
 
@@ -114,7 +114,8 @@ class Handshakes(harness.RelayTestCase):
         return client.socket
 
     def attack(self, garbage, starttls, pause=0):
-        """Sends garbage in pieces and our end, and reads to the relay's end; never a greeting."""
+        """Sends garbage in pieces, closes its side, and reads until the relay closes; there is
+        never a greeting."""
         with self.open(starttls) as sock:
             answer = b""
             try:
@@ -155,12 +156,12 @@ class Handshakes(harness.RelayTestCase):
                         self.cpu_seconds() - begin, harness.cost_bound(CPU_SECONDS_MAX))
                     self.bystander()
         self.assertLess(self.resident(), harness.cost_bound(resident + GROWTH_MAX))
-        # Others ended with the peer's own end, inside a message.
+        # The others ended because the peer closed inside a message.
         self.assertGreater(len(self.closed_for_tls()), attacks // 2)
         self.assertEqual(len(self.sandbox.list()), 20 + 2 * len(CASES))
 
     def test_a_handshake_in_pieces_of_a_byte_succeeds(self):
-        """The other side of the coin: slow and odd is not hostile."""
+        """The opposite case: slow and odd clients are not hostile."""
         context = self.relay.context()
         for as_records in (False, True):
             incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -194,9 +195,9 @@ class Handshakes(harness.RelayTestCase):
     def test_hundreds_of_handshakes_that_stop_half_way_leave_nothing(self):
         count = 900 if self.may_open(1_100) else 300
         resident = []
-        # The allocator keeps what the first rounds took, and then takes no more: some four rounds in a
-        # row together add less than 300 bytes a session. Which ones is its affair (the fourth to the
-        # eighth, mostly); what a session leaked would show in every round.
+        # The allocator keeps what the first rounds took, and then takes no more: some four rounds
+        # in a row together add less than 300 bytes per session. Which rounds these are varies
+        # (mostly the fourth to the eighth); a leak per session would show in every round.
         for _ in range(40):
             sockets = [self.open(starttls=False) for _ in range(count)]
             for sock in sockets:

@@ -1,7 +1,7 @@
-"""Clients that speak out of turn, in another protocol, or to smuggle, over real sockets.
+"""Clients that speak out of turn, speak another protocol, or try to smuggle, over real sockets.
 
-The same rules stand in Tests/Dialogs, one transcript each; here they meet the kernel's pieces, the
-accept queue and real TLS.
+Tests/Dialogs has the same rules, one transcript each; here they are tried with the kernel's pieces,
+the accept queue and real TLS.
 """
 
 import signal
@@ -23,11 +23,11 @@ SMUGGLED = (
 
 
 class EarlyTalkers(harness.RelayTestCase):
-    """Bytes that were there before the relay had said a word: the greeting comes first all the same,
-    and they are commands like any other, so nothing of them survives STARTTLS."""
+    """Bytes that arrived before the relay had sent anything: the greeting still comes first, and
+    they are ordinary commands, so nothing of them survives STARTTLS."""
 
     def early(self, data, port=None):
-        """A connection whose bytes lay in the accept queue before it was accepted."""
+        """A connection whose bytes were in the accept queue before the relay accepted it."""
         process = self.relay.process
         process.send_signal(signal.SIGSTOP)
         try:
@@ -112,7 +112,8 @@ class OutOfTurn(harness.RelayTestCase):
 
 
 class Smuggling(harness.RelayTestCase):
-    """Whole sessions through TLS, cut between two writes at every byte of what others took for an end.
+    """Whole sessions through TLS, cut between two writes at every byte of what other servers took
+    for an end of data.
     """
 
     def test_each_sequence_cut_at_every_byte(self):

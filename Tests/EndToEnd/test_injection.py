@@ -1,8 +1,8 @@
-"""What we rebuild is held to what we demand: nothing from a client adds a byte to an HTTP head, to
-the framing, or to the structure of the JSON.
+"""What the relay writes obeys the rules that it demands of others: no client can add a byte to an
+HTTP head, to the framing, or to the structure of the JSON.
 
-Random messages are put together from what would break one of them, envelopes, logins and EHLO names
-too. The API behind them reads by the letter and keeps every byte.
+Random messages, envelopes, logins and EHLO names are put together from pieces that would break one
+of these. The API reads by the letter and keeps every byte.
 """
 
 import base64
@@ -15,7 +15,7 @@ import unittest
 import harness
 from recording_api import RecordingAPI
 
-# Each ends something somewhere: a line, a string, an object, a chunk, a request, a message.
+# Each piece ends something somewhere: a line, a string, an object, a chunk, a request, a message.
 BREAKERS = [
     b"\r", b"\n", b"\0", b"\x0b", b"\x0c", b"\x1b[2J", b"\x7f", b"\xc2\x85", b"\xe2\x80\xa8",
     b"\xe2\x80\xa9", b"\xc0\x8a", b"\xc0\x8d", b"\xe0\x80\x8a", b"\xf0\x80\x80\x8a", b"\xff\xfe",
@@ -26,7 +26,7 @@ BREAKERS = [
     b"=?utf-8?q?=00=22=5c=e2=80=a8?=", b"=?utf-16be?b?AA0ACgAi?=", b"=?utf-8?q?=c0=8a?=",
     b"=?iso-2022-jp?b?GyRCDQo=?=", b"ffff\r\n", b";ext=1\r\n",
 ]
-# As a field's value: what would end the line is taken out, for there it only begins another field.
+# As a field's value: line ends are taken out, because there they would only begin another field.
 FIELDS = [
     b"Subject", b"Reply-To", b"X-Other", b"List-Id", b"X-Postscale-Tags", b"References",
     b"X-Postscale-Metadata-a", b"X-\"},{\"", b"Organization",
@@ -67,13 +67,13 @@ def message(source):
             + b"\r\n" + pick(source, 8) + b"\r\n--" + edge + b"--\r\n"
         )
     content = b"\r\n".join(lines) + b"\r\n\r\n" + body
-    # Dot-stuffing as a client does it: behind CRLF, and at the start.
+    # Dot-stuffing as a client does it: after CRLF, and at the start.
     content = re.sub(rb"(\A|\r\n)\.", rb"\1..", content)
     return content + b"\r\n.\r\n"
 
 
 def strings(value):
-    """Every string of a JSON value, keys included."""
+    """All strings of a JSON value, including keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -127,7 +127,7 @@ class Injection(unittest.TestCase):
         if recorded.method == "GET":
             return
         body = recorded.body
-        # Without a control there is no line end, whatever a proxy takes for one.
+        # Without control characters there is no line end, whatever a proxy takes for one.
         self.assertFalse(re.search(rb"[\x00-\x1f]", body), "a control in the JSON")
         request = json.loads(body.decode("utf-8", "strict"), object_pairs_hook=unique)
         self.assertLessEqual(set(request), KEYS_OF_A_REQUEST)

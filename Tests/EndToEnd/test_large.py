@@ -74,7 +74,7 @@ class Large(unittest.TestCase):
             self.assertEqual(sha256_of(folder / f"{number}-part{number}.bin"), digest)
 
     def warm_up(self, at_once=1):
-        """What one megabyte costs, on every listener; the peak afterwards."""
+        """The peak of memory after one megabyte on every listener."""
         key = harness.new_key()
         for port in self.relay.ports + [self.relay.tls_port]:
             clients = [self.relay.login(key, port) for _ in range(at_once)]
@@ -94,7 +94,7 @@ class Large(unittest.TestCase):
         self.assertLessEqual(growth, harness.cost_bound(4_096))
 
     def test_ten_at_once(self):
-        # A sanitizer takes several times as long, and the API's deadline stays what it is.
+        # A sanitizer takes several times as long, and the API's deadline stays the same.
         count = 3 if harness.SANITIZED else 10
         before = self.warm_up()
         key = harness.new_key()

@@ -1,4 +1,4 @@
-"""What guessing costs: the guesser, and not the API, nor those who have a key."""
+"""Guessing keys costs the guesser something, not the API and not clients that have a key."""
 
 import base64
 import pathlib
@@ -19,8 +19,8 @@ def plain(key, username="postscale"):
 
 
 def session(relay):
-    """A client that has heard the greeting. The harness's look at the ports may still count as
-    connections for a moment, and where few are allowed the first try comes too early."""
+    """A client that has read the greeting. The harness's checks of the ports may count as
+    connections for a moment, so where few are allowed the first try may come too early."""
     client = harness.wait_until(lambda: raw_or_none(relay), what="a place for a session")
     greeting = client.reply()
     if not greeting.startswith("220 "):
@@ -61,7 +61,7 @@ class BruteForce(unittest.TestCase):
 
         harness.in_threads(8, guess)
         elapsed = time.monotonic() - begin
-        # Eighty tries; with a machine so slow that ten seconds went by there may be one more each.
+        # Eighty tries cause one key check; a slow machine may add one for every ten seconds.
         self.assertLessEqual(api.count("GET"), 1 + int(elapsed // 10))
         with session(relay) as client:
             client.ask(plain(other))
@@ -153,7 +153,7 @@ class Limits(unittest.TestCase):
         self.assertNotIn("login-refused", [event["event"] for event in relay.events()])
 
     def test_handshakes_are_counted_on_both_kinds_of_port(self):
-        # The harness has looked once whether the port for TLS is up.
+        # The harness has checked once that the port for TLS is up.
         relay = self.start("--max-handshakes-per-address", "4")
         session(relay).__exit__()
         with relay.connect():

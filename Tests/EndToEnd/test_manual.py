@@ -1,4 +1,4 @@
-"""The manual page and docs/configure.md hold what the program says of its flags, all of it."""
+"""The manual page and docs/configure.md hold everything that the program says about its flags."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def described():
 
 
 def flags(command):
-    """name: default, of the flags of a command."""
+    """{name: default} of the flags of a command."""
     return {
         name["name"]: argument.get("defaultValue")
         for argument in command["arguments"] for name in argument.get("names", [])

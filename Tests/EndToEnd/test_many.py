@@ -1,4 +1,5 @@
-"""Many clients at once, and clients that do nothing: each message once, each wait with an end."""
+"""Many clients at once, and clients that do nothing: each message arrives once, and each wait
+ends."""
 
 import time
 import unittest
@@ -95,7 +96,7 @@ class Waits(harness.RelayTestCase):
             try:
                 self.assertEqual(sock.recv(100), b"")
             except ConnectionResetError:
-                pass  # There is nothing to say goodbye with.
+                pass  # No reply is possible here.
         self.assertLess(time.monotonic() - start, 7)
 
 

@@ -1,4 +1,4 @@
-"""What arrives at the API when a message has everything that a message can have."""
+"""What arrives at the API for a message that has everything."""
 
 import email.utils
 import unittest

@@ -1,5 +1,5 @@
-"""TLS as old and odd clients begin it: TLS 1.2 with the suites that old Windows has, a client
-certificate that nobody asked for, no server name or another's.
+"""TLS as old and odd clients start it: TLS 1.2 with the suites of old Windows, a client certificate
+that the relay has not asked for, no server name or a wrong one.
 
 The suites are those of Schannel, which Outlook, .NET Framework, IIS and Exchange use, in Windows
 8.1 and Server 2012 R2: Microsoft's "Supported Cipher Suites and Protocols in the Schannel SSP"
@@ -34,7 +34,7 @@ def schannel(relay):
 
 class OldTLS(harness.RelayTestCase):
     def send_message(self, context, port, subject, name="localhost"):
-        """Over either kind of port, to `name`; returns the socket's suite."""
+        """Connects over either kind of port, to `name`; returns the socket's suite."""
         # smtplib names the host that it was given, and checks the certificate for it.
         if port == self.relay.tls_port:
             client = smtplib.SMTP_SSL(name, port, "client.test", timeout=30, context=context)
@@ -93,7 +93,8 @@ class OldTLS(harness.RelayTestCase):
         self.assertIn(b"Verify return code: 0 (ok)", output)
 
     def test_without_a_server_name(self):
-        """An address is no server name, so smtplib sends none; the certificate names it too."""
+        """An address is not a server name, so smtplib sends none; the certificate also names the
+        address."""
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             for port in (self.relay.ports[0], self.relay.tls_port):
                 with self.subTest(version=version, port=port):
@@ -103,7 +104,8 @@ class OldTLS(harness.RelayTestCase):
                     self.send_message(context, port, "no name", "127.0.0.1")
 
     def test_with_another_server_name(self):
-        """A client behind an alias gets the same certificate; whether that will do, it decides."""
+        """A client that uses an alias gets the same certificate, and decides whether to accept
+        it."""
         context = self.relay.context()
         context.check_hostname = False
         with self.relay.plain() as client:

@@ -1,4 +1,4 @@
-"""Commands that arrive together are all answered, in their order; TLS is a clean cut."""
+"""Commands that arrive together are all answered, in order; STARTTLS is a clean cut."""
 
 import base64
 import unittest

@@ -1,4 +1,4 @@
-"""The process as the kernel sees it: whose it is, what it may, and what others may see of it."""
+"""The process as the kernel sees it: its user, its rights, and what others may see of it."""
 
 import os
 import pathlib
@@ -69,7 +69,7 @@ class AnotherUser(unittest.TestCase):
 
     def check_identity(self, relay, group):
         pid = relay.process.pid
-        # The kernel takes connections from when the ports are bound, the relay a little later.
+        # The kernel accepts connections as soon as the ports are bound, the relay a little later.
         harness.wait_until(
             lambda: any(event["event"] == "ready" for event in relay.events()), what="the start")
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -91,7 +91,7 @@ class AnotherUser(unittest.TestCase):
         self.addCleanup(relay.stop)
         self.check_identity(relay, NOBODY.pw_gid)
         with relay.login(harness.new_key(), port) as client:
-            # Several hidden recipients: the message is held, if need be in a temporary file.
+            # Several hidden recipients: the message is held, if necessary in a temporary file.
             client.sendmail("a@yourdomain.com", ["b@example.com", "c@example.com"],
                             b"From: a@yourdomain.com\r\nSubject: s\r\n\r\n" + b"x" * 70 + b"\r\n")
         self.assertEqual(len(api.client.list()), 2)

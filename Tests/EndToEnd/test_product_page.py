@@ -1,4 +1,4 @@
-"""The examples of the product's page, as they stand there; only host, port and key differ."""
+"""The examples of the product's page, word for word; only host, port and key differ."""
 
 import smtplib
 import ssl

@@ -36,7 +36,7 @@ class ProxyTestCase(harness.RelayTestCase):
         super().setUpClass()
 
     def refused(self, reason, port=None):
-        """What the metrics say of this port's refused headers."""
+        """What the metrics count as refused headers of this port."""
         url = f"http://127.0.0.1:{self.admin_port}/metrics"
         with urllib.request.urlopen(url, timeout=20) as answer:
             samples = prometheus_text.parse(answer.read())
@@ -52,7 +52,7 @@ class ProxyTestCase(harness.RelayTestCase):
         return plain
 
     def end(self, client):
-        """What comes until the relay closes."""
+        """The bytes that come until the relay closes."""
         received = b""
         try:
             while True:
@@ -126,7 +126,7 @@ class Headers(ProxyTestCase):
             secure = context.wrap_socket(client, server_hostname="localhost")
             raw = harness.RawClient(secure)
             if port != self.relay.tls_port:
-                secure.sendall(b"NOOP\r\n")  # Its answer stands where log_in awaits a greeting.
+                secure.sendall(b"NOOP\r\n")  # The reply comes where log_in expects a greeting.
             raw.log_in(harness.new_key())
             for command in (b"MAIL FROM:<a@yourdomain.com>", b"RCPT TO:<b@example.com>"):
                 self.assertTrue(raw.ask(command).startswith("250 "))
@@ -191,7 +191,7 @@ class Others(ProxyTestCase):
             received += client.recv(1_000)
         self.assertTrue(received.startswith(b"220 "))
         self.assertIn(b"\r\n500 ", received)
-        # An alert, which the end of the connection may overtake.
+        # An alert, unless the end of the connection arrives first.
         answer = self.end(self.connect(block("192.0.2.66"), self.relay.tls_port))
         self.assertIn(answer[:1], (b"", b"\x15"))
         self.assertFalse([peer for peer in self.peers() if peer.startswith("192.0.2.")])

@@ -1,4 +1,4 @@
-"""SIGHUP: certificates, ticket keys and limits are read again; what is wrong changes nothing."""
+"""SIGHUP: the relay reads certificates, ticket keys and limits again; wrong ones change nothing."""
 
 import os
 import pathlib
@@ -28,7 +28,7 @@ def certificate(folder, *names):
 
 class ReloadTestCase(unittest.TestCase):
     def start(self, *arguments, config=""):
-        """A relay without a certificate of its own, and an API that is a sandbox beside it."""
+        """A relay without its own certificate, with a sandbox process as its API."""
         self.sandbox = harness.Sandbox()
         self.addCleanup(self.sandbox.stop)
         self.port, self.tls_port = harness.free_port(), harness.free_port()
@@ -52,13 +52,13 @@ class ReloadTestCase(unittest.TestCase):
         return harness.wait_until(find, what=f"event {names}")
 
     def hang_up(self, relay, event="reloaded"):
-        """SIGHUP; returns the event that it ends with."""
+        """Sends SIGHUP; returns the event with which the reload ends."""
         names = ("reloaded", "reload-refused")
         before = sum(entry["event"] in names for entry in relay.events())
         relay.process.send_signal(signal.SIGHUP)
         found = self.wait_for_event(relay, *names, count=before + 1)
         self.assertEqual(found["event"], event, found)
-        # The loops hear of it in their next tick.
+        # The loops adopt it in their next tick.
         with socket.create_connection(("127.0.0.1", self.port)) as probe:
             probe.recv(1)
         return found
@@ -79,7 +79,7 @@ class ReloadTestCase(unittest.TestCase):
         return context
 
     def presented(self, server_name):
-        """The certificate that a client gets which asks for this name."""
+        """The certificate that a client gets when it asks for this name."""
         with self.handshake(server_name) as client:
             return client.getpeercert(binary_form=True)
 
@@ -97,7 +97,7 @@ class Names(ReloadTestCase):
         for name, folder in [
             ("a.example", first), ("A.Example", first), ("x.wild.example", first),
             ("smtp.example.com", own),
-            # None covers these: the certificate for --hostname.
+            # No certificate covers these names: the one for --hostname is used.
             ("wild.example", own), ("x.y.wild.example", own), ("other.example", own), (None, own),
         ]:
             self.assertEqual(self.presented(name), self.stored(folder), name)

@@ -1,7 +1,8 @@
-"""The relay under a service manager: its sockets, its signs of life, and a restart under load.
+"""The relay under a service manager: its sockets, its notifications, and a restart under load.
 
-The load is clients that connect, send one message and leave, again and again. Whoever is refused,
-reset or told 421 counts as an error, and there must be none; and every 250 must be at the API, once.
+The load is clients that connect, send one message and leave, again and again. A client that is
+refused, reset or told 421 counts as an error, and there must be none. Every message that got 250
+must be at the API, once.
 """
 
 import os
@@ -19,7 +20,7 @@ import service
 
 class RestartTestCase(unittest.TestCase):
     def run_load(self, ports, restart, clients=8):
-        """`restart()` under load; returns (messages, errors)."""
+        """Runs `restart()` under load; returns (messages, errors)."""
         loads = [service.Load(*ports, f"load{index}") for index in range(clients)]
         for load in loads:
             load.start()
@@ -89,7 +90,7 @@ class Activation(RestartTestCase):
         self.check(self.sandbox, accepted, errors, relays)
 
     def test_clients_of_a_relay_that_has_stopped_go_to_the_next(self):
-        """The kernel may have told the stopped one of them, and nobody else."""
+        """The kernel may have told only the stopped relay about them."""
         stopped = self.start()
         self.start()
         stopped.process.send_signal(signal.SIGSTOP)
@@ -160,7 +161,7 @@ class Activation(RestartTestCase):
         with service.halted(loop):
             told.socket.settimeout(1)
             with self.assertRaises(TimeoutError):
-                for _ in range(3):  # One may be under way, and the answers of one more.
+                for _ in range(3):  # One message may be under way, and the answers to one more.
                     told.next()
         told.socket.settimeout(5)
         self.assertEqual(told.next(), {"WATCHDOG": "1"}, "alive again")
@@ -179,7 +180,8 @@ class Activation(RestartTestCase):
 @unittest.skipUnless(os.geteuid() == 0, "only root can make a network namespace")
 class ReusedPorts(unittest.TestCase):
     def test_the_next_relay_binds_the_same_ports_and_nobody_notices(self):
-        """In a network of its own, whose kernel hands a closing listener's connections on."""
+        """In its own network namespace, where the kernel passes on the connections of a closing
+        listener."""
         run = subprocess.run(
             ["unshare", "--net", sys.executable, __file__, "InOwnNetwork"],
             capture_output=True, text=True, timeout=120,

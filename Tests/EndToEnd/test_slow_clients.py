@@ -1,7 +1,7 @@
-"""Clients that send a byte now and then: at every stage there is an end to it.
+"""Clients that send a byte now and then: every stage ends at some time.
 
-A relay with short clocks stands in for the real one with long ones: the flags scale, and the machine
-knows no other times. Each stage is one slow client; all run at once.
+The relay gets short timeouts here instead of the usual long ones: the flags set all times that the
+machine knows. Each stage is one slow client; all run at once.
 """
 
 import base64
@@ -13,15 +13,16 @@ import unittest
 
 import harness
 
-# Far shorter than the idle timeout, so that each byte alone would keep a naive clock going.
+# Far shorter than the idle timeout, so that each byte would restart a naive timer.
 PACE = 0.3
 IDLE = 2
-# The grace of the slowest upload (ten seconds), and some for a busy machine.
+# The grace of the slowest upload (ten seconds), and some time for a busy machine.
 DATA_ENDS = 10
 
 
 class Trickle:
-    """Sends bytes at the pace until the relay closes; remembers how long that took and what it said."""
+    """Sends bytes at this pace until the relay closes; remembers how long that took and the
+    reply."""
 
     def __init__(self, sock, data):
         self.socket = sock
@@ -59,7 +60,7 @@ class SlowClients(harness.RelayTestCase):
         return socket.create_connection(("127.0.0.1", port), timeout=30)
 
     def hello(self, version=ssl.TLSVersion.TLSv1_3):
-        """A ClientHello, and the objects to go on with."""
+        """A ClientHello, and the objects that continue the handshake."""
         context = self.relay.context()
         context.maximum_version = version
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -119,7 +120,7 @@ class SlowClients(harness.RelayTestCase):
         return Trickle(client.socket, line)
 
     def behind_quit(self):
-        """Says QUIT, and then neither ends nor stops sending."""
+        """Sends QUIT, and then neither closes nor stops sending."""
         client = self.logged_in()
         client.ask(b"QUIT")
         return Trickle(client.socket, b"x" * 1_000)
@@ -172,7 +173,7 @@ class SlowClients(harness.RelayTestCase):
             while time.monotonic() - begin < 30:
                 client.socket.send(b"EHLO client.test\r\n" * 500)
         except TimeoutError:
-            pass  # It reads no more: so it should.
+            pass  # The relay reads no more, as it should.
         except OSError:
             pass
         harness.wait_until(self.nobody_is_left, 20, "the end of the session")

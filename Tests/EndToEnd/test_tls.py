@@ -39,10 +39,10 @@ class Tool:
         self.process.stdin.flush()
 
     def expect(self, text):
-        """Waits for `text` behind what was expected before."""
+        """Waits for `text` after what was expected before."""
         def place():
             if self.process.poll() is not None:
-                self.reader.join(5)  # What it wrote last may not have been read yet.
+                self.reader.join(5)  # Its last output may not have been read yet.
                 if text not in self.output[self.seen:]:
                     raise AssertionError(f"ended without {text}: {self.output[-2000:]}")
             return self.output.find(text, self.seen) + 1
@@ -56,7 +56,7 @@ class Tool:
         try:
             self.process.stdin.close()
         except BrokenPipeError:
-            pass  # It ended before it read everything.
+            pass  # It ended before it had read everything.
         self.process.terminate()
         self.process.wait()
         self.reader.join(5)
@@ -87,7 +87,7 @@ class Versions(harness.RelayTestCase):
         client.expect(b"235 Authentication successful")
         client.send(b"MAIL FROM:<a@yourdomain.com>\n")
         client.expect(b"250")
-        # s_client takes a line that begins with R for a command, unless it is not the first.
+        # s_client takes a line that begins with R for a command, but only as the first line.
         client.send(b"NOOP\nRCPT TO:<b@example.com>\n")
         client.expect(b"250")
         client.expect(b"250")
@@ -112,7 +112,7 @@ class Versions(harness.RelayTestCase):
 
     def test_old_versions_and_weak_suites_are_refused(self):
         for flags in (
-            # Without the security level the client itself would not even ask.
+            # With the default security level the client would not even ask for it.
             ["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"],
             ["-tls1_2", "-cipher", "AES128-GCM-SHA256"],
         ):

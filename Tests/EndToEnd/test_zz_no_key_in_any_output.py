@@ -1,7 +1,7 @@
-"""Runs behind all others: no API key that any test used is in anything that any process wrote.
+"""Runs after all other tests: no API key that any test used is in anything that any process wrote.
 
-Standard output and standard error of every relay and sandbox of the run are looked through, of those
-that were killed, too; keys are looked for as they are and as base64 shows them.
+It searches standard output and standard error of every relay and sandbox of the run, killed ones
+too, for keys as they are and as base64 shows them.
 """
 
 import base64
@@ -12,14 +12,14 @@ import harness
 
 class NoKeyInAnyOutput(unittest.TestCase):
     def test_none_is_found(self):
-        # A session of its own, so that there is something to find when this file runs alone.
+        # A session of this file, so that there is something to find when it runs alone.
         relay = harness.Relay()
         key = harness.new_key()
         with relay.login(key) as client:
             client.sendmail("a@yourdomain.com", "b@example.com", b"Subject: s\r\n\r\nx\r\n")
         with relay.connect() as client:
             client.ehlo()
-            # What a client says where no key belongs is not logged either.
+            # What a client sends where no key belongs is not logged either.
             for command in ("AUTH PLAIN %s" % base64.b64encode(b"\0x\0" + key.encode()).decode(),
                             "EHLO " + key, "MAIL FROM:<%s@b.test>" % key, key,
                             base64.b64encode(key.encode()).decode()):

@@ -1,4 +1,4 @@
-"""Whether the kernel grants io_uring, and how a command runs to which it does not.
+"""Tells whether the kernel grants io_uring, and runs a command for which the kernel refuses it.
 
     uring.py granted                        ends with 0 when it does
     uring.py refuse COMMAND ARGUMENT...     io_uring_setup(2) fails with EPERM, as under the seccomp
@@ -27,7 +27,8 @@ class Program(ctypes.Structure):
 
 
 def is_granted():
-    """With 0 entries io_uring_setup(2) fails with EINVAL; where it is refused, earlier."""
+    """With 0 entries io_uring_setup(2) fails with EINVAL; where io_uring is refused, it fails
+    earlier."""
     syscall = ctypes.CDLL(None, use_errno=True).syscall
     syscall(IO_URING_SETUP, 0, ctypes.create_string_buffer(256))
     return ctypes.get_errno() == EINVAL

@@ -1,10 +1,10 @@
-"""What the tables of faults share: messages, rows, the run of a row, the recovery behind it.
+"""What the tables of faults share: messages, rows, the run of a row, the recovery after it.
 
 A row is one fault: a function of a connection, which may return what is left to do once the client
-goes on. Its run logs a client in while the API is well, arms the fault, submits one
-message, and looks at three places: the client's reply (to the letter), the API (how many requests it
-saw begun and complete), and the log (which event with which reason, and neither key nor content).
-Then the fault is over, and the relay must have a message accepted again by itself within seconds.
+goes on. Its run logs a client in while the API works, arms the fault, submits one message, and
+looks at three places: the client's reply (to the letter), the API (how many requests it saw begun
+and complete), and the log (which event with which reason, and neither key nor content). Then the
+fault ends, and within seconds the relay must get a message accepted again without help.
 """
 
 import json
@@ -22,7 +22,7 @@ import uring  # noqa: E402
 from scripted_api import ScriptedAPI  # noqa: E402
 
 UNAVAILABLE = "451 API unavailable"
-# Stands in every message and must stand in no log.
+# Is in every message and must be in no log.
 MARKER = b"content-that-no-log-may-hold"
 LINE = b"0123456789" * 7 + b"\r\n"
 SMALL, HELD, CHUNKED = "small", "held", "chunked"
@@ -53,10 +53,10 @@ class Row:
         """
         - kind: which message is submitted
         - complete, begun: requests that the API saw; `begun` is a set when both are right
-        - outcome: of the log's `message` event
+        - outcome: that of the log's `message` event
         - event, reason: the log's event about the call, and what its reason contains
         - at: where the fault takes over (post, connect), so many `times`
-        - waits: the second half of the message is sent when the fault has acted
+        - waits: the second half of the message is sent after the fault has acted
         """
         self.name, self.fault, self.reply, self.kind = name, fault, reply, kind
         self.complete, self.begun = complete, begun
@@ -70,7 +70,7 @@ def uncertain(name, fault, reason="", **more):
 
 
 def not_sent(name, fault, reason="", **more):
-    """The API provably has not acted: 451 once no further try is right."""
+    """The API provably has not acted: 451 after the last try that is allowed."""
     more.setdefault("complete", 0)
     return Row(name, fault, outcome="unavailable", event="api-not-sent", reason=reason, **more)
 
@@ -80,7 +80,7 @@ def accepted(name, fault, reply="250 Ok: queued as m@api.test", **more):
 
 
 def answered(name, fault, reply, outcome, **more):
-    """The API has refused in so many words."""
+    """The API has refused explicitly."""
     return Row(name, fault, reply=reply, outcome=outcome, event="api-answer", **more)
 
 
@@ -188,7 +188,7 @@ class FaultTestCase(unittest.TestCase):
         return client.ask(second[:-2])
 
     def events(self, mark, client):
-        """What the log says behind `mark` about the client's session."""
+        """What the log says after `mark` about the client's session."""
         with open(self.relay.log_path, "rb") as log:
             log.seek(mark)
             lines = log.read().decode("utf-8", "replace").splitlines()
@@ -215,7 +215,7 @@ class FaultTestCase(unittest.TestCase):
             self.assertTrue(reasons and row.reason in reasons[-1], f"{row.reason}: {reasons}")
 
     def recover(self, seconds=RECOVERY_SECONDS):
-        """The relay comes back by itself: a fresh login and a message."""
+        """The relay recovers without help: a fresh login and a message."""
         def works():
             try:
                 with self.relay.raw() as client:

@@ -1,8 +1,8 @@
-"""Clients that send for as long as they are let, and books of what they were told.
+"""Clients that send until they are stopped, and records of the replies that they got.
 
 Every message has a subject of its own. A client notes which subject was answered with which message
-id; what the API keeps is read from the sandbox's folder. `check_books` holds one against the other:
-every 250 is at the API, whole, once, under its own id.
+id; what the API keeps is read from the sandbox's folder. `check_books` compares the two: every
+message that got 250 is at the API, whole, once, under its own id.
 """
 
 import json
@@ -25,7 +25,7 @@ class Sender(threading.Thread):
         self.kinds, self.gap = kinds, gap
         self.is_stopped = threading.Event()
         self.accepted = {}  # subject -> message id
-        self.replies = []  # every reply behind a final dot
+        self.replies = []  # every reply to a final dot
         self.begun = []  # subjects whose final dot was sent
         self.last_words = ""
         self.seconds = []
@@ -80,7 +80,7 @@ def kept(folder):
 
 
 def check_books(senders, folder):
-    """(messages answered with 250, messages at the API); raises where they do not agree."""
+    """(messages answered with 250, messages at the API); raises when they do not agree."""
     at_api = kept(folder)
     begun = {subject for sender in senders for subject in sender.begun}
     answered = 0
@@ -115,7 +115,7 @@ def cpu_seconds(process):
 
 
 def pss_kilobytes(process):
-    """Its proportional set size; resident size where the kernel tells nobody else."""
+    """Its proportional set size; resident size where the kernel does not tell."""
     try:
         lines = pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))

@@ -1,7 +1,7 @@
-"""Runs the classes of this folder's tests, some at a time, each in a process of its own.
+"""Runs the test classes of this folder, several at a time, each in its own process.
 
-Most of their time is waiting for deadlines, so running them side by side costs little. What a class
-printed is shown when it has ended. `run.py NAME…` runs the classes whose names contain one of these.
+They mostly wait for deadlines, so running them side by side costs little. The output of a class is
+shown when the class has ended. `run.py NAME…` runs the classes whose names contain one of these.
 """
 
 import concurrent.futures
@@ -13,7 +13,7 @@ import unittest
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 AT_A_TIME = 6
-# Those that measure load have the machine to themselves, behind the others.
+# Classes that measure load run one at a time, after all the others.
 ALONE = ("Kill", "Drain", "Overload", "Descriptors")
 
 

@@ -1,10 +1,10 @@
 """An API server on raw sockets that does exactly what a test tells it, byte by byte.
 
-By itself it behaves: key checks and messages are answered with success on keep-alive connections.
-A *fault* is a function of a connection; armed, it takes over at the first byte of the next POST
-(`on_post`), at the first byte of any request (`on_request`) or as soon as a connection is accepted
-(`on_connect`), for as many times as was asked for. The server counts what it has read: requests that
-were begun, and requests that were complete, each with its raw bytes.
+Without a fault it behaves well: it answers key checks and messages with success, on keep-alive
+connections. A *fault* is a function of a connection; armed, it takes over at the first byte of the
+next POST (`on_post`), at the first byte of any request (`on_request`) or as soon as a connection is
+accepted (`on_connect`), for as many times as the test asked for. The server counts what it has
+read: requests that were begun and requests that were complete, each with its raw bytes.
 """
 
 import socket
@@ -65,7 +65,7 @@ class Connection:
         self.number = number
         self.request = None
 
-    # What faults are made of.
+    # The building blocks of faults.
 
     def read(self, count):
         """Exactly `count` further bytes of the request, noted with it."""
@@ -97,7 +97,7 @@ class Connection:
         self.complete()
 
     def read_chunks(self):
-        """Up to the last one; the request then counts as complete."""
+        """Up to the last chunk; the request then counts as complete."""
         while self.read_chunk():
             pass
         self.complete()
@@ -143,7 +143,8 @@ class Connection:
         self.close()
 
     def reset_from_outside(self):
-        """The same while its thread reads: the reset leaves when that thread lets go."""
+        """The same while its thread reads: the reset is sent when that thread lets go of the
+        socket."""
         try:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.socket.shutdown(socket.SHUT_RD)
@@ -151,7 +152,7 @@ class Connection:
             pass
 
     def wait_for_end(self, seconds=20):
-        """Reads and throws away until the relay has closed; what comes is no longer counted."""
+        """Reads and discards until the relay has closed; these bytes are not counted."""
         try:
             self.socket.settimeout(seconds)
             while self.socket.recv(65536):
@@ -228,7 +229,7 @@ class ScriptedAPI:
                 self.connections.add(connection)
             threading.Thread(target=connection.serve, daemon=True).start()
 
-    # Told by the test.
+    # Set by the test.
 
     def on_connect(self, fault, times=10**9):
         self.faults["connect"] = [fault, times]
@@ -281,7 +282,7 @@ class ScriptedAPI:
     def complete_posts(self):
         return [request for request in self.posts() if request.is_complete]
 
-    # Asked by connections.
+    # For the connections.
 
     def take_fault(self, kind):
         with self.lock:

@@ -1,10 +1,11 @@
 """A long run under everything at once: `soak.py MINUTES`.
 
 Steady clients send messages that the API accepts; others meet every fault that the sandbox has a
-key for; some trickle, some stop in the middle of a message and are gone. Memory and descriptors of
-the relay are read every ten seconds. At the end everybody leaves: the steady clients' books must
-balance (every 250 at the API, whole, once), the descriptors must be those of the beginning, and the
-memory of the second half must not be above that of the first by more than `GROWTH_KILOBYTES`.
+key for; some send slowly, some reset their connection in the middle of a message. Memory and
+descriptors of the relay are read every ten seconds. At the end all clients leave. Then every
+message for which a steady client got 250 must be at the API, whole and once; the descriptors must
+be as many as at the beginning; and the memory of the second half may exceed that of the first by at
+most `GROWTH_KILOBYTES`.
 """
 
 import os
@@ -51,7 +52,7 @@ class Crowd:
         self.threads[-1].start()
 
     def fault(self, name):
-        """A message with a key for which something goes wrong; a login may fail, too."""
+        """A message with a key for which something goes wrong; the login may fail too."""
         with self.relay.raw() as client:
             client.log_in(harness.new_key(name))
             sender = load.Sender(self.relay, "", name)
@@ -78,7 +79,7 @@ class Crowd:
         return "slow ones that came through"
 
     def vanish(self):
-        """Gone by a reset in the middle of a message."""
+        """Resets its connection in the middle of a message."""
         with self.relay.raw() as client:
             client.log_in(harness.new_key())
             for command in (b"MAIL FROM:<a@yourdomain.com>", b"RCPT TO:<b@example.com>", b"DATA"):
@@ -98,7 +99,7 @@ def descriptors(process):
 
 
 def watch(relay, minutes):
-    """(seconds, kilobytes, descriptors) every ten seconds; a line a minute."""
+    """(seconds, kilobytes, descriptors) every ten seconds; prints one line per minute."""
     samples, start = [], time.monotonic()
     while time.monotonic() - start < minutes * 60:
         time.sleep(10)
@@ -116,8 +117,8 @@ def median(values):
 def main():
     minutes = float(sys.argv[1])
     sandbox = harness.Sandbox()
-    # All come from one address, which would be turned away for its failed logins; the steady ones
-    # stay for the whole of it.
+    # All clients have one address, which would be refused for its failed logins; the steady ones
+    # stay during the whole run.
     limits = ["--session-timeout", "24h", "--max-failed-logins-per-address", "1000000",
               "--max-failed-logins-per-prefix", "1000000"]
     relay = harness.Relay("--api-timeout", "5s", "--log-level", "notice", *limits,

@@ -1,5 +1,5 @@
 """Many kills under load: `soak_kill.py ROUNDS`, half of them on each backend. Prints what it counted
-every ten rounds, and the seed with which to see a failure again ($SEED)."""
+every ten rounds, and the seed that repeats a failure ($SEED)."""
 
 import sys
 import time

@@ -12,7 +12,8 @@ HEAD = b"HTTP/1.1 202 Accepted\r\nX-Request-ID: req-1\r\n"
 
 
 def after_request(data, then="close"):
-    """Reads the whole request, sends `data`, and ends as said, or serves what comes next."""
+    """Reads the whole request, sends `data`, and then ends the connection as told, or serves what
+    comes next."""
     def fault(connection):
         connection.read_rest()
         connection.send(data)

@@ -1,4 +1,4 @@
-"""Clients that leave at bad moments: behind the final dot, halfway through a half-close, in a pause."""
+"""Clients that leave at bad moments: after the final dot, with a half-close, during a pause."""
 
 import socket
 import struct
@@ -33,7 +33,7 @@ class Leaving:
         return client, halves, release
 
     def check_guarded(self, key, halves):
-        """The same message again is answered with the first one's id, and not sent again."""
+        """The relay answers the same message with the first one's id and does not send it again."""
         with self.relay.raw() as again:
             again.log_in(key)
 
@@ -41,7 +41,7 @@ class Leaving:
                 self.assertIsNone(begin(again, halves[0]))
                 again.send(halves[1])
                 reply = again.reply()
-                if reply == faults.UNAVAILABLE:  # Its first try is still under way.
+                if reply == faults.UNAVAILABLE:  # The first try is still under way.
                     return False
                 self.assertEqual(reply, "250 Ok: queued as m@api.test")
                 return True
@@ -75,7 +75,7 @@ class Leaving:
         self.check_guarded(self.key, halves)
 
     def test_a_half_close_behind_the_final_dot(self):
-        """A client that has said all it has to say, and still listens, hears its 250."""
+        """A client that has closed its sending side and still reads gets its 250."""
         client, _, release = self.send_and_hold()
         socket.socket.shutdown(client.socket, socket.SHUT_WR)
         time.sleep(0.1)
@@ -102,7 +102,7 @@ class Leaving:
         self.assertTrue(begun.wait(5))
         client.socket.settimeout(1)
         with self.assertRaises(OSError):
-            for _ in range(700):  # Less than the largest message, more than all buffers.
+            for _ in range(700):  # Smaller than the largest message, larger than all buffers.
                 client.send(LINE * 1_000)
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.file.close()

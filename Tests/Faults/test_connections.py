@@ -53,7 +53,8 @@ class Connections:
         self.recover()
 
     def test_accepted_and_reset(self):
-        """A request may be on the wire when the reset comes, or not: never is it acted on."""
+        """Whether or not a request is on the wire when the reset comes: the API never acts on
+        it."""
         client = self.client()
         self.api.on_connect(reset_at_once)
         self.api.hang_up()
@@ -80,7 +81,8 @@ class Connections:
         self.recover()
 
     def test_never_read(self):
-        """An upload that the API never reads is given up: it provably was not acted on."""
+        """The relay gives up an upload that the API never reads: the API provably has not acted on
+        it."""
         client = self.client()
         reached = threading.Event()
 
@@ -127,7 +129,7 @@ class Connections:
         harness.wait_until(lambda: log_in(relay).startswith("235 "), 5, "a login")
 
     def test_a_pool_that_is_exhausted(self):
-        """One connection and one place in line: the third message is turned away at once."""
+        """One connection and one place in line: the third message is refused at once."""
         api = ScriptedAPI()
         self.addCleanup(api.close)
         relay = harness.Relay(
@@ -169,7 +171,7 @@ class Connections:
         self.assertRegex(submit(clients[2]), "^250 ")
 
     def test_a_dot_that_waits_for_a_connection_has_waited(self):
-        """The whole message lies in memory while another has the only connection: the client's
+        """The whole message is in memory while another one has the only connection: the client's
         clock runs from its dot, not from when the API began to read."""
         api = ScriptedAPI()
         self.addCleanup(api.close)
@@ -199,8 +201,9 @@ class Connections:
         first.send(rest)
         self.assertTrue(held.wait(5))
         api.on_post(never)
-        # More than the threshold and what may wait for the API: the client is not read to its end. The
-        # rest fits into the smallest receive buffer of the kernel, so the dot is on the relay's side.
+        # More than the threshold and what may wait for the API together: the relay does not read
+        # the client to the end. The rest fits into the kernel's smallest receive buffer, so the
+        # final dot has arrived at the relay's host.
         self.assertIsNone(begin(second, b"Subject: s\r\n\r\n"))
         start = time.monotonic()
         second.send(faults.LINE * 4_800 + b".\r\n")
@@ -334,7 +337,8 @@ class TLS(OverTLS):
         try:
             for row, reason in HANDSHAKES:
                 with self.subTest(row.name):
-                    # One relay a row: a failure like the last is logged once in ten seconds.
+                    # One relay per row, because a repeated failure is logged only once in ten
+                    # seconds.
                     self.relay = self.make_relay()
                     self.run_row(row)
                     reasons = [e["reason"] for e in self.relay.events()

@@ -1,4 +1,4 @@
-"""SIGTERM: what is in flight gets its answer, what is idle its 421, and nothing is lost."""
+"""SIGTERM: messages in flight get their answer, idle sessions get 421, and nothing is lost."""
 
 import errno
 import pathlib
@@ -57,7 +57,7 @@ class Drain:
         for sender in senders:
             sender.start()
         harness.wait_until(lambda: all(s.accepted for s in senders), 30, "a 250 for everybody")
-        time.sleep(1.1)  # Who was answered within the last second does not count as idle.
+        time.sleep(1.1)  # A client that was answered within the last second does not count as idle.
         relay.terminate()
         start = time.monotonic()
         for port in [*relay.ports, relay.tls_port]:
@@ -65,7 +65,7 @@ class Drain:
         refused = time.monotonic() - start
         for client in idle:
             self.assertEqual((client.reply(), client.line()), (BYE, ""))
-            client.__exit__()  # The relay waits two seconds for those that stay.
+            client.__exit__()  # The relay waits two seconds for clients that stay.
         told = time.monotonic() - start
         self.ended_within(relay, 10)
         ended = time.monotonic() - start
@@ -142,7 +142,7 @@ class Drain:
         return relay, client, api
 
     def last_reply(self, client):
-        """What the client hears before its connection ends; empty for a reset."""
+        """What the client reads before its connection ends; empty for a reset."""
         try:
             return client.line()
         except OSError:

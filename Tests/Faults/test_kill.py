@@ -1,6 +1,7 @@
-"""`kill -9` of the relay at random moments under load: every 250 that a client saw is at the API.
+"""`kill -9` of the relay at random moments under load: every message for which a client saw 250 is
+at the API.
 
-$SEED replays the moments; `make soak-kill ROUNDS=n` runs many rounds and prints what it counted.
+$SEED repeats the moments; `make soak-kill ROUNDS=n` runs many rounds and prints what it counted.
 """
 
 import os
@@ -41,10 +42,11 @@ class Kills:
         self.senders += senders
 
     def check(self):
-        """The books of all rounds so far; the sandbox has answered whatever it was sent."""
+        """Checks the records of all rounds so far, after the sandbox has answered everything that
+        it was sent."""
         self.ended = sum(len(sender.begun) for sender in self.senders)
         harness.wait_until(
-            lambda: self.sandbox.client.stats()["connections_open"] <= 1,  # That which asks.
+            lambda: self.sandbox.client.stats()["connections_open"] <= 1,  # The connection that asks.
             what="the end of the last calls")
         self.answered, self.kept = load.check_books(self.senders, self.sandbox.store)
 
@@ -62,7 +64,7 @@ class Kill(unittest.TestCase):
         kills.check()
         print(f"{backend}: {kills}", flush=True)
         self.assertGreater(kills.answered, 20, f"seed {SEED}")
-        # What was unanswered when the relay died may or may not be there, once.
+        # A message that was unanswered when the relay died may be there once, or not at all.
         self.assertLessEqual(kills.kept, kills.ended)
 
     def test_over_epoll(self):

@@ -1,8 +1,8 @@
 """Faults of name resolution: no such name, no answer, a late one, other addresses, dead addresses.
 
 The relay runs in a mount namespace of its own, whose /etc/resolv.conf names a small DNS server of
-this test on loopback and whose /etc/hosts knows nothing: the machine's DNS is neither asked nor
-changed. Where such namespaces are not permitted, or port 53 is not ours, the tests are skipped.
+this test on loopback and whose /etc/hosts knows nothing: the tests neither ask nor change the
+machine's DNS. They are skipped where such namespaces are not permitted or port 53 is not free.
 """
 
 import os
@@ -29,7 +29,7 @@ SETTINGS = {
 
 
 class NameServer:
-    """Answers questions for A records with what it is told; everything else with no record."""
+    """Answers questions for A records with what the test sets, and all others with no record."""
 
     def __init__(self, address):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -68,7 +68,7 @@ class NameServer:
 
     def close(self):
         try:
-            self.socket.shutdown(socket.SHUT_RDWR)  # Wakes its thread; UDP has nothing to end.
+            self.socket.shutdown(socket.SHUT_RDWR)  # Wakes its thread; there is no UDP connection to end.
         except OSError:
             pass
         self.socket.close()
@@ -166,7 +166,7 @@ class Names:
             self.assertRegex(submit(client), "^250 ")
 
     def test_other_addresses(self):
-        """The new address takes over; the old one hears nothing more."""
+        """The new address takes over; the old one gets no more requests."""
         old = self.start_api("127.0.0.1")
         new = self.start_api("127.0.0.2", port=old.port)
         self.names.addresses = ["127.0.0.1"]

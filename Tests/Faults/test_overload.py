@@ -1,4 +1,5 @@
-"""More than fits: memory, API latency, descriptors. The excess waits or is told to come later."""
+"""More than fits: memory, API latency, descriptors. What is too much waits or is told to come
+later."""
 
 import pathlib
 import shutil
@@ -47,7 +48,7 @@ class Base:
 
 
 class Overload(Base):
-    """Eight megabytes of budget are 32 messages at a time; a hundred clients want more."""
+    """Eight megabytes of budget are 32 messages at a time; a hundred clients need more."""
 
     CLIENTS = 100
     BUDGET = 8
@@ -89,7 +90,7 @@ class Overload(Base):
         self.assertEqual(set(outcomes) - set(accepted), set(), "the excess waits its turn")
         self.assertEqual(len(self.api.complete_posts()), len(accepted), "250 and only 250")
         self.assertLess(max(waits), 15, "nobody waits for ever")
-        # A held message lies in its request body, and once more on its way to the kernel.
+        # A held message is in memory as its request body, and once more on its way to the kernel.
         bound = before + 2.5 * self.BUDGET * 1024
         self.assertLess(peak, harness.cost_bound(bound))
         calm.set()
@@ -101,7 +102,8 @@ class Overload(Base):
               f"{back:.2f} s afterwards", flush=True)
 
     def test_an_api_that_stands_still(self):
-        """What has its memory is finished when the API moves again; the rest hears 451 in time."""
+        """Messages that have their memory are finished when the API goes on; the others get 451 in
+        time."""
         relay = self.start(
             "--loops", "1", "--memory-budget", f"{self.BUDGET}MB", "--idle-timeout", "3s",
             "--api-timeout", "20s")
@@ -173,13 +175,13 @@ class Overload(Base):
         def go_on():
             for _ in range(clients):
                 self.assertTrue(begun.acquire(timeout=harness.PATIENCE_SECONDS))
-            time.sleep(1)  # Everything that can be taken is taken.
+            time.sleep(1)  # The buffers take all that they can.
             moves.set()
 
         harness.in_threads(clients + 1, lambda index: send(index) if index else go_on())
         peak = watch.stop()
         self.assertEqual(len(self.api.complete_posts()), clients)
-        # io_uring also holds what came behind each pause, half a megabyte a connection at most.
+        # io_uring also holds what came after each pause, at most half a megabyte per connection.
         factor = 2.5 if self.backend == "epoll" else 4
         self.assertLess(peak, harness.cost_bound(before + factor * self.BUDGET * 1024))
         self.api.calm()
@@ -188,7 +190,8 @@ class Overload(Base):
               f"{peak / 1024:.1f} MB at most, {clients} x 250", flush=True)
 
     def test_two_that_announced_too_little_do_not_wait_for_each_other(self):
-        """Each holds what the other wants: one is refused, the other goes on, both at once."""
+        """Each holds memory that the other needs: one is refused and the other goes on, both at
+        once."""
         relay = self.start("--loops", "1", "--memory-budget", "256KB")
         clients = []
         for _ in range(2):
@@ -214,7 +217,7 @@ class Overload(Base):
 
 @unittest.skipUnless(shutil.which("prlimit"), "no prlimit here")
 class Descriptors(Base):
-    """A process that may open 128 descriptors, and three times as many clients."""
+    """A process that may open 128 descriptors, with three times as many clients."""
 
     LIMIT = 128
 
@@ -243,7 +246,7 @@ class Descriptors(Base):
         known.log_in(harness.new_key())
         self.assertRegex(submit(known), "^250 ")
         crowd = self.flood(300)
-        # Room for a few, while hundreds wait: no more than that come in.
+        # There is room for a few while hundreds wait: no more than those few get in.
         for sock in crowd[:10]:
             sock.close()
         time.sleep(0.5)
@@ -256,7 +259,7 @@ class Descriptors(Base):
         paused = [e for e in relay.events() if e["event"] == "accept-paused"]
         self.assertTrue(paused)
         self.assertLess(len(paused), 6)
-        # New connections to the API are possible all the while.
+        # New connections to the API are possible all the time.
         before = self.api.accepted_connections
         for _ in range(5):
             self.api.hang_up()

@@ -1,8 +1,10 @@
-"""Faults under the request: resets at every boundary, answers before the end, reuse of connections.
+"""Faults during the request: resets at every boundary, answers before the end, reuse of
+connections.
 
-The relay hands a small or held request to the kernel in one go, so wherever the API stops reading it
-the relay can't know what the API has seen: uncertain, and never sent again. An upload that the client
-has not finished is different: its end was never written, so nothing can have been acted on.
+The relay hands a small or held request to the kernel in one go, so wherever the API stops reading,
+the relay cannot know what the API has seen: the result is uncertain, and the request is never sent
+again. An upload that the client has not finished is different: the relay never wrote its end, so
+the API cannot have acted on it.
 """
 
 import re
@@ -27,7 +29,7 @@ def cut(read_up_to, how="reset"):
     return fault
 
 
-# Places in a request with Content-Length; its first byte is read already.
+# Places in a request with Content-Length; the first byte has already been read.
 
 
 def at_its_first_byte(connection):
@@ -148,13 +150,13 @@ ENDS_OF_UPLOADS = [
 
 
 def early(data, then=None):
-    """Answers when the head and a piece of the body are there."""
+    """Answers after the head and a piece of the body have arrived."""
     def fault(connection):
         connection.read_head()
         connection.read_chunk()
         connection.send(data)
         if then == "reset":
-            time.sleep(0.05)  # A reset at once would take the answer with it.
+            time.sleep(0.05)  # An immediate reset would discard the answer.
             connection.reset()
         elif then == "close":
             connection.end_sending()
@@ -189,7 +191,7 @@ EARLY = [
 
 
 def closing(connection):
-    """Closes right behind its answer, without a word about it."""
+    """Closes right after its answer, without announcing it."""
     connection.read_rest()
     connection.accept()
     connection.close()
@@ -262,7 +264,8 @@ class RequestsOverTLS(OverTLS):
 
 
 class KeyChecks:
-    """A read may be asked twice (RFC 9110 9.2.2): a login survives what a message may not."""
+    """A read may be repeated (RFC 9110 9.2.2): a login survives faults that a message may not
+    survive."""
 
     def log_in(self):
         with self.relay.raw() as client:

@@ -1,8 +1,8 @@
 """Two relays behind HAProxy, each in a network namespace: one is killed, one is drained, under load.
 
-The balancer runs deploy/haproxy/haproxy.cfg as it stands. Each relay has an API of its own on its
-loopback; the books are held against both. Clients connect, send one message and leave; a client whose
-message was not answered with 250 sends it again, as every mail program does.
+The balancer runs deploy/haproxy/haproxy.cfg unchanged. Each relay has its own API on its loopback;
+the clients' records are compared with both. Clients connect, send one message and leave; a client
+whose message was not answered with 250 sends it again, as every mail program does.
 """
 
 import json
@@ -49,7 +49,7 @@ class Node:
 
 
 class Relay(harness.Process):
-    """A relay on the ports of the world, and its API."""
+    """A relay on the public ports, and its API."""
 
     def __init__(self, node, *arguments, api=None):
         self.node = node
@@ -63,7 +63,8 @@ class Relay(harness.Process):
             + (api or ["--sandbox", "--sandbox-store", self.store])
             + ["--log-format", "json", "--log-level", "trace", "--admin", f"{node.address}:9587"]
             + [f"--listen={node.address}:587", f"--listen-tls={node.address}:465"]
-            # All clients have one address, and on a quick machine more than 6,000 handshakes a minute.
+            # All clients have one address, and on a fast machine make more than 6,000 handshakes
+            # per minute.
             + ["--max-handshakes-per-address", "1000000", "--max-handshakes-per-prefix", "1000000"]
             + ["--proxy-from", "10.0.0.10", "--drain-delay", "4s", "--drain-grace", "10s", "--loops", "1"]
             + [*harness.RELAY_ARGUMENTS, *arguments],
@@ -72,7 +73,7 @@ class Relay(harness.Process):
             lambda: any(event["event"] == "ready" for event in self.events()), what="the start")
 
     def subjects(self):
-        """Of the messages at its API, each as often as it is there."""
+        """The messages at its API, each as often as it is there."""
         return [
             json.loads(path.read_bytes())["subject"] for path in pathlib.Path(self.store).glob("*.json")]
 
@@ -94,7 +95,7 @@ class Client(service.Load):
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can make network namespaces")
 class Outside(unittest.TestCase):
-    """Runs the rest in a namespace of its own, which is the clients'."""
+    """Runs the rest in a new namespace, that of the clients."""
 
     def test_two_relays_behind_haproxy(self):
         if os.environ.get("IN_OWN_NETWORK"):
@@ -115,7 +116,7 @@ class Fleet(unittest.TestCase):
             self.addCleanup(node.remove)
         lb = self.balancer.name
         ip("link", "add", "world", "type", "veth", "peer", "name", "world", "netns", lb)
-        # A namespace takes its links away some time after it was deleted: too late for the next test.
+        # A deleted namespace removes its links some time later: too late for the next test.
         self.addCleanup(ip, "link", "del", "world")
         ip("address", "add", f"{CLIENT}/24", "dev", "world")
         ip("link", "set", "world", "up")
@@ -168,7 +169,7 @@ class Fleet(unittest.TestCase):
         return accepted, repeated, twice
 
     def check_addresses(self):
-        """The relays know the clients; the balancer's checks are nobody's sessions."""
+        """The relays see the clients' addresses; the balancer's checks are not sessions."""
         for relay in self.relays:
             peers = {
                 event["peer"].rsplit(":", 1)[0] for event in relay.events()
@@ -199,13 +200,13 @@ class Fleet(unittest.TestCase):
         stored = [subject for relay in self.relays for subject in relay.subjects()]
         accepted, repeated, twice = self.report("killed", clients, stored)
         self.assertEqual(sorted(set(stored)), sorted(accepted), "nothing is lost")
-        # Only what was in flight: a message at the most for each client.
+        # Only messages in flight: at most one per client.
         self.assertLessEqual(len({subject for subject, _ in repeated}), len(clients))
         self.assertLessEqual(twice, len({subject for subject, _ in repeated}))
         self.check_addresses()
 
     def test_without_an_api_clients_hear_so_and_are_not_refused(self):
-        """No relay is ready then, and each is still better than none."""
+        """Then no relay is ready, and an unready one is better than none."""
         self.start(api=["--api-url", "http://127.0.0.1:9"])
         client = Client("c")
         for port, is_tls in client.ports:

@@ -1,7 +1,7 @@
-"""The sandbox's inbox page in a real browser (Chromium, headless): `make test-inbox`.
+"""The sandbox's inbox page in a real browser (Chromium, headless): `make check-inbox`.
 
-Messages come through the relay, as a person would see them come. Screenshots are left in
-.build/inbox.
+Messages come through the relay, and are looked at as a person would see them arrive. Screenshots
+are left in .build/inbox.
 """
 
 import http.server
@@ -36,7 +36,7 @@ def png(side, color):
 
 
 class Tracker(http.server.BaseHTTPRequestHandler):
-    """What a message would load from elsewhere, if it could."""
+    """What a message would load from other servers, if it could."""
 
     hits = []
 
@@ -112,7 +112,7 @@ class Inbox(harness.RelayTestCase):
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def subjects(self):
-        # In one go: the page may change between two questions.
+        # In one query, because the page may change between two.
         return self.driver.execute_script(
             "return [...document.querySelectorAll('#list .subject')].map((e) => e.textContent)")
 

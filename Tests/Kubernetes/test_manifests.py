@@ -1,7 +1,7 @@
-"""deploy/kubernetes: sound by Kubernetes' own schemas, and its end of a pod carried out.
+"""deploy/kubernetes: valid by Kubernetes' own schemas, and the end of a pod carried out.
 
-There is no cluster here. The relay runs with the manifest's settings as the first process of a process
-namespace, as it does in a pod, and the preStop beside it.
+There is no cluster here. The relay runs with the manifest's settings as the first process of a
+process namespace, as in a pod, and the preStop runs next to it.
 """
 
 import os
@@ -126,7 +126,7 @@ class TheEndOfAPod(unittest.TestCase):
         hook.start()
         harness.wait_until(lambda: self.ask("/readyz") == 503, 2, "the word that it ends")
         self.assertEqual(self.ask("/healthz"), 200)
-        # Who comes before the Service has let go is served.
+        # A client that comes before the Service has removed the pod is served.
         late = self.client()
         late.sendmail("a@yourdomain.com", "b@example.com", "Subject: late\r\n\r\nx\r\n")
         late.close()

@@ -30,7 +30,7 @@ def promtool(*arguments, **options):
 
 
 class Prometheus:
-    """A Prometheus that scrapes one relay every second and knows our alerts."""
+    """A Prometheus that scrapes one relay every second and has our alerts."""
 
     def __init__(self, target):
         self.folder = pathlib.Path(harness.temporary_folder("prometheus"))
@@ -120,7 +120,7 @@ class WithPrometheus(unittest.TestCase):
         quantile = harness.wait_until(lambda: self.prometheus.value(
             "histogram_quantile(0.99, sum by (le) (postscale_relay_answer_seconds_bucket))"), 30)
         self.assertTrue(0 < quantile < 60, quantile)
-        # Type and help have come along.
+        # Prometheus has the type and the help too.
         metadata = self.prometheus.api("metadata", metric="postscale_relay_answer_seconds")
         self.assertEqual(metadata["postscale_relay_answer_seconds"][0]["type"], "histogram")
 
@@ -139,7 +139,7 @@ class WithPrometheus(unittest.TestCase):
         self.assertEqual(used - there, set())
 
     def test_every_expression_of_the_board_is_understood_and_shows_something(self):
-        # Some show only what goes wrong, and nothing does here.
+        # Some panels show only errors, and there are none here.
         quiet = {"Connections by listener", "Lost on the way"}
 
         def empty():
@@ -154,7 +154,7 @@ class WithPrometheus(unittest.TestCase):
                     found.add(title)
             return found - quiet
 
-        # A rate takes two scrapes.
+        # A rate needs two scrapes.
         harness.wait_until(lambda: not empty(), 40, "something in every panel")
 
     def test_the_alerts_are_loaded_and_quiet(self):
@@ -167,10 +167,10 @@ class WithPrometheus(unittest.TestCase):
         self.assertEqual({rule["health"] for rule in found}, {"ok"})
         self.assertEqual([rule["name"] for rule in found if rule["state"] == "firing"], [])
 
-    # Behind the test that wants all alerts quiet.
+    # Runs after the test that requires all alerts to be quiet.
     def test_z_an_uncertain_message_raises_an_alert(self):
         client = self.relay.login(harness.new_key("garbage"))
-        # A counter shows its growth from the second scrape on.
+        # A counter's growth is visible from the second scrape on.
         time.sleep(2)
         for _ in range(2):
             code = client.docmd("MAIL FROM:<a@yourdomain.com>")[0]

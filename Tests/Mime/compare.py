@@ -1,4 +1,4 @@
-"""Where two readings of a message differ, and which of the differences are explained."""
+"""Finds where two readings of a message differ, and which of the differences are explained."""
 
 import base64
 import email
@@ -9,7 +9,7 @@ from views import attachments, decode, digest, email_reading, line_feeds, mailbo
 
 
 class Difference:
-    """One thing that the relay (`ours`) and the other reader (`theirs`) see in different ways."""
+    """One thing that the relay (`ours`) and the other reader (`theirs`) read differently."""
 
     def __init__(self, kind, ours, theirs):
         self.kind, self.ours, self.theirs = kind, ours, theirs
@@ -52,7 +52,7 @@ def differences(message, explanation, their=None):
     return [difference for difference in found if not explained(difference, message)]
 
 
-#: Why a difference is none of ours: a test of it, and the reason.
+#: Why a difference is not our mistake: a test of it, and the reason.
 EXPLAINED = []
 
 
@@ -96,7 +96,7 @@ def last_line_end(difference, message):
 
 
 def same_message(mine, yours, sent):
-    """Whether an embedded message, which Python writes anew, was the same before."""
+    """Whether an embedded message was the same before Python wrote it again."""
     if not mine.type.startswith("message/") or mine.content not in sent:
         return False
     content = sent[mine.content]
@@ -139,7 +139,7 @@ def conservation(explanation, ours, theirs):
 
 
 def clean(text):
-    """Text of a header as it may stand in a field of the API: controls are blanks."""
+    """Text of a header as a field of the API may hold it: control characters are blanks."""
     return re.sub(r"[\x00-\x1f\x7f]", " ", text).strip(" ")
 
 
@@ -148,13 +148,13 @@ def clean_pair(mailbox):
 
 
 def clean_name(name):
-    """A file name without what could make it a path."""
+    """A file name without characters that could make it a path."""
     name = re.sub(r"[\x00-\x1f\x7f]", "", name)
     return re.split(r"[/\\]", name)[-1].strip()
 
 
 def once(mailboxes):
-    """Each address once, with the name that it came with first."""
+    """Each address once, with its first name."""
     seen = {}
     for name, address in mailboxes:
         seen.setdefault(address, name)
@@ -164,10 +164,10 @@ def once(mailboxes):
 def lost(message, explanation):
     """Leaves that Python finds in a message, however damaged, and that are not in the request.
 
-    A leaf counts as found when it is there decoded or as it came, and when its base64 has what
-    Python gives up on (a lone character at the end, padding inside) but its whole quads are there.
-    Not counted are leaves that begin inside a header block, behind a line that is no field: the
-    relay skips such a line where fields follow, Python begins the body there.
+    A leaf counts as found if it is there decoded or as it came. It also counts if its whole quads
+    are there and its base64 has something on which Python gives up (a lone character at the end,
+    padding inside). Leaves that begin inside a header block, after a line that is not a field, do
+    not count: the relay skips such a line if fields follow, and Python begins the body there.
     """
     if "refused" in explanation or "headers_malformed" in explanation["losses"]:
         return []
@@ -180,7 +180,7 @@ def lost(message, explanation):
 
 
 def lost_leaves(leaves, explanation):
-    """Those of `leaves` whose content is nowhere in the request."""
+    """Those of `leaves` whose content is not in the request."""
     request = explanation["request"]
     sent = [content for _, _, content in attachments(explanation)]
     sent += [request.get(body, "").encode() for body in ("text_body", "html_body")]
@@ -197,19 +197,19 @@ def lost_leaves(leaves, explanation):
 
 
 def without_escapes(content):
-    """quoted-printable with what is no escape kept; Python drops one of two equals signs."""
+    """quoted-printable that keeps what is not an escape; Python drops one of two equals signs."""
     joined = re.sub(rb"=[ \t]*\r\n", b"", content)
     return re.sub(rb"=([0-9A-Fa-f]{2})", lambda found: bytes([int(found[1], 16)]), joined)
 
 
 def skeleton(content):
-    """The visible ASCII characters: what every charset and every repair leaves as it is."""
+    """The visible ASCII characters, which no charset and no repair changes."""
     return re.sub(rb"[^!-~]", b"", content)
 
 
 def padded_runs(text):
-    """base64 in which an equals sign ends a quad wherever it stands, as where parts that were
-    encoded one by one were put together. Python passes over one where two would be due."""
+    """base64 in which an equals sign ends a quad anywhere, as in parts that were encoded one by one
+    and then joined. Python skips one where two would be right."""
     content, run = b"", ""
     for letters in re.sub(r"[^A-Za-z0-9+/=]", "", text).split("="):
         run += letters

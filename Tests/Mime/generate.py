@@ -1,4 +1,4 @@
-"""Messages that a composer could have written, and some that only a careless one would."""
+"""Messages that a composer could have written, and some that only a careless one would write."""
 
 import base64
 import quopri
@@ -20,7 +20,8 @@ TYPES = ["image/png", "application/pdf", "text/csv", "application/octet-stream",
 
 
 def encodable(text, charset):
-    """Whether the charset has the text, both as Python and as the Encoding Standard reads it."""
+    """Whether the charset can hold the text, both as Python and as the Encoding Standard read
+    it."""
     try:
         data = text.encode(charset)
         return data.decode(charset) == text == data.decode(WIDER.get(charset, charset))
@@ -104,7 +105,7 @@ def mailbox_list(draw):
 
 @st.composite
 def base64_text(draw, data):
-    """base64 as it is written, and as it should not be: blanks, other characters, no padding."""
+    """Correct base64, and base64 with blanks, other characters or no padding."""
     text = base64.b64encode(data)
     width = draw(st.sampled_from([76, 60, 4, 5, 1000]))
     end = draw(st.sampled_from([b"\r\n", b"\r\n", b" \r\n", b"\r\n\r\n"]))
@@ -157,7 +158,7 @@ def transfer_encoded(draw, data, is_text):
 
 @st.composite
 def file_name(draw):
-    """A parameter of Content-Disposition, in one of the forms that are around."""
+    """A parameter of Content-Disposition, in one of the forms that are in use."""
     name = draw(st.sampled_from(["a.txt", "Bericht März.pdf", "日本語.png", "🍵 tea.csv", "x y;z.txt"]))
     is_ascii = name.isascii()
     form = draw(st.integers(0, 3))
@@ -265,7 +266,7 @@ def messages(draw):
 
 @st.composite
 def damaged(draw):
-    """A message with some of its lines gone, doubled, swapped or spoilt."""
+    """A message with some of its lines removed, doubled, swapped or damaged."""
     lines = draw(messages()).split(b"\r\n")
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(lines) - 1))

@@ -4,9 +4,9 @@
     score.py FOLDER [OUTPUT]
 
 OUTPUT gets the relay's reading of each message as one line of JSON. The other reading is the .json
-file beside a message (the form of the mail-parser project), else Python's `email` package. Printed
-are the agreements by folder and kind, and the differences that `explained.txt` explains. Ends with
-status 1 when a difference is not explained, or a message could not be read.
+file beside a message (the form of the mail-parser project), else Python's `email` package. It
+prints the agreements by folder and kind, and the differences that `explained.txt` explains. It ends
+with status 1 when a difference is not explained or a message could not be read.
 """
 
 import base64
@@ -111,7 +111,7 @@ def walk(parts, index, depth, source, entities):
 
 
 def uudecode(raw):
-    """The lines between `begin` and `end`; blanks at their ends may be gone."""
+    """The lines between `begin` and `end`; blanks at their ends may be missing."""
     _, _, text = raw.partition(b"begin ")
     lines = text.splitlines()[1:]
     content = b""

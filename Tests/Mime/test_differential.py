@@ -1,6 +1,6 @@
 """Generated messages, read by the relay and by Python's `email` package (`policy=default`).
 
-Each difference is a mistake of the relay, unless `compare.EXPLAINED` says why it is none. CI runs
+Each difference is a mistake of the relay, unless `compare.EXPLAINED` says why it is not. CI runs
 the same cases each time; `DIFFERENTIAL_CASES=20000 DIFFERENTIAL_SEED=7` runs more and others.
 """
 

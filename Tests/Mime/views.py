@@ -21,8 +21,8 @@ TWO_BYTES = {"cp949", "euc_kr", "cp932", "euc_jp", "big5hkscs", "big5", "gb18030
 
 
 def as_the_standard(error):
-    """Replaces as much of what is undecodable as the Encoding Standard does: never an ASCII byte
-    behind the first, and in double-byte charsets the second byte with the first."""
+    """Replaces as many undecodable bytes as the Encoding Standard does: never an ASCII byte after
+    the first, and in double-byte charsets the second byte together with the first."""
     bytes, start = error.object, error.start
     second = bytes[start + 1] if start + 1 < len(bytes) else 0
     if error.encoding in TWO_BYTES and 0x81 <= bytes[start] <= 0xFE and second >= 0x80:

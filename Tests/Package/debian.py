@@ -18,7 +18,7 @@ ENVIRONMENT = {
 
 
 def mirror():
-    """Where this machine gets its own Debian from, and which."""
+    """The archive and the release of this machine's own Debian."""
     text = pathlib.Path("/etc/os-release").read_text()
     suite = re.search(r"VERSION_CODENAME=(\w+)", text)[1]
     policy = subprocess.run(["apt-cache", "policy"], capture_output=True, text=True, check=True)
@@ -34,7 +34,7 @@ def inside(folder, *command, check=True, **more):
 
 
 def base():
-    """The folder as debootstrap leaves it."""
+    """The folder as debootstrap made it."""
     folder = FOLDER / "debian-base"
     if not (folder / "etc/debian_version").exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -46,7 +46,7 @@ def base():
 
 
 def copy(source, folder):
-    """`folder` becomes a copy of `source` that can install packages as this machine does."""
+    """Makes `folder` a copy of `source` that can install packages as this machine does."""
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run(["cp", "-a", source, folder], check=True)
     shutil.copy("/etc/resolv.conf", folder / "etc/resolv.conf")

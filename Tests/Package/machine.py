@@ -14,7 +14,7 @@ import time
 
 import debian
 
-# What a server has, and what the tests use in it.
+# What a server has, and what the tests use on it.
 PACKAGES = [
     "systemd", "systemd-sysv", "dbus", "swaks", "libnet-ssleay-perl", "libio-socket-ssl-perl", "openssl",
     "curl", "man-db", "python3"]
@@ -23,7 +23,7 @@ ROOT = debian.FOLDER / "debian-systemd"
 
 
 class NoMachine(Exception):
-    """This host can't boot one; says why."""
+    """This host cannot boot one; the text says why."""
 
 
 def base():
@@ -51,7 +51,7 @@ def prepare(*files):
 
 
 class Machine:
-    """One boot of what was prepared."""
+    """One boot of the prepared copy."""
 
     root = ROOT
 
@@ -85,7 +85,7 @@ class Machine:
         raise NoMachine(f"systemd does not boot here: {text[-300:] or 'it says nothing'}")
 
     def find_first(self):
-        """The process that is 1 in there: the only child of systemd-nspawn."""
+        """The machine's process 1: the only child of systemd-nspawn."""
         pid = self.process.pid
         children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         for child in children:
@@ -94,7 +94,7 @@ class Machine:
         return None
 
     def run(self, *command, check=True, **more):
-        """A command in there, as root, in /."""
+        """Runs a command on the machine, as root, in /."""
         result = subprocess.run(
             ["nsenter", "--target", self.first, "--mount", "--uts", "--ipc", "--pid", "--root",
              "--wd", "env", "-i",
@@ -123,7 +123,7 @@ class Machine:
 
 
 def remove_groups():
-    """The control groups that systemd-nspawn leaves behind, where they are empty."""
+    """Removes the control groups that systemd-nspawn leaves, if they are empty."""
     mounts = [line.split() for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()]
     for mount in (pathlib.Path(fields[1]) for fields in mounts if fields[2] == "cgroup2"):
         for name in ("payload", "supervisor"):

@@ -1,6 +1,6 @@
-"""Tries what a program that was taken over would try, and says what came of it.
+"""Tries what a hijacked program would try, and prints the results.
 
-test_systemd.py runs it under the relay's unit, in the relay's place.
+test_systemd.py runs it under the relay's unit, instead of the relay.
 """
 
 import ctypes
@@ -21,13 +21,13 @@ def write(path):
 
 
 def see_others():
-    """Other processes than this one."""
+    """Processes other than this one."""
     if [name for name in os.listdir("/proc") if name.isdigit()] == [str(os.getpid())]:
         raise OSError(errno.ENOENT, "none")
 
 
 def map_executable():
-    """Memory to write to and to run."""
+    """Memory that is writable and executable."""
     LIBC.mmap.restype = ctypes.c_void_p
     if LIBC.mmap(None, ctypes.c_size_t(4_096), 7, 0x22, -1, ctypes.c_long(0)) == 2**64 - 1:
         raise OSError(ctypes.get_errno(), "mmap")

@@ -1,7 +1,7 @@
-"""The package installed on a machine with systemd by docs/install.md: what its tests share.
+"""The package, installed by docs/install.md on a machine with systemd: what its tests share.
 
-The certificate is one of our own, given to the relay by the hook as certbot would call it; the API is the
-sandbox.
+The certificate is our own; the hook gives it to the relay, called as certbot would call it. The API
+is the sandbox.
 """
 
 import json
@@ -20,13 +20,14 @@ import prometheus_text
 import service
 
 UNIT = "postscale-relay.service"
-# The status of a run where no machine boots.
+# The exit status if no machine boots.
 NO_MACHINE = 77
 LINEAGE = "etc/letsencrypt/live/smtp.example.com"
 
 
 def boot():
-    """One machine for all tests of a module: its setUpModule. Each leaves the relay running."""
+    """One machine for all tests of a module: its setUpModule. Each test leaves the relay
+    running."""
     try:
         Systemd.machine = machine.Machine()
     except machine.NoMachine as reason:
@@ -68,7 +69,7 @@ class Systemd(unittest.TestCase):
 
     @classmethod
     def renew(cls):
-        """A new certificate, given to the relay as certbot would; returns it (DER)."""
+        """Gives the relay a new certificate, as certbot would; returns it (DER)."""
         folder = cls.machine.root / LINEAGE
         folder.mkdir(parents=True, exist_ok=True)
         os.chmod(folder.parent, 0o700)
@@ -129,7 +130,7 @@ class Systemd(unittest.TestCase):
             f"From: a@yourdomain.com\r\nTo: b@example.com\r\nSubject: {subject}\r\n\r\nx\r\n")
 
     def under_load(self, what, change, clients=4):
-        """Nobody is refused, sent away or lost while `change` is carried out."""
+        """No client is refused or sent away, and no message is lost, during `change`."""
         loads = [service.Load(587, 465, f"{what}{index}") for index in range(clients)]
         for load in loads:
             load.start()

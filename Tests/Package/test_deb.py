@@ -1,8 +1,8 @@
-"""The Debian package, as its user meets it: in a fresh Debian of its own (debootstrap).
+"""The Debian package as its user sees it: in a fresh Debian (debootstrap).
 
-Installed with apt, given a certificate by the certbot hook, started by its unit's command line with
-sockets as systemd passes them, sent a message, given another certificate, upgraded, purged.
-PACKAGE is the package; the folder of the fresh Debian is kept for the next run.
+It is installed with apt, gets a certificate from the certbot hook, is started by its unit's command
+line with sockets as systemd passes them, gets a message and another certificate, is upgraded and
+purged. PACKAGE is the package; the folder of the fresh Debian is kept for the next run.
 """
 
 import contextlib
@@ -40,10 +40,10 @@ def in_debian(*command, **more):
 class Package(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if os.path.ismount(DEBIAN / "proc"):  # A run that was killed.
+        if os.path.ismount(DEBIAN / "proc"):  # Left by a run that was killed.
             subprocess.run(["umount", DEBIAN / "proc"], check=True)
         debian.copy(debian.base(), DEBIAN)
-        # Swift takes the command line from there.
+        # Swift reads the command line from there.
         subprocess.run(["mount", "-t", "proc", "proc", DEBIAN / "proc"], check=True)
         cls.addClassCleanup(subprocess.run, ["umount", DEBIAN / "proc"], check=True)
         in_debian("apt-get", "update", "-qq")
@@ -52,7 +52,7 @@ class Package(unittest.TestCase):
 
     @contextlib.contextmanager
     def relay(self, sockets, api_port):
-        """By the unit's command line, as the unit's user, with the unit's sockets."""
+        """Starts it by the unit's command line, as the unit's user, with the unit's sockets."""
         unit = (DEBIAN / UNIT).read_text()
         command = re.search(r"^ExecStart=(.*)$", unit, re.M)[1]
         options = f"--api-url http://127.0.0.1:{api_port} --admin {harness.free_port()}"
@@ -78,7 +78,7 @@ class Package(unittest.TestCase):
             log.close()
 
     def certificate(self, hook=True):
-        """A new one, given to the relay by the hook of certbot; returns it."""
+        """Gives the relay a new certificate through the certbot hook; returns it."""
         lineage = DEBIAN / "etc/letsencrypt/live/localhost"
         lineage.mkdir(parents=True, exist_ok=True)
         os.chmod(lineage.parent, 0o700)
@@ -101,7 +101,7 @@ class Package(unittest.TestCase):
                 "a@yourdomain.com", "b@example.com",
                 f"From: a@yourdomain.com\r\nTo: b@example.com\r\nSubject: {subject}\r\n\r\nx\r\n")
         finally:
-            client.close()  # A relay that drains says 421 behind the message.
+            client.close()  # A draining relay sends 421 after the message.
         return presented
 
     def test_its_whole_life(self):
@@ -162,7 +162,7 @@ class Package(unittest.TestCase):
         self.assertEqual(left, "")
 
     def upgrade(self):
-        """The same program as a newer version; what the operator has changed stays."""
+        """The same program as a newer version; the operator's changes stay."""
         config = DEBIAN / "etc/postscale-relay/relay.conf"
         config.write_text(config.read_text() + "--max-errors 21\n")
         name = debian.newer_package(DEBIAN / "tmp")

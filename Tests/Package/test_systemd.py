@@ -1,4 +1,4 @@
-"""The package on a machine with systemd, as docs/install.md and docs/operating.md say it.
+"""The package on a machine with systemd, as docs/install.md and docs/operating.md describe it.
 
 A new user's first hour, and what comes later: another certificate, restarts and upgrades under load, a
 relay that hangs, one that crashes, an end, a purge.
@@ -25,7 +25,7 @@ import systemd_case  # noqa: E402
 from systemd_case import LINEAGE, UNIT  # noqa: E402
 
 PORTS = [587, 2525, 2587, 465]
-# The exposure that docs/security.md names; a unit that is let more is a finding.
+# The exposure that docs/security.md names; a unit that is allowed more fails.
 EXPOSURE_MAX = 1.2
 
 
@@ -207,7 +207,7 @@ class Changes(systemd_case.Systemd):
 
 class Failures(systemd_case.Systemd):
     def later_connection(self, subject):
-        """A client that connects now, and its outcome when it has one."""
+        """A client that connects now, and its result when there is one."""
         outcome = []
 
         def run():
@@ -222,7 +222,7 @@ class Failures(systemd_case.Systemd):
         return thread, outcome
 
     def test_a_relay_that_hangs_is_replaced_and_who_comes_meanwhile_is_served(self):
-        # 30 s as installed: the same with less patience.
+        # 30 s as installed; here the same with a shorter time.
         self.shell("mkdir -p /run/systemd/system/postscale-relay.service.d; "
                    "printf '[Service]\\nWatchdogSec=2\\n' "
                    ">/run/systemd/system/postscale-relay.service.d/watchdog.conf; "
@@ -239,7 +239,8 @@ class Failures(systemd_case.Systemd):
             lambda: self.main_process() not in (0, process), 20, "another process")
         said = [entry["MESSAGE"] for entry in self.journal()]
         self.assertTrue(any("Watchdog timeout" in line for line in said))
-        # Those whose connection the hanging one had not taken; the others' is reset with it.
+        # Clients whose connection the hanging relay had not accepted; the connections of the others
+        # are reset.
         self.send(self.client(), "behind it")
         for thread, outcome in waiting:
             thread.join(60)
@@ -271,7 +272,7 @@ class Failures(systemd_case.Systemd):
         self.assertEqual(self.state(), "inactive")
         self.assertEqual(self.machine.show(UNIT, "Result"), "success")
         self.assertIn("in flight", self.subjects())
-        # As docs/operating.md warns.
+        # docs/operating.md warns of this.
         self.send(self.client(), "started by me")
         self.assertNotIn(self.main_process(), (0, process))
 

@@ -1,9 +1,9 @@
 """A crowd of slow clients at every stage: crowd.py TLS_PORT STARTTLS_PORT COUNT SECONDS_A_BYTE KEY.
 
-Each is at one stage (a line before TLS, a handshake, a line behind a login, DATA, QUIT) and sends a
-byte now and then. Who is closed comes back at once, so the crowd stays as large as it is. Writes
-`ready` when all have been where they belong, and then, once a second, how many are connected and how
-often any was closed so far. Ends with its standard input.
+Each client is at one stage (a line before TLS, a handshake, a line after a login, DATA, QUIT) and
+sends a byte now and then. A client that is closed comes back at once, so the crowd keeps its size.
+Writes `ready` when all have reached their stage, and then, once per second, how many are connected
+and how often a client was closed so far. Ends when its standard input ends.
 """
 
 import asyncio
@@ -98,7 +98,7 @@ async def report():
 
 async def main():
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda *_: None)  # Connections that were cut while they were written to.
+    loop.set_exception_handler(lambda *_: None)  # Connections that were closed while we wrote to them.
     standard_input = loop.run_in_executor(None, sys.stdin.read)
     tasks = [asyncio.ensure_future(client(number)) for number in range(COUNT)]
     tasks.append(asyncio.ensure_future(report()))

@@ -1,9 +1,9 @@
 """A thousand slow clients beside a normal load: the load keeps its throughput.
 
-The load is relay-perf's, on connections of a hundred messages; the crowd is crowd.py, at every stage
-from the handshake to QUIT, each client twelve times as busy as one byte in 59 seconds. Rounds with
-and without the crowd take turns, each with the other order, and a round is judged by the ratio
-within it, because the machine may have other work. SLOW_ROUNDS asks for more rounds.
+The load is relay-perf's, on connections of a hundred messages; the crowd is crowd.py, at every
+stage from the handshake to QUIT, each client twelve times as busy as one byte in 59 seconds. Runs
+with and without the crowd take turns, in the opposite order each round, and a round is judged by
+its own ratio, because the machine may have other work. SLOW_ROUNDS sets the number of rounds.
 """
 
 import json
@@ -63,7 +63,7 @@ class SlowCrowd(unittest.TestCase):
         cls.addClassCleanup(cls.relay.stop)
 
     def load(self):
-        """(messages a second, microseconds of the relay's CPU a message) of one run."""
+        """(messages per second, microseconds of the relay's CPU per message) of one run."""
         with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
             result = subprocess.run(
                 [PERF, "load", "--server", f"127.0.0.1:{self.relay.tls_port}", "--security", "tls",
@@ -85,7 +85,7 @@ class SlowCrowd(unittest.TestCase):
             after = crowd.state()
         finally:
             crowd.close()
-        # It was there all the time: those who are cut come back.
+        # The crowd was there all the time: clients that are closed come back.
         self.assertGreater(min(before[0], after[0]), CLIENTS * 0.8)
         return figures
 
@@ -107,7 +107,7 @@ class SlowCrowd(unittest.TestCase):
             print(f"{name}: median ratio {statistics.median(values):.3f}, "
                   f"{min(values):.2f} to {max(values):.2f}", file=sys.stderr)
         self.assertGreaterEqual(statistics.median(ratios), LEAST_RATIO, ratios)
-        # Steadier on a machine with other work: what a message costs the relay itself.
+        # The relay's own cost per message varies less on a machine with other work.
         self.assertLessEqual(statistics.median(cpu_ratios), 2 - LEAST_RATIO, cpu_ratios)
 
 

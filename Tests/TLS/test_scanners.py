@@ -1,8 +1,8 @@
-"""What others' scanners say of the relay's TLS, on a port for TLS and on one for STARTTLS.
+"""What public scanners find in the relay's TLS, on a port for TLS and on one for STARTTLS.
 
-testssl.sh and sslscan are Debian's, sslyze is PyPI's (`make test-tls` installs them). Their findings are
-parsed; anything that would cost the best grade fails. Certificates are not judged, because an
-operator brings his own.
+testssl.sh and sslscan are Debian's, sslyze is from PyPI (`make check-tls` installs them). Any
+finding that would cost the best grade fails. Certificates are not judged, because operators have
+their own.
 """
 
 import json
@@ -27,8 +27,9 @@ SUITES = {
 CURVES = {"X25519", "secp256r1", "secp384r1", "prime256v1"}
 # testssl.sh's marks for what is fine. Its others (LOW, MEDIUM, HIGH, CRITICAL) are not.
 FINE = {"OK", "INFO", "DEBUG"}
-# About the certificate or this machine's openssl, not about the relay. Resumption is not judged here,
-# because its s_client behind STARTTLS is gone before it has read a ticket; TLSStreamTests do that.
+# About the certificate or this machine's openssl, not about the relay. Resumption is not judged
+# here, because its s_client closes before it has read a ticket after STARTTLS; TLSStreamTests cover
+# it.
 NOT_OURS = (
     "cert", "DNS_CAArecord", "OCSP", "engine_problem", "service", "scanTime", "sessionresumption")
 # What testssl.sh must have looked at, and found well.
@@ -41,7 +42,7 @@ LOOKED_AT = {
 
 
 class Scanners(unittest.TestCase):
-    """One relay; a scan is started for each kind of port at once, for they wait more than they work."""
+    """One relay; scans of both kinds of port run at the same time, because they mostly wait."""
 
     @classmethod
     def setUpClass(cls):

@@ -42,7 +42,7 @@ def showing(item):
 
 
 def inside(item):
-    """Everything that can be seen in a window, in the order of the screen."""
+    """Everything visible in a window, in the order of the screen."""
     for index in range(item.get_child_count()):
         child = item.get_child_at_index(index)
         if child is not None and showing(child):
@@ -61,7 +61,7 @@ def editable(item):
 
 
 def typed(item):
-    """How many characters are in it."""
+    """The number of characters in it."""
     return Atspi.Text.get_character_count(item)
 
 
@@ -91,8 +91,8 @@ def find(name, wanted):
 
 
 def button(window, name):
-    """Where to click, once it has come to rest; null if it is not there or not to be pressed. (An
-    action asked for through the bus is not answered before the dialogs that it opens are closed.)
+    """Where to click, after it has stopped moving; null if it is not there or cannot be pressed.
+    (An action through the bus is answered only after the dialogs that it opens are closed.)
     """
     item = find(window, lambda i: i.get_role_name() in PRESSED and i.get_name() == name)
     if not item or not item.get_state_set().contains(Atspi.StateType.SENSITIVE):
@@ -101,7 +101,7 @@ def button(window, name):
 
 
 def place_of(window, role, text):
-    """Where to click on something else, once it has come to rest; null if it is not there."""
+    """Where to click on something else, after it has stopped moving; null if it is not there."""
     item = find(window, lambda i: i.get_role_name() == role and text_of(i).startswith(text))
     return place_at_rest(item) if item else None
 
@@ -131,7 +131,7 @@ def main():
         try:
             answer = actions[name](*arguments)
         except GLib.Error as error:
-            # A window that closes while it is read.
+            # A window that closes while we read it.
             answer = {"gone": str(error)}
         print(json.dumps(answer), flush=True)
 

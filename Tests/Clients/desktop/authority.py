@@ -1,4 +1,4 @@
-"""An authority and a server's certificate that it has signed, as a company's own would have."""
+"""A certificate authority, like a company's own, and a server's certificate that it has signed."""
 
 import subprocess
 

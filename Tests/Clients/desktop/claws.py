@@ -71,7 +71,8 @@ class ClawsMail(program.Program):
         (folder / "customheaderrc").write_text("".join(headers), encoding="utf-8")
 
     def answer(self, window, account, shown):
-        """Types the key where it is asked for; takes note of what else is said, and of the log."""
+        """Types the key where the program asks for it; notes what else the program says, and its
+        log."""
         name, buttons = window["name"], window["buttons"]
         if name == PASSWORD:
             if self.screen.type(name, "password text", account.key):

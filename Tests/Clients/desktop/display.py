@@ -1,7 +1,7 @@
 """A desk for programs with windows: a display that nobody sees, a session bus, a home folder.
 
-Everything runs in a process namespace of its own, so that whatever a program leaves behind (helpers
-that the bus has started, the display itself) ends with `end`. The network is the machine's.
+Everything runs in its own process namespace, so that `end` also ends what a program leaves running
+(helpers that the bus has started, the display itself). The network is the machine's.
 """
 
 import os
@@ -15,8 +15,8 @@ import support
 WIDTH, HEIGHT = 1100, 760
 START_SECONDS = 30
 END_SECONDS = 10
-# The display picks a free number and says it on descriptor 1; the bus says its address there too.
-# Both take their sockets and locks with them when they are asked to end.
+# The display picks a free number and writes it to descriptor 1; the bus writes its address there
+# too. Both remove their sockets and locks when they are asked to end.
 SESSION = """
 exec 2>"$HOME/session.log"
 [ -z "$2" ] || mount --bind "$2" /etc/ssl/certs/ca-certificates.crt || exit
@@ -29,8 +29,8 @@ wait $bus
 
 
 class Desk:
-    """From the beginning until `end`. `home` is the home folder of the programs; `ca`, if given, is
-    the one authority that the system trusts, as far as they can see."""
+    """Lives until `end`. `home` is the home folder of the programs; `ca`, if given, is the only
+    authority that the system trusts, as far as they can see."""
 
     def __init__(self, name, ca=""):
         self.home = support.new_folder(name)
@@ -64,7 +64,7 @@ class Desk:
         self.first = pathlib.Path(children).read_text().split()[0]
 
     def _line(self):
-        """One line of the session, read byte by byte so that none of the next is taken."""
+        """One line of the session, read byte by byte so that no byte of the next line is taken."""
         line = b""
         while not line.endswith(b"\n"):
             ready, _, _ = select.select([self.session.stdout], [], [], START_SECONDS)
@@ -106,7 +106,7 @@ class Desk:
             )
 
     def run(self, command, seconds=support.RUN_SECONDS):
-        """What a program prints that ends by itself."""
+        """The output of a program that ends by itself."""
         result = subprocess.run(
             self._inside(command),
             stdin=subprocess.DEVNULL,

@@ -9,8 +9,8 @@ from support import harness
 
 SECURITY = {"starttls": "starttls-on-standard-port", "tls": "ssl-on-alternate-port"}
 PASSWORD = "Mail authentication request"
-# In the menu of a file that is attached; while it is read there is "Cancel" in its place. Its size
-# stands below it from the beginning, and Send sends what has been read.
+# In the menu of an attached file; while the file is read, the menu has "Cancel" instead. The size
+# is shown from the beginning, and Send sends only what has been read.
 ATTACHED, READING = "Save As", "Cancel"
 MENU_SECONDS = 5
 # A program's settings, as GSettings keeps them in a file.
@@ -93,7 +93,7 @@ class Evolution(program.Program):
         environment = {
             "GSETTINGS_BACKEND": "keyfile",
             "WEBKIT_DISABLE_COMPOSITING_MODE": "1",
-            # What its documents tell people to run it with, to see what a server says.
+            # What its documents say to set in order to see what a server says.
             "CAMEL_DEBUG": "smtp",
         }
         return self.desk.start(["evolution", letter(given)], environment)
@@ -102,13 +102,13 @@ class Evolution(program.Program):
         return all(self._is_read(pathlib.Path(e["named_path"]).name) for e in given["attachments"])
 
     def _is_read(self, name):
-        """What the file's own menu says of it."""
+        """What the file's own menu shows."""
         if not self.screen.press_right(self.composer, "icon", name):
             return False
         try:
             menu = harness.wait_until(self._menu, MENU_SECONDS, f"the menu of {name}")
         except AssertionError:
-            return False  # It was asked for while the window was busy.
+            return False  # We asked for it while the window was busy.
         self.screen.key("Escape")
         harness.wait_until(lambda: not self._menu(), program.START_SECONDS, "closing the menu")
         return ATTACHED in menu["buttons"]
@@ -119,8 +119,9 @@ class Evolution(program.Program):
         return next((w for w in windows if any(b in known for b in w["buttons"])), None)
 
     def answer(self, window, account, shown):
-        """Types the key where it is asked for, once; takes note of what else is said. A key that
-        was refused stands in a second prompt like the first, with no reason beside it."""
+        """Types the key once, where the program asks for it; notes what else the program says.
+        After a refusal the program shows the same prompt again, with the key in it and without a
+        reason."""
         name = window["name"]
         if name != PASSWORD or self.prompt not in ("", window["id"]):
             shown.dialogs.append(" ".join(window["texts"]))

@@ -9,7 +9,7 @@ import socket
 
 
 class ScriptError(Exception):
-    """What a script threw."""
+    """An exception of a script."""
 
 
 class Marionette:
@@ -17,7 +17,7 @@ class Marionette:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=seconds)
         self.file = self.socket.makefile("rb")
         self.count = 0
-        self._receive()  # It introduces itself.
+        self._receive()  # The program introduces itself.
         self.command("WebDriver:NewSession", {"capabilities": {}})
         self.command("Marionette:SetContext", {"value": "chrome"})
 

@@ -11,7 +11,7 @@ SEND_SECONDS = 60
 
 
 def mailboxes(people):
-    """As a person types them."""
+    """As a person would type them."""
 
     def mailbox(name, address):
         return f'"{name}" <{address}>' if name else address
@@ -21,7 +21,7 @@ def mailboxes(people):
 
 @dataclasses.dataclass
 class Shown:
-    """What a program has to say of a message: in dialogs of itself, in its log when asked."""
+    """What a program says about a message: in its dialogs, and in its log when asked."""
 
     dialogs: list = dataclasses.field(default_factory=list)
     log: str = ""
@@ -29,8 +29,8 @@ class Shown:
 
 class Program:
     """`letters` are pairs of an account and of the message that it sends, counted from 1. A
-    subclass says how to `start` the program with one of them, which windows are the `composer` and
-    the `main` one, how to `answer` the others, and when everything `is_attached`."""
+    subclass defines how to `start` the program with one of them, which windows are the `composer`
+    and the `main` one, how to `answer` the others, and when everything `is_attached`."""
 
     name = composer = main = ""
 
@@ -38,7 +38,8 @@ class Program:
         self.letters, self.ca = letters, ca
 
     def send(self, number, seconds=SEND_SECONDS):
-        """What the program shows; no dialog if it has sent it and closed its compose window."""
+        """What the program shows; no dialog if it has sent the message and closed its compose
+        window."""
         account, given = self.letters[number - 1]
         self.desk = display.Desk(self.name, self.ca)
         self.screen = screen.Screen(self.desk)
@@ -63,7 +64,7 @@ class Program:
         while time.monotonic() < end:
             seen = self.screen.windows()
             others = [w for w in seen if not self.is_own(w) and any(w["texts"])]
-            # Read once it is whole: it looks the same a second time.
+            # Read when it is complete, that is, when it looks the same a second time.
             still, before = others == before, others
             if others and still:
                 self.answer(others[-1], account, shown)
@@ -79,11 +80,11 @@ class Program:
         return not self.find(self.composer, seen)
 
     def is_attached(self, given):
-        """Whether the compose window, now that it is there, has all files of the message."""
+        """Whether the open compose window has all files of the message."""
         return True
 
     def is_own(self, window):
-        """Whether it is one of the windows that are always there."""
+        """Whether it is one of the permanent windows."""
         return window["name"].endswith(self.composer) or self.main in window["name"]
 
     def find(self, name, windows=None):

@@ -1,4 +1,5 @@
-"""The windows of a desk's programs, read as a screen reader does (accessibility.py) and answered."""
+"""Reads the windows of a desk's programs as a screen reader does (accessibility.py), and answers
+them."""
 
 import json
 import select
@@ -25,7 +26,7 @@ class Screen:
         return json.loads(line)
 
     def windows(self):
-        """Those that can be seen; none while one of them is just going."""
+        """The visible windows; none while one of them is just closing."""
         seen = self._ask("look")
         return seen if isinstance(seen, list) else []
 
@@ -38,7 +39,7 @@ class Screen:
         return True
 
     def press_right(self, window, role, text):
-        """Asks for the menu of something; false if it is not there yet."""
+        """Opens the menu of something; false if it is not there yet."""
         place = self._ask("place", window, role, text)
         if not isinstance(place, list):
             return False

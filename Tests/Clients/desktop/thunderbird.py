@@ -1,7 +1,7 @@
 """Thunderbird: accounts by preferences, messages by its command line, the rest by its own windows.
 
-The key is typed into the prompt that asks for the password, as a person would. Buttons are pressed
-and dialogs read through the remote control that it ships with (marionette.py).
+The key is typed into the password prompt, as a person would. The remote control that Thunderbird
+ships with (marionette.py) presses buttons and reads dialogs.
 """
 
 import base64
@@ -38,7 +38,7 @@ for (const window of Services.wm.getEnumerator("")) {
 }
 return seen;
 """
-# Presses a button of the first dialog, if it can be pressed yet; a password is typed first.
+# Presses a button of the first dialog, if it can be pressed yet; types a password first.
 ANSWER = """
 const [button, password] = arguments;
 for (const window of Services.wm.getEnumerator("")) {
@@ -61,12 +61,12 @@ PRESS_SEND = """
 const window = Services.wm.getMostRecentWindow("msgcompose");
 window.setTimeout(() => window.document.getElementById("button-send").click(), 0);
 """
-# A message that was refused is thrown away.
+# A message that was refused is discarded.
 CLOSE = """
 const window = Services.wm.getMostRecentWindow("msgcompose");
 window?.setTimeout(() => { window.gContentChanged = false; window.close(); }, 0);
 """
-# What the Error Console (Ctrl+Shift+J) lists of the sending.
+# What the Error Console (Ctrl+Shift+J) lists about the sending.
 CONSOLE = """
 const storage = Cc["@mozilla.org/consoleAPI-storage;1"].getService(Ci.nsIConsoleAPIStorage);
 const lines = [];
@@ -147,7 +147,7 @@ def _literal(value):
 
 
 def body(given):
-    """The text and the HTML as one page, the picture in it as its editor holds one."""
+    """The text and the HTML as one page, with the picture as Thunderbird's editor embeds it."""
     picture = given["inline"]
     content = base64.b64encode(pathlib.Path(picture["path"]).read_bytes()).decode()
     data = f"data:{picture['type']};filename={picture['name']};base64,{content}"
@@ -178,7 +178,7 @@ class Thunderbird:
             for name, value in preferences(self.letters, port).items()
         ]
         (self.profile / "user.js").write_text("".join(lines), encoding="utf-8")
-        # The authority that has signed the relay's certificate, trusted for servers.
+        # Trusts the authority that has signed the relay's certificate, for servers.
         for command in (["-N", "--empty-password"], ["-A", "-n", "relay", "-t", "C,,", "-i", ca]):
             subprocess.run(
                 ["certutil", "-d", f"sql:{self.profile}", *command], check=True, timeout=60
@@ -244,12 +244,13 @@ class Thunderbird:
         raise AssertionError(f"neither sent nor refused: {self.look()} {said}\n{self.desk.log}")
 
     def _answer(self, dialog, account):
-        """Types the key where it is asked for; what else is said, once it is closed."""
+        """Types the key where the program asks for it; returns what else it says, after closing
+        that."""
         if dialog["kind"] == "promptPassword":
             self.control.script(ANSWER, "accept", account.key)
             return []
         if dialog["kind"] == "confirm":
-            # A question in front of sending, of the size for example.
+            # A question before sending, about the size for example.
             self.control.script(ANSWER, "accept", None)
             return []
         button = "cancel" if dialog["kind"] == "confirmEx" else "accept"

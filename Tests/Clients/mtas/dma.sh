@@ -17,9 +17,9 @@ configure() {
   : >/etc/dma/auth.conf
   [ -z "$SMTP_USER" ] || echo "$SMTP_USER|localhost:$SMTP_KEY" >/etc/dma/auth.conf
 }
-# A local user's mail: the bounce stays here, since dma writes it as From: MAILER-DAEMON <>. It does
-# not know -oi, and would end the message at a line that is a dot. The recipients are arguments, for
-# with -t it loses those on the second line of a header.
+# Mail of a local user: the bounce stays here, because dma writes it as From: MAILER-DAEMON <>. dma
+# does not know -oi, and would end the message at a line with only a dot. The recipients are
+# arguments, because with -t it loses those on the second line of a header.
 submit() { /usr/sbin/sendmail -i -f root $(recipients "$message"); }
 recipients() {
   python3 - "$1" <<'END'
@@ -30,10 +30,10 @@ for field in message.get_all("To", []) + message.get_all("Cc", []) + message.get
 END
 }
 show() { /usr/sbin/sendmail -bp; }
-# It sleeps for five minutes before it tries again, unless it is told to flush its queue (dma -q
-# would say so by the same file and leave the sleep to end). Only who sleeps is woken: a signal in the
-# middle of a delivery breaks it off. 35 and 230 are nanosleep and clock_nanosleep on x86-64, 101 and
-# 115 on arm64.
+# dma sleeps for five minutes before it tries again, unless it is told to flush its queue (dma -q
+# would write the same file, but not end the sleep). Only a sleeping process gets the signal,
+# because a signal would break off a delivery. 35 and 230 are nanosleep and clock_nanosleep on
+# x86-64, 101 and 115 on arm64.
 flush() {
   touch /var/spool/dma/flush
   found=

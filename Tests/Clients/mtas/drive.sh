@@ -1,5 +1,5 @@
-# Runs inside the root: configures the program, hands over the messages, then makes it look at its
-# queue again and again, until the run is ended from outside. $MTA.sh defines configure and flush.
+# Runs inside the root: configures the program, hands over the messages, then makes the program look
+# at its queue repeatedly, until the run is ended from outside. $MTA.sh defines configure and flush.
 
 # user NAME: a system user and group of that name.
 user() {
@@ -10,10 +10,10 @@ group() { grep -q "^$1:" /etc/group || groupadd -r "$1"; }
 # Hands over a message; the recipients are in its headers.
 submit() { /usr/sbin/sendmail -t -oi -f sender@yourdomain.com; }
 flush() { :; }
-# What the program tells of its queue.
+# What the program tells about its queue.
 show() { :; }
 
-# What the program tells the system's log.
+# What the program writes to the system's log.
 python3 - <<'END' &
 import os, socket
 log = open("/exchange/syslog", "ab", buffering=0)

@@ -14,7 +14,7 @@ username = "$SMTP_USER"
 password = "$SMTP_KEY"
 END
   chmod 600 /root/.esmtprc
-  # libESMTP 1.1.0 waits for ever when a session ticket of TLS 1.3 comes in front of a reply.
+  # libESMTP 1.1.0 waits forever when a session ticket of TLS 1.3 comes before a reply.
   cat >/etc/ssl/openssl.cnf <<END
 openssl_conf = init
 [init]

@@ -1,4 +1,4 @@
-# msmtp under sendmail's name, configured by /etc/msmtprc as its manual shows.
+# msmtp as sendmail, configured by /etc/msmtprc as its manual shows.
 configure() {
   ln -sf /usr/bin/msmtp /usr/sbin/sendmail
   [ "$SMTP_TLS" = starttls ] && starttls=on || starttls=off

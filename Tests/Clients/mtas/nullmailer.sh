@@ -12,6 +12,7 @@ configure() {
   mkdir -p /var/spool/nullmailer/queue /var/spool/nullmailer/tmp /var/spool/nullmailer/failed
   [ -p /var/spool/nullmailer/trigger ] || mkfifo /var/spool/nullmailer/trigger
   chown -R mail: /var/spool/nullmailer /etc/nullmailer
-  # What it gives up on comes back as a bounce to the sender; what it tries again is in its log.
+  # Messages that it gives up come back to the sender as a bounce; messages that it tries again are
+  # in its log.
   su mail -s /bin/sh -c /usr/sbin/nullmailer-send &
 }

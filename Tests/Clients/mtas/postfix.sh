@@ -17,7 +17,7 @@ configure() {
   postmap /etc/postfix/sasl_passwd
   postconf -MX smtp/inet
   postconf -Me 'postlog/unix-dgram=postlog unix-dgram n - n - 1 postlogd'
-  # Everything may see the whole root: it is ours alone.
+  # All users may read the whole root: only this run uses it.
   postconf -F '*/*/chroot=n'
   mkdir -p /var/lib/postfix
   chown postfix /var/lib/postfix

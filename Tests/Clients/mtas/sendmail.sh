@@ -1,6 +1,6 @@
 # The real sendmail, its configuration made by m4 as cf/README describes a client that logs in. On a
-# busy machine it would only queue; here it never does. Once a server has said 4yz it leaves it alone
-# for half an hour; here for a second.
+# busy machine sendmail would only queue; here it never does. After a 4yz it would wait half an hour
+# for that server; here it waits a second.
 configure() {
   user smmta
   user smmsp

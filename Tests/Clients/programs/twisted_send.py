@@ -23,14 +23,14 @@ done = defer.Deferred()
 
 
 class Factory(ESMTPSenderFactory):
-    """With $SMTP_AUTH alone, where it is set; of itself Twisted takes LOGIN before PLAIN."""
+    """With $SMTP_AUTH only, if it is set; by default Twisted takes LOGIN before PLAIN."""
 
     def buildProtocol(self, address):
         protocol = super().buildProtocol(address)
         lost = protocol.connectionLost
 
         def connection_lost(reason):
-            """An endpoint does not tell the factory."""
+            """An endpoint does not tell the factory about it."""
             lost(reason)
             if not done.called:
                 done.errback(reason)

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# check-soak: load, faults, slow and vanishing clients at once, for a time (MINUTES=30)
+# check-soak-kill: kill the relay again and again under load (ROUNDS=100)
+# (`make test-faults` runs this folder's tests.)
+. "$(dirname "$0")/../lib.sh"
+install_packages openssl
+case ${1:-} in
+  soak)
+    use_relay
+    "$PYTHON" Tests/Faults/soak.py "${MINUTES:-30}"
+    ;;
+  soak-kill)
+    use_relay
+    "$PYTHON" Tests/Faults/soak_kill.py "${ROUNDS:-100}"
+    ;;
+  *) no_such_job ;;
+esac

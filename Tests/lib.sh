@@ -1,0 +1,123 @@
+# What the Makefile and every run.sh share: `. Tests/lib.sh`, from any folder of the repository.
+#
+# Ends the shell at the first command that fails, and goes to the repository's root. A run.sh begins
+# with one line `# check-NAME: what it shows` for each of its jobs and gets the job's name as its
+# first argument; `make check-NAME` finds the file by that line, and `make help` prints it.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+# Debian's Python, which has Debian's modules; another python3 may come first in PATH.
+PYTHON=${PYTHON:-/usr/bin/python3}
+export SWIFT_BACKTRACE=${SWIFT_BACKTRACE:-enable=no}
+
+# What building needs, and what the daily tests need besides.
+build_packages=(libssl-dev liburing-dev pkg-config)
+test_packages=(python3 swaks openssl fail2ban groff zsh fish iproute2)
+
+# The tests that open sockets: they run over epoll, then over io_uring.
+socket_tests='ReactorTests|HTTPServerTests|APIClientTests|RelayTests|SandboxTests|PerfTests'
+
+# install_packages [OPTION OF APT-GET…] PACKAGE…: installs what is missing of Debian's packages, and says what
+# to do where it may not.
+install_packages() {
+  local package run=() options=() missing=()
+  for package in "$@"; do
+    case $package in
+      -*) options+=("$package") ;;
+      *) [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] \
+        || missing+=("$package") ;;
+    esac
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null \
+      || { echo "Please install as root: apt-get install ${missing[*]}" >&2; return 1; }
+    run=(sudo)
+  fi
+  echo "Installing ${missing[*]}"
+  # One look at the archive serves for an hour.
+  [ -n "$(find /var/lib/apt/lists/partial -maxdepth 0 -mmin -60 2>/dev/null)" ] \
+    || "${run[@]}" apt-get update -qq || return 1
+  "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=600 \
+    "${options[@]}" "${missing[@]}" >/dev/null
+}
+
+# python_packages NAME PACKAGE==VERSION…: these of PyPI, in the virtual environment .build/NAME. It is
+# made again when other versions are asked for.
+python_packages() {
+  local folder=$root/.build/$1 pins=${*:2}
+  [ "$(cat "$folder/installed" 2>/dev/null)" != "$pins" ] || return 0
+  install_packages python3-venv && "$PYTHON" -m venv --clear "$folder" \
+    && "$folder/bin/pip" install --quiet --disable-pip-version-check "${@:2}" \
+    && echo "$pins" >"$folder/installed"
+}
+
+# build_release PRODUCT: postscale-relay or relay-perf, in .build/release.
+build_release() {
+  install_packages "${build_packages[@]}"
+  swift build -c release --product "$1"
+}
+
+# Sets RELAY_BINARY to the release build, made now, unless the caller has named another relay.
+use_relay() {
+  if [ -z "${RELAY_BINARY:-}" ]; then
+    build_release postscale-relay
+    RELAY_BINARY=.build/release/postscale-relay
+  fi
+  RELAY_BINARY=$(realpath "$RELAY_BINARY")
+  export RELAY_BINARY
+}
+
+# The same for PERF_BINARY; relay-perf measures the relay beside it.
+use_perf() {
+  [ -n "${PERF_BINARY:-}" ] || build_release relay-perf
+  PERF_BINARY=$(realpath "${PERF_BINARY:-.build/release/relay-perf}")
+  export PERF_BINARY
+}
+
+relay_version() {
+  sed -n 's/.*current = "\(.*\)"/\1/p' "$(find Sources -name RelayVersion.swift)"
+}
+
+# Whether tests can run over io_uring here; says so.
+io_uring_granted() {
+  if "$PYTHON" Tests/EndToEnd/uring.py granted; then echo "Again, over io_uring"; else
+    echo "This kernel does not allow io_uring: its tests are skipped"
+    return 1
+  fi
+}
+
+# The three daily tests, with the command of the array `under` in front (Tests/Sanitizers/run.sh).
+under=()
+
+# unit_tests [OPTION OF SWIFT TEST…]: of the build that these options name. FILTER chooses some.
+unit_tests() {
+  POSTSCALE_TEST_BACKEND=epoll "${under[@]}" swift test --skip-build "$@" \
+    ${FILTER:+--filter "$FILTER"}
+  if io_uring_granted; then
+    POSTSCALE_TEST_BACKEND=io_uring "${under[@]}" swift test --skip-build "$@" \
+      --filter "${FILTER:-$socket_tests}"
+  fi
+}
+
+end_to_end_tests() {
+  RELAY_ARGUMENTS="--backend epoll" "${under[@]}" \
+    "$PYTHON" -m unittest discover -s Tests/EndToEnd -v
+  if io_uring_granted; then
+    RELAY_ARGUMENTS="--backend io_uring" "${under[@]}" \
+      "$PYTHON" -m unittest discover -s Tests/EndToEnd -v
+  fi
+}
+
+# NAMES chooses some, by parts of their names.
+fault_tests() {
+  # shellcheck disable=SC2086 # NAMES are several words
+  "${under[@]}" "$PYTHON" Tests/Faults/run.py ${NAMES:-}
+}
+
+# no_such_job: the end of each run.sh's list of jobs.
+no_such_job() {
+  echo "$0: one of: $(sed -n 's/^# check-\([a-z0-9-]*\): .*/\1/p' "$0" | xargs)" >&2
+  exit 2
+}
