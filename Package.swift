@@ -75,9 +75,9 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["Reactor", "Wire", "Log", "APIClient", "Mapping", logging],
             path: "Tests/TestSupport", swiftSettings: strict),
-        tests("WireTests", ["Wire"]),
+        tests("WireTests", ["CEpoll", "Wire"]),
         tests("ReactorTests", ["Reactor"]),
-        tests("LogTests", ["Log"]),
+        tests("LogTests", ["Log", "Wire"]),
         tests("APIClientTests", ["Reactor", "Wire", "Log", "APIClient", "TestSupport"]),
         tests("MappingTests", ["Reactor", "Wire", "APIClient", "Mapping", "TestSupport"]),
         tests("SandboxTests", ["Reactor", "Wire", "Log", "Sandbox", "TestSupport"]),
@@ -99,7 +99,7 @@ let package = Package(
                 "CRandomness", "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox",
                 logging,
             ],
-            path: "Tests/Simulation", exclude: ["CRandomness", "Certificates", "mutations.py"],
+            path: "Tests/Simulation", exclude: ["CRandomness", "Certificates", "mutations.py", "run.sh"],
             swiftSettings: strict),
         // `make fuzz-build` builds it with the fuzzer's instrumentation; without it, it replays.
         .executableTarget(

@@ -14,8 +14,8 @@ targets() { grep -oh 'name: "[A-Za-z0-9]*"' Tests/Fuzz/*Targets.swift | cut -d'"
 
 build_fuzzer() {
   install_packages "${build_packages[@]}"
-  POSTSCALE_FUZZ=1 swift build -c release --scratch-path .build-fuzz --product Fuzz \
-    -Xswiftc -sanitize=fuzzer,address
+  swift build -c release --scratch-path .build-fuzz --product Fuzz \
+    -Xswiftc -sanitize=fuzzer,address -Xswiftc -DFUZZING -Xswiftc -use-ld=lld
 }
 
 # fuzz_one TARGET SECONDS

@@ -107,7 +107,7 @@ def build():
         ["swift", "build", "-c", "release", "--scratch-path", str(FOLDER / "build"),
          "--product", "Simulate", "-Xswiftc", "-enable-testing"],
         cwd=COPY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env={**os.environ, "POSTSCALE_HARNESS": "simulation"})
+        env={**os.environ})
     if done.returncode:
         sys.exit(done.stdout.decode())
 
