@@ -3,7 +3,7 @@
  * Lemire, "Faster Base64 Encoding and Decoding Using AVX2 Instructions" (2018): the alphabet by two
  * look-ups of sixteen entries, one for each half of a byte.
  */
-#include "kernels.h"
+#include "Kernels/kernels.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -1,5 +1,5 @@
 #define _DEFAULT_SOURCE
-#include "aead.h"
+#include "TLS/aead.h"
 
 #include <endian.h>
 #include <openssl/core_dispatch.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "process.h"
+#include "Process/process.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "uring.h"
+#include "Uring/uring.h"
 
 #include <errno.h>
 #include <liburing.h>

@@ -1,4 +1,4 @@
-#include "tls.h"
+#include "TLS/tls.h"
 
 #include <openssl/core_names.h>
 #include <pthread.h>

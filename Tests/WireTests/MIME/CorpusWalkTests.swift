@@ -9,13 +9,6 @@ import Testing
 
 @testable import Wire
 
-private let corpus: URL = {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-    let path = ProcessInfo.processInfo.environment["CORPUS_DIR"] ?? "../shared/corpus"
-    return URL(filePath: path, relativeTo: root)
-}()
-
 private let messages: [URL] = {
     let all = FileManager.default.enumerator(at: corpus, includingPropertiesForKeys: nil)
     let files = (all?.compactMap { $0 as? URL } ?? []).filter { $0.pathExtension == "eml" }

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "system.h"
+#include "System/system.h"
 
 int cs_accept(int fd, struct sockaddr_storage *address) {
     socklen_t size = sizeof *address;

@@ -8,15 +8,8 @@ import Testing
 
 @testable import Wire
 
-private let corpus: URL = {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-    let path = ProcessInfo.processInfo.environment["CORPUS_DIR"] ?? "../shared/corpus"
-    return URL(filePath: path, relativeTo: root).appending(path: "mail-parser")
-}()
-
 private func table(_ name: String) -> [[String: Any]]? {
-    guard let data = try? Data(contentsOf: corpus.appending(path: name)),
+    guard let data = try? Data(contentsOf: corpus.appending(path: "mail-parser").appending(path: name)),
         let rows = try? JSONSerialization.jsonObject(with: data) as? [[String: Any]]
     else {
         print("skipped: no \(name) in \(corpus.path)")
