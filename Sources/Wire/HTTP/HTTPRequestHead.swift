@@ -2,17 +2,17 @@
 
 /// A request head, for the sandbox and the admin endpoint. Ranges are into the input.
 package struct HTTPRequestHead {
-    package var method: Range<Int>
+    package private(set) var method: Range<Int>
     /// Path and query, still percent-encoded: visible ASCII.
-    package var target: Range<Int>
-    package var framing: HTTPBodyFraming
-    package var keepAlive: Bool
-    package var expectsContinue: Bool
-    package var authorization: Range<Int>?
-    package var contentType: Range<Int>?
-    package var host: Range<Int>?
+    package private(set) var target: Range<Int>
+    package private(set) var framing: HTTPBodyFraming
+    package private(set) var keepAlive: Bool
+    package private(set) var expectsContinue: Bool
+    package private(set) var authorization: Range<Int>?
+    package private(set) var contentType: Range<Int>?
+    package private(set) var host: Range<Int>?
     /// Bytes up to and including the blank line.
-    package var headBytes: Int
+    package private(set) var headBytes: Int
 
     package enum Result {
         case needMore

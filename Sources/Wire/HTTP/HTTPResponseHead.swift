@@ -5,17 +5,17 @@
 
 /// A response head, taken apart. Ranges are into the input that was parsed.
 package struct HTTPResponseHead {
-    package var status: Int
+    package private(set) var status: Int
     /// `.none` for 1xx, 204 and 304.
-    package var framing: HTTPBodyFraming
+    package private(set) var framing: HTTPBodyFraming
     /// Whether the connection may be used again (HTTP/1.1 without `Connection: close`).
-    package var keepAlive: Bool
+    package private(set) var keepAlive: Bool
     /// `X-Request-ID`, the first one.
-    package var requestID: Range<Int>?
+    package private(set) var requestID: Range<Int>?
     /// The raw value, seconds or a date.
-    package var retryAfter: Range<Int>?
+    package private(set) var retryAfter: Range<Int>?
     /// Bytes up to and including the blank line.
-    package var headBytes: Int
+    package private(set) var headBytes: Int
 
     package enum Result {
         case needMore

@@ -123,18 +123,3 @@ package struct JSONEscaper {
         spill.append(0xBD)
     }
 }
-
-extension Span where Element == UInt8 {
-    /// Whether all of these bytes are valid UTF-8 (Unicode 3.9, table 3-7).
-    package var isValidUTF8: Bool {
-        withUnsafeBufferPointer { buffer in
-            var at = ck_find_high(buffer.baseAddress, buffer.count)
-            while at < buffer.count {
-                let length = ck_utf8_sequence(buffer.baseAddress! + at, buffer.count - at)
-                guard length > 0 else { return false }
-                at += Int(length)
-            }
-            return true
-        }
-    }
-}

@@ -7,6 +7,8 @@
 // empty entries, encoded words anywhere but in the address itself, where they are never decoded:
 // an address must not change its meaning between us and whoever checks it.
 
+import Glibc
+
 /// One mailbox of an address list. The texts, decoded UTF-8 without controls, lie in the region
 /// that the parser wrote them to: `output.bytes.extracting(mailbox.address)`.
 package struct Mailbox2822: Equatable, Sendable {
@@ -96,104 +98,116 @@ package struct AddressParser: Sendable {
     }
 }
 
-/// The ranges of one entry of a list, gathered token by token.
-struct AddressEntry {
-    enum Progress {
-        case more
-        /// The entry is whole.
-        case complete
-        /// The entry is whole, and what lies behind `end` belongs to the next one.
-        case again
-    }
+// MARK: - Writing and comparing mailboxes (RFC 5322 3.4, RFC 5321 2.4)
 
-    /// Where the entry's last token ended.
-    private(set) var end = 0
-    /// The tokens in front of `<`, or all of them as long as there is none.
-    private var phrase = 0..<0
-    /// Between `<` and `>`.
-    private var angle: Range<Int>?
-    /// The words behind `>`.
-    private var tail = 0..<0
-    /// The content of the first comment that is not empty.
-    private var comment = 0..<0
-    /// The first run of words joined by `@` or dots that has an `@`.
-    private var bare: Range<Int>?
-    private var run = 0..<0
-    private var runHasAt = false
-    private var isJoinedToNext = false
-    private(set) var isEmpty = true
-
-    /// Where the addr-spec is written; nil when the entry has none.
-    var address: Range<Int>? { angle ?? bare }
-
-    /// Where a display name may be, best first.
-    func displayNames(_ value: Bytes) -> [3 of DisplayName] {
-        let comment = DisplayName(range: comment, isComment: true)
-        if angle != nil {
-            return [
-                DisplayName(range: phrase, isComment: false),
-                DisplayName(range: tail, isComment: false), comment,
-            ]
-        }
-        var frontEnd = max(phrase.lowerBound, bare?.lowerBound ?? 0)
-        while frontEnd > phrase.lowerBound, Self.opens(value[frontEnd - 1]) { frontEnd -= 1 }
-        let front = phrase.lowerBound..<frontEnd
-        let behind = min(bare?.upperBound ?? 0, phrase.upperBound)..<phrase.upperBound
-        return [
-            DisplayName(range: front, isComment: false), comment,
-            DisplayName(range: behind, isComment: false),
-        ]
-    }
-
-    mutating func take(_ token: AddressScanner.Token, _ value: Bytes) -> Progress {
-        switch token {
-        case .separator: return .complete
-        case .groupStart:
-            if address != nil { return .complete }
-            // What came before is the group's name, or "mailto".
-            self = AddressEntry()
-            return .more
-        case .comment(let range):
-            let content = value.trimmed(range.lowerBound + 1..<range.upperBound - 1)
-            if comment.isEmpty { comment = content }
-        case .angle(let range):
-            if angle != nil { return .again }
-            angle = value.trimmed(range.lowerBound + 1..<range.upperBound)
-            end = range.upperBound
-            isEmpty = false
-        case .word(let range), .quoted(let range): takeWord(range, value)
-        }
-        return .more
-    }
-
-    private mutating func takeWord(_ range: Range<Int>, _ value: Bytes) {
-        isEmpty = false
-        if angle != nil {
-            tail = tail.isEmpty ? range : tail.lowerBound..<range.upperBound
+extension AddressParser {
+    /// Writes `Name <addr>` (name quoted where RFC 5322 needs it, raw UTF-8) or `addr`.
+    /// Both texts are those of a mailbox, copied out of its region or lying in another one.
+    ///
+    /// Needs 2 × name + address + 5 bytes of room; what does not fit is left out from the back.
+    package static func format(
+        displayName: Bytes, address: Bytes, into output: inout Region
+    ) {
+        guard !displayName.isEmpty else {
+            output.append(address)
             return
         }
-        phrase = phrase.isEmpty ? range : phrase.lowerBound..<range.upperBound
-        end = range.upperBound
-        guard bare == nil || isOpen(value, range) else { return }
-        let isJoined = !run.isEmpty && isOpen(value, range)
-        let isQuoted = value[range.lowerBound] == 0x22
-        let hasAt = !isQuoted && value.extracting(range).firstIndex(of: 0x40) != nil
-        run = isJoined ? run.lowerBound..<range.upperBound : range
-        runHasAt = isJoined ? runHasAt || hasAt : hasAt
-        isJoinedToNext = !isQuoted && Self.joins(value[range.upperBound - 1])
-        if runHasAt { bare = run }
+        if isPhrase(displayName) {
+            output.append(displayName)
+        } else {
+            _ = output.append("\"")
+            for i in displayName.indices where output.room > 1 {
+                let byte = displayName[i]
+                if byte == 0x22 || byte == 0x5C { output.append(0x5C) }
+                output.append(byte)
+            }
+            _ = output.append("\"")
+        }
+        _ = output.append(" <")
+        output.append(address)
+        _ = output.append(">")
     }
 
-    /// Whether the word `next` goes on with the current run: an `@` or a dot stands between, or
-    /// they touch.
-    private func isOpen(_ value: Bytes, _ next: Range<Int>) -> Bool {
-        isJoinedToNext || Self.joins(value[next.lowerBound]) || run.upperBound == next.lowerBound
+    /// Whether two addr-specs name the same mailbox: domain without case; local part exactly or,
+    /// when `ignoringLocalCase`, without case.
+    ///
+    /// Quoting that changes nothing is ignored: `"a.b"@c` is `a.b@c`. Only ASCII letters have a
+    /// case here; internationalised domains are compared as they are written.
+    package static func same(_ a: Bytes, _ b: Bytes, ignoringLocalCase: Bool) -> Bool {
+        if isIdentical(a, b) { return true }
+        let atA = domainMark(a) ?? a.count
+        let atB = domainMark(b) ?? b.count
+        guard a.count - atA == b.count - atB else { return false }
+        for k in 0..<a.count - atA
+        where a[atA + k].asciiLowercased != b[atB + k].asciiLowercased {
+            return false
+        }
+        var left = LocalPart(end: atA)
+        var right = LocalPart(end: atB)
+        while true {
+            let one = left.next(a)
+            let other = right.next(b)
+            guard let one, let other else { return one == nil && other == nil }
+            let isSame =
+                one == other || ignoringLocalCase && one.asciiLowercased == other.asciiLowercased
+            if !isSame { return false }
+        }
     }
 
-    /// Blanks, and brackets that were not closed behind the address.
-    private static func opens(_ byte: UInt8) -> Bool {
-        byte.isWhitespace || byte == 0x3C || byte == 0x28 || byte == 0x3E
+    private static func isIdentical(_ a: Bytes, _ b: Bytes) -> Bool {
+        guard a.count == b.count else { return false }
+        return a.withUnsafeBufferPointer { one in
+            b.withUnsafeBufferPointer { other in
+                guard let start = one.baseAddress, let otherStart = other.baseAddress else {
+                    return true
+                }
+                return memcmp(start, otherStart, one.count) == 0
+            }
+        }
     }
 
-    private static func joins(_ byte: UInt8) -> Bool { byte == 0x40 || byte == 0x2E }
+    /// The offset of the `@` between local part and domain, the last one; nil when there is none.
+    static func domainMark(_ address: Bytes) -> Int? {
+        var i = address.count
+        while i > 0 {
+            i -= 1
+            if address[i] == 0x40 { return i }
+            if address[i] == 0x22 { return nil }
+        }
+        return nil
+    }
+
+    /// Atoms with single spaces between them need no quotes. A `=?` does: a reader would take it
+    /// for an encoded word.
+    private static func isPhrase(_ name: Bytes) -> Bool {
+        var wasSpace = true
+        for i in name.indices {
+            let byte = name[i]
+            if byte == 0x20 {
+                if wasSpace { return false }
+                wasSpace = true
+            } else {
+                guard byte.isAtext else { return false }
+                if byte == 0x3F, i > 0, name[i - 1] == 0x3D { return false }
+                wasSpace = false
+            }
+        }
+        return !wasSpace
+    }
+}
+
+/// The bytes that a local part stands for, without its quotes and backslashes.
+private struct LocalPart {
+    private var offset = 0
+    private let end: Int
+
+    init(end: Int) { self.end = end }
+
+    mutating func next(_ address: Bytes) -> UInt8? {
+        while offset < end, address[offset] == 0x22 { offset += 1 }
+        if offset < end, address[offset] == 0x5C { offset += 1 }
+        guard offset < end else { return nil }
+        offset += 1
+        return address[offset - 1]
+    }
 }

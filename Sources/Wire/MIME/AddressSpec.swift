@@ -160,16 +160,6 @@ struct DisplayName {
 }
 
 extension UInt8 {
-    /// Letters, digits and the signs of an atom, and everything that is not ASCII
-    /// (RFC 5322 3.2.3, RFC 6532 3.2).
-    var isAtext: Bool {
-        switch self {
-        case 0x30...0x39, 0x41...0x5A, 0x5E...0x7E, 0x80...0xFF: true
-        case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2F, 0x3D, 0x3F: true
-        default: false
-        }
-    }
-
     /// Blanks, controls and brackets, which no addr-spec holds outside of quotes.
     fileprivate var isDroppedInAddress: Bool {
         self <= 0x20 || self == 0x7F || self == 0x3C || self == 0x3E

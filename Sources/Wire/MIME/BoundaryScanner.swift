@@ -29,8 +29,8 @@ package struct BoundaryScanner: ~Copyable {
         case delimiter(BoundaryStack.Delimiter)
     }
 
-    /// The boundaries to look for.
-    package var stack = BoundaryStack()
+    /// The boundaries that it looks for.
+    package private(set) var stack = BoundaryStack()
 
     /// [CR] [LF] and the beginning of a line that may be a delimiter.
     private var held: [UInt8] = []
@@ -50,6 +50,14 @@ package struct BoundaryScanner: ~Copyable {
         givenOutBytes = 0
         heldLineStart = nil
         isAtLineStart = true
+    }
+
+    /// Looks for one more boundary, of a multipart inside the innermost one (`BoundaryStack.push`).
+    package mutating func open(_ boundary: Bytes) { stack.push(boundary) }
+
+    /// Leaves every multipart inside that of `level` (`BoundaryStack.popInside`).
+    package mutating func closeInside(_ level: Int, isClosed: Bool) {
+        stack.popInside(level, isClosed: isClosed)
     }
 
     /// Says that what comes next is the first byte of a line.

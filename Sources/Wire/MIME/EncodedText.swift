@@ -101,7 +101,7 @@ struct EncodedText: ~Copyable {
         // One word is in one charset: a letter of windows-1252 and the quotation mark behind it can
         // look like a character of UTF-8.
         openDecoder(
-            Charset(kind: UTF8Sequence.isValid(plain) ? .utf8 : .latin1AsWindows1252))
+            Charset(kind: plain.isValidUTF8 ? .utf8 : .latin1AsWindows1252))
         decode(plain, into: &output)
         closeDecoder(into: &output, &losses)
     }
@@ -163,7 +163,7 @@ struct EncodedText: ~Copyable {
             i = bits.decode(bytes, i..<word.text.upperBound, into: &chunk)
             if output.append(chunk.bytes) < chunk.bytes.count { isTruncated = true }
         }
-        if UTF8Sequence.isValid(output.bytes.extracting(textStart..<output.count)) {
+        if output.bytes.extracting(textStart..<output.count).isValidUTF8 {
             return output.replaceControls(from: textStart)
         }
         output.truncate(to: begin)

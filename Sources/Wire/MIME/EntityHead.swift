@@ -26,42 +26,30 @@ package struct EntityTraits {
 package struct EntityHead {
     package typealias Media = EntityTraits.Media
 
-    package var traits = EntityTraits()
+    package private(set) var traits = EntityTraits()
     /// "image/png", lower case, at most 127 bytes; the RFC's default when absent or unreadable.
-    package var mediaType: [UInt8]
-    /// What of the type's parameters a receiver of the leaf as a file needs, as it is written behind
+    package private(set) var mediaType: [UInt8]
+    /// The type's parameters that a receiver of the leaf as a file needs, as they are written after
     /// the type: "; charset=koi8-r", "; method=REQUEST; charset=utf-8". Tokens only (RFC 2045 5.1).
     package private(set) var typeParameters: [UInt8] = []
     /// Decoded file name from Content-Disposition or Content-Type; controls and path separators
     /// taken out, at most 255 bytes of UTF-8; empty when there is none.
-    package var filename: [UInt8] = []
+    package private(set) var filename: [UInt8] = []
     /// Content-ID without angle brackets; empty when there is none.
-    package var contentID: [UInt8] = []
+    package private(set) var contentID: [UInt8] = []
     /// The boundary parameter without trailing blanks; empty when there is none. One byte more
     /// than `BoundaryStack.boundaryBytesMax` stands for any longer one.
     package private(set) var boundary: [UInt8] = []
     /// Where in the block a second Content-Type field begins; nil when there is none.
-    private(set) var secondTypeStart: Int?
+    private var secondTypeStart: Int?
 
-    package var media: Media {
-        get { traits.media }
-        set { traits.media = newValue }
-    }
-    package var charset: Charset {
-        get { traits.charset }
-        set { traits.charset = newValue }
-    }
-    package var encoding: TransferEncoding {
-        get { traits.encoding }
-        set { traits.encoding = newValue }
-    }
-    package var isAttachment: Bool {
-        get { traits.isAttachment }
-        set { traits.isAttachment = newValue }
-    }
+    package var media: Media { traits.media }
+    package var charset: Charset { traits.charset }
+    package var encoding: TransferEncoding { traits.encoding }
+    package var isAttachment: Bool { traits.isAttachment }
 
     /// A longer Content-ID is left out.
-    static let contentIDBytesMax = 998
+    private static let contentIDBytesMax = 998
     /// Bytes of a decoded file name that are looked at.
     private static let rawNameBytesMax = 4_096
     /// No charset makes more of a byte than this.
@@ -73,7 +61,7 @@ package struct EntityHead {
     /// The head of an entity without any header: text/plain, us-ascii.
     package init() { mediaType = Self.textPlain }
 
-    static let textPlain: [UInt8] = Array("text/plain".utf8)
+    private static let textPlain: [UInt8] = Array("text/plain".utf8)
     private static let messageRFC822: [UInt8] = Array("message/rfc822".utf8)
 
     /// Whether a multipart's parts are messages unless they say otherwise (RFC 2046 5.1.5).
@@ -88,12 +76,28 @@ package struct EntityHead {
     mutating func becomeText() {
         let charset = charset
         clear(isInDigest: false)
-        self.charset = charset
+        traits.charset = charset
     }
 
     /// Reads a header block, with or without its blank line.
+    ///
+    /// - Returns: nil, but for a multipart's block with a second Content-Type. Such a block has run
+    ///   into that of the multipart's first part, because the delimiter between them is missing: it is
+    ///   the head of that part, if that is no multipart.
+    @discardableResult
     mutating func read(
         _ block: Bytes, isInDigest: Bool, charsets: CharsetCache, losses: inout DecodeLosses
+    ) -> EntityHead? {
+        readFields(block, isInDigest: isInDigest, charsets, &losses)
+        guard media == .multipart, let start = secondTypeStart else { return nil }
+        var part = EntityHead()
+        part.readFields(
+            block.extracting(start..<block.count), isInDigest: isDigest, charsets, &losses)
+        return part.media == .multipart ? nil : part
+    }
+
+    private mutating func readFields(
+        _ block: Bytes, isInDigest: Bool, _ charsets: CharsetCache, _ losses: inout DecodeLosses
     ) {
         clear(isInDigest: isInDigest)
         var seen: (type: Bool, encoding: Bool, disposition: Bool) = (false, false, false)
@@ -108,7 +112,7 @@ package struct EntityHead {
                 secondTypeStart = field.name.lowerBound
             case .contentTransferEncoding where !seen.encoding:
                 seen.encoding = true
-                encoding = TransferEncoding(label: value)
+                traits.encoding = TransferEncoding(label: value)
             case .contentDisposition where !seen.disposition:
                 seen.disposition = true
                 readDisposition(value, charsets, &losses)
@@ -116,18 +120,18 @@ package struct EntityHead {
             default: break
             }
         }
-        // RFC 2045 6.4: what can't be decoded is not of its type any more.
+        // RFC 2045 6.4: content that cannot be decoded is not of its type any more.
         if encoding == .unknown, media != .multipart { becomeOctetStream() }
     }
 
     private mutating func clear(isInDigest: Bool) {
-        media = isInDigest ? .messageRFC822 : .textPlain
+        traits.media = isInDigest ? .messageRFC822 : .textPlain
         Self.set(&mediaType, isInDigest ? Self.messageRFC822.span : Self.textPlain.span)
         typeParameters.removeAll(keepingCapacity: true)
-        charset = .undeclared
-        encoding = .identity
+        traits.charset = .undeclared
+        traits.encoding = .identity
+        traits.isAttachment = false
         secondTypeStart = nil
-        isAttachment = false
         filename.removeAll(keepingCapacity: true)
         contentID.removeAll(keepingCapacity: true)
         boundary.removeAll(keepingCapacity: true)
@@ -149,7 +153,7 @@ extension EntityHead {
         }
         withScratch(Self.charsetLabelBytesMax) { head, region in
             if parameters.raw("charset", value, into: &region) {
-                head.charset = Charset(label: region.bytes)
+                head.traits.charset = Charset(label: region.bytes)
                 if head.media.isText { head.keepParameter("; charset=", region.bytes) }
             }
         }
@@ -189,7 +193,7 @@ extension EntityHead {
         let parameters = FieldParameters(value)
         withScratch(32) { head, region in
             parameters.writeMain(value, into: &region)
-            head.isAttachment =
+            head.traits.isAttachment =
                 !region.bytes.isEmpty && !region.bytes.equalsIgnoringCase("inline")
         }
         readName("filename", parameters, value, charsets, &losses)
@@ -227,11 +231,97 @@ extension EntityHead {
     }
 }
 
+// MARK: - Media type (RFC 2045 5.1, RFC 6838 4.2)
+
+extension EntityHead {
+    /// Bytes of a media type (RFC 6838 4.2 allows 127 on each side of the slash).
+    private static let mediaTypeBytesMax = 127
+
+    private static let multipartMixed: [UInt8] = Array("multipart/mixed".utf8)
+    private static let octetStream: [UInt8] = Array("application/octet-stream".utf8)
+
+    /// Makes this the head of bytes that nobody can read.
+    private mutating func becomeOctetStream() {
+        Self.set(&mediaType, Self.octetStream.span)
+        traits.media = .other
+        typeParameters.removeAll(keepingCapacity: true)
+    }
+
+    /// False when this is no "type/subtype".
+    private mutating func setType(_ text: Bytes) -> Bool {
+        guard text.count <= Self.mediaTypeBytesMax,
+            let slash = text.firstIndex(of: UInt8(ascii: "/")), slash > 0,
+            slash + 1 < text.count
+        else { return false }
+        for index in 0..<text.count where index != slash && !Self.isToken(text[index]) {
+            return false
+        }
+        Self.set(&mediaType, text)
+        traits.media = Self.media(text)
+        return true
+    }
+
+    /// A type alone, or one with something wrong behind it ("text/plain charset=utf-8").
+    private mutating func setTypeWithoutSubtype(_ text: Bytes) {
+        var end = 0
+        while end < text.count, Self.isToken(text[end]) || text[end] == UInt8(ascii: "/") {
+            end += 1
+        }
+        let main = text.extracting(0..<end)
+        let slash = main.firstIndex(of: UInt8(ascii: "/")) ?? end
+        if slash > 0, slash + 1 < end, end <= Self.mediaTypeBytesMax {
+            var lower = main.copied()
+            for index in 0..<lower.count { lower[index] = lower[index].asciiLowercased }
+            if setType(lower.span) { return }
+        }
+        let type = main.extracting(0..<slash)
+        if type.equalsIgnoringCase("multipart") {
+            Self.set(&mediaType, Self.multipartMixed.span)
+            traits.media = .multipart
+        } else if Self.isBinary(type) {
+            Self.set(&mediaType, Self.octetStream.span)
+            traits.media = .other
+        } else if type.equalsIgnoringCase("text") {
+            // RFC 2045 5.2; in a digest the default is another one.
+            mediaType = Self.textPlain
+            traits.media = .textPlain
+        }
+    }
+
+    private static func isBinary(_ type: Bytes) -> Bool {
+        type.equalsIgnoringCase("application") || type.equalsIgnoringCase("image")
+            || type.equalsIgnoringCase("audio") || type.equalsIgnoringCase("video")
+            || type.equalsIgnoringCase("font") || type.equalsIgnoringCase("model")
+    }
+
+    private static func media(_ type: Bytes) -> Media {
+        if type.startsIgnoringCase("text/") {
+            if type.equalsIgnoringCase("text/plain") { return .textPlain }
+            return type.equalsIgnoringCase("text/html") ? .textHTML : .textOther
+        }
+        if type.startsIgnoringCase("multipart/") { return .multipart }
+        let isMessage =
+            type.equalsIgnoringCase("message/rfc822") || type.equalsIgnoringCase("message/global")
+        return isMessage ? .messageRFC822 : .other
+    }
+
+    /// RFC 2045 5.1: printable ASCII but for blanks and tspecials.
+    private static func isToken(_ byte: UInt8) -> Bool {
+        guard byte > 0x20, byte < 0x7F else { return false }
+        switch byte {
+        case UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "<"), UInt8(ascii: ">"),
+            UInt8(ascii: "@"), UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: ":"),
+            UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "/"), UInt8(ascii: "["),
+            UInt8(ascii: "]"), UInt8(ascii: "?"), UInt8(ascii: "="):
+            return false
+        default: return true
+        }
+    }
+}
+
 // MARK: - Memory
 
 extension EntityHead {
-    mutating func forgetTypeParameters() { typeParameters.removeAll(keepingCapacity: true) }
-
     private mutating func keepParameter(_ name: StaticString, _ value: Bytes) {
         let start = typeParameters.count
         name.withUTF8Buffer { typeParameters.append(contentsOf: $0) }
@@ -253,7 +343,7 @@ extension EntityHead {
         }
     }
 
-    static func set(_ target: inout [UInt8], _ text: Bytes) {
+    private static func set(_ target: inout [UInt8], _ text: Bytes) {
         target.removeAll(keepingCapacity: true)
         text.withUnsafeBufferPointer { target.append(contentsOf: $0) }
     }

@@ -4,15 +4,15 @@
 // of RFC 2231 sections that are out of order. Parameters are scanned anew for each question, of
 // which there are two or three a field. The first of several parameters with the same name wins, and
 // RFC 2231 wins over the plain form.
-// `FieldParameters+Scanner.swift` says what is tolerated.
+// `FieldParameterScanner` says what is tolerated.
 
 /// RFC 2045 5.1 and RFC 2231: "type/subtype; a=b; c*0*=…", "attachment; filename*=…".
 package struct FieldParameters: Sendable {
     /// The value before the first `;` without comments and blanks around it: "text/plain",
     /// "attachment". Empty when there is none.
-    package var main: Range<Int>
+    package let main: Range<Int>
     /// Where the first parameter may begin.
-    private var start: Int
+    private let start: Int
 
     /// - Parameter value: the whole field value; the same bytes at every later call.
     package init(_ value: Bytes) {

@@ -1,16 +1,33 @@
-// What stands in front of a multipart's first delimiter (RFC 2046 5.1.1).
+// Text in front of a multipart's first delimiter (RFC 2046 5.1.1).
 //
-// Mailers put a line there for readers that know no MIME; nobody misses it. Now and then it is what
-// somebody wrote, in a message that was put together by hand.
+// Mailers write a line there for readers that do not know MIME; nobody needs it. Sometimes it is what
+// a person wrote, in a message that was put together by hand. The text is kept until it is clear
+// which of the two it is, up to `MIMEBounds.preambleBytesMax` and a line.
 
-enum Preamble {
+/// The text so far.
+struct Preamble {
     /// A customary text is not longer than this, in bytes.
     private static let customaryBytesMax = 1_000
 
-    /// Whether the text says no more than that this is MIME: it is short and speaks of MIME or of a
-    /// multipart message.
-    static func isCustomary(_ text: Bytes) -> Bool {
-        guard text.count <= customaryBytesMax else { return false }
+    private(set) var text: [UInt8] = []
+
+    /// The text; valid until the next change.
+    var bytes: Bytes {
+        @_lifetime(borrow self)
+        get { text.span }
+    }
+
+    /// Whether there is nothing but white space.
+    var isBlank: Bool { text.span.isAllWhitespace }
+
+    /// Whether the text is longer than a preamble may be.
+    var isOverBound: Bool { text.count > MIMEBounds.preambleBytesMax }
+
+    /// Whether the text only says that this is MIME: it is short and names MIME or a multipart
+    /// message.
+    var isCustomary: Bool {
+        guard text.count <= Self.customaryBytesMax else { return false }
+        let text = text.span
         for start in 0..<text.count where text[start] | 0x20 == UInt8(ascii: "m") {
             let rest = text.extracting(start..<text.count)
             if rest.startsIgnoringCase("mime") || rest.startsIgnoringCase("multipart")
@@ -21,4 +38,15 @@ enum Preamble {
         }
         return false
     }
+
+    /// Forgets the text, keeps the memory.
+    mutating func clear() { text.removeAll(keepingCapacity: true) }
+
+    /// Adds all of `bytes`.
+    mutating func append(_ bytes: Bytes) {
+        bytes.withUnsafeBufferPointer { text.append(contentsOf: $0) }
+    }
+
+    /// How many more bytes fit within the bound.
+    var room: Int { max(0, MIMEBounds.preambleBytesMax - text.count) }
 }

@@ -46,19 +46,19 @@ package struct DotReader {
     package mutating func next(_ input: Bytes, _ offset: inout Int) -> DotVerdict {
         while offset < input.count {
             switch place {
-            case .lineStart where input[offset] == Self.dot:
+            case .lineStart where input[offset] == .dot:
                 place = .dot
                 offset += 1
-            case .dot where input[offset] == Self.cr:
+            case .dot where input[offset] == .carriageReturn:
                 guard offset + 1 < input.count else {
                     place = .dotCR
                     offset += 1
                     return .needInput
                 }
-                guard input[offset + 1] == Self.lf else { return content(input, &offset) }
+                guard input[offset + 1] == .lineFeed else { return content(input, &offset) }
                 return end(at: offset + 1, &offset)
             case .dotCR:
-                if input[offset] == Self.lf { return end(at: offset, &offset) }
+                if input[offset] == .lineFeed { return end(at: offset, &offset) }
                 place = .inside
                 return .literalCR
             case .lineStart, .dot, .cr, .inside:
@@ -75,7 +75,7 @@ package struct DotReader {
         let startsBehindCR = place == .cr
         var from = start
         while let lineFeed = Self.firstLineFeedAndDot(input, from: from) {
-            if lineFeed > start ? input[lineFeed - 1] == Self.cr : startsBehindCR {
+            if lineFeed > start ? input[lineFeed - 1] == .carriageReturn : startsBehindCR {
                 place = .dot
                 offset = lineFeed + 2
                 return .content(start..<lineFeed + 1)
@@ -84,8 +84,9 @@ package struct DotReader {
         }
         offset = input.count
         let last = input[offset - 1]
-        let isBehindCR = offset - 1 > start ? input[offset - 2] == Self.cr : startsBehindCR
-        place = last == Self.cr ? .cr : last == Self.lf && isBehindCR ? .lineStart : .inside
+        let isBehindCR = offset - 1 > start ? input[offset - 2] == .carriageReturn : startsBehindCR
+        place =
+            last == .carriageReturn ? .cr : last == .lineFeed && isBehindCR ? .lineStart : .inside
         return .content(start..<offset)
     }
 
@@ -98,12 +99,8 @@ package struct DotReader {
     /// Offset of the first LF with a dot behind it.
     private static func firstLineFeedAndDot(_ input: Bytes, from start: Int) -> Int? {
         let found = input.withUnsafeBufferPointer { buffer in
-            ck_find_pair(buffer.baseAddress! + start, buffer.count - start, lf, dot)
+            ck_find_pair(buffer.baseAddress! + start, buffer.count - start, .lineFeed, .dot)
         }
         return found == input.count - start ? nil : start + found
     }
-
-    private static let cr: UInt8 = 0x0D
-    private static let lf: UInt8 = 0x0A
-    private static let dot: UInt8 = 0x2E
 }

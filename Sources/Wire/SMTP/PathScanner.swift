@@ -83,7 +83,7 @@ struct PathScanner: ~Escapable {
     @_lifetime(self: copy self)
     private mutating func dotText() -> Bool {
         var isText = false
-        while let byte = peek, byte == 0x2E || byte.isAtomText {
+        while let byte = peek, byte == 0x2E || byte.isAtext {
             isText = isText || byte != 0x2E
             offset += 1
         }
@@ -121,14 +121,6 @@ struct PathScanner: ~Escapable {
 }
 
 extension UInt8 {
-    /// RFC 5322 3.2.3 `atext` and, by RFC 6531 3.3, everything beyond ASCII.
-    fileprivate var isAtomText: Bool {
-        switch self {
-        case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2F, 0x3D, 0x3F, 0x5E...0x60, 0x7B...0x7E: true
-        default: isAlphanumeric || self >= 0x80
-        }
-    }
-
     fileprivate var isDomainText: Bool {
         isAlphanumeric || self == 0x2D || self == 0x5F || self >= 0x80
     }

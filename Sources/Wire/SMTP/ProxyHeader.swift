@@ -4,6 +4,8 @@
 // What the balancer says is believed, so this must only be given the bytes of one that is trusted.
 // A header that is not right to the letter is bad: there is no guessing.
 
+import Glibc
+
 /// Who a balancer's client is.
 package struct ProxyEndpoint: Equatable, Sendable {
     /// The address as 16 bytes (IPv4 mapped into IPv6), most significant first.
@@ -102,5 +104,136 @@ package struct ProxyHeaderReader {
         let total = Self.prefixBytes + Int(header[14]) << 8 + Int(header[15])
         guard total <= Self.binaryBytesMax else { return .bad(.tooLong) }
         return count < total ? .needsInput : ProxyBlock.parse(header)
+    }
+}
+
+// MARK: - The two versions, once the header is there whole
+
+/// Version 1: "PROXY TCP4 192.0.2.1 198.51.100.1 4711 587".
+enum ProxyLine {
+    static func parse(_ line: Bytes) -> ProxyHeaderReader.Step {
+        let text = line.copiedText()
+        if text == "PROXY UNKNOWN" || text.hasPrefix("PROXY UNKNOWN ") { return .done(.local) }
+        let fields = text.split(separator: " ", omittingEmptySubsequences: false)
+        guard fields.count == 6, fields[1] == "TCP4" || fields[1] == "TCP6" else {
+            return .bad(.malformed)
+        }
+        let isIPv6 = fields[1] == "TCP6"
+        guard let source = endpoint(fields[2], fields[4], isIPv6: isIPv6),
+            let destination = endpoint(fields[3], fields[5], isIPv6: isIPv6)
+        else { return .bad(.malformed) }
+        return .done(.proxied(source: source, destination: destination))
+    }
+
+    private static func endpoint(
+        _ host: Substring, _ port: Substring, isIPv6: Bool
+    ) -> ProxyEndpoint? {
+        guard let port = number(port), host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            return nil
+        }
+        if isIPv6 {
+            var raw = in6_addr()
+            guard inet_pton(AF_INET6, String(host), &raw) == 1 else { return nil }
+            return withUnsafeBytes(of: raw) {
+                ProxyEndpoint(
+                    high: UInt64(bigEndian: $0.load(as: UInt64.self)),
+                    low: UInt64(bigEndian: $0.load(fromByteOffset: 8, as: UInt64.self)), port: port)
+            }
+        }
+        var raw = in_addr()
+        guard inet_pton(AF_INET, String(host), &raw) == 1 else { return nil }
+        return ProxyEndpoint(ipv4: UInt32(bigEndian: raw.s_addr), port: port)
+    }
+
+    /// Decimal digits, without a zero in front.
+    private static func number(_ text: Substring) -> UInt16? {
+        guard text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
+            text == "0" || !text.hasPrefix("0")
+        else { return nil }
+        return UInt16(text)
+    }
+}
+
+/// Version 2: 16 bytes, addresses, and values with a type and a length (TLVs).
+enum ProxyBlock {
+    private static let tlvStart = 16
+    private static let checksumType: UInt8 = 0x03
+
+    /// - Parameter header: whole, its signature and its length checked.
+    static func parse(_ header: [UInt8]) -> ProxyHeaderReader.Step {
+        guard header[12] >> 4 == 2, header[12] & 15 <= 1 else { return .bad(.version) }
+        let isLocal = header[12] & 15 == 0
+        guard let addressBytes = addressBytes(family: header[13]) else {
+            // The protocol has a receiver of LOCAL look at nothing else.
+            return isLocal ? .done(.local) : .bad(.family)
+        }
+        let end = tlvStart + addressBytes
+        guard header.count >= end else { return isLocal ? .done(.local) : .bad(.malformed) }
+        if let error = check(header, from: end) { return .bad(error) }
+        switch header[13] {
+        case 0x11 where !isLocal:
+            return .done(
+                .proxied(
+                    source: ProxyEndpoint(
+                        ipv4: UInt32(big(header, 16, 4)), port: UInt16(big(header, 24, 2))),
+                    destination: ProxyEndpoint(
+                        ipv4: UInt32(big(header, 20, 4)), port: UInt16(big(header, 26, 2)))))
+        case 0x21 where !isLocal:
+            return .done(
+                .proxied(
+                    source: ProxyEndpoint(
+                        high: big(header, 16, 8), low: big(header, 24, 8),
+                        port: UInt16(big(header, 48, 2))),
+                    destination: ProxyEndpoint(
+                        high: big(header, 32, 8), low: big(header, 40, 8),
+                        port: UInt16(big(header, 50, 2)))))
+        default: return .done(.local)
+        }
+    }
+
+    /// Length of the addresses of a family over TCP; nil for what cannot be in front of SMTP.
+    private static func addressBytes(family: UInt8) -> Int? {
+        switch family {
+        case 0x00: 0
+        case 0x11: 12
+        case 0x21: 36
+        case 0x31: 216  // The balancer's client came through a socket of the file system.
+        default: nil
+        }
+    }
+
+    private static func big(_ bytes: [UInt8], _ start: Int, _ count: Int) -> UInt64 {
+        bytes[start..<start + count].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// Steps over the TLVs and checks the checksum, if there is one.
+    private static func check(_ header: [UInt8], from start: Int) -> ProxyHeaderError? {
+        var offset = start
+        while offset < header.count {
+            guard offset + 3 <= header.count else { return .malformed }
+            let length = Int(big(header, offset + 1, 2))
+            let value = offset + 3
+            guard value + length <= header.count else { return .malformed }
+            if header[offset] == checksumType {
+                guard length == 4 else { return .malformed }
+                var zeroed = header
+                for index in value..<value + 4 { zeroed[index] = 0 }
+                guard UInt64(crc32c(zeroed)) == big(header, value, 4) else { return .checksum }
+            }
+            offset = value + length
+        }
+        return nil
+    }
+
+    /// CRC-32C (Castagnoli; RFC 9260 appendix A), bit by bit: one header a connection, if that.
+    static func crc32c(_ bytes: [UInt8]) -> UInt32 {
+        var remainder = UInt32.max
+        for byte in bytes {
+            remainder ^= UInt32(byte)
+            for _ in 0..<8 {
+                remainder = remainder >> 1 ^ (remainder & 1 == 1 ? 0x82F6_3B78 : 0)
+            }
+        }
+        return ~remainder
     }
 }

@@ -43,32 +43,54 @@ extension Span where Element == UInt8 {
         return low..<high
     }
 
+    /// Offset of the first space or tab at or after `start`; nil if there is none.
+    func firstBlank(from start: Int) -> Int? {
+        var at = start
+        while at < count, !self[at].isBlank { at += 1 }
+        return at < count ? at : nil
+    }
+
+    /// Whether there is nothing but spaces, tabs, CR and LF.
+    var isAllWhitespace: Bool { trimmed(0..<count).isEmpty }
+
+    /// Whether a NUL, DEL or another control byte than the tab is in here.
+    var hasControlBytes: Bool {
+        withUnsafeBufferPointer { ck_has_controls($0.baseAddress, $0.count) != 0 }
+    }
+
+    /// Whether no byte is over 127; an address that is not ASCII needs SMTPUTF8 (RFC 6531 3.3).
+    package var isASCII: Bool {
+        var all: UInt8 = 0
+        for i in 0..<count { all |= self[i] }
+        return all < 0x80
+    }
+
+    /// The end of the ASCII bytes from `start`.
+    func asciiRun(from start: Int) -> Int {
+        precondition(start >= 0 && start <= count)
+        return withUnsafeBufferPointer { buffer in
+            start + ck_find_high(buffer.baseAddress.map { $0 + start }, buffer.count - start)
+        }
+    }
+
+    /// Whether all of these bytes are valid UTF-8 (Unicode 3.9, table 3-7).
+    package var isValidUTF8: Bool {
+        withUnsafeBufferPointer { buffer in
+            var at = ck_find_high(buffer.baseAddress, buffer.count)
+            while at < buffer.count {
+                let length = ck_utf8_sequence(buffer.baseAddress! + at, buffer.count - at)
+                guard length > 0 else { return false }
+                at += Int(length)
+            }
+            return true
+        }
+    }
+
     /// A copy as an array; for tests and for what is kept, never on the byte path.
     package func copied() -> [UInt8] { withUnsafeBufferPointer { Array($0) } }
 
     /// A copy as text, invalid UTF-8 replaced by U+FFFD; for what is kept or logged.
     package func copiedText() -> String {
         withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
-    }
-}
-
-extension UInt8 {
-    /// The lower-case form of an ASCII letter, every other byte unchanged.
-    @inlinable
-    package var asciiLowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
-
-    /// Space, tab, CR or LF.
-    @inlinable
-    package var isWhitespace: Bool { self == 0x20 || self == 0x09 || self == 0x0D || self == 0x0A }
-
-    /// The value of a hexadecimal digit of either case; nil for every other byte.
-    @inlinable
-    package var hexValue: UInt8? {
-        switch self {
-        case 0x30...0x39: self - 0x30
-        case 0x41...0x46: self - 0x37
-        case 0x61...0x66: self - 0x57
-        default: nil
-        }
     }
 }

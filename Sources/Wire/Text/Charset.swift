@@ -5,7 +5,7 @@
 
 /// A charset by its label, as the WHATWG Encoding Standard names it plus mail-only ones.
 package struct Charset: Equatable, Sendable {
-    /// Fast paths of our own; everything else is a row of `CharsetLabels.rows`.
+    /// Fast paths of our own; everything else is a row of `CharsetTable.rows`.
     package enum Kind: Equatable, Sendable {
         case utf8, latin1AsWindows1252, usASCII, listed(index: Int), unknown
     }

@@ -14,7 +14,7 @@ package final class CharsetCache {
         case table(SingleByteTable)
     }
 
-    private var opened = [Opened](repeating: .no, count: CharsetLabels.rows.count)
+    private var opened = [Opened](repeating: .no, count: CharsetTable.rows.count)
 
     package init() {}
 
@@ -27,7 +27,7 @@ package final class CharsetCache {
     func descriptor(_ index: Int) -> iconv_t? {
         if case .no = opened[index] {
             opened[index] =
-                Self.open(CharsetLabels.rows[index].iconvName).map { .descriptor($0) } ?? .failed
+                Self.open(CharsetTable.rows[index].iconvName).map { .descriptor($0) } ?? .failed
         }
         if case .descriptor(let descriptor) = opened[index] { return descriptor }
         return nil
@@ -35,7 +35,7 @@ package final class CharsetCache {
 
     /// The table of a row of one byte a character; nil when this system's iconv does not know it.
     func table(_ index: Int) -> SingleByteTable? {
-        if case .no = opened[index] { opened[index] = Self.makeTable(CharsetLabels.rows[index]) }
+        if case .no = opened[index] { opened[index] = Self.makeTable(CharsetTable.rows[index]) }
         if case .table(let table) = opened[index] { return table }
         return nil
     }

@@ -17,7 +17,7 @@ package struct CharsetDecoder: ~Copyable {
     /// `feed` goes on only while the region has room for this many bytes.
     package static let roomMin = 64
 
-    enum Mode {
+    private enum Mode {
         case utf8, sniffed
         case table(SingleByteTable)
         case multiByte(iconv_t, MultiByteLead)
@@ -26,14 +26,14 @@ package struct CharsetDecoder: ~Copyable {
     }
 
     /// Characters or bytes that became U+FFFD so far.
-    package internal(set) var replacedCount = 0
+    package private(set) var replacedCount = 0
 
     /// Owns the descriptor in `mode`.
-    let cache: CharsetCache
+    private let cache: CharsetCache
     private let mode: Mode
-    var carry = Carry()
-    var shift = ShiftDecoder(.hz)
-    var unicode = UnicodeDecoder(.utf7)
+    private var carry = Carry()
+    private var shift = ShiftDecoder(.hz)
+    private var unicode = UnicodeDecoder(.utf7)
 
     /// - Parameter cache: of the loop that uses this decoder.
     package init(_ charset: Charset, cache: CharsetCache) {
@@ -43,7 +43,7 @@ package struct CharsetDecoder: ~Copyable {
         case .usASCII, .unknown: mode = .sniffed
         case .latin1AsWindows1252: mode = .table(.windows1252)
         case .listed(let index):
-            let row = CharsetLabels.rows[index]
+            let row = CharsetTable.rows[index]
             mode = Self.mode(of: row, index, cache)
             if case .shifted(let scheme) = row.form { shift = ShiftDecoder(scheme) }
             if case .unicode(let scheme) = row.form { unicode = UnicodeDecoder(scheme) }
@@ -104,7 +104,7 @@ package struct CharsetDecoder: ~Copyable {
         return true
     }
 
-    mutating func replace(into output: inout Region) {
+    private mutating func replace(into output: inout Region) {
         output.append(scalar: 0xFFFD)
         replacedCount += 1
     }
@@ -196,29 +196,154 @@ extension CharsetDecoder {
     }
 }
 
-/// The bytes of a character that an input ended in.
-struct Carry {
-    /// Longer than a character of any charset.
-    static let bytesMax = 16
+// MARK: - Several bytes per character, by iconv
 
-    private var storage = InlineArray<16, UInt8>(repeating: 0)
-    private(set) var count = 0
-
-    var bytes: Bytes {
-        @_lifetime(borrow self)
-        get { storage.span.extracting(0..<count) }
+extension CharsetDecoder {
+    private mutating func feedMultiByte(
+        _ input: Bytes, into output: inout Region, _ step: IconvStep
+    ) -> Int {
+        var i = 0
+        while i < input.count && output.room >= Self.roomMin {
+            if carry.count > 0 {
+                carry.append(input[i])
+                i += 1
+                resume(into: &output, step)
+                continue
+            }
+            let run = input.asciiRun(from: i)
+            if run > i {
+                i += output.append(input.extracting(i..<run))
+                continue
+            }
+            let rest = input.extracting(i..<input.count)
+            let (taken, outcome) = step.convert(rest, into: &output, replaced: &replacedCount)
+            i += taken
+            if outcome == .incomplete {
+                keep(input.extracting(i..<input.count), into: &output)
+                i = input.count
+            }
+        }
+        return i
     }
 
-    mutating func append(_ byte: UInt8) {
-        precondition(count < Self.bytesMax)
-        storage[count] = byte
-        count += 1
+    /// Tries what is kept again, now that it is one byte longer.
+    private mutating func resume(into output: inout Region, _ step: IconvStep) {
+        let kept = carry
+        let (taken, outcome) = step.convert(kept.bytes, into: &output, replaced: &replacedCount)
+        assert(outcome != .full)
+        keep(kept.bytes.extracting(taken..<kept.count), into: &output)
     }
 
-    /// Keeps `rest` alone.
-    mutating func keep(_ rest: Bytes) {
-        precondition(rest.count <= Self.bytesMax)
-        for i in rest.indices { storage[i] = rest[i] }
-        count = rest.count
+    /// Keeps the beginning of a character. None is as long as `Carry`; were one, it would be
+    /// replaced rather than waited for.
+    private mutating func keep(_ rest: Bytes, into output: inout Region) {
+        if rest.count < Carry.bytesMax {
+            carry.keep(rest)
+        } else {
+            replace(into: &output)
+            carry = Carry()
+        }
+    }
+}
+
+// MARK: - 7-bit with shifts
+
+extension CharsetDecoder {
+    /// Bytes of room for one character, so that what is gathered always fits: two scalars, in
+    /// JIS X 0213.
+    private static let roomOfCharacter = 8
+    /// Left free for what iconv needs.
+    private static let roomOfFlush = 16
+
+    private mutating func feedShifted(
+        _ input: Bytes, into output: inout Region, _ home: iconv_t
+    ) -> Int {
+        var i = 0
+        while i < input.count && output.room >= Self.roomMin {
+            if shift.isPlain {
+                let run = plainRun(input, from: i)
+                if run > i {
+                    i += output.append(input.extracting(i..<run))
+                    continue
+                }
+            }
+            if let repertoire = shift.pairs {
+                let taken = convertPairs(input, from: i, into: &output, step(repertoire, home))
+                i += taken
+                if taken > 0 { continue }
+            }
+            i = convertGathered(input, from: i, into: &output, home)
+        }
+        return i
+    }
+
+    /// Takes bytes one by one until text begins that goes faster, or that is of another repertoire;
+    /// returns where it stopped.
+    private mutating func convertGathered(
+        _ input: Bytes, from start: Int, into output: inout Region, _ home: iconv_t
+    ) -> Int {
+        let charactersMax = min(
+            GatheredCharacters.charactersMax,
+            (output.room - Self.roomOfFlush) / Self.roomOfCharacter)
+        var gathered = GatheredCharacters()
+        let repertoire = shift.repertoire
+        var i = start
+        repeat {
+            shift.take(input[i], into: &gathered)
+            i += 1
+        } while i < input.count && !shift.isPlain && shift.pairs == nil
+            && shift.repertoire == repertoire
+            && gathered.characters + ShiftDecoder.charactersMax <= charactersMax
+        convert(gathered.bytes, into: &output, step(repertoire, home))
+        return i
+    }
+
+    /// Converts the pairs of printable bytes from `start`; returns how many bytes that were.
+    private mutating func convertPairs(
+        _ input: Bytes, from start: Int, into output: inout Region, _ step: IconvStep
+    ) -> Int {
+        let pairsMax = min(256, (output.room - Self.roomOfFlush) / Self.roomOfCharacter)
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 512) { memory in
+            var count = 0
+            while count < 2 * pairsMax, start + count + 1 < input.count,
+                shift.isPairByte(input[start + count]), input[start + count + 1] &- 0x21 < 94
+            {
+                memory[count] = input[start + count] | 0x80
+                memory[count + 1] = input[start + count + 1] | 0x80
+                count += 2
+            }
+            let pairs = UnsafeMutableBufferPointer(rebasing: memory[0..<count])
+            convert(UnsafeBufferPointer(pairs).span, into: &output, step)
+            return count
+        }
+    }
+
+    private mutating func convert(
+        _ bytes: Bytes, into output: inout Region, _ step: IconvStep
+    ) {
+        let (taken, outcome) = step.convert(bytes, into: &output, replaced: &replacedCount)
+        assert(outcome != .full)
+        if taken < bytes.count { replace(into: &output) }
+    }
+
+    /// How the 8-bit form of a repertoire is converted.
+    private func step(_ repertoire: ShiftRepertoire, _ home: iconv_t) -> IconvStep {
+        let lead: MultiByteLead
+        switch repertoire {
+        case .home: return IconvStep(home, shift.homeLead)
+        case .chinese: lead = .gb
+        case .korean: lead = .uhc
+        case .taiwanese: lead = .eucTW
+        case .japanese2004: lead = .eucJISX0213
+        }
+        let descriptor = cache.descriptor(CharsetTable.row(of: lead))
+        return descriptor.map { IconvStep($0, lead) } ?? IconvStep(home, shift.homeLead)
+    }
+
+    /// The end of the bytes from `start` that are plain ASCII and shift nothing.
+    private func plainRun(_ input: Bytes, from start: Int) -> Int {
+        var i = start
+        while i < input.count, ShiftDecoder.isPlain(input[i]) { i += 1 }
+        return i
     }
 }

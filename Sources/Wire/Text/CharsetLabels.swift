@@ -1,50 +1,7 @@
-// The labels of the charsets, one row a charset.
+// Which charset a label means: an index of all labels, those of `CharsetTable` and those of UTF-8,
+// ASCII and Latin-1, which have fast paths of ours and stand here.
 //
-// Labels are written without punctuation and in lower case ("ISO_8859-2:1987" is iso885921987),
-// which is how they are compared. Source: WHATWG Encoding Standard 4.2, IANA character sets, and
-// what mailers write. A row names the iconv charset that decodes it best, which is not always the
-// one of the label: mail says gb2312 and means GB 18030, says shift_jis and means code page 932.
-
-/// How the bytes of a charset become characters.
-enum CharsetForm: Equatable, Sendable {
-    /// One byte a character: a table of 256, made once by iconv.
-    case singleByte
-    /// ASCII and characters of two to four bytes, without a state: iconv.
-    case multiByte(MultiByteLead)
-    /// x-user-defined: 0x80 to 0xFF are U+F780 to U+F7FF.
-    case userDefined
-    /// 7-bit with shifts: turned into the 8-bit form of the row's iconv name first.
-    case shifted(ShiftScheme)
-    /// Ours.
-    case unicode(UnicodeScheme)
-}
-
-/// How long a character is by its first byte; needed only where iconv refuses one.
-enum MultiByteLead: Equatable, Sendable {
-    case sjis, eucJP, eucJISX0213, eucTW, gb, big5, uhc, other
-}
-
-/// Which escape sequences shift.
-enum ShiftScheme: Equatable, Sendable { case iso2022JP, iso2022KR, iso2022CN, hz }
-
-/// Which Unicode encoding form.
-enum UnicodeScheme: Equatable, Sendable {
-    /// `marked`: a byte order mark at the start decides against the name.
-    case utf16(bigEndian: Bool, marked: Bool)
-    case utf32(bigEndian: Bool, marked: Bool)
-    case utf7
-}
-
-/// A charset that is neither UTF-8, nor ASCII, nor Latin-1.
-struct CharsetRow: Sendable {
-    /// The name for `iconv_open`; empty when iconv is not asked.
-    var iconvName: StaticString
-    var form: CharsetForm
-    /// Labels separated by one space.
-    var labels: StaticString
-    /// Bytes that the WHATWG Encoding Standard reads in another way than iconv.
-    var exceptions: [(byte: UInt8, scalar: UInt32)] = []
-}
+// Labels are compared without punctuation and without case. A label is never passed on to iconv.
 
 enum CharsetLabels {
     /// Letters and digits of a label past this many make it unknown.
@@ -67,7 +24,7 @@ enum CharsetLabels {
         var length = 0
         for i in label.indices {
             switch label[i].asciiLowercased {
-            case let byte where byte.isASCIILetterOrDigit:
+            case let byte where byte.isAlphanumeric:
                 hash.add(byte)
                 length += 1
             case 0x2D, 0x5F, 0x2E, 0x3A, 0x2B, 0x28, 0x29, 0x20: continue  // - _ . : + ( )
@@ -76,11 +33,6 @@ enum CharsetLabels {
             if length > labelBytesMax { return .unknown }
         }
         return length == 0 ? .unknown : lookUp(hash.value)
-    }
-
-    /// Position of the row of stateless multi-byte text with these lead bytes.
-    static func row(of lead: MultiByteLead) -> Int {
-        rows.firstIndex { $0.form == .multiByte(lead) }!
     }
 
     private static func lookUp(_ hash: UInt64) -> Charset.Kind {
@@ -105,7 +57,9 @@ enum CharsetLabels {
         add(utf8, .utf8, to: &entries)
         add(ascii, .usASCII, to: &entries)
         add(latin1, .latin1AsWindows1252, to: &entries)
-        for (i, row) in rows.enumerated() { add(row.labels, .listed(index: i), to: &entries) }
+        for (i, row) in CharsetTable.rows.enumerated() {
+            add(row.labels, .listed(index: i), to: &entries)
+        }
         entries.sort { $0.hash < $1.hash }
         for i in entries.indices.dropFirst() {
             precondition(entries[i].hash != entries[i - 1].hash, "a label stands in two rows")
@@ -131,10 +85,4 @@ private struct LabelHash {
     private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
 
     mutating func add(_ byte: UInt8) { value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-}
-
-extension UInt8 {
-    fileprivate var isASCIILetterOrDigit: Bool {
-        self &- 0x61 < 26 || self &- 0x41 < 26 || self &- 0x30 < 10
-    }
 }

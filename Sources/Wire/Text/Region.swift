@@ -5,7 +5,7 @@
 
 /// Start, end, how far: a stretch of the caller's memory that a transform fills from the front.
 package struct Region: ~Copyable {
-    @usableFromInline let base: UnsafeMutablePointer<UInt8>
+    private let base: UnsafeMutablePointer<UInt8>
 
     /// Bytes that fit in all.
     package let capacity: Int
@@ -72,6 +72,70 @@ package struct Region: ~Copyable {
         get {
             let span = UnsafeBufferPointer(start: UnsafePointer(base), count: count).span
             return _overrideLifetime(span, borrowing: self)
+        }
+    }
+}
+
+// MARK: - Text
+
+extension Region {
+    /// Bytes that the longest UTF-8 character takes.
+    static let characterBytesMax = 4
+
+    /// Writes the UTF-8 form of a Unicode scalar value; there must be room for 4 bytes.
+    mutating func append(scalar: UInt32) {
+        assert(scalar < 0x110000 && !(0xD800..<0xE000).contains(scalar))
+        precondition(room >= Self.characterBytesMax)
+        withRoom { memory, _ in Self.store(scalar: scalar, at: memory) }
+    }
+
+    /// Writes the UTF-8 form of a Unicode scalar value to memory with room for 4 bytes; returns
+    /// how many bytes it takes.
+    static func store(scalar: UInt32, at memory: UnsafeMutablePointer<UInt8>) -> Int {
+        switch scalar {
+        case 0..<0x80:
+            memory[0] = UInt8(scalar)
+            return 1
+        case 0x80..<0x800:
+            memory[0] = UInt8(0xC0 | scalar >> 6)
+            memory[1] = UInt8(0x80 | scalar & 0x3F)
+            return 2
+        case 0x800..<0x10000:
+            memory[0] = UInt8(0xE0 | scalar >> 12)
+            memory[1] = UInt8(0x80 | scalar >> 6 & 0x3F)
+            memory[2] = UInt8(0x80 | scalar & 0x3F)
+            return 3
+        default:
+            memory[0] = UInt8(0xF0 | scalar >> 18)
+            memory[1] = UInt8(0x80 | scalar >> 12 & 0x3F)
+            memory[2] = UInt8(0x80 | scalar >> 6 & 0x3F)
+            memory[3] = UInt8(0x80 | scalar & 0x3F)
+            return 4
+        }
+    }
+
+    /// Turns CR, LF, NUL, tab and the other C0 controls behind offset `start` into spaces, so that
+    /// decoded text can never start a header or end a line.
+    mutating func replaceControls(from start: Int) {
+        assert(start <= count)
+        for i in start..<max(start, count) where base[i] < 0x20 { base[i] = 0x20 }
+    }
+
+    /// Takes spaces off the end, but none in front of offset `start`.
+    mutating func trimTrailingSpaces(from start: Int) {
+        var end = count
+        while end > start, base[end - 1] == 0x20 { end -= 1 }
+        truncate(to: max(end, min(start, count)))
+    }
+
+    /// Writes `number` in decimal; there must be room for 20 bytes or its digits.
+    package mutating func append(decimal number: Int) {
+        if number < 0 { append(0x2D) }
+        var divisor: UInt = 1
+        while number.magnitude / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            append(UInt8(0x30 + number.magnitude / divisor % 10))
+            divisor /= 10
         }
     }
 }

@@ -237,3 +237,41 @@ extension ShiftDecoder {
         }
     }
 }
+
+// MARK: - What it writes
+
+/// Characters in their 8-bit form, gathered for one call of iconv.
+struct GatheredCharacters {
+    static let charactersMax = 28
+
+    private var storage = InlineArray<128, UInt8>(repeating: 0)
+    private(set) var count = 0
+    private(set) var characters = 0
+
+    var bytes: Bytes {
+        @_lifetime(borrow self)
+        get { storage.span.extracting(0..<count) }
+    }
+
+    /// Adds one character of one or two bytes; a zero stands for no byte.
+    mutating func add(_ first: UInt8, _ second: UInt8 = 0) {
+        append(first)
+        if second != 0 { append(second) }
+        characters += 1
+    }
+
+    /// Adds a character of two bytes behind a prefix of up to two.
+    mutating func add(prefix: (UInt8, UInt8), _ first: UInt8, _ second: UInt8) {
+        append(prefix.0)
+        if prefix.1 != 0 { append(prefix.1) }
+        add(first, second)
+    }
+
+    /// Adds what no 8-bit form knows: iconv refuses it, and it becomes U+FFFD.
+    mutating func addInvalid() { add(0xFF) }
+
+    private mutating func append(_ byte: UInt8) {
+        storage[count] = byte
+        count += 1
+    }
+}

@@ -170,17 +170,3 @@ struct UnicodeDecoder {
         return byte < 0x80 ? 0 : 1
     }
 }
-
-extension UInt8 {
-    /// The value of a letter of the base64 alphabet (RFC 4648 4); nil for every other byte.
-    var base64Value: UInt8? {
-        switch self {
-        case 0x41...0x5A: self - 0x41
-        case 0x61...0x7A: self - 0x47
-        case 0x30...0x39: self + 4
-        case 0x2B: 62
-        case 0x2F: 63
-        default: nil
-        }
-    }
-}

@@ -116,21 +116,4 @@ private func described(_ text: [UInt8]) -> String {
         #expect(described(text) == "'\(inside.text)'")
         #expect(JSONReader.unescaped(text.span, 1..<text.count - 1).bytes == bytes)
     }
-
-    @Test func `keys and numbers are written whole or not at all`() {
-        let text = written(capacity: 40) { output in
-            let isWritten =
-                output.append("{") && JSONWriter.key("a", isFirst: true, into: &output)
-                && JSONWriter.integer(-5, into: &output) && JSONWriter.key("b", into: &output)
-            #expect(isWritten)
-        }
-        #expect(text.text == "{\"a\":-5,\"b\":")
-        let nothing = written(capacity: 5) { output in
-            let hasKey = JSONWriter.key("a", into: &output)
-            let isLong = JSONWriter.key("abcd", isFirst: true, into: &output)
-            let hasNumber = JSONWriter.integer(1, into: &output)
-            #expect(hasKey && !isLong && !hasNumber)
-        }
-        #expect(nothing.text == ",\"a\":")
-    }
 }

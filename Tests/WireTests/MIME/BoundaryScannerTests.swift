@@ -12,7 +12,7 @@ private enum Piece: Equatable {
 
 private func scan(_ input: [UInt8], _ boundaries: [String], plan: [Int]) -> [Piece] {
     var scanner = BoundaryScanner()
-    for boundary in boundaries { scanner.stack.push(boundary.bytes.span) }
+    for boundary in boundaries { scanner.open(boundary.bytes.span) }
     var pieces: [Piece] = []
     func add(_ bytes: [UInt8]) {
         if case .content(let before)? = pieces.last {
@@ -153,7 +153,7 @@ private func naiveDelimiter(_ line: [UInt8], _ boundaries: [String]) -> Boundary
         var scanner = BoundaryScanner()
         for level in 0..<100 {
             let boundary = [UInt8](repeating: UInt8(ascii: "b"), count: 199) + [UInt8(level + 33)]
-            scanner.stack.push(boundary.span)
+            scanner.open(boundary.span)
         }
         var bytes = 0
         var start = 0

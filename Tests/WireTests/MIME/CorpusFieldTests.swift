@@ -9,7 +9,9 @@ import Testing
 @testable import Wire
 
 private func table(_ name: String) -> [[String: Any]]? {
-    guard let data = try? Data(contentsOf: corpus.appending(path: "mail-parser").appending(path: name)),
+    guard
+        let data = try? Data(
+            contentsOf: corpus.appending(path: "mail-parser").appending(path: name)),
         let rows = try? JSONSerialization.jsonObject(with: data) as? [[String: Any]]
     else {
         print("skipped: no \(name) in \(corpus.path)")

@@ -30,20 +30,13 @@ private func walk(_ message: [UInt8], piece: Int) -> (events: Int, bytesHeldMax:
             default: events += 1
             }
         }
-        bytesHeldMax = max(bytesHeldMax, walker.bytesHeld)
+        bytesHeldMax = max(bytesHeldMax, walker.heldByteCount)
     }
     while true {
         switch walker.finish() {
         case .end, .failed, .needInput: return (events, bytesHeldMax)
         default: events += 1
         }
-    }
-}
-
-extension PartWalker {
-    /// What came and is not handed out, header blocks and preambles included.
-    fileprivate var bytesHeld: Int {
-        block.count + preamble.count + keptPreamble.count + scanner.heldBytes.count
     }
 }
 

@@ -205,7 +205,7 @@ struct CharsetTests {
     @Test("This system's iconv knows every charset that the table names")
     func iconvKnowsAll() {
         let cache = CharsetCache()
-        for (index, row) in CharsetLabels.rows.enumerated() {
+        for (index, row) in CharsetTable.rows.enumerated() {
             switch row.form {
             case .singleByte, .userDefined: #expect(cache.table(index) != nil, "\(row.iconvName)")
             case .multiByte, .shifted: #expect(cache.descriptor(index) != nil, "\(row.iconvName)")

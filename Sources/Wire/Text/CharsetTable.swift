@@ -1,9 +1,60 @@
-// The table of the charsets that are not decoded by a fast path of ours. See CharsetLabels.swift.
+// The charsets that are not decoded by a fast path of ours, one row each: labels, how it is decoded,
+// and by which charset of iconv. That is not always the one of the label: mail says gb2312 and means
+// GB 18030, says shift_jis and means code page 932.
+//
+// Labels are written without punctuation and in lower case ("ISO_8859-2:1987" is iso885921987).
+// Sources: WHATWG Encoding Standard 4.2, IANA character sets, and what mailers write.
 
-extension CharsetLabels {
+/// How the bytes of a charset become characters.
+enum CharsetForm: Equatable, Sendable {
+    /// One byte a character: a table of 256, made once by iconv.
+    case singleByte
+    /// ASCII and characters of two to four bytes, without a state: iconv.
+    case multiByte(MultiByteLead)
+    /// x-user-defined: 0x80 to 0xFF are U+F780 to U+F7FF.
+    case userDefined
+    /// 7-bit with shifts: turned into the 8-bit form of the row's iconv name first.
+    case shifted(ShiftScheme)
+    /// Ours.
+    case unicode(UnicodeScheme)
+}
+
+/// How long a character is by its first byte; needed only where iconv refuses one.
+enum MultiByteLead: Equatable, Sendable {
+    case sjis, eucJP, eucJISX0213, eucTW, gb, big5, uhc, other
+}
+
+/// Which escape sequences shift.
+enum ShiftScheme: Equatable, Sendable { case iso2022JP, iso2022KR, iso2022CN, hz }
+
+/// Which Unicode encoding form.
+enum UnicodeScheme: Equatable, Sendable {
+    /// `marked`: a byte order mark at the start decides against the name.
+    case utf16(bigEndian: Bool, marked: Bool)
+    case utf32(bigEndian: Bool, marked: Bool)
+    case utf7
+}
+
+/// A charset that is neither UTF-8, nor ASCII, nor Latin-1.
+struct CharsetRow: Sendable {
+    /// The name for `iconv_open`; empty when iconv is not asked.
+    var iconvName: StaticString
+    var form: CharsetForm
+    /// Labels separated by one space.
+    var labels: StaticString
+    /// Bytes that the WHATWG Encoding Standard reads in another way than iconv.
+    var exceptions: [(byte: UInt8, scalar: UInt32)] = []
+}
+
+enum CharsetTable {
     /// Position is the `index` of `Charset.Kind.listed`.
     static let rows: [CharsetRow] =
         isoRows + windowsRows + otherSingleByteRows + multiByteRows + shiftedRows + unicodeRows
+
+    /// Position of the row of stateless multi-byte text with these lead bytes.
+    static func row(of lead: MultiByteLead) -> Int {
+        rows.firstIndex { $0.form == .multiByte(lead) }!
+    }
 
     private static func single(
         _ name: StaticString, _ labels: StaticString,
