@@ -25,7 +25,7 @@ WIDE_INLINE void store(uint8_t *q, __m256i c) { _mm256_storeu_si256((__m256i *)q
 
 WIDE_INLINE unsigned mask(__m256i c) { return (unsigned)_mm256_movemask_epi8(c); }
 
-/* Where `a` stands in front of `b` among 32 bytes; p[32] is read. */
+/* Where `a` stands before `b` among 32 bytes; p[32] is read. */
 WIDE_INLINE __m256i pairs(const uint8_t *p, __m256i a, __m256i b) {
     return _mm256_and_si256(_mm256_cmpeq_epi8(load(p), a), _mm256_cmpeq_epi8(load(p + 1), b));
 }
@@ -87,7 +87,7 @@ WIDE ck_progress ck_json_escape_wide(
         unsigned length = (unsigned)__builtin_ctz(stops);
         i += length;
         o += length;
-        /* More than 32 bytes were left and at most 31 of them are behind i: p[i + 1] is input. */
+        /* More than 32 bytes were left and at most 31 of them are after i: p[i + 1] is input. */
         if (line_feeds && p[i] == '\r') {
             memcpy(q + o, "\\n", 2);
             i += p[i + 1] == '\n' ? 2 : 1;
@@ -219,7 +219,7 @@ WIDE_INLINE __m256i base64_characters(__m256i values) {
 
 WIDE ck_progress ck_base64_encode_wide(const uint8_t *p, size_t n, uint8_t *q, size_t room) {
     ck_progress at = {0, 0, 0};
-    /* The second load ends 28 bytes behind the first one's start. */
+    /* The second load ends 28 bytes after the first one's start. */
     for (; n - at.taken >= 28 && room - at.written >= 32; at.taken += 24, at.written += 32) {
         const uint8_t *from = p + at.taken;
         __m256i c = _mm256_inserti128_si256(
@@ -231,7 +231,7 @@ WIDE ck_progress ck_base64_encode_wide(const uint8_t *p, size_t n, uint8_t *q, s
     return at;
 }
 
-/* 32 characters of the alphabet as 24 bytes, and eight zeros behind them. */
+/* 32 characters of the alphabet as 24 bytes, and eight zeros after them. */
 WIDE_INLINE __m256i base64_bytes(__m256i c) {
     const __m256i distance = _mm256_setr_epi8(
         0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 19, 4, -65, -65, -71, -71,

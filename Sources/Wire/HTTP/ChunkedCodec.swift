@@ -1,18 +1,18 @@
-// Chunked framing of HTTP/1.1 (RFC 9112 7.1): taken off what the API answers, put around what is
-// uploaded while it is still arriving.
+// Chunked framing of HTTP/1.1 (RFC 9112 7.1): removed from the API's answers, and put around a body
+// that is sent while it still arrives.
 //
 // The decoder is a pull machine that answers with ranges. Strict: sizes of at most fifteen digits,
-// CRLF alone, no control bytes; extensions and trailers are read, bounded and dropped.
+// only CRLF, no control bytes. Extensions and trailers are read, bounded and dropped.
 
-/// Takes chunked framing off; trailers are read and dropped.
+/// Removes chunked framing; trailers are read and dropped.
 package struct ChunkedDecoder {
     package enum Verdict: Equatable {
         /// Content, never empty.
         case content(Range<Int>)
         case needInput
-        /// The last chunk and the trailers are over; `next` is the offset behind them.
+        /// The last chunk and the trailers are complete; `next` is the offset after them.
         case end(next: Int)
-        /// Every further call says the same.
+        /// Every later call says the same.
         case invalid(String)
     }
 
@@ -20,11 +20,11 @@ package struct ChunkedDecoder {
     package static let extrasBytesMax = 8_192
 
     private enum State {
-        /// In a size, of which so many digits were read.
+        /// In a size, of which this many digits were read.
         case size(digits: Int)
-        /// Behind a size, in front of the CR.
+        /// After a size, before the CR.
         case behindSize
-        /// Behind the CR of a size.
+        /// After the CR of a size.
         case sizeLineFeed
         case content
         case contentCR
@@ -46,8 +46,8 @@ package struct ChunkedDecoder {
 
     package init() {}
 
-    /// The next piece of content, or the end. After `.end` the decoder is spent.
-    /// - Parameter offset: where to go on in `input`; moved forward.
+    /// The next piece of content, or the end. After `.end` the decoder must not be used again.
+    /// - Parameter offset: where to continue in `input`; moved forward.
     package mutating func next(_ input: Bytes, _ offset: inout Int) -> Verdict {
         while true {
             if case .failed(let reason) = state { return .invalid(reason) }
@@ -67,7 +67,7 @@ package struct ChunkedDecoder {
         return .content(offset - length..<offset)
     }
 
-    /// One byte of framing; true when it was the last of all.
+    /// One byte of framing; true when it was the last one of the body.
     private mutating func take(_ byte: UInt8) -> Bool {
         switch state {
         case .size(let digits): takeSize(byte, digits)
@@ -92,7 +92,7 @@ package struct ChunkedDecoder {
 
     private mutating func takeSize(_ byte: UInt8, _ digits: Int) {
         if let value = byte.hexValue {
-            // Fifteen digits are 60 bits, which no `Int` overflows with.
+            // Fifteen digits are 60 bits, which fit an `Int`.
             guard digits < 15 else { return state = .failed("chunk size too large") }
             left = left << 4 | Int(value)
             state = .size(digits: digits + 1)
@@ -123,17 +123,19 @@ package struct ChunkedDecoder {
 
 /// Puts chunked framing around content that lies in place.
 package enum ChunkedEncoder {
-    /// The bytes that `writeHead` needs in front of a chunk ("3ff8\r\n"), for sizes < 65,536.
+    /// The bytes that `writeHead` needs before a chunk ("3ff8\r
+    /// "), for sizes under 65,536.
     package static let headBytes = 6
 
-    /// What stands behind the content of every chunk.
+    /// The bytes after the content of every chunk.
     package static let tail: StaticString = "\r\n"
 
-    /// The last chunk, and no trailers.
+    /// The last chunk, without trailers.
     package static let end: StaticString = "0\r\n\r\n"
 
-    /// Writes "XXXX\r\n" (hex, four digits) at `memory`.
-    /// - Parameter size: bytes of the chunk, 1 to 65,535; a chunk of none would be the last.
+    /// Writes "XXXX\r
+    /// " (hexadecimal, four digits) at `memory`.
+    /// - Parameter size: bytes of the chunk, 1 to 65,535; an empty chunk would be the last one.
     package static func writeHead(size: Int, to memory: UnsafeMutablePointer<UInt8>) {
         precondition(size > 0 && size < 65_536)
         for i in 0..<4 {

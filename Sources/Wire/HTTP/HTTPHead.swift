@@ -1,8 +1,8 @@
-// What request and response heads of HTTP/1.1 have in common (RFC 9112, RFC 9110 5).
+// What heads of requests and of responses have in common in HTTP/1.1 (RFC 9112, RFC 9110 5).
 //
-// Strict where two parsers could disagree on where a message ends: CRLF alone ends a line, no
-// folding, no blank in front of the colon, one way of framing, one Content-Length. Ranges are into
-// the input; nothing is copied. A head is parsed when it is whole.
+// Strict where two parsers could disagree on where a message ends: only CRLF ends a line, no
+// folding, no blank before the colon, one way of framing, one Content-Length. Ranges are into the
+// input; nothing is copied. A head is parsed when it is complete.
 
 import CEpoll.Kernels
 
@@ -35,7 +35,7 @@ struct HTTPHeadScanner {
 
     init(from start: Int) { offset = start }
 
-    /// Offset behind the first `CRLF CRLF` at or behind `start`; nil if there is none.
+    /// Offset after the first `CRLF CRLF` at or after `start`; nil if there is none.
     static func headEnd(_ input: Bytes, from start: Int) -> Int? {
         var from = start
         while let lineFeed = input.firstIndex(of: 0x0A, from: from) {
@@ -49,7 +49,7 @@ struct HTTPHeadScanner {
         return nil
     }
 
-    /// The next line without its CRLF; nil when it holds a control byte (a tab is none) or ends
+    /// The next line without its CRLF; nil when it holds a control byte other than the tab, or ends
     /// otherwise.
     mutating func line(_ input: Bytes) -> Range<Int>? {
         let start = offset
@@ -105,7 +105,7 @@ struct HTTPFramingFields {
     private(set) var isChunked = false
     private(set) var hasClose = false
 
-    /// Takes note of a field if it is one of these.
+    /// Takes the field's value if it is about the body or the connection.
     mutating func note(_ input: Bytes, _ field: HTTPHeadScanner.Field) -> Fault? {
         let name = input.extracting(field.name)
         let value = input.extracting(field.value)

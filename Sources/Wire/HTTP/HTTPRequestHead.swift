@@ -24,8 +24,8 @@ package struct HTTPRequestHead {
     /// Heads over this many bytes are refused.
     package static let bytesMax = 16_384
 
-    /// - Parameter input: starts at the request line (one empty line in front of it is skipped, RFC
-    ///   9112 2.2); call again with more behind it.
+    /// - Parameter input: starts at the request line (one empty line before it is skipped, RFC 9112
+    ///   2.2); call again with more after it.
     package static func parse(_ input: Bytes) -> Result {
         let window = input.extracting(0..<min(input.count, bytesMax))
         let start = window.count >= 2 && window[0] == 0x0D && window[1] == 0x0A ? 2 : 0
@@ -55,7 +55,7 @@ package struct HTTPRequestHead {
         }
     }
 
-    /// False when a field comes twice that may come once.
+    /// False for a second field of a kind that may come once.
     private mutating func note(_ input: Bytes, _ field: HTTPHeadScanner.Field) -> Bool {
         let name = input.extracting(field.name)
         if name.equalsIgnoringCase("host") {

@@ -1,7 +1,7 @@
 // The head of an HTTP/1.1 response, for the API's connections (RFC 9112 4, 6.3).
 //
-// The answer to a request with POST or GET is expected; HEAD and CONNECT are never sent. Heads with
-// a status of 100 to 199 are announcements: the caller skips them and reads the next head.
+// It is read as the answer to POST or GET; the relay never sends HEAD or CONNECT. Heads with a
+// status of 100 to 199 are announcements: the caller skips them and reads the next head.
 
 /// A response head, taken apart. Ranges are into the input that was parsed.
 package struct HTTPResponseHead {
@@ -26,8 +26,8 @@ package struct HTTPResponseHead {
     /// Heads over this many bytes are refused.
     package static let bytesMax = 16_384
 
-    /// Strict: both framings, differing Content-Lengths, obs-fold, bad names are invalid.
-    /// - Parameter input: starts at the status line; call again with more behind it.
+    /// Strict: both framings, differing Content-Lengths, obs-fold and bad names are invalid.
+    /// - Parameter input: starts at the status line; call again with more after it.
     package static func parse(_ input: Bytes) -> Result {
         let window = input.extracting(0..<min(input.count, bytesMax))
         guard let headBytes = HTTPHeadScanner.headEnd(window, from: 0) else {
@@ -68,7 +68,7 @@ package struct HTTPResponseHead {
         }
         if fields.hasClose { keepAlive = false }
         if status < 200 || status == 204 || status == 304 {
-            // A body announced where none may be: whoever sent it may send it all the same.
+            // The head announces a body where none may be: the peer may send it anyway.
             if status != 304 && (fields.isChunked || fields.length ?? 0 > 0) { keepAlive = false }
         } else if fields.isChunked {
             framing = .chunked
@@ -81,7 +81,7 @@ package struct HTTPResponseHead {
         return .head(self)
     }
 
-    /// `HTTP/1.1 202 Accepted`; the reason and the blank in front of it may be missing.
+    /// `HTTP/1.1 202 Accepted`; the reason and the blank before it may be missing.
     private static func statusLine(_ input: Bytes, _ line: Range<Int>) -> (Int, UInt8)? {
         let start = line.lowerBound
         guard line.count >= 12, input[start + 8] == 0x20,

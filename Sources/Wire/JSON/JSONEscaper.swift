@@ -1,13 +1,13 @@
-// Text to the inside of a JSON string (RFC 8259 7), valid UTF-8 whatever comes in (Unicode 3.9).
+// Text to the inside of a JSON string (RFC 8259 7), valid UTF-8 for any input (Unicode 3.9).
 //
-// The bulk goes through one kernel that copies sixteen bytes and tests them afterwards. Only what
-// the end of an input or of a region cuts is handled here, byte by byte. Escapes what the RFC
-// demands and nothing else; an invalid sequence becomes U+FFFD by the maximal-subpart rule, so that
-// the result does not depend on where the input was cut.
+// Most text goes through one kernel that copies a block and tests it afterwards. Only what the end
+// of an input or of a region cuts is handled here, byte by byte. It escapes what the RFC demands
+// and nothing else. An invalid sequence becomes U+FFFD by the maximal-subpart rule, so the result
+// does not depend on where the input was cut.
 
 import CEpoll.Kernels
 
-/// Writes the inside of a JSON string: valid UTF-8 and escapes, whatever comes in.
+/// Writes the inside of a JSON string: valid UTF-8 and escapes, for any input.
 package struct JSONEscaper {
     package enum LineEnds { case kept, lineFeed }
 
@@ -21,7 +21,7 @@ package struct JSONEscaper {
     private var held: UInt32 = 0
     private var heldCount = 0
 
-    /// With `.lineFeed`: the last byte was a CR whose line end was not written yet.
+    /// With `.lineFeed`: the last byte was a CR whose line end is not written yet.
     private var isBehindCR = false
 
     /// - Parameter lineEnds: `.lineFeed` writes CRLF and lone CR as `\n`.
@@ -42,7 +42,7 @@ package struct JSONEscaper {
         return taken
     }
 
-    /// Writes what is kept at the end of the text.
+    /// Writes what is kept, at the end of the text.
     /// - Returns: false when that needs more room; call again with the next region.
     package mutating func finish(into output: inout Region) -> Bool {
         guard spill.drain(into: &output) else { return false }
@@ -74,7 +74,7 @@ package struct JSONEscaper {
         return progress.taken
     }
 
-    /// One byte; what it completes goes to `spill`, at most fifteen bytes.
+    /// One byte; the text that it completes goes to `spill`, at most fifteen bytes.
     private mutating func take(_ byte: UInt8) {
         if isBehindCR {
             isBehindCR = false
@@ -96,7 +96,7 @@ package struct JSONEscaper {
             spillCharacter(bytes, count)
         } else {
             spillReplacement()
-            // What was held was a valid beginning, so only this byte can start something new.
+            // The held bytes were a valid beginning, so only this byte can start a character.
             if count > 1 { take(byte) }
         }
     }

@@ -1,9 +1,9 @@
 // Reads one JSON text token by token (RFC 8259), strictly: for the API's answers, the metadata
 // header and the sandbox.
 //
-// A pull reader over a whole text in memory: tokens are ranges, nothing is copied, nesting is a bit
-// stack, so there is no recursion to overflow. Strings are checked for their escapes and for bare
-// control bytes; that their UTF-8 is valid is not checked here (`unescaped` repairs it).
+// A pull reader over a whole text in memory: tokens are ranges and nothing is copied. Nesting is a
+// stack of bits, so no recursion can overflow. Escapes and bare control bytes of strings are
+// checked here; their UTF-8 is not (`unescaped` repairs it).
 
 import CEpoll.Kernels
 
@@ -17,9 +17,9 @@ package struct JSONReader {
         case number(Range<Int>)
         case bool(Bool)
         case null
-        /// The text is complete; nothing but white space was behind it.
+        /// The text is complete; only white space followed.
         case end
-        /// Offset of the byte that is wrong; every further call says the same.
+        /// Offset of the wrong byte; every later call says the same.
         case invalid(at: Int)
     }
 
@@ -29,15 +29,15 @@ package struct JSONReader {
     /// What may come next.
     private enum State {
         case value
-        /// Behind `[`: a value or `]`.
+        /// After `[`: a value or `]`.
         case valueOrEnd
-        /// Behind `{`: a key or `}`.
+        /// After `{`: a key or `}`.
         case keyOrEnd
-        /// Behind a comma in an object.
+        /// After a comma in an object.
         case key
-        /// Behind a value inside an object or array.
+        /// After a value inside an object or array.
         case commaOrEnd
-        /// Behind the outermost value.
+        /// After the outermost value.
         case done
         case failed(at: Int)
     }
@@ -46,7 +46,7 @@ package struct JSONReader {
     private var offset = 0
     private var depth = 0
 
-    /// One bit a level, the innermost lowest: 1 for an object.
+    /// One bit per level, the innermost lowest: 1 for an object.
     private var objects: UInt64 = 0
 
     package init() {}
@@ -68,7 +68,7 @@ package struct JSONReader {
         }
     }
 
-    /// Reads past the value that comes next.
+    /// Reads past the next value.
     /// - Returns: its range; nil when it is invalid, or when no value comes next.
     package mutating func skipValue(_ input: Bytes) -> Range<Int>? {
         let outer = depth
@@ -202,7 +202,7 @@ package struct JSONReader {
         return nil
     }
 
-    /// Bytes of the escape at `at`, where a backslash is; nil when it is none.
+    /// Length of the escape at `at`, where a backslash is; nil when it is invalid.
     private static func escapeLength(_ input: Bytes, _ at: Int) -> Int? {
         guard at + 1 < input.count else { return nil }
         switch input[at + 1] {
@@ -263,14 +263,14 @@ extension JSONReader {
         return String(decoding: units, as: UTF8.self)
     }
 
-    /// The same as UTF-8; nothing but the result is allocated where nothing is escaped.
+    /// The same as UTF-8; allocates only the result if nothing is escaped.
     package static func unescapedBytes(_ input: Bytes, _ range: Range<Int>) -> [UInt8] {
         var bytes: [UInt8] = []
         unescape(input, range, into: &bytes)
         return bytes
     }
 
-    /// The same in place of what `bytes` held, whose memory is used again.
+    /// The same, in place of what `bytes` held; reuses its memory.
     package static func unescape(_ input: Bytes, _ range: Range<Int>, into bytes: inout [UInt8]) {
         bytes.removeAll(keepingCapacity: true)
         let text = input.extracting(range)
@@ -281,7 +281,7 @@ extension JSONReader {
         }
     }
 
-    /// Appends what the escape at `at` stands for; returns the offset behind it.
+    /// Appends the character that the escape at `at` means; returns the offset after it.
     private static func unescape(
         _ input: Bytes, _ at: Int, _ end: Int, into units: inout [UInt8]
     ) -> Int {

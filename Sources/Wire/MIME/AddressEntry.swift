@@ -7,17 +7,17 @@ struct AddressEntry {
         case more
         /// The entry is whole.
         case complete
-        /// The entry is whole, and what lies behind `end` belongs to the next one.
+        /// The entry is whole, and the text after `end` belongs to the next one.
         case again
     }
 
     /// Where the entry's last token ended.
     private(set) var end = 0
-    /// The tokens in front of `<`, or all of them as long as there is none.
+    /// The tokens before `<`, or all tokens while there is none.
     private var phrase = 0..<0
     /// Between `<` and `>`.
     private var angle: Range<Int>?
-    /// The words behind `>`.
+    /// The words after `>`.
     private var tail = 0..<0
     /// The content of the first comment that is not empty.
     private var comment = 0..<0
@@ -28,10 +28,10 @@ struct AddressEntry {
     private var isJoinedToNext = false
     private(set) var isEmpty = true
 
-    /// Where the addr-spec is written; nil when the entry has none.
+    /// Where the addr-spec is; nil when the entry has none.
     var address: Range<Int>? { angle ?? bare }
 
-    /// Where a display name may be, best first.
+    /// Where a display name may be, the best place first.
     func displayNames(_ value: Bytes) -> [3 of DisplayName] {
         let comment = DisplayName(range: comment, isComment: true)
         if angle != nil {
@@ -55,7 +55,7 @@ struct AddressEntry {
         case .separator: return .complete
         case .groupStart:
             if address != nil { return .complete }
-            // What came before is the group's name, or "mailto".
+            // The tokens so far are the group's name, or "mailto".
             self = AddressEntry()
             return .more
         case .comment(let range):
@@ -89,13 +89,13 @@ struct AddressEntry {
         if runHasAt { bare = run }
     }
 
-    /// Whether the word `next` goes on with the current run: an `@` or a dot stands between, or
-    /// they touch.
+    /// Whether the word `next` continues the current run: an `@` or a dot is between them, or they
+    /// touch.
     private func isOpen(_ value: Bytes, _ next: Range<Int>) -> Bool {
         isJoinedToNext || Self.joins(value[next.lowerBound]) || run.upperBound == next.lowerBound
     }
 
-    /// Blanks, and brackets that were not closed behind the address.
+    /// Blanks, and brackets before the address that were not closed.
     private static func opens(_ byte: UInt8) -> Bool {
         byte.isWhitespace || byte == 0x3C || byte == 0x28 || byte == 0x3E
     }

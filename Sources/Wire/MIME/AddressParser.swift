@@ -1,25 +1,24 @@
 // Address lists: From, To, Cc and the like. RFC 5322 3.4 and 4.4, RFC 6532.
 //
 // Promises: linear time, no recursion, no allocation, a bounded number of tokens. Groups are
-// flattened and their names dropped, routes dropped, comments used as a display name where there
-// is no other. Tolerated: `;` between mailboxes, dots and `@` in display names, missing commas
-// between `<…>`, names without `<…>` around the address, unclosed quotes, comments and brackets,
-// empty entries, encoded words anywhere but in the address itself, where they are never decoded:
-// an address must not change its meaning between us and whoever checks it.
+// flattened and their names dropped; routes are dropped; a comment is the display name if there is
+// no other. Tolerated: `;` between mailboxes, dots and `@` in display names, missing commas between
+// `<…>`, names without `<…>` around the address, unclosed quotes, comments and brackets, empty
+// entries, encoded words except in the address. Those in an address are never decoded: it must not
+// change its meaning on its way.
 
 import Glibc
 
-/// One mailbox of an address list. The texts, decoded UTF-8 without controls, lie in the region
+/// One mailbox of an address list. The texts, decoded UTF-8 without controls, are in the region
 /// that the parser wrote them to: `output.bytes.extracting(mailbox.address)`.
 package struct Mailbox2822: Equatable, Sendable {
-    /// Empty when there is none.
+    /// Empty when the mailbox has none.
     package var displayName: Range<Int>
-    /// addr-spec as it is to be sent: comments, route and folding off, quoting kept if needed.
+    /// The addr-spec as it is sent: without comments, route and folding, quoted if needed.
     package var address: Range<Int>
 }
 
-/// Pulls the mailboxes out of an address list, one a call. RFC 5322 3.4 and 4.4 (groups
-/// flattened), RFC 6532, tolerant of what is seen in the wild. Allocates nothing.
+/// Pulls the mailboxes out of an address list, one per call. Allocates nothing.
 package struct AddressParser: Sendable {
     /// A list of more tokens than this is refused.
     package static let tokensMax = 10_000
@@ -28,7 +27,7 @@ package struct AddressParser: Sendable {
         case mailbox(Mailbox2822)
         /// The list is used up.
         case end
-        /// The list holds more than `tokensMax` tokens; what came before stands.
+        /// The list holds more than `tokensMax` tokens; the mailboxes before stay valid.
         case tooManyTokens
     }
 
@@ -39,9 +38,9 @@ package struct AddressParser: Sendable {
 
     /// The next mailbox of the list.
     /// - Parameters:
-    ///   - value: the whole list, folding inside; the same bytes at every call.
-    ///   - output: where the texts are written, behind what is there. One mailbox needs at most
-    ///     4 × `value.count` + 64 bytes; the caller truncates it between calls.
+    ///   - value: the whole list, with its folding; the same bytes at every call.
+    ///   - output: where the texts are written, after what is there. One mailbox needs at most 4 ×
+    ///     `value.count` + 64 bytes; the caller truncates it between calls.
     package mutating func next(
         _ value: Bytes, charsets: CharsetCache, into output: inout Region,
         losses: inout DecodeLosses
@@ -74,7 +73,7 @@ package struct AddressParser: Sendable {
         }
     }
 
-    /// Writes what an entry's ranges hold; nil and counted when that is no addr-spec.
+    /// Writes the texts of an entry; nil and counted when it has no valid addr-spec.
     private func write(
         _ entry: AddressEntry, _ value: Bytes, _ charsets: CharsetCache,
         into output: inout Region, _ losses: inout DecodeLosses
@@ -101,10 +100,10 @@ package struct AddressParser: Sendable {
 // MARK: - Writing and comparing mailboxes (RFC 5322 3.4, RFC 5321 2.4)
 
 extension AddressParser {
-    /// Writes `Name <addr>` (name quoted where RFC 5322 needs it, raw UTF-8) or `addr`.
-    /// Both texts are those of a mailbox, copied out of its region or lying in another one.
+    /// Writes `Name <addr>` (name quoted where RFC 5322 needs it, raw UTF-8) or `addr`. Both texts
+    /// are a mailbox's, copied out of its region or in another region.
     ///
-    /// Needs 2 × name + address + 5 bytes of room; what does not fit is left out from the back.
+    /// Needs 2 × name + address + 5 bytes of room; text that does not fit is left out from the end.
     package static func format(
         displayName: Bytes, address: Bytes, into output: inout Region
     ) {
@@ -128,7 +127,7 @@ extension AddressParser {
         _ = output.append(">")
     }
 
-    /// Whether two addr-specs name the same mailbox: domain without case; local part exactly or,
+    /// Whether two addr-specs name the same mailbox: domains without case; local parts exactly or,
     /// when `ignoringLocalCase`, without case.
     ///
     /// Quoting that changes nothing is ignored: `"a.b"@c` is `a.b@c`. Only ASCII letters have a
@@ -196,7 +195,7 @@ extension AddressParser {
     }
 }
 
-/// The bytes that a local part stands for, without its quotes and backslashes.
+/// The bytes of a local part without its quotes and backslashes.
 private struct LocalPart {
     private var offset = 0
     private let end: Int

@@ -1,7 +1,7 @@
 // The tokens of an address list. RFC 5322 3.2, made tolerant.
 //
 // Promises: every byte is looked at a bounded number of times. A quote, comment or bracket that is
-// not closed is text, and once one was found open no other of its kind is looked for.
+// not closed is text; after one was found open, no other of its kind is searched for.
 
 /// Walks an address list token by token.
 struct AddressScanner: Sendable {
@@ -25,14 +25,14 @@ struct AddressScanner: Sendable {
     private var comments = CommentSearch()
     private var areQuotesClosed = true
 
-    /// Reads on from `offset`, which a token ended at.
+    /// Continues at `offset`, where a token ended.
     mutating func goBack(to offset: Int) { self.offset = offset }
 
     mutating func next(_ value: Bytes) -> Token? {
         while offset < value.count {
             let start = offset
             switch value[start] {
-            case 0x20, 0x09, 0x0D, 0x0A, 0x3E:  // a stray > is nothing
+            case 0x20, 0x09, 0x0D, 0x0A, 0x3E:  // a stray > is ignored
                 offset += 1
             case 0x2C, 0x3B:
                 offset += 1
@@ -76,7 +76,7 @@ struct AddressScanner: Sendable {
                 // A domain literal may hold colons: user@[IPv6:::1].
                 i = i > start && value[i - 1] == 0x40 ? endOfLiteral(value, from: i) : i + 1
             case 0x3D:
-                // So may the text of an encoded word hold commas, colons and brackets.
+                // The text of an encoded word may hold commas, colons and brackets.
                 i = endOfEncodedWord(value, from: i) ?? i + 1
             default: i += 1
             }
@@ -95,7 +95,7 @@ struct AddressScanner: Sendable {
         return word.end
     }
 
-    /// A word of more bytes than this, four times the longest legal one, is not looked for.
+    /// A longer word, four times the longest legal one, is not recognised.
     private static let encodedWordBytesMax = 300
 
     private func endOfLiteral(_ value: Bytes, from start: Int) -> Int {
@@ -120,7 +120,7 @@ struct AddressScanner: Sendable {
         return nil
     }
 
-    /// The offset behind the quoted string that begins at `start`; nil when it is not closed.
+    /// The offset after the quoted string that begins at `start`; nil when it is not closed.
     static func endOfQuoted(_ value: Bytes, from start: Int, limit: Int) -> Int? {
         var i = start + 1
         while i < limit {
@@ -130,8 +130,8 @@ struct AddressScanner: Sendable {
         return nil
     }
 
-    /// The `>` that belongs to the `<` at `start`; nil when another `<`, the end, or a comma that
-    /// is of no route comes first. A quoted local part may hold any of them.
+    /// The `>` that belongs to the `<` at `start`; nil when another `<`, the end, or a comma
+    /// outside a route comes first. A quoted local part may hold all of these.
     private mutating func endOfAngle(_ value: Bytes, from start: Int) -> Int? {
         var i = start + 1
         while i < value.count, value[i].isWhitespace { i += 1 }

@@ -1,4 +1,4 @@
-// Writes the addr-spec and the display name that an entry of an address list holds.
+// Writes the addr-spec and the display name of an entry of an address list.
 
 enum AddressSpec {
     /// Writes the addr-spec in `range` without comments, blanks and route; false when it has no
@@ -61,7 +61,7 @@ enum AddressSpec {
         return range.lowerBound
     }
 
-    /// Writes a quoted string's content: bare if it is a dot-atom, quoted otherwise.
+    /// Writes a quoted string's content: without quotes if it is a dot-atom, quoted otherwise.
     private static func writeQuoted(
         _ value: Bytes, _ content: Range<Int>, _ decoder: inout CharsetDecoder,
         into output: inout Region
@@ -114,14 +114,14 @@ enum AddressSpec {
     }
 }
 
-/// Where a display name is written.
+/// Where a display name is.
 struct DisplayName {
     var range: Range<Int>
     /// The content of a comment, where quotes and parentheses are text, or else a phrase.
     var isComment: Bool
 
-    /// Writes it as text: quotes and backslashes off, comments left out, encoded words decoded
-    /// wherever they stand.
+    /// Writes it as text: without quotes and backslashes, without comments, encoded words decoded
+    /// wherever they are.
     static func write(
         _ value: Bytes, _ name: DisplayName, _ charsets: CharsetCache,
         into output: inout Region, _ losses: inout DecodeLosses
@@ -160,7 +160,7 @@ struct DisplayName {
 }
 
 extension UInt8 {
-    /// Blanks, controls and brackets, which no addr-spec holds outside of quotes.
+    /// Blanks, controls and brackets, which an addr-spec holds only in quotes.
     fileprivate var isDroppedInAddress: Bool {
         self <= 0x20 || self == 0x7F || self == 0x3C || self == 0x3E
     }

@@ -1,13 +1,13 @@
-// Makes a file name that came in a message fit to be one (RFC 2183 2.3, RFC 6266 4.3).
+// Makes the file name of an attachment safe to use (RFC 2183 2.3, RFC 6266 4.3).
 //
-// Of a path only the last component stays; no controls and byte order marks, no leading dots, no
-// blanks around it, at most 255 bytes. Everything else of the name stays as the sender wrote it.
+// Only the last component of a path stays; no controls and byte order marks, no leading dots, no
+// blanks around it, at most 255 bytes. The rest of the name stays as the sender wrote it.
 
 /// Cleans file names; UTF-8 in, UTF-8 out.
 package enum AttachmentName {
     /// Bytes of a name, as most file systems allow.
     package static let bytesMax = 255
-    /// A longer ending is not taken for an extension, the dot included.
+    /// A longer ending is not an extension, the dot included.
     private static let extensionBytesMax = 32
 
     /// - Returns: the clean name; empty when nothing of it is usable.
@@ -19,7 +19,7 @@ package enum AttachmentName {
         return cut(name)
     }
 
-    /// `name` with `suffix` behind it, cut in front of that when both are too long together.
+    /// `name` with `suffix` after it; the name is cut if both together are too long.
     package static func appending(_ suffix: StaticString, to name: [UInt8]) -> [UInt8] {
         var end = min(name.count, bytesMax - suffix.utf8CodeUnitCount)
         if end < name.count {
@@ -30,7 +30,7 @@ package enum AttachmentName {
         return whole
     }
 
-    /// Behind the last separator that has a name behind it.
+    /// The text after the last separator that has a name after it.
     private static func lastComponent(_ raw: Bytes) -> Range<Int> {
         var end = raw.count
         while end > 0, isSeparator(raw[end - 1]) || raw[end - 1].isWhitespace { end -= 1 }
@@ -43,8 +43,8 @@ package enum AttachmentName {
         byte == UInt8(ascii: "/") || byte == UInt8(ascii: "\\")
     }
 
-    /// Leaves out C0, DEL, C1 (in UTF-8: C2 80 to C2 9F) and U+FEFF, of which a name alone would look
-    /// like none.
+    /// Leaves out C0, DEL, C1 (in UTF-8: C2 80 to C2 9F) and U+FEFF; a name of these alone would
+    /// look empty.
     private static func withoutControls(_ raw: Bytes) -> [UInt8] {
         var name: [UInt8] = []
         name.reserveCapacity(raw.count)
@@ -66,7 +66,7 @@ package enum AttachmentName {
         return name
     }
 
-    /// Cuts in front of the extension, between two characters.
+    /// Cuts before the extension, between two characters.
     private static func cut(_ name: [UInt8]) -> [UInt8] {
         guard name.count > bytesMax else { return name }
         var suffix = name[name.count...]

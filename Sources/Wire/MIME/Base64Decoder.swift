@@ -1,12 +1,12 @@
-// Base64 text to bytes (RFC 2045 6.8), for text parts: whatever comes in, something comes out.
+// Base64 text to bytes (RFC 2045 6.8), for text parts. It refuses no input.
 //
 // Lenient as the RFC demands of mail readers: characters outside the alphabet are skipped, and
-// counted unless they are blanks or line ends. Padding ends a quad, wherever it stands, so pieces
-// that were encoded one by one and put together come out right.
+// counted unless they are blanks or line ends. Padding ends a quad anywhere, so pieces that were
+// encoded separately and joined are decoded correctly.
 
 import CEpoll.Kernels
 
-/// Base64 text to the bytes that it stands for.
+/// Base64 text to the bytes that it encodes.
 package struct Base64Decoder {
     /// Bytes that were not base64 and were left out; blanks and line ends are not counted.
     package private(set) var strayCount = 0
@@ -83,7 +83,7 @@ package struct Base64Decoder {
         }
     }
 
-    /// The bytes of the quad so far; one character alone stands for none and is a stray.
+    /// The bytes of the quad so far; a single character encodes no byte and is a stray.
     private mutating func endQuad() {
         if quadCount == 1 { strayCount += 1 }
         let bits = quad << (24 - 6 * quadCount)

@@ -1,19 +1,19 @@
-// Passes base64 text on without decoding it (RFC 4648 4, RFC 2045 6.8): blanks and line ends out,
-// the alphabet checked, always whole quads, canonical padding at the end.
+// Passes base64 text on without decoding it (RFC 4648 4, RFC 2045 6.8): without blanks and line
+// ends, the alphabet checked, always in whole quads, with canonical padding at the end.
 //
-// This is the way of every attachment, so the bulk is one kernel that copies while it checks. When
-// padding turns out to sit in the middle (parts encoded one by one and put together), everything
-// behind it is decoded and encoded again, until both run in step once more.
+// Every attachment goes through here, so most bytes go through one kernel that copies while it
+// checks. If padding turns out to be in the middle (parts that were encoded separately and joined),
+// the text after it is decoded and encoded again until both are in step.
 
 import CEpoll.Kernels
 
 /// Base64 text to base64 text on one line.
 package struct Base64Filter {
     /// Bytes that were not base64 and were left out: strays, needless padding, a last character
-    /// that stands for no byte. Blanks and line ends are not counted.
+    /// that encodes no byte. Blanks and line ends are not counted.
     package private(set) var strayCount = 0
 
-    /// Bytes that the text written so far stands for.
+    /// Bytes that the text written so far encodes.
     package private(set) var decodedCount = 0
 
     private var spill = SpillQueue()
@@ -22,12 +22,12 @@ package struct Base64Filter {
     private var quad: UInt32 = 0
     private var quadCount = 0
 
-    /// The last thing read was padding, behind `quadCount` characters of a quad.
+    /// The last character was padding, after `quadCount` characters of a quad.
     private var isPadded = false
     private var paddingCount = 0
 
-    /// While a quad of the output does not begin with one of the input: the one or two bytes that
-    /// the next triple of the output begins with.
+    /// While the quads of output and input are not in step: the one or two bytes that the next
+    /// triple of the output begins with.
     private var carry: UInt32 = 0
     private var carryCount = 0
 
@@ -66,8 +66,8 @@ package struct Base64Filter {
         return spill.drain(into: &output)
     }
 
-    /// Copies a run of the alphabet. What it leaves in the region are whole quads; the rest of the
-    /// last one goes back into `quad`, because padding may follow.
+    /// Copies a run of the alphabet. Only whole quads stay in the region; the rest of the last one
+    /// goes back into `quad`, because padding may follow.
     private mutating func copyRun(
         _ input: Bytes, from start: Int, into output: inout Region
     ) -> Int {
@@ -92,7 +92,7 @@ package struct Base64Filter {
         return progress.taken
     }
 
-    /// One byte; what it completes goes to `spill`, at most eight bytes.
+    /// One byte; the text that it completes goes to `spill`, at most eight bytes.
     private mutating func take(_ byte: UInt8) {
         let value = ck_base64_value(byte)
         if value < 0x40 {
@@ -107,7 +107,7 @@ package struct Base64Filter {
         }
     }
 
-    /// `=` belongs behind two or three characters, as many as make a quad; any other is a stray.
+    /// `=` belongs after two or three characters and completes the quad; any other one is a stray.
     private mutating func takePadding() {
         if quadCount >= 2 && quadCount + paddingCount < 4 {
             isPadded = true
@@ -117,7 +117,7 @@ package struct Base64Filter {
         }
     }
 
-    /// Something follows padding: the bytes in front of it open the next triple of the output.
+    /// Text follows padding: the bytes before it begin the next triple of the output.
     private mutating func startCarrying() {
         let bytes = endQuad()
         for i in 0..<bytes.count {
@@ -138,7 +138,7 @@ package struct Base64Filter {
         }
     }
 
-    /// The bytes of a quad that is not whole, and a clean start behind it.
+    /// The bytes of an incomplete quad; a new quad begins after it.
     private mutating func endQuad() -> (value: UInt32, count: Int) {
         let bytes: (UInt32, Int) =
             switch quadCount {
@@ -162,7 +162,7 @@ package struct Base64Filter {
         carryCount = 0
     }
 
-    /// The quad of the upper `count` bytes of 24 bits, padded where these are fewer than three.
+    /// The quad of the upper `count` bytes of 24 bits, padded if these are fewer than three.
     private mutating func spillTriple(_ bits: UInt32, _ count: Int) {
         decodedCount += count
         for i in 0..<4 {

@@ -1,13 +1,14 @@
 // Finds the delimiter lines of all open multiparts in content (RFC 2046 5.1.1).
 //
-// A delimiter line is `--` boundary [`--`] blanks, alone on its line; the line end in front of it
-// belongs to it. Lines end with CRLF or LF, mixed as they come. Every input is used up: what may
-// still turn out to be a delimiter is kept inside, at most `heldBytesMax` bytes. Content is never
-// copied but for those bytes. Base64 passes at the speed of a search for the pair "\n-".
+// A delimiter line is `--` boundary [`--`] blanks, alone on its line; the line end before it
+// belongs to it. Lines end with CRLF or LF, in any mixture. Every input is used up: bytes that may
+// still become a delimiter are kept inside, at most `heldBytesMax`. Only those bytes are copied.
+// Base64 passes at the speed of a search for the pair "
+// -".
 
 import CEpoll.Kernels
 
-/// Where bytes of an event lie.
+/// Where the bytes of an event are.
 package struct Place: Equatable {
     /// The caller's input, or memory of the machine that is valid until its next call.
     package enum Source { case input, held }
@@ -15,7 +16,7 @@ package struct Place: Equatable {
     package var range: Range<Int>
 }
 
-/// Finds delimiter lines; what the boundaries are, its `stack` knows.
+/// Finds the delimiter lines of the boundaries in `stack`.
 package struct BoundaryScanner: ~Copyable {
     /// A delimiter line with its trailing blanks may have this many bytes; a longer one is content.
     package static let lineBytesMax = 512
@@ -38,7 +39,7 @@ package struct BoundaryScanner: ~Copyable {
     private var givenOutBytes = 0
     /// Where the line begins in `held`; nil while only a CR is held.
     private var heldLineStart: Int?
-    /// Whether a delimiter may begin at once, its line end being part of what came before.
+    /// Whether a delimiter may begin at once, because its line end came before.
     private var isAtLineStart = true
 
     package init() { held.reserveCapacity(Self.heldBytesMax) }
@@ -60,10 +61,10 @@ package struct BoundaryScanner: ~Copyable {
         stack.popInside(level, isClosed: isClosed)
     }
 
-    /// Says that what comes next is the first byte of a line.
+    /// The next byte is the first one of a line.
     package mutating func beginLine() { isAtLineStart = true }
 
-    /// Says that what comes next was looked at before and does not begin a line.
+    /// The next byte was scanned before and does not begin a line.
     package mutating func continueLine() { isAtLineStart = false }
 }
 
@@ -85,7 +86,7 @@ extension BoundaryScanner {
         return scan(input, &offset)
     }
 
-    /// No more input: what is held is a delimiter or content; then `.needInput`.
+    /// No more input: the held bytes are a delimiter or content; then `.needInput`.
     package mutating func finish() -> Verdict {
         dropGivenOut()
         guard !held.isEmpty else { return .needInput }
@@ -99,9 +100,9 @@ extension BoundaryScanner {
 
     private enum Candidate {
         case delimiter(BoundaryStack.Delimiter, next: Int)
-        /// None; the search goes on at this offset.
+        /// No delimiter; the search continues at this offset.
         case content(Int)
-        /// The input ends before it is certain.
+        /// The input ends before the answer is certain.
         case uncertain
     }
 
@@ -151,7 +152,7 @@ extension BoundaryScanner {
         return scanTail(input, &offset)
     }
 
-    /// There is no candidate in the input, but its last line end may be in front of one.
+    /// No delimiter is in the input, but its last line end may belong to one.
     private mutating func scanTail(_ input: Bytes, _ offset: inout Int) -> Verdict {
         let start = offset
         let last = input[input.count - 1]
@@ -226,7 +227,7 @@ extension BoundaryScanner {
         get { held.span }
     }
 
-    /// Goes on with what is held; nil when nothing is held any more.
+    /// Continues what is held; nil when nothing is held any more.
     private mutating func resume(_ input: Bytes, _ offset: inout Int) -> Verdict? {
         while offset < input.count {
             guard let start = heldLineStart else {
@@ -244,7 +245,7 @@ extension BoundaryScanner {
         return .needInput
     }
 
-    /// The line begins with two hyphens: goes on to its line end.
+    /// The line begins with two hyphens: continues to its line end.
     private mutating func resumeLine(
         _ input: Bytes, _ offset: inout Int, _ start: Int
     ) -> Verdict {
@@ -267,8 +268,8 @@ extension BoundaryScanner {
         return giveOutLine()
     }
 
-    /// Gives out a line that is none, but for a CR at its end: that may be half of the line end in
-    /// front of the next one.
+    /// Gives out a line that is no delimiter, except a CR at its end, which may be half of the line
+    /// end before the next one.
     private mutating func giveOutLine() -> Verdict {
         giveOut(held.last == .carriageReturn ? held.count - 1 : held.count)
     }

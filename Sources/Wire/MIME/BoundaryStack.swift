@@ -1,11 +1,12 @@
-// The boundaries of the open multiparts, innermost last, and which one a line is (RFC 2046 5.1).
+// The boundaries of the open multiparts, innermost last, and which of them a line is (RFC 2046
+// 5.1).
 //
-// A delimiter is a whole line: of boundaries that are prefixes of one another only the right one
-// matches. An outer boundary closes what is open inside. All boundaries lie in one array.
+// A delimiter is a whole line: if one boundary is a prefix of another, only the right one matches.
+// An outer boundary closes the multiparts inside it. All boundaries are in one array.
 
 import Glibc
 
-/// Answers whether a line is a delimiter, and whose.
+/// Answers whether a line is a delimiter, and of which multipart.
 package struct BoundaryStack {
     /// A boundary may have this many bytes (RFC 2046 allows 70).
     package static let boundaryBytesMax = 200
@@ -17,13 +18,13 @@ package struct BoundaryStack {
         package var isClose: Bool
     }
 
-    /// All boundaries, one behind the other; `ends[level]` is where that of `level` ends.
+    /// All boundaries, one after the other; `ends[level]` is where that of `level` ends.
     private var boundaries: [UInt8] = []
     private var ends: [Int] = []
     /// A bit for every `filterBit` of a boundary, so that most lines need no comparison.
     private var filter: UInt64 = 0
-    /// Whether the innermost multipart has had its close delimiter. It stays, so that a part behind
-    /// a premature close is not lost, but every other open boundary goes before it.
+    /// Whether the innermost multipart has had its close delimiter. It stays, so that a part after
+    /// a premature close is not lost, but every other open boundary is tried before it.
     private var isTopClosed = false
 
     package init() {}
@@ -61,7 +62,8 @@ package struct BoundaryStack {
         }
     }
 
-    /// Which delimiter `line`, without its line end, is. Innermost first; a closed one last.
+    /// Which delimiter `line`, without its line end, is. The innermost is tried first, a closed one
+    /// last.
     package func delimiter(_ line: Bytes) -> Delimiter? {
         guard line.count > 2, line[0] == .hyphen, line[1] == .hyphen else { return nil }
         return match(line.extracting(2..<line.count))
@@ -71,13 +73,13 @@ package struct BoundaryStack {
         (level == 0 ? 0 : ends[level - 1])..<ends[level]
     }
 
-    /// Made of length, first and last byte.
+    /// A bit that depends on length, first and last byte.
     private static func filterBit(_ text: Bytes) -> UInt64 {
         let mixed = text.count &* 7 ^ Int(text[0]) ^ Int(text[text.count - 1]) &* 5
         return 1 << UInt64(mixed & 63)
     }
 
-    /// `line` begins behind the first two hyphens.
+    /// `line` begins after the first two hyphens.
     private func match(_ line: Bytes) -> Delimiter? {
         var length = line.count
         while length > 0, line[length - 1].isWhitespace { length -= 1 }

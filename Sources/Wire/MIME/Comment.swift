@@ -1,13 +1,13 @@
 // Comments of structured fields. RFC 5322 3.2.2.
 
-/// Finds the ends of comments in one value, in linear time whatever it holds.
+/// Finds the ends of comments in one value, in linear time for any value.
 ///
-/// Nested comments are counted, not followed, so depth costs nothing. Once a comment turned out
-/// not to be closed, every later parenthesis of the value is text: nothing is searched twice.
+/// Nested comments are counted, not followed, so depth costs nothing. After a comment was found
+/// open, every later parenthesis of the value is text: nothing is searched twice.
 struct CommentSearch {
     private var areClosed = true
 
-    /// The offset behind the comment that begins with the `(` at `start`; nil when it is not closed
+    /// The offset after the comment that begins with the `(` at `start`; nil when it is not closed
     /// before `limit`.
     mutating func end(_ bytes: Bytes, from start: Int, limit: Int) -> Int? {
         guard areClosed else { return nil }

@@ -1,12 +1,12 @@
 // Writes header text piece by piece: plain runs, encoded words, and the blanks between them.
 //
-// What unstructured fields, display names and parameters share. A piece is a range of bytes, so a
-// quoted string can be fed without its quotes and backslashes and nothing is copied in between.
-// White space that holds a line end becomes one space, other white space stays as it is; between
-// two encoded words it is dropped (RFC 2047 6.2). Characters and groups of base64 may be cut between
-// two words of the same charset (illegal and common), so their decoders stay open.
+// Shared by unstructured fields, display names and parameters. A piece is a range of bytes, so a
+// quoted string can be fed without its quotes and backslashes and without a copy. White space with
+// a line end becomes one space, other white space stays; between two encoded words it is dropped
+// (RFC 2047 6.2). Two words of the same charset may cut a character or a group of base64 (illegal
+// and common), so their decoder stays open.
 
-/// Text under way into a region; `finish` must be the last call.
+/// A text that is being written into a region; `finish` must be the last call.
 struct EncodedText: ~Copyable {
     private let charsets: CharsetCache
     private let start: Int
@@ -15,7 +15,7 @@ struct EncodedText: ~Copyable {
     private var isTruncated = false
     private var openCharset: Charset?
     private var decoder: CharsetDecoder
-    /// Of the word before, while its decoder is open.
+    /// State of the previous word, while its decoder is open.
     private var bits = WordBits(.quoted)
 
     init(_ charsets: CharsetCache, _ output: borrowing Region) {
@@ -24,7 +24,7 @@ struct EncodedText: ~Copyable {
         decoder = CharsetDecoder(.undeclared, cache: charsets)
     }
 
-    /// Writes `range` of `bytes`. A word must lie in one range to be recognised.
+    /// Writes `range` of `bytes`. A word is recognised only if it lies in one range.
     mutating func write(
         _ bytes: Bytes, _ range: Range<Int>, into output: inout Region,
         _ losses: inout DecodeLosses
@@ -56,7 +56,7 @@ struct EncodedText: ~Copyable {
     /// A blank between two pieces.
     mutating func blank() { pendingBlanks = max(pendingBlanks, 1) }
 
-    /// Writes what is kept of a cut character. Trailing blanks are dropped.
+    /// Writes U+FFFD for a cut character that is kept. Trailing blanks are dropped.
     mutating func finish(into output: inout Region, _ losses: inout DecodeLosses) {
         closeDecoder(into: &output, &losses)
         output.trimTrailingSpaces(from: start)
@@ -98,7 +98,7 @@ struct EncodedText: ~Copyable {
             if output.append(plain) < plain.count { isTruncated = true }
             return output.replaceControls(from: begin)
         }
-        // One word is in one charset: a letter of windows-1252 and the quotation mark behind it can
+        // One word is in one charset: a letter of windows-1252 and the quotation mark after it can
         // look like a character of UTF-8.
         openDecoder(
             Charset(kind: plain.isValidUTF8 ? .utf8 : .latin1AsWindows1252))
@@ -143,7 +143,8 @@ struct EncodedText: ~Copyable {
         isBehindWord = true
     }
 
-    /// The content of a word of no known charset, if that is UTF-8; otherwise the word itself.
+    /// Writes the content of a word of an unknown charset if it is UTF-8, otherwise the word
+    /// itself.
     private mutating func writeUnknown(
         _ bytes: Bytes, _ word: EncodedWordPlace, _ whole: Range<Int>,
         into output: inout Region, _ losses: inout DecodeLosses
@@ -172,7 +173,7 @@ struct EncodedText: ~Copyable {
         writePlain(bytes, whole, into: &output, &losses)
     }
 
-    /// Decodes with the open decoder, and takes controls out of what it wrote.
+    /// Decodes with the open decoder, and replaces controls in what it wrote.
     private mutating func decode(_ bytes: Bytes, into output: inout Region) {
         let begin = output.count
         if decoder.feed(bytes, into: &output) < bytes.count { isTruncated = true }

@@ -1,26 +1,26 @@
 // Encoded words in header text. RFC 2047, RFC 2231 5, and what mailers make of them.
 //
 // Promises: valid UTF-8 without CR, LF, NUL or other C0 controls, linear time, no allocation.
-// Tolerated: words that touch other text or stand in quoted strings, spaces and folds within a
-// word, words over 75 bytes, lower-case b and q, missing base64 padding.
-// A word of an unknown charset that is not UTF-8 either stays as it is written: whoever reads the
-// delivered message may know the charset.
+// Tolerated: words that touch other text or are in quoted strings, spaces and folds within a word,
+// words over 75 bytes, lower-case b and q, missing base64 padding. A word of an unknown charset
+// whose content is not UTF-8 stays as it is written: the reader of the delivered message may know
+// the charset.
 
 /// What decoding had to change; summed into the metrics.
 package struct DecodeLosses: Equatable, Sendable {
     package var replacedCharacters = 0
     package var unknownCharsets = 0
     package var truncated = 0
-    /// Entries of an address list that hold no addr-spec.
+    /// Entries of an address list without an addr-spec.
     package var malformedAddresses = 0
     package init() {}
 }
 
-/// Decodes RFC 2047 in unstructured text: unfolds, joins adjacent encoded words, undeclared 8-bit
-/// word by word as UTF-8 or else windows-1252. Output is valid UTF-8 without CR, LF, NUL and other C0 controls.
+/// Decodes RFC 2047 in unstructured text: unfolds, joins adjacent encoded words, reads undeclared
+/// 8-bit text word by word as UTF-8 or else windows-1252.
 package enum EncodedWord {
     /// - Parameters:
-    ///   - value: a whole field value, folding inside.
+    ///   - value: a whole field value, with its folding.
     ///   - output: has room for 4 × `value.count` + 64 bytes; beyond its room the text is cut
     ///     between characters and counted.
     package static func decode(
@@ -33,21 +33,21 @@ package enum EncodedWord {
     }
 }
 
-/// Where the parts of an encoded word lie: `=?charset*language?encoding?text?=`.
+/// Where the parts of an encoded word are: `=?charset*language?encoding?text?=`.
 struct EncodedWordPlace {
     enum Encoding { case base64, quoted }
 
-    /// Longer names are of no charset.
+    /// No charset has a longer name.
     private static let charsetBytesMax = 64
 
     var charset: Range<Int>
     var encoding: Encoding
     var text: Range<Int>
-    /// Behind the closing `?=`.
+    /// The offset after the closing `?=`.
     var end: Int
 
-    /// The word that begins at `start`; nil when there is none. `terminator` says where the next
-    /// `?=` is: asked once a word, so that unclosed words do not make the search quadratic.
+    /// The word that begins at `start`; nil when there is none. `terminator` tells where the next
+    /// `?=` is. It is asked once per word, so unclosed words do not make the search quadratic.
     init?(_ bytes: Bytes, at start: Int, limit: Int, terminator: inout TerminatorSearch) {
         let head = start + 2
         guard head <= limit, bytes[start] == 0x3D, bytes[start + 1] == 0x3F else { return nil }
@@ -71,7 +71,7 @@ struct EncodedWordPlace {
         if Self.beginsWord(bytes, text) { return nil }
     }
 
-    /// Whether another word begins within `text`: then this one was never closed. The `=?` that
+    /// Whether another word begins within `text`: then this one was not closed. The `=?` that
     /// base64 padding makes with the closing `?=` does not count.
     private static func beginsWord(_ bytes: Bytes, _ text: Range<Int>) -> Bool {
         var from = text.lowerBound
@@ -84,9 +84,9 @@ struct EncodedWordPlace {
     }
 }
 
-/// Finds the `?=` that closes an encoded word, looking at no byte twice.
+/// Finds the `?=` that closes an encoded word; looks at no byte twice.
 struct TerminatorSearch {
-    /// Where the first `?=` at or behind `searchedFrom` is; nil: there is none.
+    /// Where the first `?=` at or after `searchedFrom` is; nil when there is none.
     private var found: Int?
     private var searchedFrom = Int.max
 

@@ -1,11 +1,12 @@
 // What an entity's header block says about its content (RFC 2045, 2046, 2183, 2231, 2392).
 //
-// Reads the four Content-* fields that matter, the first of each. Whatever they hold, the answer is
-// usable: an absent or unreadable media type is text/plain, or message/rfc822 in a digest; content
-// in an unknown transfer encoding is application/octet-stream. Texts are bounded and clean. Reading
-// again reuses the memory.
+// Reads the four Content-* fields that matter, the first of each. The answer is always usable: an
+// absent or unreadable media type is text/plain, or message/rfc822 in a digest; content in an
+// unknown transfer encoding is application/octet-stream. Texts are bounded and clean. Reading again
+// reuses the memory.
 
-/// What decides where a leaf goes and how it is read: the part of its head that is copied for nothing.
+/// Where a leaf goes and how it is read: the part of its head that can be copied without counting
+/// references.
 package struct EntityTraits {
     package enum Media: Equatable, Sendable {
         case textPlain, textHTML, textOther, multipart, messageRFC822, other
@@ -15,10 +16,10 @@ package struct EntityTraits {
     package var media = Media.textPlain
     package var charset = Charset.undeclared
     package var encoding = TransferEncoding.identity
-    /// Content-Disposition: attachment, or one that nobody knows (RFC 2183 2.8).
+    /// Content-Disposition: attachment, or an unknown one (RFC 2183 2.8).
     package var isAttachment = false
 
-    /// Those of an entity without any header: text/plain, us-ascii.
+    /// The traits of an entity without any header: text/plain, us-ascii.
     package init() {}
 }
 
@@ -32,13 +33,13 @@ package struct EntityHead {
     /// The type's parameters that a receiver of the leaf as a file needs, as they are written after
     /// the type: "; charset=koi8-r", "; method=REQUEST; charset=utf-8". Tokens only (RFC 2045 5.1).
     package private(set) var typeParameters: [UInt8] = []
-    /// Decoded file name from Content-Disposition or Content-Type; controls and path separators
-    /// taken out, at most 255 bytes of UTF-8; empty when there is none.
+    /// Decoded file name from Content-Disposition or Content-Type, without controls and path
+    /// separators, at most 255 bytes of UTF-8; empty when there is none.
     package private(set) var filename: [UInt8] = []
     /// Content-ID without angle brackets; empty when there is none.
     package private(set) var contentID: [UInt8] = []
-    /// The boundary parameter without trailing blanks; empty when there is none. One byte more
-    /// than `BoundaryStack.boundaryBytesMax` stands for any longer one.
+    /// The boundary parameter without trailing blanks; empty when there is none. A longer one than
+    /// `BoundaryStack.boundaryBytesMax` is cut to one byte more than that.
     package private(set) var boundary: [UInt8] = []
     /// Where in the block a second Content-Type field begins; nil when there is none.
     private var secondTypeStart: Int?
@@ -48,11 +49,11 @@ package struct EntityHead {
     package var encoding: TransferEncoding { traits.encoding }
     package var isAttachment: Bool { traits.isAttachment }
 
-    /// A longer Content-ID is left out.
+    /// A longer Content-ID is ignored.
     private static let contentIDBytesMax = 998
-    /// Bytes of a decoded file name that are looked at.
+    /// Bytes of a decoded file name that are used.
     private static let rawNameBytesMax = 4_096
-    /// No charset makes more of a byte than this.
+    /// No charset makes more bytes of one byte than this.
     private static let decodedBytesPerByteMax = 16
     private static let charsetLabelBytesMax = 64
     /// Bytes of a calendar's method; the longest registered one has 14.
@@ -81,9 +82,9 @@ package struct EntityHead {
 
     /// Reads a header block, with or without its blank line.
     ///
-    /// - Returns: nil, but for a multipart's block with a second Content-Type. Such a block has run
-    ///   into that of the multipart's first part, because the delimiter between them is missing: it is
-    ///   the head of that part, if that is no multipart.
+    /// - Returns: nil, except for a multipart's block with a second Content-Type. Such a block has
+    ///   run into that of the multipart's first part, because the delimiter between them is
+    ///   missing: it is the head of that part, if that is no multipart.
     @discardableResult
     mutating func read(
         _ block: Bytes, isInDigest: Bool, charsets: CharsetCache, losses: inout DecodeLosses
@@ -199,12 +200,12 @@ extension EntityHead {
         readName("filename", parameters, value, charsets, &losses)
     }
 
-    /// Leaves the file name as it is when there is no parameter or nothing of it is usable.
+    /// Leaves the file name as it is if there is no parameter or nothing of it is usable.
     private mutating func readName(
         _ name: StaticString, _ parameters: FieldParameters, _ value: Bytes,
         _ charsets: CharsetCache, _ losses: inout DecodeLosses
     ) {
-        // Of a usual field so little that it lies on the stack.
+        // Little enough to be on the stack, for a usual field.
         let capacity = min(
             Self.rawNameBytesMax, Self.decodedBytesPerByteMax * value.count + 16)
         withScratch(capacity) { head, region in
@@ -240,14 +241,14 @@ extension EntityHead {
     private static let multipartMixed: [UInt8] = Array("multipart/mixed".utf8)
     private static let octetStream: [UInt8] = Array("application/octet-stream".utf8)
 
-    /// Makes this the head of bytes that nobody can read.
+    /// Makes this the head of unreadable bytes.
     private mutating func becomeOctetStream() {
         Self.set(&mediaType, Self.octetStream.span)
         traits.media = .other
         typeParameters.removeAll(keepingCapacity: true)
     }
 
-    /// False when this is no "type/subtype".
+    /// False when `text` is no "type/subtype".
     private mutating func setType(_ text: Bytes) -> Bool {
         guard text.count <= Self.mediaTypeBytesMax,
             let slash = text.firstIndex(of: UInt8(ascii: "/")), slash > 0,
@@ -261,7 +262,7 @@ extension EntityHead {
         return true
     }
 
-    /// A type alone, or one with something wrong behind it ("text/plain charset=utf-8").
+    /// A type without a subtype, or one with an error after it ("text/plain charset=utf-8").
     private mutating func setTypeWithoutSubtype(_ text: Bytes) {
         var end = 0
         while end < text.count, Self.isToken(text[end]) || text[end] == UInt8(ascii: "/") {
@@ -305,7 +306,7 @@ extension EntityHead {
         return isMessage ? .messageRFC822 : .other
     }
 
-    /// RFC 2045 5.1: printable ASCII but for blanks and tspecials.
+    /// RFC 2045 5.1: printable ASCII except blanks and tspecials.
     private static func isToken(_ byte: UInt8) -> Bool {
         guard byte > 0x20, byte < 0x7F else { return false }
         switch byte {

@@ -1,9 +1,9 @@
-// Which header fields the relay treats in a way of their own.
+// Which header fields the relay treats specially.
 //
-// A name is told by its length first, so an ordinary field costs one or two comparisons and no
+// A name is compared by its length first, so an ordinary field costs one or two comparisons and no
 // string.
 
-/// Header fields that the relay treats in a way of their own; everything else is `.other`.
+/// Header fields that the relay treats specially; every other one is `.other`.
 package enum FieldName: UInt8, Sendable {
     case from, to, cc, bcc, subject, date, messageID, sender, replyTo
     case mimeVersion, contentType, contentTransferEncoding, contentDisposition, contentID
@@ -78,7 +78,7 @@ package enum FieldName: UInt8, Sendable {
     }
 }
 
-/// Which names a header block has, to skip what asks for others.
+/// Which names a header block has, so that questions about absent ones can be skipped.
 package struct FieldNameSet: Sendable {
     private var bits: UInt64 = 0
 

@@ -1,13 +1,13 @@
-// The parameters of a field, one a call, as they are written.
+// The parameters of a field, one per call, as they are written.
 //
 // Tolerated: comments, blanks around `=`, unquoted values with spaces and 8-bit bytes, quotes that
-// are never closed, backslashes that quote nothing (Windows paths), text behind a closing quote,
-// and a missing `;` where the next parameter is recognisable: it begins a folded line, or it is
-// one of the well-known ones.
+// are never closed, backslashes that quote nothing (Windows paths), text after a closing quote, and
+// a missing `;` if the next parameter is recognisable: it begins a folded line, or it is a
+// well-known one.
 
 /// One parameter. Ranges are into the field value.
 struct FieldParameter {
-    /// Without `*` and what follows it.
+    /// Without the `*` and the text after it.
     var name: Range<Int>
     /// The number of a continued parameter's section (RFC 2231 3).
     var section: Int?
@@ -17,8 +17,8 @@ struct FieldParameter {
     var value: Range<Int>
     var isQuoted: Bool
 
-    /// Calls `body` with the pieces of the value: backslashes of quoted pairs and line ends left
-    /// out.
+    /// Calls `body` with the pieces of the value, without the backslashes of quoted pairs and line
+    /// ends.
     func eachPiece(_ bytes: Bytes, _ body: (Range<Int>) -> Void) {
         var start = value.lowerBound
         var i = start
@@ -42,7 +42,7 @@ struct FieldParameter {
     }
 }
 
-/// Walks the parameters behind a field's main value.
+/// Walks the parameters after a field's main value.
 struct FieldParameterScanner {
     private var offset: Int
     private var comments = CommentSearch()
@@ -57,7 +57,7 @@ struct FieldParameterScanner {
         }
     }
 
-    /// The parameter at `offset`, which moves behind it; nil for what is none.
+    /// The parameter at `offset`, which moves to its end; nil for text that is no parameter.
     private mutating func parameter(_ value: Bytes) -> FieldParameter? {
         let start = offset
         var i = start
@@ -88,7 +88,7 @@ struct FieldParameterScanner {
         return (content, true)
     }
 
-    /// Takes `*`, `*3` and `*3*` off an attribute's end. An odd one is part of the name.
+    /// Takes `*`, `*3` and `*3*` off the end of an attribute. Other asterisks are part of the name.
     private static func split(
         _ value: Bytes, _ attribute: Range<Int>, _ content: Range<Int>, _ isQuoted: Bool
     ) -> FieldParameter {
@@ -110,8 +110,8 @@ struct FieldParameterScanner {
             isQuoted: isQuoted)
     }
 
-    /// Whether a backslash in front of `byte` quotes it. In front of a letter or digit it is part
-    /// of a Windows path.
+    /// Whether a backslash before `byte` quotes it. Before a letter or digit it is part of a
+    /// Windows path.
     static func isEscapable(_ byte: UInt8) -> Bool {
         byte < 0x80 && byte.asciiLowercased &- 0x61 >= 26 && byte &- 0x30 >= 10
     }
@@ -161,8 +161,7 @@ extension FieldParameterScanner {
         return i
     }
 
-    /// Whether a parameter begins at `start` although there is no `;` in front of the blanks that
-    /// begin at `blanks`.
+    /// Whether a parameter begins at `start` although no `;` is before the blanks from `blanks`.
     private static func beginsParameter(_ value: Bytes, at start: Int, behind blanks: Int) -> Bool {
         let nameBytesMax = 64
         var end = start
@@ -187,8 +186,9 @@ extension FieldParameterScanner {
         }
     }
 
-    /// `range` without blanks at both ends and comments at its end, and at its beginning too if
-    /// `leading`. A parenthesis that touches other text is text: "copy (1).pdf".
+    /// `range` without blanks at both ends, without comments at its end, and if `leading` also
+    /// without those at its beginning. A parenthesis that touches other text is text: "copy
+    /// (1).pdf".
     static func withoutComments(
         _ value: Bytes, _ range: Range<Int>, leading: Bool = true
     ) -> Range<Int> {
@@ -199,7 +199,7 @@ extension FieldParameterScanner {
         {
             part = value.trimmed(end..<part.upperBound)
         }
-        // Where the text ends that is followed by comments and blanks alone.
+        // The end of the text that only comments and blanks follow.
         var textEnd = part.lowerBound
         var i = part.lowerBound
         while i < part.upperBound {

@@ -1,10 +1,9 @@
 // The value and the parameters of Content-Type and Content-Disposition. RFC 2045 5.1, RFC 2231.
 //
-// Promises: no recursion, nothing kept but the place of the value, linear time but for the sorting
-// of RFC 2231 sections that are out of order. Parameters are scanned anew for each question, of
-// which there are two or three a field. The first of several parameters with the same name wins, and
-// RFC 2231 wins over the plain form.
-// `FieldParameterScanner` says what is tolerated.
+// Promises: no recursion; it keeps only the place of the value; linear time, except for the sorting
+// of RFC 2231 sections that are out of order. Each question scans the parameters again; a field has
+// two or three questions. The first of several parameters with the same name wins, and RFC 2231
+// wins over the plain form. `FieldParameterScanner` lists what is tolerated.
 
 /// RFC 2045 5.1 and RFC 2231: "type/subtype; a=b; c*0*=…", "attachment; filename*=…".
 package struct FieldParameters: Sendable {
@@ -37,14 +36,14 @@ package struct FieldParameters: Sendable {
         }
     }
 
-    /// The raw (unquoted) value of a plain parameter, e.g. the boundary; nil when absent.
+    /// The raw (unquoted) value of a plain parameter, for example the boundary; false when absent.
     /// Bytes past `output`'s room are dropped.
     package func raw(_ name: StaticString, _ value: Bytes, into output: inout Region) -> Bool {
         if let parameter = plain(name, value) {
             parameter.writeRaw(value, into: &output)
             return true
         }
-        // RFC 2231 3 allows a boundary to be continued, too.
+        // RFC 2231 3 allows sections of a boundary, too.
         var sections = ParameterSections(name, value, from: start)
         guard let first = sections.take() else { return false }
         writeSection(first, value, isFirst: true, into: &output)
@@ -94,7 +93,7 @@ package struct FieldParameters: Sendable {
 // MARK: - RFC 2231
 
 extension FieldParameters {
-    /// Writes sections of which the first says the charset: `charset'language'percent-encoded`.
+    /// Writes sections. The first one names the charset: `charset'language'percent-encoded`.
     private func writeExtended(
         _ first: FieldParameter, _ sections: inout ParameterSections, _ value: Bytes,
         _ charsets: CharsetCache, into output: inout Region, _ losses: inout DecodeLosses
@@ -120,8 +119,8 @@ extension FieldParameters {
         text.finish(into: &output, &losses)
     }
 
-    /// The label in front of the first of two apostrophes, and what lies behind the second; an
-    /// empty label and the whole when there are none.
+    /// The label before the first of two apostrophes, and where the text after the second begins;
+    /// without apostrophes an empty label and the whole text.
     private func charsetPrefix(_ value: Bytes, _ range: Range<Int>) -> (Range<Int>, Int) {
         let part = value.extracting(0..<range.upperBound)
         guard let first = part.firstIndex(of: 0x27, from: range.lowerBound),
@@ -130,8 +129,8 @@ extension FieldParameters {
         return (range.lowerBound..<first, second + 1)
     }
 
-    /// Writes plain sections. Mailers that continue like this may put an encoded word across the
-    /// sections, so they are joined before they are decoded.
+    /// Writes plain sections. Mailers that write sections like this may put an encoded word across
+    /// them, so they are joined before they are decoded.
     private func writeJoined(
         _ first: FieldParameter, _ sections: inout ParameterSections, _ value: Bytes,
         _ charsets: CharsetCache, into output: inout Region, _ losses: inout DecodeLosses
@@ -198,7 +197,7 @@ private struct PercentText: ~Copyable {
         if isTruncated { losses.truncated += 1 }
     }
 
-    /// The byte at `i`, percent-decoded where it is encoded and well-formed, and what is next.
+    /// The byte at `i`, percent-decoded if it is encoded and well-formed, and the next offset.
     static func byte(
         _ bytes: Bytes, _ i: Int, _ limit: Int, _ isEncoded: Bool
     ) -> (byte: UInt8, next: Int) {

@@ -1,12 +1,12 @@
-// Finds where a header block ends and the body begins, a line at a time (RFC 5322 2.1).
+// Finds where a header block ends and the body begins, line by line (RFC 5322 2.1).
 //
-// The block ends with a blank line. Where that is missing it decides as mail clients do:
+// The block ends with a blank line. If that is missing, it decides as mail clients do:
 // - A first line that is no field: the header is empty and the body begins with that line. An mbox
-//   "From " line or a byte order mark in front of a message is left out.
-// - Lines that are no fields right before the blank line, and a line of hyphens that is no field
-//   or that is a delimiter: the body begins there, so that nothing is lost.
-// - Other lines that are no fields stay in the block, for `HeaderScanner` to skip and count.
-// It keeps positions only, never bytes, and looks at each byte once however the input is cut.
+//   "From " line or a byte order mark before a message is left out.
+// - Lines that are no fields right before the blank line, and a line of hyphens that is no field or
+//   that is a delimiter: the body begins there, so that nothing is lost.
+// - Other lines that are no fields stay in the block; `HeaderScanner` skips and counts them.
+// It keeps positions, never bytes, and looks at each byte once, however the input is cut.
 
 /// Positions are relative to the first byte of the block.
 struct HeaderBlockFinder {
@@ -14,7 +14,7 @@ struct HeaderBlockFinder {
     struct Found: Equatable {
         var header: Range<Int>
         var bodyStart: Int
-        /// A delimiter line stands where the part should begin: there is no part.
+        /// A delimiter line is where the part should begin: there is no part.
         var isAbsent = false
     }
 
@@ -27,7 +27,7 @@ struct HeaderBlockFinder {
     private let isMessage: Bool
     /// Where the current line begins.
     private(set) var lineStart = 0
-    /// Bytes of an mbox line in front.
+    /// Bytes of an mbox line before the header.
     private var skippedBytes = 0
     private var fieldStart = 0
     /// Where the last field with its folding ends.
@@ -36,7 +36,7 @@ struct HeaderBlockFinder {
 
     init(isMessage: Bool) { self.isMessage = isMessage }
 
-    /// Takes the line that ends at `end` (behind its line feed, or at the end of data).
+    /// Takes the line that ends at `end` (after its line feed, or at the end of data).
     mutating func takeLine(
         _ block: Bytes, end: Int, _ boundaries: borrowing BoundaryStack
     ) -> Verdict {
@@ -61,7 +61,7 @@ struct HeaderBlockFinder {
         return .needMore
     }
 
-    /// Whether a bound is passed when `reached` bytes of the block have come without its end.
+    /// Whether a bound is passed after `reached` bytes of the block without its end.
     func checkSize(_ block: Bytes, reached: Int) -> Verdict? {
         let blockLimit = MIMEBounds.headerBlockBytesMax
         let start =
@@ -78,7 +78,7 @@ struct HeaderBlockFinder {
             : .failed(.headerBlockTooLarge, at: blockLimit)
     }
 
-    /// The end of data: all of `block` has come, its last line without a line feed maybe.
+    /// The end of data: `block` is complete; its last line may have no line feed.
     mutating func finish(_ block: Bytes, _ boundaries: borrowing BoundaryStack) -> Verdict {
         if lineStart < block.count {
             let verdict = takeLine(block, end: block.count, boundaries)
@@ -136,7 +136,7 @@ struct HeaderBlockFinder {
         return line.extracting(0..<end)
     }
 
-    /// A name of printable ASCII, blanks perhaps, and a colon (RFC 5322 2.2 and 4.5.8).
+    /// A name of printable ASCII, optional blanks, and a colon (RFC 5322 2.2 and 4.5.8).
     private static func isField(_ line: Bytes) -> Bool {
         var at = 0
         while at < line.count, line[at] > 0x20, line[at] < 0x7F, line[at] != .colon { at += 1 }

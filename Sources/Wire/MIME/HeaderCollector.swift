@@ -4,13 +4,13 @@
 // here, each byte once, up to `MIMEBounds.headerBlockBytesMax`. When the body turns out to begin
 // inside the gathered bytes, that rest must be read before the next input.
 
-/// One header block after another; `begin` starts the next one with the same memory.
+/// One header block after another; all use the same memory.
 struct HeaderCollector: ~Copyable {
     enum Verdict {
         /// The input is used up.
         case needInput
-        /// The block is complete. `isHeld`: the ranges are into `gathered`. Otherwise they count from
-        /// the offset that the call began at, and the offset is where the body begins.
+        /// The block is complete. If `isHeld`, the ranges are into `gathered`. Otherwise they count
+        /// from the offset at which the call began, and the offset is now where the body begins.
         case found(HeaderBlockFinder.Found, isHeld: Bool)
         case failed(MIMEFault)
     }
@@ -49,7 +49,7 @@ struct HeaderCollector: ~Copyable {
         rest = 0..<0
     }
 
-    /// Looks on for the end of the block, from `offset` on, which is moved forward.
+    /// Continues the search for the end of the block from `offset` on, which is moved forward.
     /// - Parameter isLast: no input follows, so the block ends with this one at the latest.
     mutating func next(
         _ input: Bytes, _ offset: inout Int, isLast: Bool, _ boundaries: borrowing BoundaryStack
@@ -76,8 +76,8 @@ struct HeaderCollector: ~Copyable {
             losses: &losses)
     }
 
-    /// What `scanner` finds next in the rest; nil when there is no rest or it is used up. The
-    /// content's places are into `gathered` or into the scanner's memory.
+    /// What `scanner` finds next in the rest; nil when there is no rest, or no more of it. A place
+    /// in `.input` is one in `gathered`.
     mutating func scanRest(_ scanner: inout BoundaryScanner) -> BoundaryScanner.Verdict? {
         guard !rest.isEmpty else { return nil }
         var at = rest.lowerBound
@@ -86,7 +86,7 @@ struct HeaderCollector: ~Copyable {
         return verdict == .needInput ? nil : verdict
     }
 
-    /// Takes the end of the last content back, from `position` in `gathered` on: it is to be scanned
+    /// Takes the end of the last content back, from `position` in `gathered` on: it is scanned
     /// again.
     mutating func unread(from position: Int) { rest = position..<rest.upperBound }
 
@@ -124,8 +124,8 @@ struct HeaderCollector: ~Copyable {
         return nil
     }
 
-    /// Looks at the end of `block`. The copy of the array lets go of its storage before `block`
-    /// grows again, so nothing is copied.
+    /// Looks at the end of `block`. The copy of the array releases its storage before `block` grows
+    /// again, so nothing is copied.
     private mutating func checkGathered(
         _ boundaries: borrowing BoundaryStack
     ) -> HeaderBlockFinder.Verdict {

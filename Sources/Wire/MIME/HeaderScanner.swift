@@ -1,6 +1,6 @@
-// The fields of a header block, one a call. RFC 5322 2.2 and 4.5.
+// The fields of a header block, one per call. RFC 5322 2.2 and 4.5.
 //
-// Promises: linear time, no allocation, no field lost: a line that is no field is skipped and
+// Promises: linear time, no allocation, no lost field: a line that is no field is skipped and
 // counted, and the next line is tried. Lines end in CRLF or LF; a lone CR is content.
 
 import CEpoll.Kernels
@@ -9,12 +9,12 @@ import CEpoll.Kernels
 package struct HeaderField: Equatable, Sendable {
     package var id: FieldName
     package var name: Range<Int>
-    /// Behind the colon, leading white space off, folding still inside, without the last line end.
+    /// The text after the colon, without leading white space and without the last line end, with
+    /// its folding.
     package var value: Range<Int>
 }
 
-/// Walks the fields of a whole header block (without or with its blank line). Line ends CRLF or LF.
-/// A line that is no field (no colon, bad name) is skipped and counted.
+/// Walks the fields of a whole header block, with or without its blank line.
 package struct HeaderScanner: Sendable {
     /// Lines skipped so far, each with its continuation lines.
     package private(set) var malformedCount = 0
@@ -56,7 +56,7 @@ package struct HeaderScanner: Sendable {
         }
     }
 
-    /// The end of a line's content: in front of its CRLF, LF, or the end of the bytes.
+    /// The end of a line's content: before its CRLF, LF, or the end of the bytes.
     private func lineEnd(_ block: Bytes, _ line: Range<Int>) -> Int {
         var end = line.upperBound
         guard end > line.lowerBound, block[end - 1] == 0x0A else { return end }

@@ -1,7 +1,7 @@
-// What a message may grow to before it is refused, and how that is said.
+// How large the structures of a message may be.
 //
-// Every structure of a message that input can grow has its bound here; a message that passes one
-// is answered with a `MIMEFault`, never with more memory.
+// Every structure that input can make grow has its bound here. A message that passes a bound is
+// refused with a `MIMEFault` and uses no more memory.
 
 /// Bounds of a message's structure.
 package enum MIMEBounds {
@@ -13,10 +13,10 @@ package enum MIMEBounds {
     package static let headersMax = 1_000
     /// Body parts of a message, leaves and multiparts together.
     package static let partsMax = 1_000
-    /// Multiparts inside one another.
+    /// Multiparts inside each other.
     package static let nestingMax = 100
-    /// Bytes of text in front of a multipart's first delimiter that are kept back and dropped.
-    /// More than that is no preamble: it is passed on as a text part.
+    /// Bytes of text before a multipart's first delimiter that are kept back and dropped. A longer
+    /// text is no preamble: it is passed on as a text part.
     package static let preambleBytesMax = 16_384
     /// Bytes of memory that a walker keeps between messages, for a header block.
     package static let keptBytesMax = 32_768
@@ -46,17 +46,17 @@ package struct MIMEFault: Equatable {
     }
 }
 
-/// What was odd about a message's structure; nothing of it stops the walk.
+/// What was odd about a message's structure; none of it stops the walk.
 package struct StructureOddities: Equatable {
-    /// Non-blank texts in front of a multipart's first delimiter, dropped.
+    /// Texts before a multipart's first delimiter that were dropped, blank ones not counted.
     package var preambles = 0
-    /// Non-blank texts behind a multipart's close delimiter, dropped.
+    /// Texts after a multipart's close delimiter that were dropped, blank ones not counted.
     package var epilogues = 0
     /// Multiparts that ended without their close delimiter.
     package var unclosedMultiparts = 0
     /// Multiparts without a boundary parameter or without a delimiter line; passed on as text.
     package var undividedMultiparts = 0
-    /// Delimiter lines with nothing, or nothing but a blank line, behind them.
+    /// Delimiter lines that nothing, or only a blank line, follows.
     package var absentParts = 0
     package init() {}
 }

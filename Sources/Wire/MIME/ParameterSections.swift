@@ -1,11 +1,10 @@
 // The sections of one RFC 2231 parameter, in the order of their numbers. RFC 2231 3 and 4.
 //
-// They are gathered in one scan and sorted, so that thousands of them in any order cost no more
-// than n log n; only a field that has sections allocates. Tolerated: numbers that do not begin with
-// 0 or have gaps, because what is there is more of a name than nothing; of a number that comes
-// twice the first is taken.
+// They are gathered in one scan and sorted, so thousands of them in any order cost at most n log n;
+// only a field with sections allocates. Tolerated: numbers that do not begin with 0 or have gaps,
+// because a part of a name is better than none. If a number comes twice, the first section counts.
 
-/// Hands out the sections of one parameter, one a call.
+/// Returns the sections of one parameter, one per call.
 struct ParameterSections {
     private var sections: [FieldParameter] = []
     private var next = 0
@@ -19,7 +18,7 @@ struct ParameterSections {
                 value.extracting(parameter.name).equalsIgnoringCase(name)
             else { continue }
             guard parameter.section != nil else {
-                // `name*=` is whole by itself; behind sections it only says the same again.
+                // `name*=` is complete by itself; after sections it only repeats them.
                 if sections.isEmpty { sections.append(parameter) }
                 if sections[0].section == nil { return }
                 continue
@@ -32,7 +31,7 @@ struct ParameterSections {
         if !isSorted { sortByNumber() }
     }
 
-    /// The next section; nil behind the last one.
+    /// The next section; nil after the last one.
     mutating func take() -> FieldParameter? {
         guard next < sections.count else { return nil }
         next += 1
@@ -41,7 +40,7 @@ struct ParameterSections {
 
     private static func number(_ parameter: FieldParameter) -> Int { parameter.section ?? 0 }
 
-    /// By number and, within one, by place; then each number once.
+    /// Sorts by number and, for equal numbers, by place; keeps each number once.
     private mutating func sortByNumber() {
         sections.sort {
             let (one, other) = (Self.number($0), Self.number($1))

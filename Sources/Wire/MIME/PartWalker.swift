@@ -7,7 +7,7 @@
 
 /// One message at a time; `reset` makes it ready for the next one and keeps its memory.
 ///
-/// Text in front of a multipart's first delimiter (up to `MIMEBounds.preambleBytesMax`) and text
+/// Text before a multipart's first delimiter (up to `MIMEBounds.preambleBytesMax`) and text
 /// after its close delimiter is dropped and counted in `oddities`.
 package struct PartWalker: ~Copyable {
     package enum Event: Equatable {
@@ -36,14 +36,14 @@ package struct PartWalker: ~Copyable {
         case leaf
         /// A part without any header, of which nothing has come yet.
         case bareLeaf
-        /// Text in front of the first delimiter of a multipart.
+        /// Text before the first delimiter of a multipart.
         case preamble
-        /// What `preamble` holds is a leaf or the beginning of one.
+        /// `preamble` holds a leaf or the beginning of one.
         case preambleLeaf(isWhole: Bool)
         case leafEnd
         /// The walker must act on `pending`.
         case delimiter
-        /// After a close delimiter, or where a part should be and is not.
+        /// After a close delimiter, or where a part is missing.
         case outside(hasText: Bool)
         case ended
         case failed(MIMEFault)
@@ -70,8 +70,8 @@ package struct PartWalker: ~Copyable {
     private var keptPreamble: [UInt8] = []
     private var heldIn = HeldIn.headers
     private var head = EntityHead()
-    /// Of a part whose header block has run into that of the multipart around it: its own head. The
-    /// text in front of the multipart's first delimiter is that part's content then.
+    /// The own head of a part whose header block has run into that of the multipart around it. The
+    /// text before the multipart's first delimiter is then that part's content.
     private var mergedHead: EntityHead?
     /// The delimiter to act on; nil at the end of data.
     private var pending: BoundaryStack.Delimiter?
@@ -80,7 +80,7 @@ package struct PartWalker: ~Copyable {
     /// The header block has nothing but its blank line.
     private var isHeaderEmpty = true
     private var partCount = 0
-    /// Bytes of the message in front of this call, and where the call began in its input.
+    /// Bytes of the message before this call, and where the call began in its input.
     private var consumedBytes = 0
     private var callStart = 0
 
@@ -89,7 +89,7 @@ package struct PartWalker: ~Copyable {
     /// What was odd about the structure so far.
     package private(set) var oddities = StructureOddities()
 
-    /// - Parameter charsets: those of the loop that the walker lives on.
+    /// - Parameter charsets: those of the loop that the walker runs on.
     package init(charsets: CharsetCache) { self.charsets = charsets }
 
     /// Makes the walker ready for another message; allocates nothing.
@@ -385,7 +385,7 @@ package struct PartWalker: ~Copyable {
 
     // MARK: Preambles
 
-    /// Keeps text in front of the first delimiter back, until it is clear that there is one.
+    /// Keeps text before the first delimiter back, until it is clear that there is one.
     private mutating func readPreamble(
         _ input: Bytes, _ offset: inout Int, isLast: Bool
     ) -> Event? {
@@ -408,7 +408,7 @@ package struct PartWalker: ~Copyable {
         }
     }
 
-    /// Keeps what fits; false when more came, which is then still to be read.
+    /// Keeps what fits; false when there is more text, which is still to be read.
     private mutating func keepPreamble(
         _ place: Place, _ input: Bytes, _ offset: inout Int
     ) -> Bool {
@@ -432,7 +432,7 @@ package struct PartWalker: ~Copyable {
         return false
     }
 
-    /// The first delimiter is there: the text in front of it is no part, or was meant to be one.
+    /// The first delimiter came: the text before it is no part, or was meant to be one.
     private mutating func endPreamble() -> Event? {
         guard !preamble.isBlank else { return nil }
         if !preamble.isCustomary {
@@ -443,7 +443,7 @@ package struct PartWalker: ~Copyable {
         return nil
     }
 
-    /// The multipart ends without having had a part: its content is a text, if there is any.
+    /// The multipart ends without a part: its content is a text, if there is any.
     private mutating func endUndivided(atEnd: Bool) -> Event? {
         oddities.undividedMultiparts += 1
         guard preamble.isBlank else { return beginPreambleLeaf(isWhole: true) }

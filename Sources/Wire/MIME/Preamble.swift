@@ -1,4 +1,4 @@
-// Text in front of a multipart's first delimiter (RFC 2046 5.1.1).
+// Text before a multipart's first delimiter (RFC 2046 5.1.1).
 //
 // Mailers write a line there for readers that do not know MIME; nobody needs it. Sometimes it is what
 // a person wrote, in a message that was put together by hand. The text is kept until it is clear

@@ -1,27 +1,29 @@
 // Quoted-printable to bytes (RFC 2045 6.7).
 //
-// Soft breaks go, also with blanks behind their `=`; blanks at the end of a line go; hexadecimal
-// digits of either case; a bad escape stays as it is and is counted. The end of the data is the end
-// of a line, so a last `=` is a soft break. Text between escapes and line ends is copied in runs.
+// Soft breaks are removed, also with blanks after their `=`, and so are blanks at the end of a
+// line. Hexadecimal digits may be of either case. A bad escape stays as it is and is counted. The
+// end of the data is the end of a line, so a last `=` is a soft break. Text between escapes and
+// line ends is copied in runs.
 
 /// A resumable decoder; it keeps at most an escape or a run of blanks between calls.
 package struct QuotedPrintableDecoder {
-    /// Escapes kept literally because they are none.
+    /// Escapes that are invalid and stay as they are.
     package private(set) var irregularCount = 0
 
-    /// A longer run of blanks is text wherever it stands (RFC 2045 lines have 76 characters).
+    /// A longer run of blanks is text, even at the end of a line (RFC 2045 lines have 76
+    /// characters).
     private static let blanksMax = 128
 
-    /// What came and is not decided, in this order: an `=`, a hexadecimal digit, blanks, a CR.
+    /// Bytes that came and are undecided, in this order: an `=`, a hexadecimal digit, blanks, a CR.
     private var hasEquals = false
     private var digit: UInt8 = 0
     /// One bit for each blank, the oldest the highest: 1 is a tab.
     private var blanks: UInt128 = 0
     private var blankCount = 0
     private var hasReturn = false
-    /// What is kept is text and to be written as it is.
+    /// The kept bytes are text and must be written as they are.
     private var isLiteral = false
-    /// A run of blanks over the maximum goes on.
+    /// Inside a run of blanks that is over the maximum.
     private var isInLongRun = false
 
     package init() {}
@@ -30,8 +32,8 @@ package struct QuotedPrintableDecoder {
     package mutating func feed(_ input: Bytes, into output: inout Region) -> Int {
         var taken = 0
         while taken < input.count {
-            // A line is looked at to its end: no further than the room is good for, or a long line
-            // would be looked at again with every region.
+            // A line is searched to its end, but no further than the room allows. Otherwise a long
+            // line would be searched again with every region.
             let length = min(input.count - taken, Self.windowBytesMin + 4 * output.room)
             let now = feedWindow(input.extracting(taken..<taken + length), into: &output)
             taken += now
@@ -77,9 +79,9 @@ package struct QuotedPrintableDecoder {
 
     // MARK: Text
 
-    /// A line of an input, looked at once however many escapes it has.
+    /// A line of an input, searched once for all its escapes.
     private struct Line {
-        /// Where blanks begin that may be at the end of the line; else where the line ends.
+        /// Where blanks begin that may be at the end of the line; otherwise where the line ends.
         var textEnd: Int
         var lineFeed: Int?
         /// Where the next line begins.
@@ -99,7 +101,7 @@ package struct QuotedPrintableDecoder {
         static func isBlank(_ byte: UInt8) -> Bool { byte == .space || byte == .tab }
     }
 
-    /// Copies what of the line is text, up to an escape that needs a decision or to the line end.
+    /// Copies the text of the line, up to an escape that needs a decision or to the line end.
     private mutating func copyText(
         _ input: Bytes, _ taken: inout Int, _ line: Line, into output: inout Region
     ) {
@@ -128,7 +130,8 @@ package struct QuotedPrintableDecoder {
         taken += 1
     }
 
-    /// An escape that is whole in the input, at once; else it is kept. False: the line is over.
+    /// Decodes an escape at once if it is whole in the input; otherwise keeps it. False: the line
+    /// is over.
     private mutating func decodeEscape(
         _ input: Bytes, _ taken: inout Int, _ line: Line, into output: inout Region
     ) -> Bool {
@@ -156,7 +159,7 @@ package struct QuotedPrintableDecoder {
         blankCount += 1
     }
 
-    /// One byte behind what is kept. False: the region is full.
+    /// Takes one byte after the kept ones. False: the region is full.
     private mutating func decide(
         _ byte: UInt8, _ taken: inout Int, into output: inout Region
     ) -> Bool {
@@ -200,7 +203,7 @@ package struct QuotedPrintableDecoder {
         return true
     }
 
-    /// A soft break takes its line end with it; blanks leave theirs.
+    /// A soft break removes its line end; blanks leave theirs.
     private mutating func endKeptLine(_ taken: inout Int) {
         blankCount = 0
         if hasEquals {

@@ -1,7 +1,7 @@
-// Takes a transfer encoding off, whichever it is (RFC 2045 6).
+// Removes a transfer encoding (RFC 2045 6).
 //
-// Resumable at any byte, into regions of any size from one byte on. Nothing is refused: what is
-// not encoded as it should be stays as it is or is skipped, and is counted.
+// Resumable at any byte, into regions of one byte or more. It refuses nothing: text that is not
+// encoded correctly stays as it is or is skipped, and is counted.
 
 /// Bytes to bytes. For base64 attachments use `Base64Filter`, which does not decode.
 package struct TransferDecoder {
@@ -10,10 +10,11 @@ package struct TransferDecoder {
     private var base64 = Base64Decoder()
     private var uuencode = UUDecoder()
 
-    /// - Parameter encoding: of the leaf; `.identity` and `.unknown` pass everything untouched.
+    /// - Parameter encoding: that of the leaf; `.identity` and `.unknown` pass everything
+    ///   untouched.
     package init(_ encoding: TransferEncoding) { self.encoding = encoding }
 
-    /// Bad escapes kept literally, stray characters skipped.
+    /// Bad escapes that stayed as they are, and stray characters that were skipped.
     package var irregularCount: Int {
         switch encoding {
         case .identity, .unknown: 0

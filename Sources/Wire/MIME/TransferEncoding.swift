@@ -7,12 +7,12 @@ package enum TransferEncoding: Equatable, Sendable {
     case base64
     case quotedPrintable
     case uuencode
-    /// A label that nobody knows; the content is passed on untouched.
+    /// An unknown label; the content is passed on untouched.
     case unknown
 
     /// Reads a Content-Transfer-Encoding value without comments, case, white space, hyphens and
-    /// quotes, up to a `;`; if nobody knows that, its first word. Empty is absent. The name of a
-    /// charset is no encoding, but says that none was meant.
+    /// quotes, up to a `;`; if that is unknown, its first word. Empty means absent. The name of a
+    /// charset is no encoding, and means that there is none.
     package init(label: Bytes) {
         let main = FieldParameters(label).main
         let value = label.extracting(main)
@@ -38,7 +38,7 @@ package enum TransferEncoding: Equatable, Sendable {
         }
     }
 
-    /// Bytes of a label that are looked at; no known one is as long.
+    /// Bytes of a label that are read; every known label is shorter.
     private static let labelBytesMax = 32
 
     private static func named(_ word: Bytes) -> TransferEncoding {

@@ -1,41 +1,41 @@
 // Uuencoded text to bytes (POSIX uuencode, historical format).
 //
-// Looks for the `begin` line, decodes line by line up to `end`. Lenient: blanks cut off at the end
-// of a line count as zeros, a check character behind a line is skipped. Lines in front of `begin`,
-// behind `end` and those that are none are left out and counted. A content without a `begin` line
-// near its front is not uuencoded, whatever its label says, and passes as it is.
+// Looks for the `begin` line, decodes line by line up to `end`. Lenient: missing blanks at the end
+// of a line count as zeros, a check character after a line is skipped. Lines before `begin`, lines
+// after `end` and invalid lines are left out and counted. A content without a `begin` line near its
+// beginning is not uuencoded, whatever its label says, and passes unchanged.
 
-/// A resumable decoder; it keeps a group of four characters between calls, and in front of the
-/// `begin` line at most `frontBytesMax` bytes.
+/// A resumable decoder; it keeps a group of four characters between calls, and before the `begin`
+/// line at most `frontBytesMax` bytes.
 package struct UUDecoder {
-    /// Lines that are not uuencoded and were left out; 1 for a content that passes as it is.
+    /// Lines that are not uuencoded and were left out; 1 for a content that passes unchanged.
     package private(set) var irregularCount = 0
 
-    /// So far behind the beginning, no `begin` line is looked for any more.
+    /// After this many bytes no `begin` line is expected any more.
     static let frontBytesMax = 4_096
 
     private enum State {
-        /// At the start of a line before `begin`; so many of its characters have matched.
+        /// At the start of a line before `begin`; this many of its characters have matched.
         case beforeBegin(matched: Int)
-        /// In a line before `begin` that is not it.
+        /// In another line before `begin`.
         case skippingFront
         /// There is no `begin`: everything is written as it is.
         case literal
         /// In the rest of the `begin` line.
         case beginLine
         case lineStart
-        /// In a line that still stands for so many bytes.
+        /// In a line that still encodes this many bytes.
         case line(bytesLeft: Int)
         /// In the rest of a line.
         case lineRest
-        /// In the rest of the `end` line, or of a line behind it that is counted.
+        /// In the rest of the `end` line, or of a line after it, which is counted.
         case ending
-        /// Behind the `end` line, in a line that has been blank so far.
+        /// After the `end` line, in a line that has been blank so far.
         case ended
     }
 
     private var state = State.beforeBegin(matched: 0)
-    /// What came before `begin`, and how much of it is written.
+    /// The bytes before `begin`, and how many of them are written.
     private var front: [UInt8] = []
     private var frontWritten = 0
     private var group: UInt32 = 0
@@ -73,7 +73,7 @@ package struct UUDecoder {
         return false
     }
 
-    /// False: the byte has to be shown again.
+    /// False: the same byte must be passed again.
     private mutating func take(_ byte: UInt8) -> Bool {
         switch state {
         case .beforeBegin(let matched):
@@ -102,7 +102,7 @@ package struct UUDecoder {
         return true
     }
 
-    // MARK: In front of the data
+    // MARK: Before the data
 
     /// `begin`, a blank and the first octal digit of the file's mode.
     private mutating func search(_ byte: UInt8, _ matched: Int) {

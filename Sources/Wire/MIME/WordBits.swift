@@ -1,7 +1,7 @@
-// Takes the B and Q encodings of an encoded word off. RFC 2047 4.
+// Decodes the B and Q encodings of an encoded word. RFC 2047 4.
 //
 // Tolerant: stray bytes in B are skipped and padding may be missing; in Q a `=` without two
-// hexadecimal digits is text, and a space stands for itself. A fold within a word is dropped.
+// hexadecimal digits is text, and a space is a space. A fold within a word is dropped.
 
 /// A few decoded bytes on their way to a charset decoder.
 struct WordChunk {
@@ -23,7 +23,7 @@ struct WordChunk {
     }
 }
 
-/// The state of a word's decoding between two chunks, and between two words that are one stream.
+/// The state of decoding a word between two chunks, and between two words that are one stream.
 struct WordBits {
     let encoding: EncodedWordPlace.Encoding
     private var bits: UInt32 = 0
@@ -31,12 +31,12 @@ struct WordBits {
 
     init(_ encoding: EncodedWordPlace.Encoding) { self.encoding = encoding }
 
-    /// Forgets a group that the word before left open, unless `next`, the text of the word behind
-    /// it, goes on with that group.
+    /// Forgets a group that the previous word left open, unless `next`, the text of the next word,
+    /// continues that group.
     ///
-    /// Some mailers cut base64 wherever a line is full, others leave the padding out: both end a
-    /// word within a group of four. It was cut if what is left of it cannot be mere filling, or if
-    /// the next word makes whole groups only together with it.
+    /// Some mailers cut base64 where a line is full, others leave the padding out: both end a word
+    /// within a group of four. The group was cut if the bits that are left cannot be filling, or if
+    /// only both words together make whole groups.
     mutating func beginNext(_ bytes: Bytes, _ next: Range<Int>) {
         guard bitCount > 0 else { return }
         let isFilling = bitCount < 6 && bits & (1 << UInt32(bitCount) - 1) == 0
@@ -64,7 +64,7 @@ struct WordBits {
 
     private mutating func takeBase64(_ byte: UInt8, into chunk: inout WordChunk) {
         guard let value = byte.base64Value else {
-            // Padding ends a group; another may follow where words were concatenated.
+            // Padding ends a group; another may follow where words were joined.
             if byte == 0x3D { bitCount = 0 }
             return
         }

@@ -1,15 +1,16 @@
 // Takes one SMTP command line apart (RFC 5321 4.1.1, RFC 4954, RFC 3207, RFC 3030).
 //
-// Tolerant where clients in the field need it (case, blanks, missing angle brackets), strict where
-// tolerance would let bytes through that mean something else further on. Pure: ranges into the
-// line, no copies, one pass. What the session is in the middle of is not known here.
+// Tolerant where clients need it (case, blanks, also around the colon, missing angle brackets), strict
+// where tolerance would let bytes through that mean something else later on. An unknown parameter of
+// MAIL or RCPT is refused (555), because ignoring it would promise what it asks for. Pure: ranges into
+// the line, no copies, one pass. It does not know the state of the session.
 
 /// One SMTP command line (without its line end), taken apart. Ranges are into the line.
 package enum Command: Equatable {
     case ehlo(Range<Int>)
     case helo(Range<Int>)
     case startTLS
-    /// An initial response of `=` stands for the empty one (RFC 4954 4).
+    /// An initial response of `=` means the empty one (RFC 4954 4).
     case auth(mechanism: Range<Int>, initial: Range<Int>?)
     case mail(MailCommand)
     case rcpt(RcptCommand)
@@ -25,7 +26,7 @@ package enum Command: Equatable {
         let verb = 0..<(line.firstBlank(from: 0) ?? line.count)
         let argument = line.trimmed(min(verb.upperBound, trimmed.upperBound)..<trimmed.upperBound)
         guard let name = Verb(line.extracting(verb)) else {
-            // `Host:`, `Content-Type:`: the request line was too long to be seen.
+            // `Host:`, `Content-Type:`: the request line before it was too long to be recognised.
             if !verb.isEmpty && line[verb.upperBound - 1] == 0x3A { return .httpVerb }
             return .malformed(line.hasControlBytes ? .controlBytes : .unrecognized)
         }
@@ -74,7 +75,7 @@ package enum Command: Equatable {
 package struct MailCommand: Equatable {
     /// The reverse-path without `<` and `>` and a source route; empty for the null sender.
     package var path: Range<Int>
-    /// Bytes announced (RFC 1870); what does not fit an `Int` is `Int.max`.
+    /// Bytes announced (RFC 1870); a number that does not fit an `Int` is `Int.max`.
     package var size: Int?
     package var is8BitMIME: Bool
     package var isSMTPUTF8: Bool
@@ -85,7 +86,7 @@ package struct RcptCommand: Equatable {
     package var path: Range<Int>
 }
 
-/// Why a command line is refused; each has its reply.
+/// Why a command line is refused. Each has its reply.
 package enum CommandFault: Equatable {
     case unrecognized  // 500
     case badSyntax  // 501
@@ -120,7 +121,7 @@ extension Command {
             return .malformed(.badSyntax)
         }
         var scanner = PathScanner(line, from: start, to: argument.upperBound)
-        // The API knows no host whose postmaster that could be.
+        // `<Postmaster>` means the postmaster of the host; the API knows no such host.
         if scanner.isPostmaster { return .malformed(.noDomain) }
         guard let path = scanner.path(isNullAllowed: false) else {
             return .malformed(.badAddress)
@@ -132,7 +133,7 @@ extension Command {
         return .malformed(isKeyword(line, parameter.name) ? .unknownParameter : .badSyntax)
     }
 
-    /// Behind `FROM:` or `TO:` and blanks; nil when it is not there.
+    /// The offset after `FROM:` or `TO:` and blanks; nil when the keyword is missing.
     private static func pathStart(
         _ line: Bytes, _ argument: Range<Int>, keyword: StaticString
     ) -> Int? {
@@ -145,7 +146,7 @@ extension Command {
         return at
     }
 
-    /// Which parameters MAIL had already; none may come twice (RFC 5321 4.1.1.11).
+    /// Which parameters MAIL had already; each may come once (RFC 5321 4.1.1.11).
     private struct Seen {
         var size = false
         var body = false
@@ -184,7 +185,7 @@ extension Command {
         return .unknownParameter
     }
 
-    /// RFC 1870 3: one to twenty digits. What no `Int` holds is as large as can be.
+    /// RFC 1870 3: one to twenty digits. A number that does not fit an `Int` is `Int.max`.
     private static func size(_ digits: Bytes) -> Int? {
         guard (1...20).contains(digits.count) else { return nil }
         var size = 0
@@ -208,7 +209,7 @@ extension Command {
 private struct ParameterScanner {
     struct Parameter {
         var name: Range<Int>
-        /// Behind the first `=`; nil without one.
+        /// After the first `=`; nil without one.
         var value: Range<Int>?
     }
 

@@ -1,26 +1,26 @@
 // Takes the transparency dots off a message in DATA and finds its end (RFC 5321 4.5.2).
 //
-// CRLF.CRLF ends a message and nothing else does: a bare LF, a bare CR and every mixture of them
-// is content, wherever a read cuts it. A reader that took `LF . LF` for the end would let one
-// client smuggle a second message into its own (the attack of December 2023 on many servers).
-// Content is passed as ranges; the scan looks for the pair LF-dot only.
+// Only CRLF.CRLF ends a message. A bare LF, a bare CR and every mixture of them is content,
+// wherever a read cuts it. A reader that took `LF . LF` for the end would let a client smuggle a
+// second message into its own (the attack of December 2023 on many servers). Content is passed as
+// ranges. The scan looks only for the pair LF-dot.
 
 import CEpoll.Kernels
 
-/// What the next thing in DATA is. Ranges are into the input and never empty.
+/// What comes next in DATA. Ranges are into the input and never empty.
 package enum DotVerdict: Equatable {
     /// Content, dots already taken off.
     case content(Range<Int>)
-    /// A CR of the content that the last input ended with and that could have been part of the end.
+    /// A CR that ended the last input and could have been part of the end of data, but is content.
     case literalCR
     /// The input is used up.
     case needInput
-    /// CRLF.CRLF seen; `next` is the offset of the first byte behind it.
+    /// CRLF.CRLF seen; `next` is the offset of the first byte after it.
     case end(next: Int)
 }
 
-/// Finds content and end of one message after another. The CRLF of the DATA command counts as the
-/// start of a line, so `.CRLF` alone is the empty message.
+/// Finds the content and the end of one message after another. The CRLF of the DATA command counts
+/// as the end of a line, so `.CRLF` alone is the empty message.
 package struct DotReader {
     /// What the bytes read so far end with.
     private enum Place {
@@ -39,10 +39,11 @@ package struct DotReader {
 
     package init() {}
 
-    /// The next piece of content, or the end. After `.end` the reader is ready for the next message.
+    /// The next piece of content, or the end. After `.end` the reader is ready for the next
+    /// message.
     /// - Parameters:
-    ///   - input: what came from the client and was not read yet.
-    ///   - offset: where to go on in `input`; moved forward.
+    ///   - input: the bytes from the client that were not read yet.
+    ///   - offset: where to continue in `input`; moved forward.
     package mutating func next(_ input: Bytes, _ offset: inout Int) -> DotVerdict {
         while offset < input.count {
             switch place {
@@ -68,8 +69,8 @@ package struct DotReader {
         return .needInput
     }
 
-    /// Content from `offset`, where no dot needs to be taken off, to the next dot that does, or to
-    /// the end of the input.
+    /// Content from `offset`, where no dot must be taken off, to the next dot that must, or to the
+    /// end of the input.
     private mutating func content(_ input: Bytes, _ offset: inout Int) -> DotVerdict {
         let start = offset
         let startsBehindCR = place == .cr
@@ -96,7 +97,7 @@ package struct DotReader {
         return .end(next: offset)
     }
 
-    /// Offset of the first LF with a dot behind it.
+    /// Offset of the first LF with a dot after it.
     private static func firstLineFeedAndDot(_ input: Bytes, from start: Int) -> Int? {
         let found = input.withUnsafeBufferPointer { buffer in
             ck_find_pair(buffer.baseAddress! + start, buffer.count - start, .lineFeed, .dot)

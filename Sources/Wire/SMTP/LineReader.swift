@@ -1,17 +1,17 @@
 // Frames command lines (RFC 5321 2.3.8, 4.5.3.1.4): CRLF, or a bare LF, which is counted.
 //
-// A pull machine: it answers with ranges and keeps no bytes. What it has looked at once it does not
-// look at again, so a line that arrives byte by byte costs linear time. A line over the limit is
-// swallowed to its end in constant memory.
+// A pull machine: it answers with ranges and keeps no bytes. It looks at each byte once, so a line
+// that arrives byte by byte costs linear time. A line over the limit is skipped to its end in
+// constant memory.
 
 /// What a `LineReader` found.
 package enum LineVerdict: Equatable {
-    /// A line without its line end; `next` is the offset behind the line end.
+    /// A line without its line end; `next` is the offset after the line end.
     case line(Range<Int>, next: Int)
-    /// No whole line. The caller keeps the bytes from `keepFrom` on and presents them again, first
-    /// in the next input, with more behind them.
+    /// No whole line. The caller keeps the bytes from `keepFrom` on and presents them again, at the
+    /// start of the next input, with more bytes after them.
     case needInput(keepFrom: Int)
-    /// A line over the limit has ended; `next` is the offset behind its line end.
+    /// A line over the limit has ended; `next` is the offset after its line end.
     case tooLong(next: Int)
 }
 
@@ -20,17 +20,17 @@ package struct LineReader {
     /// Lines so far that ended with a bare LF.
     package private(set) var bareLineFeeds = 0
 
-    /// Bytes behind the start of the line that are known to hold no LF.
+    /// Bytes after the start of the line that are known to hold no LF.
     private var scannedBytes = 0
 
-    /// Whether the line is over the limit and is being thrown away.
+    /// Whether the line is over the limit and is being skipped.
     private var isSwallowing = false
 
     package init() {}
 
     /// The next line of `input`.
     /// - Parameters:
-    ///   - offset: where the line starts, or goes on when it is being swallowed.
+    ///   - offset: where the line starts, or continues when it is being skipped.
     ///   - lineBytesMax: the longest line to accept, its line end included. At most this many bytes
     ///     need to be kept between calls.
     package mutating func next(

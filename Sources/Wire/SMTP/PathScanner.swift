@@ -1,18 +1,18 @@
 // Reads a reverse-path or forward-path (RFC 5321 4.1.2, RFC 6531 3.3).
 //
-// Checks the form of the mailbox byte by byte, so that a quoted local part may hold blanks, `>`
-// and `@`. Says nothing about whether the mailbox can exist: that is the API's to decide. Bytes
-// beyond ASCII must be valid UTF-8, because the address goes into JSON and must not change there.
-// Accepted although the RFC does not allow it: dots at the ends of a local part and next to each
-// other, which many mailboxes of Japanese carriers have.
+// Checks the form of the mailbox byte by byte, so that a quoted local part may hold blanks, `>` and
+// `@`. Whether the mailbox can exist is for the API to decide. Bytes beyond ASCII must be valid
+// UTF-8, because the address goes into JSON and must not change there. Accepted although the RFC
+// does not allow it: dots at the ends of a local part and next to each other, which many mailboxes
+// of Japanese carriers have.
 
-/// Reads one path and stops behind it.
+/// Reads one path and stops after it.
 struct PathScanner: ~Escapable {
     /// A path over this is refused. RFC 5321 4.5.3.1 allows 256; local parts of 64 and domains of
     /// 255 bytes make 320.
     static let pathBytesMax = 320
 
-    /// Where the scanner stands: behind the path, once it was read.
+    /// Where the scanner is: after the path, once it was read.
     private(set) var offset: Int
 
     private let line: Bytes
@@ -26,7 +26,7 @@ struct PathScanner: ~Escapable {
     }
 
     /// The mailbox without angle brackets and source route; nil when it is malformed, too long or
-    /// not followed by a blank or the end. `<>` is the empty range, if that `isNullAllowed`.
+    /// not followed by a blank or the end. If `isNullAllowed`, `<>` is the empty range.
     @_lifetime(self: copy self)
     mutating func path(isNullAllowed: Bool) -> Range<Int>? {
         let isBracketed = take(0x3C)
@@ -79,7 +79,7 @@ struct PathScanner: ~Escapable {
         return false
     }
 
-    /// Text and dots in any order, and not dots alone.
+    /// Text and dots in any order, but not only dots.
     @_lifetime(self: copy self)
     private mutating func dotText() -> Bool {
         var isText = false
@@ -90,8 +90,8 @@ struct PathScanner: ~Escapable {
         return isText
     }
 
-    /// Whether the path is `<Postmaster>`, which stands for the mailbox of whoever runs this host
-    /// (RFC 5321 4.1.1.3).
+    /// Whether the path is `<Postmaster>`, the mailbox of the people that run this host (RFC 5321
+    /// 4.1.1.3).
     var isPostmaster: Bool {
         let name: StaticString = "<postmaster>"
         guard line.extracting(offset..<end).startsIgnoringCase(name) else { return false }
@@ -99,7 +99,7 @@ struct PathScanner: ~Escapable {
         return behind == end || line[behind].isBlank
     }
 
-    /// `Domain / address-literal`; underscores are in use and pass.
+    /// `Domain / address-literal`; underscores are in use and are accepted.
     @_lifetime(self: copy self)
     private mutating func domain() -> Bool {
         guard take(0x5B) else { return labels() }
@@ -125,8 +125,8 @@ extension UInt8 {
         isAlphanumeric || self == 0x2D || self == 0x5F || self >= 0x80
     }
 
-    /// RFC 5321 4.1.2 `qtextSMTP` and `quoted-pairSMTP`, and RFC 6531 3.3: no control may get into
-    /// an address.
+    /// RFC 5321 4.1.2 `qtextSMTP` and `quoted-pairSMTP`, and RFC 6531 3.3: an address holds no
+    /// control byte.
     fileprivate var isQuotable: Bool { self >= 0x20 && self != 0x7F }
 
     /// RFC 5321 4.1.3 `dcontent`: printable ASCII without brackets and backslash.

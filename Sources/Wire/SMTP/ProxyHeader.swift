@@ -1,12 +1,12 @@
-// The header that a balancer puts in front of a connection to say whose it is: HAProxy's PROXY
-// protocol, version 1 (a line of text) and version 2 (binary).
+// The header by which a balancer tells, at the start of a connection, whose connection it is:
+// HAProxy's PROXY protocol, version 1 (a line of text) and version 2 (binary).
 //
-// What the balancer says is believed, so this must only be given the bytes of one that is trusted.
-// A header that is not right to the letter is bad: there is no guessing.
+// The relay believes the header, so the reader must be given only bytes from a trusted balancer. A
+// header that is not exactly right is bad; the reader never guesses.
 
 import Glibc
 
-/// Who a balancer's client is.
+/// The address and port of one end of a proxied connection.
 package struct ProxyEndpoint: Equatable, Sendable {
     /// The address as 16 bytes (IPv4 mapped into IPv6), most significant first.
     package let high: UInt64
@@ -27,7 +27,8 @@ package struct ProxyEndpoint: Equatable, Sendable {
 
 /// What a header says.
 package enum ProxyHeader: Equatable, Sendable {
-    /// The connection is the balancer's own (a health check), or it does not know whose it is.
+    /// The connection is the balancer's own (a health check), or the balancer does not know whose
+    /// it is.
     case local
     /// The balancer's client, and the address that it connected to.
     case proxied(source: ProxyEndpoint, destination: ProxyEndpoint)
@@ -43,10 +44,10 @@ package enum ProxyHeaderError: String, Equatable, Sendable {
     case checksum = "wrong checksum"
 }
 
-/// Reads one header, in whatever pieces it comes. Keeps what it has read: 107 bytes of version 1 at
-/// most, 4,096 of version 2.
+/// Reads one header, in pieces of any size. Keeps what it has read: at most 107 bytes of version 1,
+/// 4,096 of version 2.
 package struct ProxyHeaderReader {
-    /// Where the header stands.
+    /// How far the header is.
     package enum Step: Equatable {
         case needsInput
         case done(ProxyHeader)
@@ -55,10 +56,10 @@ package struct ProxyHeaderReader {
 
     /// The longest line of version 1, its end included.
     package static let lineBytesMax = 107
-    /// The longest header of version 2. What holders of certificates put into it may be long; the
-    /// protocol promises no more than that 536 bytes can be received.
+    /// The longest header of version 2. Values that a certificate's holder chose may make it long;
+    /// the protocol promises only that 536 bytes can be received.
     package static let binaryBytesMax = 4_096
-    /// Bytes of version 2 in front of the addresses.
+    /// Bytes of version 2 before the addresses.
     private static let prefixBytes = 16
     private static let signature: [UInt8] = [
         0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A,
@@ -69,8 +70,8 @@ package struct ProxyHeaderReader {
 
     package init() {}
 
-    /// Takes bytes up to the end of the header and not one more.
-    /// - Returns: how many bytes of `input` belong to it. Not to be called again after the end.
+    /// Takes bytes up to the end of the header and no more.
+    /// - Returns: how many bytes of `input` belong to it. Must not be called again after the end.
     package mutating func take(_ input: Bytes) -> (used: Int, step: Step) {
         var used = 0
         while used < input.count {
@@ -159,12 +160,12 @@ enum ProxyBlock {
     private static let tlvStart = 16
     private static let checksumType: UInt8 = 0x03
 
-    /// - Parameter header: whole, its signature and its length checked.
+    /// - Parameter header: the whole header; its signature and length are already checked.
     static func parse(_ header: [UInt8]) -> ProxyHeaderReader.Step {
         guard header[12] >> 4 == 2, header[12] & 15 <= 1 else { return .bad(.version) }
         let isLocal = header[12] & 15 == 0
         guard let addressBytes = addressBytes(family: header[13]) else {
-            // The protocol has a receiver of LOCAL look at nothing else.
+            // The protocol wants a receiver of LOCAL to ignore the rest.
             return isLocal ? .done(.local) : .bad(.family)
         }
         let end = tlvStart + addressBytes
@@ -191,13 +192,13 @@ enum ProxyBlock {
         }
     }
 
-    /// Length of the addresses of a family over TCP; nil for what cannot be in front of SMTP.
+    /// Length of the addresses of a family over TCP; nil for a family that cannot carry SMTP.
     private static func addressBytes(family: UInt8) -> Int? {
         switch family {
         case 0x00: 0
         case 0x11: 12
         case 0x21: 36
-        case 0x31: 216  // The balancer's client came through a socket of the file system.
+        case 0x31: 216  // The balancer's client used a Unix socket.
         default: nil
         }
     }
@@ -225,7 +226,8 @@ enum ProxyBlock {
         return nil
     }
 
-    /// CRC-32C (Castagnoli; RFC 9260 appendix A), bit by bit: one header a connection, if that.
+    /// CRC-32C (Castagnoli; RFC 9260 appendix A), bit by bit: there is at most one header per
+    /// connection.
     static func crc32c(_ bytes: [UInt8]) -> UInt32 {
         var remainder = UInt32.max
         for byte in bytes {

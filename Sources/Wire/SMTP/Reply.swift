@@ -1,8 +1,10 @@
 // One SMTP reply and how it is written (RFC 5321 4.2, RFC 3463, RFC 2034).
 //
-// A reply is one line of at most 512 bytes with its CRLF. Texts of ours are `StaticString`s; text
-// from elsewhere (the API's message, a message id, a reason) is cleaned to printable ASCII and cut
-// when it is written, so that nobody can put a line end or a control byte into our replies.
+// A reply is one line of at most 512 bytes with its CRLF; only EHLO has more lines. Our own texts
+// are `StaticString`s. Text from elsewhere (the API's message, a message id, a reason) is cleaned
+// to printable ASCII and cut when it is written, so it cannot put a line end or a control byte into
+// our replies. The greeting and the answers to HELO and EHLO carry no enhanced status code (RFC
+// 2034 4).
 
 import CEpoll.Kernels
 
@@ -21,19 +23,19 @@ package struct Reply: Sendable {
     /// The three-digit reply code.
     package let code: Int
 
-    /// nil for replies that carry none: the greeting, EHLO and HELO, 334, 354 (RFC 2034 4).
+    /// nil for replies without one: the greeting, EHLO and HELO, 334, 354 (RFC 2034 4).
     package let status: Status?
 
-    /// Text of ours; comes first.
+    /// Our own text; comes first.
     package let text: StaticString
 
-    /// Text from elsewhere, not cleaned yet; comes behind `text`.
+    /// Text from elsewhere, not cleaned yet; comes after `text`.
     package let detail: [UInt8]
 
     /// - Parameters:
     ///   - enhanced: RFC 3463 class, subject and detail; nil when the reply carries none.
     ///   - text: printable ASCII.
-    ///   - detail: any bytes, written behind `text`.
+    ///   - detail: any bytes, written after `text`.
     package init(
         _ code: Int, _ enhanced: (Int, Int, Int)?, _ text: StaticString, detail: [UInt8] = []
     ) {
@@ -46,7 +48,7 @@ package struct Reply: Sendable {
         self.detail = detail
     }
 
-    /// A reply with a text that is known at run time only; cleaned and cut to the line limit.
+    /// A reply with a text that is known only at run time; cleaned and cut to the line limit.
     package init(code: Int, enhanced: (Int, Int, Int), dynamicText: [UInt8]) {
         self.init(code, enhanced, "", detail: dynamicText)
     }
@@ -57,7 +59,7 @@ package struct Reply: Sendable {
     /// Writes the reply with its line end.
     /// - Parameters:
     ///   - output: must have room for `wireBytesMax` bytes.
-    ///   - enhanced: puts the RFC 3463 status in front of the text, where there is one.
+    ///   - enhanced: writes the RFC 3463 status before the text, if the reply has one.
     package func write(into output: inout Region, enhanced: Bool) {
         precondition(output.room >= Self.wireBytesMax)
         let end = output.count + Self.wireBytesMax - 2
@@ -97,7 +99,8 @@ package struct Reply: Sendable {
             if byte <= 0x20 || byte == 0x7F {
                 isBlankPending = output.count > start
             } else if byte & 0xC0 != 0x80 {
-                // One blank and one character; a character that no longer fits ends the text.
+                // One blank and one character; a character that does not fit any more ends the
+                // text.
                 guard output.count + (isBlankPending ? 2 : 1) <= end else { return }
                 if isBlankPending { output.append(0x20) }
                 isBlankPending = false
@@ -108,7 +111,7 @@ package struct Reply: Sendable {
 }
 
 extension Reply: Equatable {
-    /// Same code, status and text on the wire before cleaning.
+    /// Same code, status and text before cleaning.
     package static func == (one: Reply, other: Reply) -> Bool {
         one.code == other.code && one.status == other.status && one.detail == other.detail
             && one.text.withUTF8Buffer { a in
@@ -121,7 +124,8 @@ extension Reply: Equatable {
 
 /// What EHLO offers.
 package struct EHLOOptions: Equatable, Sendable {
-    /// The session is over TLS: AUTH is offered, STARTTLS no more.
+    /// The session is over TLS: AUTH is offered, STARTTLS is not. Before TLS no AUTH is offered, so
+    /// that no client sends a key in the clear.
     package var isTLS: Bool
     /// SIZE (RFC 1870), bytes.
     package var messageBytesMax: Int
@@ -144,7 +148,7 @@ extension Reply {
     /// The answer to EHLO is never longer than this.
     package static let ehloBytesMax = 1_024
 
-    /// More of a host name than this is not written (RFC 5321 4.5.3.1.2).
+    /// A longer host name is cut to this (RFC 5321 4.5.3.1.2).
     private static let hostnameBytesMax = 255
 
     /// `220 <hostname> ESMTP Postscale SMTP Relay`. Needs room for `wireBytesMax` bytes.
@@ -163,7 +167,8 @@ extension Reply {
         _ = output.append("\r\n")
     }
 
-    /// The answer to EHLO: host name and extensions. Needs room for `ehloBytesMax` bytes.
+    /// The answer to EHLO: host name and extensions. Needs room for `ehloBytesMax` bytes. `AUTH=` is for
+    /// clients older than RFC 2554, such as Outlook Express.
     package static func writeEHLO(
         hostname: Bytes, options: EHLOOptions, into output: inout Region
     ) {

@@ -1,7 +1,7 @@
-// Every reply of the product, with the texts of its public page to the letter.
+// Every reply of the product, with exactly the texts of its public page.
 //
 // The order is that of the codes. Enhanced status codes are those of RFC 3463 and of the registry
-// that RFC 5248 set up; they reach the wire only where the operator asked for them.
+// of RFC 5248; they are sent only if the operator asked for them.
 
 extension Reply {
     // MARK: 2xx, 3xx
@@ -15,7 +15,7 @@ extension Reply {
     package static let ok = Reply(250, (2, 0, 0), "Ok")
     package static let senderOk = Reply(250, (2, 1, 0), "Ok")
     package static let recipientOk = Reply(250, (2, 1, 5), "Ok")
-    /// VRFY: nobody learns which addresses exist (RFC 5321 7.3).
+    /// VRFY does not tell which addresses exist (RFC 5321 7.3).
     package static let cannotVerify = Reply(
         252, (2, 0, 0), "Cannot VRFY user, but will accept message and attempt delivery")
     /// AUTH LOGIN asks for the username: `Username:` in base64.
@@ -58,7 +58,7 @@ extension Reply {
     package static let rateLimited = Reply(
         452, (4, 7, 0), "Rate limit exceeded, try again later")
 
-    /// `rateLimited` and, behind a colon, which limit and how long to wait.
+    /// `rateLimited` and, after a colon, which limit and how long to wait.
     package static func rateLimited(detail: [UInt8]) -> Reply {
         detail.isEmpty
             ? rateLimited
@@ -94,8 +94,8 @@ extension Reply {
     package static let badUsername = Reply(
         535, (5, 7, 8), "Invalid username, use \"postscale\"")
     package static let authFailed = Reply(535, (5, 7, 8), "Authentication failed")
-    /// A non-ASCII address without SMTPUTF8 (RFC 6531 3.5), in MAIL or RCPT.
-    /// RFC 5321 4.1.1.3 wants `RCPT TO:<Postmaster>` taken by whoever delivers; the relay does not.
+    /// RFC 5321 4.1.1.3 wants every server that delivers mail to accept `RCPT TO:<Postmaster>`; the
+    /// relay does not deliver.
     package static let noDomain = Reply(553, (5, 1, 3), "Address needs a domain")
     package static let utf8Required = Reply(553, (5, 6, 7), "Address needs SMTPUTF8")
     package static let bytesBehindSTARTTLS = Reply(
@@ -116,7 +116,7 @@ extension Reply {
             detail: Array("\(bytesMax) bytes".utf8))
     }
 
-    /// `parseFailed` and, behind a colon, what and where.
+    /// `parseFailed` and, after a colon, what and where.
     package static func parseFailed(reason: [UInt8]) -> Reply {
         reason.isEmpty
             ? parseFailed
@@ -146,7 +146,7 @@ extension Reply {
 }
 
 extension CommandFault {
-    /// What a command with this fault is answered.
+    /// The reply to a command with this fault.
     package var reply: Reply {
         switch self {
         case .unrecognized: .unrecognized

@@ -1,20 +1,20 @@
 // Reads the answers to AUTH (RFC 4954): PLAIN (RFC 4616) and LOGIN.
 //
-// Strict base64 (RFC 4648 4): only the alphabet, whole quads, padding at the end alone. Nothing is
-// kept: what is decoded lies in the caller's region, which the caller wipes after use.
+// Strict base64 (RFC 4648 4): only the alphabet, whole quads, padding only at the end. Nothing is
+// kept: the decoded bytes are in the caller's region, which the caller wipes after use.
 
 import CEpoll.Kernels
 
 /// The two mechanisms that the relay speaks.
 package enum SASL {
-    /// What came of an AUTH PLAIN response.
+    /// What an AUTH PLAIN response is.
     package enum Outcome: Equatable {
         /// Ranges into what was written to `output`. The username is not empty; the password may
         /// be anything but NUL, and is not empty.
         case credentials(username: Range<Int>, password: Range<Int>)
         case badBase64
         case badFormat
-        /// authzid neither empty nor the username
+        /// The authzid is neither empty nor the username.
         case badAuthorizationIdentity
     }
 
@@ -22,7 +22,7 @@ package enum SASL {
     package static func decodedBytesMax(_ count: Int) -> Int { count / 4 * 3 }
 
     /// Reads `[authzid] NUL authcid NUL passwd` (RFC 4616 2). `=` is the empty response.
-    /// - Parameter output: where the decoded bytes are written, behind what is there already; with
+    /// - Parameter output: where the decoded bytes are written, after what is there already; with
     ///   less than `decodedBytesMax` of room the answer is `.badFormat`.
     package static func plain(_ base64: Bytes, into output: inout Region) -> Outcome {
         let response = base64.extracting(base64.trimmed(0..<base64.count))
@@ -61,7 +61,8 @@ package enum SASL {
             }
     }
 
-    /// Decodes all of `base64`; the range that was written, or nil (and nothing is left written).
+    /// Decodes all of `base64`; returns the range that was written, or nil, and then nothing is
+    /// written.
     private static func decode(_ base64: Bytes, into output: inout Region) -> Range<Int>? {
         let start = output.count
         if base64.count == 1 && base64[0] == 0x3D { return start..<start }

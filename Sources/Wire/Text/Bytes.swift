@@ -1,15 +1,15 @@
-// Reading bytes that belong to somebody else.
+// Reading bytes that the reader does not own.
 //
 // Every parser takes a `Bytes` and answers with ranges into it; nothing here copies. A `Bytes` is
 // bounds-checked and cannot outlive the memory that it shows.
 
 import CEpoll.Kernels
 
-/// Bytes of somebody else's, readable for the length of a call.
+/// Bytes of another owner, readable during a call.
 package typealias Bytes = Span<UInt8>
 
 extension Span where Element == UInt8 {
-    /// Offset of the first `byte` at or behind `start`; nil if there is none.
+    /// Offset of the first `byte` at or after `start`; nil if there is none.
     package func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
         precondition(start >= 0 && start <= count)
         let found = withUnsafeBufferPointer { buffer in
@@ -53,12 +53,12 @@ extension Span where Element == UInt8 {
     /// Whether there is nothing but spaces, tabs, CR and LF.
     var isAllWhitespace: Bool { trimmed(0..<count).isEmpty }
 
-    /// Whether a NUL, DEL or another control byte than the tab is in here.
+    /// Whether these bytes hold a control byte other than the tab.
     var hasControlBytes: Bool {
         withUnsafeBufferPointer { ck_has_controls($0.baseAddress, $0.count) != 0 }
     }
 
-    /// Whether no byte is over 127; an address that is not ASCII needs SMTPUTF8 (RFC 6531 3.3).
+    /// Whether no byte is over 127. An address that is not ASCII needs SMTPUTF8 (RFC 6531 3.3).
     package var isASCII: Bool {
         var all: UInt8 = 0
         for i in 0..<count { all |= self[i] }
@@ -86,10 +86,10 @@ extension Span where Element == UInt8 {
         }
     }
 
-    /// A copy as an array; for tests and for what is kept, never on the byte path.
+    /// A copy as an array; for tests and for bytes that are kept, never on the byte path.
     package func copied() -> [UInt8] { withUnsafeBufferPointer { Array($0) } }
 
-    /// A copy as text, invalid UTF-8 replaced by U+FFFD; for what is kept or logged.
+    /// A copy as text, invalid UTF-8 replaced by U+FFFD; for text that is kept or logged.
     package func copiedText() -> String {
         withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
     }

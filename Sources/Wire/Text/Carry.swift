@@ -1,9 +1,9 @@
 // The bytes of a character that the end of an input cut, kept for the next input. Fixed size, no
 // allocation.
 
-/// The bytes of a character that an input ended in.
+/// The first bytes of a character whose rest has not come yet.
 struct Carry {
-    /// Longer than a character of any charset.
+    /// No charset has a longer character.
     static let bytesMax = 16
 
     private var storage = InlineArray<16, UInt8>(repeating: 0)
@@ -20,7 +20,7 @@ struct Carry {
         count += 1
     }
 
-    /// Keeps `rest` alone.
+    /// Keeps only `rest`.
     mutating func keep(_ rest: Bytes) {
         precondition(rest.count <= Self.bytesMax)
         for i in rest.indices { storage[i] = rest[i] }

@@ -1,28 +1,28 @@
 // Which charset a label means.
 //
-// Labels are those of the WHATWG Encoding Standard plus the ones that only mail uses. A label is
-// attacker-controlled: it never reaches iconv, only a name out of our own table does.
+// Labels are those of the WHATWG Encoding Standard and those that only mail uses. A label comes
+// from the sender, so it never reaches iconv; only a name from our own table does.
 
-/// A charset by its label, as the WHATWG Encoding Standard names it plus mail-only ones.
+/// A charset by its label, as the WHATWG Encoding Standard or mail names it.
 package struct Charset: Equatable, Sendable {
-    /// Fast paths of our own; everything else is a row of `CharsetTable.rows`.
+    /// Charsets with a fast path of our own; every other one is a row of `CharsetTable.rows`.
     package enum Kind: Equatable, Sendable {
         case utf8, latin1AsWindows1252, usASCII, listed(index: Int), unknown
     }
 
     package var kind: Kind
 
-    /// Needs no conversion in front of a `JSONEscaper`, which validates UTF-8 by itself. us-ascii
-    /// does need one: undeclared 8-bit becomes UTF-8 there instead of U+FFFD.
+    /// Needs no conversion before a `JSONEscaper`, which validates UTF-8 itself. us-ascii needs
+    /// one: there undeclared 8-bit text becomes UTF-8 instead of U+FFFD.
     package var isPassThrough: Bool { kind == .utf8 }
 
-    /// What a text without a charset is (RFC 2045 5.2).
+    /// The charset of a text without a label (RFC 2045 5.2).
     package static let undeclared = Charset(kind: .usASCII)
 
     package init(kind: Kind) { self.kind = kind }
 
-    /// The charset of a label, compared without case, punctuation and blanks or quotes around it.
-    /// Labels with `/` and other oddities are `.unknown`.
+    /// The charset of a label, compared without case, punctuation and surrounding blanks or quotes.
+    /// A label with `/` or other odd bytes is `.unknown`.
     package init(label: Bytes) {
         var range = label.trimmed(0..<label.count)
         while range.count >= 2, Self.isQuote(label[range.lowerBound]),

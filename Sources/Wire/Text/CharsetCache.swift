@@ -1,8 +1,8 @@
-// What decoding charsets needs and is dear to make: iconv descriptors and byte tables.
+// What decoding charsets needs and is expensive to make: iconv descriptors and byte tables.
 //
-// One a loop, never shared between threads. A descriptor is opened at first use (up to a
-// millisecond) and serves every decoder of the loop, also interleaved ones, because each
-// conversion leaves it in its initial state.
+// One per loop, never shared between threads. A descriptor is opened at first use (up to a
+// millisecond) and serves every decoder of the loop, even interleaved ones, because each conversion
+// leaves it in its initial state.
 
 import Glibc
 
@@ -22,8 +22,8 @@ package final class CharsetCache {
         for case .descriptor(let descriptor) in opened { iconv_close(descriptor) }
     }
 
-    /// The descriptor of a row, to UTF-8; nil when this system's iconv does not know it. The cache
-    /// keeps owning it.
+    /// The descriptor of a row, to UTF-8; nil when this system's iconv does not know the charset.
+    /// The cache still owns it.
     func descriptor(_ index: Int) -> iconv_t? {
         if case .no = opened[index] {
             opened[index] =
@@ -33,7 +33,8 @@ package final class CharsetCache {
         return nil
     }
 
-    /// The table of a row of one byte a character; nil when this system's iconv does not know it.
+    /// The table of a row with one byte per character; nil when this system's iconv does not know
+    /// the charset.
     func table(_ index: Int) -> SingleByteTable? {
         if case .no = opened[index] { opened[index] = Self.makeTable(CharsetTable.rows[index]) }
         if case .table(let table) = opened[index] { return table }

@@ -1,20 +1,19 @@
 // Any charset to UTF-8, resumable.
 //
-// Promises: what it writes is valid UTF-8, in whole characters; a character cut by the end of an
-// input is kept (at most 16 bytes) and gives the same as if it had not been cut; every call takes
-// input, writes, or finds the region too full. What cannot be decoded becomes U+FFFD and is counted.
-// us-ascii and unknown charsets: a sequence that is valid UTF-8 stays, any other 8-bit byte is
-// read as windows-1252. That is decided character by character, so it needs no look ahead, and
-// one broken character does not spoil its neighbours.
+// Promises: the output is valid UTF-8, in whole characters. A character that the end of an input
+// cuts is kept (at most 16 bytes) and decoded as if it had not been cut. Every call takes input,
+// writes, or finds the region too full. Bytes that cannot be decoded become U+FFFD and are counted.
+// us-ascii and unknown charsets: a sequence that is valid UTF-8 stays, any other 8-bit byte is read
+// as windows-1252. This is decided per character, so it needs no look ahead, and one broken
+// character does not spoil its neighbours.
 // Sources: WHATWG Encoding Standard, RFC 1468, 1554, 1557, 1843, 1922, 2152, 2781.
 
 import CEpoll.Kernels
 import Glibc
 
-/// Any charset to UTF-8, resumable: a character cut by the end of an input is kept.
-/// Undecodable bytes become U+FFFD and are counted.
+/// Any charset to UTF-8, resumable. Owned by one text; its `CharsetCache` is the loop's.
 package struct CharsetDecoder: ~Copyable {
-    /// `feed` goes on only while the region has room for this many bytes.
+    /// `feed` continues only while the region has room for this many bytes.
     package static let roomMin = 64
 
     private enum Mode {
@@ -35,7 +34,7 @@ package struct CharsetDecoder: ~Copyable {
     private var shift = ShiftDecoder(.hz)
     private var unicode = UnicodeDecoder(.utf7)
 
-    /// - Parameter cache: of the loop that uses this decoder.
+    /// - Parameter cache: that of the loop that uses this decoder.
     package init(_ charset: Charset, cache: CharsetCache) {
         self.cache = cache
         switch charset.kind {
@@ -50,7 +49,7 @@ package struct CharsetDecoder: ~Copyable {
         }
     }
 
-    /// A charset that this system's iconv lacks is read like an unknown one.
+    /// A charset that this system's iconv lacks is read as an unknown one.
     private static func mode(of row: CharsetRow, _ index: Int, _ cache: CharsetCache) -> Mode {
         switch row.form {
         case .singleByte, .userDefined: cache.table(index).map { .table($0) } ?? .sniffed
@@ -89,7 +88,7 @@ package struct CharsetDecoder: ~Copyable {
         }
     }
 
-    /// Writes what is kept of a cut character, as U+FFFD. False: it needs `roomMin` bytes of room,
+    /// Writes U+FFFD for a cut character that is kept. False: it needs `roomMin` bytes of room;
     /// call again.
     package mutating func finish(into output: inout Region) -> Bool {
         guard output.room >= Self.roomMin else { return false }
@@ -160,7 +159,7 @@ extension CharsetDecoder {
         return i
     }
 
-    /// Goes on with the character that is kept. Returns 0 when `byte` is no part of it.
+    /// Continues the character that is kept. Returns 0 when `byte` is not part of it.
     private mutating func resumeUTF8(
         with byte: UInt8, into output: inout Region, isSniffed: Bool
     ) -> Int {
@@ -172,13 +171,13 @@ extension CharsetDecoder {
             carry = Carry()
             return 1
         case .invalid(let bytes):
-            // All that was kept, without `byte`: it could have begun a character.
+            // All that was kept, without `byte`, which may begin a character.
             writeInvalid(bytes, into: &output, isSniffed: isSniffed)
             return 0
         }
     }
 
-    /// Writes the first `count` kept bytes, which are no UTF-8, and empties the carry.
+    /// Writes the first `count` kept bytes, which are not UTF-8, and empties the carry.
     private mutating func writeInvalid(
         _ count: Int, into output: inout Region, isSniffed: Bool
     ) {
@@ -226,7 +225,7 @@ extension CharsetDecoder {
         return i
     }
 
-    /// Tries what is kept again, now that it is one byte longer.
+    /// Tries the kept bytes again, now that there is one more.
     private mutating func resume(into output: inout Region, _ step: IconvStep) {
         let kept = carry
         let (taken, outcome) = step.convert(kept.bytes, into: &output, replaced: &replacedCount)
@@ -234,8 +233,8 @@ extension CharsetDecoder {
         keep(kept.bytes.extracting(taken..<kept.count), into: &output)
     }
 
-    /// Keeps the beginning of a character. None is as long as `Carry`; were one, it would be
-    /// replaced rather than waited for.
+    /// Keeps the beginning of a character. No character is as long as `Carry`; a longer one would
+    /// be replaced, so the decoder never waits for it.
     private mutating func keep(_ rest: Bytes, into output: inout Region) {
         if rest.count < Carry.bytesMax {
             carry.keep(rest)
@@ -248,9 +247,15 @@ extension CharsetDecoder {
 
 // MARK: - 7-bit with shifts
 
+// ISO-2022-JP, ISO-2022-KR, ISO-2022-CN and HZ: `ShiftDecoder` follows the shifts and turns the
+// characters into their 8-bit form (EUC), which iconv converts without a state. So the state is the
+// decoder's own and can be kept between inputs, and the extra characters of code pages (NEC row 13)
+// decode too. Most text between two shifts is pairs of one set; those are converted in runs. Line ends
+// shift back, as the RFCs demand of the writer.
+
 extension CharsetDecoder {
-    /// Bytes of room for one character, so that what is gathered always fits: two scalars, in
-    /// JIS X 0213.
+    /// Room for one character, in bytes, so that the gathered text always fits: two scalars, in JIS
+    /// X 0213.
     private static let roomOfCharacter = 8
     /// Left free for what iconv needs.
     private static let roomOfFlush = 16
@@ -277,8 +282,8 @@ extension CharsetDecoder {
         return i
     }
 
-    /// Takes bytes one by one until text begins that goes faster, or that is of another repertoire;
-    /// returns where it stopped.
+    /// Takes bytes one by one until text begins that converts faster, or that is of another
+    /// repertoire; returns where it stopped.
     private mutating func convertGathered(
         _ input: Bytes, from start: Int, into output: inout Region, _ home: iconv_t
     ) -> Int {
@@ -298,7 +303,7 @@ extension CharsetDecoder {
         return i
     }
 
-    /// Converts the pairs of printable bytes from `start`; returns how many bytes that were.
+    /// Converts the pairs of printable bytes from `start`; returns how many bytes it took.
     private mutating func convertPairs(
         _ input: Bytes, from start: Int, into output: inout Region, _ step: IconvStep
     ) -> Int {
@@ -340,7 +345,7 @@ extension CharsetDecoder {
         return descriptor.map { IconvStep($0, lead) } ?? IconvStep(home, shift.homeLead)
     }
 
-    /// The end of the bytes from `start` that are plain ASCII and shift nothing.
+    /// The end of the bytes from `start` that are plain ASCII and do not shift.
     private func plainRun(_ input: Bytes, from start: Int) -> Int {
         var i = start
         while i < input.count, ShiftDecoder.isPlain(input[i]) { i += 1 }

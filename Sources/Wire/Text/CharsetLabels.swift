@@ -1,10 +1,10 @@
-// Which charset a label means: an index of all labels, those of `CharsetTable` and those of UTF-8,
-// ASCII and Latin-1, which have fast paths of ours and stand here.
+// Which charset a label means: an index of all labels. Those of UTF-8, ASCII and Latin-1, which
+// have fast paths of our own, are here; the others are in `CharsetTable`.
 //
 // Labels are compared without punctuation and without case. A label is never passed on to iconv.
 
 enum CharsetLabels {
-    /// Letters and digits of a label past this many make it unknown.
+    /// A label with more letters and digits than this is unknown.
     private static let labelBytesMax = 40
 
     private static let utf8: StaticString =
@@ -18,7 +18,7 @@ enum CharsetLabels {
         xcp1252 win1252 ms1252 cswindows1252 winlatin1 ansi isolatin1 xansi iso885911998 1252 88591
         """
 
-    /// The kind of a trimmed label. Makes no copy and no string.
+    /// The charset of a trimmed label. Makes no copy and no string.
     static func kind(of label: Bytes) -> Charset.Kind {
         var hash = LabelHash()
         var length = 0
@@ -50,8 +50,8 @@ enum CharsetLabels {
         var kind: Charset.Kind
     }
 
-    /// All labels by hash, made at the first look-up of the process. The hash has 64 bits: a label
-    /// that is made to collide only chooses a charset which it could as well have named.
+    /// All labels by hash, made at the first look-up of the process. The hash has 64 bits. A sender
+    /// that constructs a colliding label only gets a charset that it could have named.
     private static let index: [Entry] = {
         var entries: [Entry] = []
         add(utf8, .utf8, to: &entries)

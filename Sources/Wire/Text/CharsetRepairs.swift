@@ -1,8 +1,8 @@
-// Where glibc's iconv is not followed: characters that it lacks, reads in another way than mail
-// means them, or gets wrong.
+// Where the relay does not follow glibc's iconv: characters that it lacks, gets wrong, or reads in
+// another way than mail means them.
 //
-// Each entry was found by comparing all pairs of bytes with other decoders. Source of what is
-// right: WHATWG Encoding Standard, KS X 1001.
+// Each entry was found by comparing all pairs of bytes with other decoders. Sources of the right
+// reading: WHATWG Encoding Standard, KS X 1001.
 
 /// The repairs of one multi-byte charset.
 struct CharsetRepairs {
@@ -11,9 +11,9 @@ struct CharsetRepairs {
     init(_ lead: MultiByteLead) { self.lead = lead }
 
     /// The end of the characters from `start`, where a character begins, that iconv may convert.
-    /// Two charsets have characters that it must not: symbols of Big5 that Big5-HKSCS reads in the
-    /// Hong Kong way, and the postal mark of KS X 1001, which glibc's UHC does not know. It refuses
-    /// that and steps over it all the same, and says nothing of it where its output is full.
+    /// Two charsets have characters that it must not convert: symbols of Big5 that Big5-HKSCS reads
+    /// in the Hong Kong way, and the postal mark of KS X 1001, which glibc's UHC does not know. It
+    /// refuses that mark and yet steps over it, and does not report that when its output is full.
     func endOfTrusted(_ bytes: Bytes, from start: Int) -> Int {
         guard lead == .big5 || lead == .uhc else { return bytes.count }
         var i = start
@@ -24,7 +24,7 @@ struct CharsetRepairs {
             } else if first < 0xA3, known(bytes, at: i) != nil {
                 return i
             } else {
-                // A trail byte that is none is ASCII and a character of its own.
+                // A byte that is not a valid trail byte is ASCII and a character of its own.
                 i += bytes[i + 1] < 0x40 ? 1 : 2
             }
         }

@@ -1,25 +1,25 @@
-// The charsets that are not decoded by a fast path of ours, one row each: labels, how it is decoded,
-// and by which charset of iconv. That is not always the one of the label: mail says gb2312 and means
-// GB 18030, says shift_jis and means code page 932.
+// The charsets without a fast path of our own, one row each: its labels, how it is decoded, and by
+// which charset of iconv. That is not always the one of the label: mail says gb2312 and means GB
+// 18030, says shift_jis and means code page 932.
 //
 // Labels are written without punctuation and in lower case ("ISO_8859-2:1987" is iso885921987).
 // Sources: WHATWG Encoding Standard 4.2, IANA character sets, and what mailers write.
 
 /// How the bytes of a charset become characters.
 enum CharsetForm: Equatable, Sendable {
-    /// One byte a character: a table of 256, made once by iconv.
+    /// One byte per character: a table of 256, made once by iconv.
     case singleByte
     /// ASCII and characters of two to four bytes, without a state: iconv.
     case multiByte(MultiByteLead)
     /// x-user-defined: 0x80 to 0xFF are U+F780 to U+F7FF.
     case userDefined
-    /// 7-bit with shifts: turned into the 8-bit form of the row's iconv name first.
+    /// 7-bit with shifts: first turned into the 8-bit form that the row's iconv name is.
     case shifted(ShiftScheme)
-    /// Ours.
+    /// UTF-7, UTF-16 and UTF-32, by `UnicodeDecoder`.
     case unicode(UnicodeScheme)
 }
 
-/// How long a character is by its first byte; needed only where iconv refuses one.
+/// How long a character is, by its first byte; needed only where iconv refuses one.
 enum MultiByteLead: Equatable, Sendable {
     case sjis, eucJP, eucJISX0213, eucTW, gb, big5, uhc, other
 }
@@ -29,7 +29,7 @@ enum ShiftScheme: Equatable, Sendable { case iso2022JP, iso2022KR, iso2022CN, hz
 
 /// Which Unicode encoding form.
 enum UnicodeScheme: Equatable, Sendable {
-    /// `marked`: a byte order mark at the start decides against the name.
+    /// `marked`: a byte order mark at the start overrides the name.
     case utf16(bigEndian: Bool, marked: Bool)
     case utf32(bigEndian: Bool, marked: Bool)
     case utf7
@@ -37,17 +37,17 @@ enum UnicodeScheme: Equatable, Sendable {
 
 /// A charset that is neither UTF-8, nor ASCII, nor Latin-1.
 struct CharsetRow: Sendable {
-    /// The name for `iconv_open`; empty when iconv is not asked.
+    /// The name for `iconv_open`; empty when iconv is not needed.
     var iconvName: StaticString
     var form: CharsetForm
     /// Labels separated by one space.
     var labels: StaticString
-    /// Bytes that the WHATWG Encoding Standard reads in another way than iconv.
+    /// Bytes that the WHATWG Encoding Standard reads differently from iconv.
     var exceptions: [(byte: UInt8, scalar: UInt32)] = []
 }
 
 enum CharsetTable {
-    /// Position is the `index` of `Charset.Kind.listed`.
+    /// The position is the `index` of `Charset.Kind.listed`.
     static let rows: [CharsetRow] =
         isoRows + windowsRows + otherSingleByteRows + multiByteRows + shiftedRows + unicodeRows
 

@@ -1,9 +1,9 @@
-// Decoding by glibc's iconv: charsets of several bytes a character, and the 8-bit form of the
-// shifted ones.
+// Decoding by glibc's iconv: charsets with several bytes per character, and the 8-bit form of the
+// charsets with shifts.
 //
-// A descriptor is shared by all decoders of a loop, so nothing may stay in it: a conversion that may
-// leave something there ends by flushing it. iconv takes no part of a cut character; such bytes are
-// kept here.
+// All decoders of a loop share a descriptor, so no state may remain in it: a conversion that may
+// leave state there flushes it at the end. iconv takes nothing of a cut character; the caller keeps
+// those bytes.
 
 import Glibc
 
@@ -11,9 +11,9 @@ import Glibc
 struct IconvStep {
     enum Outcome { case done, full, incomplete }
 
-    /// iconv is not called with less: its flush must always fit.
+    /// iconv is not called with less room: its flush must always fit.
     private static let roomMin = 16
-    /// Left free for the flush; the longest held-back text of any charset is 4 bytes.
+    /// Left free for the flush; the longest text that iconv holds back in any charset has 4 bytes.
     private static let flushBytes = 8
 
     private let descriptor: iconv_t
@@ -26,8 +26,8 @@ struct IconvStep {
         repairs = CharsetRepairs(lead)
     }
 
-    /// Converts `bytes`; what is refused becomes U+FFFD. `.incomplete`: the rest is the beginning
-    /// of a character.
+    /// Converts `bytes`; a character that iconv refuses becomes U+FFFD. `.incomplete`: the rest is
+    /// the beginning of a character.
     func convert(
         _ bytes: Bytes, into output: inout Region, replaced: inout Int
     ) -> (taken: Int, outcome: Outcome) {
@@ -54,12 +54,12 @@ struct IconvStep {
         return (taken, .done)
     }
 
-    /// Writes what stands for the character that iconv refused, and returns how many bytes that
-    /// takes; nil when more input is needed to tell.
+    /// Writes the replacement of the character that iconv refused, and returns how many bytes of
+    /// input that takes; nil when more input is needed to tell.
     private func writeRefused(
         _ bytes: Bytes, _ at: Int, into output: inout Region, _ replaced: inout Int
     ) -> Int? {
-        // An iconv that refuses a character and takes it all the same must not lead us past the end.
+        // An iconv that refuses a character and takes it anyway must not lead us past the end.
         guard at < bytes.count else {
             output.append(scalar: 0xFFFD)
             replaced += 1
@@ -75,12 +75,13 @@ struct IconvStep {
         return skip
     }
 
-    /// Whether the charset has letters that iconv keeps until it has seen the next one, which would
-    /// compose with them. The others have no state, and a second call for nothing costs as much as
-    /// ten characters.
+    /// Whether the charset has letters that iconv keeps until it has seen the next one, which may
+    /// compose with them. The other charsets have no state, and a needless second call costs as
+    /// much as ten characters.
     private var holdsBack: Bool { lead == .big5 || lead == .eucJISX0213 }
 
-    /// Calls iconv, and flushes it where it may hold something back. Returns bytes taken and errno, 0 for success.
+    /// Calls iconv, and flushes it where it may hold text back. Returns the bytes taken and errno,
+    /// 0 for success.
     private func call(_ bytes: Bytes, into output: inout Region) -> (taken: Int, reason: Int32) {
         var inputLeft = bytes.count
         var reason: Int32 = 0
@@ -104,15 +105,15 @@ struct IconvStep {
         return (bytes.count - inputLeft, reason)
     }
 
-    /// Whether the beginning of a character at `start` can already be told to be none: iconv asks
-    /// for all four bytes of a GB 18030 character before it looks at the third.
+    /// Whether the bytes at `start` are certainly no character, although iconv asks for more: it
+    /// wants all four bytes of a GB 18030 character before it looks at the third.
     private func isRefusedLate(_ bytes: Bytes, at start: Int) -> Bool {
         lead == .gb && start + 2 < bytes.count && bytes[start + 2] < 0x81
     }
 
-    /// How many bytes one U+FFFD stands for where iconv refused: a lead byte and the 8-bit bytes
-    /// that belong to it, so that the next character is read in step; an ASCII byte is never
-    /// swallowed. Nil when more input is needed to tell.
+    /// How many bytes one U+FFFD replaces where iconv refused: a lead byte and the 8-bit bytes that
+    /// belong to it, so that the next character is read in step. It never includes an ASCII byte.
+    /// Nil when more input is needed to tell.
     private func refusedBytes(_ bytes: Bytes, at start: Int) -> Int? {
         let whole = characterBytes(bytes[start])
         var length = 1

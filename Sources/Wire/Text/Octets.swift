@@ -1,5 +1,5 @@
-// Single bytes: names for those that the structure of mail is made of (RFC 5234 B.1), and the classes
-// that several parsers ask for.
+// Single bytes: names for those that structure mail (RFC 5234 B.1), and the classes that several
+// parsers need.
 
 extension UInt8 {
     static var tab: UInt8 { 0x09 }

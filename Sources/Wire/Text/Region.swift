@@ -1,9 +1,11 @@
-// Writing bytes into memory of somebody else's.
+// Writing bytes into memory that the writer does not own.
 //
 // Transforms push: they write into a region until the input is used up or the region is full, and
-// say how much of the input they took. The caller hands the next region and calls again.
+// say how much of the input they took. The caller then passes the next region and calls again. Text
+// is written in whole UTF-8 characters and without control characters, so that it is valid wherever
+// it stops.
 
-/// Start, end, how far: a stretch of the caller's memory that a transform fills from the front.
+/// A part of the caller's memory that a transform fills from the front.
 package struct Region: ~Copyable {
     private let base: UnsafeMutablePointer<UInt8>
 
@@ -42,7 +44,7 @@ package struct Region: ~Copyable {
         return length
     }
 
-    /// Writes all of `text`, or nothing and false when it does not fit.
+    /// Writes all of `text`, or nothing and returns false when it does not fit.
     package mutating func append(_ text: StaticString) -> Bool {
         let length = text.utf8CodeUnitCount
         guard length <= room else { return false }
@@ -60,13 +62,13 @@ package struct Region: ~Copyable {
         count &+= written
     }
 
-    /// Forgets what was written behind the first `length` bytes.
+    /// Forgets the bytes after the first `length`.
     package mutating func truncate(to length: Int) {
         precondition(length >= 0 && length <= count)
         count = length
     }
 
-    /// What was written so far; valid until the next write.
+    /// The bytes written so far; valid until the next write.
     package var bytes: Bytes {
         @_lifetime(borrow self)
         get {
@@ -79,7 +81,7 @@ package struct Region: ~Copyable {
 // MARK: - Text
 
 extension Region {
-    /// Bytes that the longest UTF-8 character takes.
+    /// Bytes of the longest UTF-8 character.
     static let characterBytesMax = 4
 
     /// Writes the UTF-8 form of a Unicode scalar value; there must be room for 4 bytes.
@@ -89,8 +91,8 @@ extension Region {
         withRoom { memory, _ in Self.store(scalar: scalar, at: memory) }
     }
 
-    /// Writes the UTF-8 form of a Unicode scalar value to memory with room for 4 bytes; returns
-    /// how many bytes it takes.
+    /// Writes the UTF-8 form of a Unicode scalar value to memory with room for 4 bytes; returns how
+    /// many bytes it has.
     static func store(scalar: UInt32, at memory: UnsafeMutablePointer<UInt8>) -> Int {
         switch scalar {
         case 0..<0x80:
@@ -114,21 +116,21 @@ extension Region {
         }
     }
 
-    /// Turns CR, LF, NUL, tab and the other C0 controls behind offset `start` into spaces, so that
-    /// decoded text can never start a header or end a line.
+    /// Turns CR, LF, NUL, tab and the other C0 controls after offset `start` into spaces, so that
+    /// decoded text never starts a header or ends a line.
     mutating func replaceControls(from start: Int) {
         assert(start <= count)
         for i in start..<max(start, count) where base[i] < 0x20 { base[i] = 0x20 }
     }
 
-    /// Takes spaces off the end, but none in front of offset `start`.
+    /// Takes spaces off the end, but none before offset `start`.
     mutating func trimTrailingSpaces(from start: Int) {
         var end = count
         while end > start, base[end - 1] == 0x20 { end -= 1 }
         truncate(to: max(end, min(start, count)))
     }
 
-    /// Writes `number` in decimal; there must be room for 20 bytes or its digits.
+    /// Writes `number` in decimal; there must be room for 20 bytes or for its digits.
     package mutating func append(decimal number: Int) {
         if number < 0 { append(0x2D) }
         var divisor: UInt = 1

@@ -1,39 +1,39 @@
-// Follows the escape sequences and shifts of ISO-2022-JP, ISO-2022-KR, ISO-2022-CN and HZ, one
-// byte a call, and writes each character in the 8-bit form (EUC) of its repertoire.
+// Follows the escape sequences and shifts of ISO-2022-JP, ISO-2022-KR, ISO-2022-CN and HZ, one byte
+// per call, and writes each character in the 8-bit form (EUC) of its repertoire.
 //
-// ISO/IEC 2022; RFC 1468 and 1554 (JP), 1557 (KR), 1922 (CN), 1843 (HZ), JIS X 0213 (JP-3).
-// Not read: the Latin and Greek halves that ISO-2022-JP-2 reaches by single shifts.
+// ISO/IEC 2022; RFC 1468 and 1554 (JP), 1557 (KR), 1922 (CN), 1843 (HZ), JIS X 0213 (JP-3). Not
+// supported: the Latin and Greek halves that ISO-2022-JP-2 reaches by single shifts.
 
-/// Whose 8-bit form a character is written in.
+/// The repertoire whose 8-bit form a character is written in.
 enum ShiftRepertoire {
-    /// That of the charset itself.
+    /// The charset's own.
     case home
     case chinese, korean, taiwanese, japanese2004
 }
 
 /// The state of the shifts between two bytes.
 struct ShiftDecoder {
-    /// Characters that one byte can complete, at most.
+    /// How many characters one byte can complete, at most.
     static let charactersMax = 5
 
-    /// What the bytes 0x21 to 0x7E stand for.
+    /// What the bytes 0x21 to 0x7E mean.
     private enum CharacterSet: Equatable {
         case ascii, kana
-        /// Pairs that the 8-bit form has with the high bits set.
+        /// Pairs whose 8-bit form has the high bits set.
         case pairs(ShiftRepertoire)
-        /// Pairs that it has behind a prefix as well: EUC's third and further sets.
+        /// The same with a prefix before them: EUC's third and further sets.
         case prefixed(ShiftRepertoire, UInt8, UInt8)
-        /// A set that no 8-bit form knows.
+        /// A set without an 8-bit form.
         case unknown
     }
 
     private let scheme: ShiftScheme
     private var active = CharacterSet.ascii
-    /// What SO shifts to.
+    /// The set that SO shifts to.
     private var shiftedOut: CharacterSet
-    /// What the next character is of, whatever is active (SS2 and SS3 of ISO-2022-CN).
+    /// The set of the next character only, whatever is active (SS2 and SS3 of ISO-2022-CN).
     private var single: CharacterSet?
-    /// CNS 11643 plane that SS3 reaches; 0 for none.
+    /// The CNS 11643 plane that SS3 reaches; 0 for none.
     private var plane: UInt8 = 0
     private var escape: (UInt8, UInt8, UInt8) = (0, 0, 0)
     private var escapeCount = 0
@@ -44,10 +44,10 @@ struct ShiftDecoder {
         shiftedOut = scheme == .iso2022JP ? .kana : .pairs(.home)
     }
 
-    /// In ASCII, and nothing begun.
+    /// The active set is ASCII, and no sequence or character has begun.
     var isPlain: Bool { active == .ascii && !isCut && single == nil }
 
-    /// Within an escape sequence or a character.
+    /// An escape sequence or a character has begun.
     var isCut: Bool { escapeCount > 0 || first != 0 }
 
     /// How long the characters of the charset's own 8-bit form are.
@@ -59,7 +59,7 @@ struct ShiftDecoder {
         }
     }
 
-    /// Whose form the next character is written in.
+    /// The repertoire that the next character is written in.
     var repertoire: ShiftRepertoire {
         switch single ?? active {
         case .pairs(let repertoire), .prefixed(let repertoire, _, _): repertoire
@@ -67,7 +67,7 @@ struct ShiftDecoder {
         }
     }
 
-    /// Whose pairs come next, if nothing but pairs with their high bits set need be written.
+    /// The repertoire of the next pairs, if it is enough to set their high bits.
     var pairs: ShiftRepertoire? {
         guard !isCut, single == nil, case .pairs(let repertoire) = active else { return nil }
         return repertoire
@@ -78,7 +78,7 @@ struct ShiftDecoder {
         byte &- 0x21 < 94 && (scheme != .hz || byte != 0x7E)
     }
 
-    /// ASCII, but for what can shift in any scheme.
+    /// ASCII, except for the bytes that can shift in any scheme.
     static func isPlain(_ byte: UInt8) -> Bool {
         byte < 0x80 && byte != 0x1B && byte != 0x0E && byte != 0x0F && byte != 0x7E
     }
@@ -127,7 +127,7 @@ struct ShiftDecoder {
         first = 0
         single = nil
         if lead >= 0x80 {
-            // An 8-bit character, although the charset has none: read it if it is a pair of EUC.
+            // An 8-bit character, although the charset has none: it is read if it is a pair of EUC.
             if (0xA1...0xFE).contains(lead) && byte >= 0xA1 { return gathered.add(lead, byte) }
             gathered.addInvalid()
             return byte < 0x80 ? takeCharacter(byte, into: &gathered) : ()
@@ -172,8 +172,8 @@ extension ShiftDecoder {
         escapeCount = 0
     }
 
-    /// ESC $ ) and ESC $ * and ESC $ +: what SO, SS2 and SS3 will shift to. Only ISO-2022-CN has
-    /// a choice there.
+    /// ESC $ ) and ESC $ * and ESC $ +: what SO, SS2 and SS3 will shift to. Only ISO-2022-CN has a
+    /// choice here.
     private mutating func designateLater(_ final: UInt8) {
         escapeCount = 0
         guard scheme == .iso2022CN else { return }
@@ -186,14 +186,14 @@ extension ShiftDecoder {
         }
     }
 
-    /// The next character is of a further plane of CNS 11643, which EUC-TW has behind 8E.
+    /// The next character is of a further plane of CNS 11643, which has the prefix 8E in EUC-TW.
     private mutating func shiftOnce(to plane: UInt8) {
         escapeCount = 0
         single = .prefixed(.taiwanese, 0x8E, 0xA0 + plane)
     }
 
-    /// The set that the last byte of ESC $ or ESC $ ( names. Those that are written in the 8-bit
-    /// form of the charset itself are Japanese, and mean nothing in a charset that is not.
+    /// The set that the last byte of ESC $ or ESC $ ( names. The sets that are written in the
+    /// charset's own 8-bit form are Japanese, and mean nothing in another charset.
     private func pairSet(_ final: UInt8) -> CharacterSet {
         switch final {
         case 0x40, 0x42, 0x44: guard scheme == .iso2022JP else { return .unknown }
@@ -210,7 +210,7 @@ extension ShiftDecoder {
         }
     }
 
-    /// No escape sequence that is known: ESC becomes U+FFFD, what follows it is text.
+    /// The escape sequence is unknown: ESC becomes U+FFFD, and the bytes after it are text.
     private mutating func abandonEscape(into gathered: inout GatheredCharacters) {
         let held = escape
         let count = escapeCount
@@ -220,7 +220,8 @@ extension ShiftDecoder {
         if count > 2 { takeCharacter(held.2, into: &gathered) }
     }
 
-    /// HZ: `~{` and `~}` shift, `~~` is a tilde, a tilde at a line's end joins lines (RFC 1843).
+    /// HZ: `~{` and `~}` shift, `~~` is a tilde, a tilde at the end of a line joins lines (RFC
+    /// 1843).
     private mutating func takeTilde(_ byte: UInt8, into gathered: inout GatheredCharacters) {
         switch byte {
         case 0x7B: designate(.pairs(.home))
@@ -253,21 +254,21 @@ struct GatheredCharacters {
         get { storage.span.extracting(0..<count) }
     }
 
-    /// Adds one character of one or two bytes; a zero stands for no byte.
+    /// Adds one character of one or two bytes; zero means no second byte.
     mutating func add(_ first: UInt8, _ second: UInt8 = 0) {
         append(first)
         if second != 0 { append(second) }
         characters += 1
     }
 
-    /// Adds a character of two bytes behind a prefix of up to two.
+    /// Adds a character of two bytes after a prefix of one or two.
     mutating func add(prefix: (UInt8, UInt8), _ first: UInt8, _ second: UInt8) {
         append(prefix.0)
         if prefix.1 != 0 { append(prefix.1) }
         add(first, second)
     }
 
-    /// Adds what no 8-bit form knows: iconv refuses it, and it becomes U+FFFD.
+    /// Adds a character without an 8-bit form: iconv refuses it, and it becomes U+FFFD.
     mutating func addInvalid() { add(0xFF) }
 
     private mutating func append(_ byte: UInt8) {

@@ -1,13 +1,13 @@
-// The UTF-8 form of each byte of a charset of one byte a character.
+// The UTF-8 form of each byte of a charset with one byte per character.
 //
-// A table is three times as fast as iconv, and has no state: glibc holds a letter of windows-1255
+// A table is three times as fast as iconv, and has no state. glibc holds a letter of windows-1255
 // or windows-1258 back to compose it with the next one, so a descriptor of those could not serve
 // interleaved decoders.
 
 import Glibc
 
-/// 256 entries. WHATWG Encoding Standard 9: a byte of 0x80 to 0x9F that a charset leaves open
-/// stands for its C1 control, any other open byte for U+FFFD.
+/// 256 entries. WHATWG Encoding Standard 9: an unassigned byte of 0x80 to 0x9F means its C1
+/// control, any other unassigned byte U+FFFD.
 struct SingleByteTable: Sendable {
     /// UTF-8 bytes from the lowest byte up, their number in bits 24 to 26, `replacedBit`.
     private(set) var entries: [UInt32]
@@ -20,7 +20,7 @@ struct SingleByteTable: Sendable {
     /// Latin-1 to begin with.
     private init() { entries = (0..<256).map { Self.entry(UInt32($0)) } }
 
-    /// Asks iconv for each byte but the exceptions.
+    /// Asks iconv for each byte except the exceptions.
     init(asking descriptor: iconv_t, exceptions: [(byte: UInt8, scalar: UInt32)]) {
         self.init()
         for byte in 0..<256 {
@@ -76,7 +76,7 @@ struct SingleByteTable: Sendable {
             var output: UnsafeMutablePointer<CChar>? = memory.baseAddress! + 16
             var outputLeft = 16
             let result = iconv(descriptor, &input, &inputLeft, &output, &outputLeft)
-            // The second call writes what was held back, and resets the state.
+            // The second call writes the letter that was held back, and resets the state.
             iconv(descriptor, nil, nil, &output, &outputLeft)
             let length = 16 - outputLeft
             guard result != -1, (1...3).contains(length) else { return nil }
@@ -88,8 +88,8 @@ struct SingleByteTable: Sendable {
         }
     }
 
-    /// Writes as many bytes of `input` as `output` has room for; returns how many that were and
-    /// how many of them the charset leaves open.
+    /// Writes as many bytes of `input` as `output` has room for; returns how many it took, and how
+    /// many of them the charset does not assign.
     func convert(_ input: Bytes, into output: inout Region) -> (taken: Int, replaced: Int) {
         var taken = 0
         var replaced: UInt32 = 0

@@ -1,7 +1,7 @@
-// A few bytes that a transform has made and that found no room in the region.
+// A few bytes that a transform has made and that had no room in the region.
 //
 // With it, every transform works with regions of one byte: it makes a whole character, escape or
-// quad and lets it trickle. Fixed size, no allocation.
+// quad, which then leaves byte by byte. Fixed size, no allocation.
 
 /// First in, first out, at most sixteen bytes between two drains.
 struct SpillQueue {
@@ -11,7 +11,8 @@ struct SpillQueue {
 
     var isEmpty: Bool { head == tail }
 
-    /// Lets `body` write behind what waits; it returns how many bytes it wrote, at most `room`.
+    /// Lets `body` write after the waiting bytes; it returns how many bytes it wrote, at most
+    /// `room`.
     mutating func append(room: Int, _ body: (UnsafeMutablePointer<UInt8>) -> Int) {
         precondition(tail + room <= 16)
         let at = tail
@@ -27,7 +28,7 @@ struct SpillQueue {
         }
     }
 
-    /// Writes what waits; false when the region was full before all of it was written.
+    /// Writes the waiting bytes; false when the region was full before all of them were written.
     mutating func drain(into output: inout Region) -> Bool {
         while head < tail {
             guard output.room > 0 else { return false }

@@ -1,17 +1,17 @@
 // One UTF-8 character at a time, judged as the Unicode Standard does (3.9, table 3-7).
 //
-// Overlong forms, surrogates and values past U+10FFFF are invalid. An invalid stretch is as long
+// Overlong forms, surrogates and values past U+10FFFF are invalid. An invalid sequence is as long
 // as Unicode's "maximal subpart", so one broken character is replaced once.
 
 import CEpoll.Kernels
 
-/// What stands at an offset.
+/// What is at an offset.
 enum UTF8Sequence: Equatable {
     /// A whole character of this many bytes, 1 to 4.
     case character(bytes: Int)
-    /// The bytes end within what may still become a character.
+    /// The bytes end inside what may still become a character.
     case incomplete
-    /// This many bytes, 1 to 3, can be part of no character.
+    /// This many bytes, 1 to 3, cannot be part of a character.
     case invalid(bytes: Int)
 
     /// Judges `bytes` from `start`, which must be inside.

@@ -1,4 +1,4 @@
-// UTF-7, UTF-16 and UTF-32: whole characters in runs, what is cut or odd a byte a call.
+// UTF-7, UTF-16 and UTF-32: whole characters in runs, cut or odd ones byte by byte.
 //
 // iconv knows them too, but keeps their byte order or base64 state in its descriptor, which is
 // shared. RFC 2152, RFC 2781, WHATWG Encoding Standard 14 (UTF-16 without a mark is little-endian).
@@ -6,27 +6,27 @@
 /// The state between two bytes of a Unicode encoding form.
 struct UnicodeDecoder {
     private var scheme: UnicodeScheme
-    /// Bits gathered and how many: bytes of a unit, or base64.
+    /// Bits gathered, and how many: bytes of a unit, or base64.
     private var bits: UInt32 = 0
     private var bitCount = 0
     /// A high surrogate that waits for its low one; 0 for none.
     private var high: UInt32 = 0
     private var isAtStart = true
-    /// UTF-7: between `+` and what ends it; and `+` was the last byte.
+    /// UTF-7: after a `+`, before the byte that ends its base64; and whether `+` was the last byte.
     private var isInBase64 = false
     private var isJustOpened = false
 
     init(_ scheme: UnicodeScheme) { self.scheme = scheme }
 
-    /// Within a character.
+    /// A character has begun and is not complete.
     var isCut: Bool {
         if high != 0 { return true }
         if case .utf7 = scheme { return false }
         return bitCount > 0
     }
 
-    /// Writes the whole, valid characters in front of `input` from `start`; returns how many bytes
-    /// that took. 0: the next byte needs `take`.
+    /// Writes the whole, valid characters of `input` from `start`; returns how many bytes they
+    /// have. 0: the next byte needs `take`.
     mutating func takeRun(_ input: Bytes, from start: Int, into output: inout Region) -> Int {
         switch scheme {
         case .utf16(let bigEndian, _):
@@ -72,7 +72,7 @@ struct UnicodeDecoder {
         return taken
     }
 
-    /// Writes at most 10 bytes. Returns how many U+FFFD were among it.
+    /// Writes at most 10 bytes. Returns how many U+FFFD are among them.
     mutating func take(_ byte: UInt8, into output: inout Region) -> Int {
         switch scheme {
         case .utf7: takeUTF7(byte, into: &output)

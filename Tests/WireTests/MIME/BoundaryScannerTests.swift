@@ -42,7 +42,7 @@ private func scan(_ input: [UInt8], _ boundaries: [String], plan: [Int]) -> [Pie
     return pieces
 }
 
-/// The same, line by line; the content's last line end goes with the delimiter behind it.
+/// The same, line by line; the content's last line end goes with the delimiter after it.
 private func naive(_ input: [UInt8], _ boundaries: [String]) -> [Piece] {
     var pieces: [Piece] = []
     var content: [UInt8] = []

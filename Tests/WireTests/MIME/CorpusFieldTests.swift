@@ -20,7 +20,7 @@ private func table(_ name: String) -> [[String: Any]]? {
     return rows
 }
 
-/// The value of the first field in `header`, which may have more lines behind it.
+/// The value of the first field in `header`, which may have more lines after it.
 private func firstValue(_ header: String) -> [UInt8] {
     let block = ("X:" + header).bytes
     var scanner = HeaderScanner()

@@ -150,7 +150,7 @@ struct EncodedWordTests {
     @Test("Nothing follows a character that there was no room for")
     func nothingBehindTheCut() {
         // The decoder of the word ends with a cut character, which U+FFFD has no room for; the
-        // text behind it would have.
+        // text after it would have.
         let value = "=?gb18030?q?".bytes + [UInt8](repeating: 0xB4, count: 60) + "x=9C?= y".bytes
         let whole = decodedText(value).text
         for capacity in 0..<200 {

@@ -69,7 +69,7 @@ private struct Composer {
         composer.addEntity(depth: 0)
         let walk = Walk(composer.message)
         #expect(walk.mistakes == [])
-        // A line feed behind a content's last CR would make both the delimiter's line end.
+        // A line feed after a content's last CR would make both the delimiter's line end.
         let expected = composer.leaves
         let contents = walk.leaves.map(\.content)
         #expect(contents.count == expected.count)

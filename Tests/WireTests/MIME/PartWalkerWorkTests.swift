@@ -121,7 +121,7 @@ struct PartWalkerWorkTests {
         let endless = walk((start + text(600_000)).bytes, piece: 1_000)
         #expect(endless.events > 500)
         #expect(endless.bytesHeldMax < 2 * MIMEBounds.preambleBytesMax)
-        // The same for text behind a delimiter, and for a line that may be one for long.
+        // The same for text after a delimiter, and for a line that may be one for long.
         for body in ["--b\r\n\r\n" + text(600_000), "--b\r\n\r\n--b" + text(600_000)] {
             let held = walk((start + body).bytes, piece: 1_000).bytesHeldMax
             #expect(held <= 1_000 + BoundaryScanner.heldBytesMax)

@@ -7,7 +7,7 @@ import Testing
 /// What a reader made of some bytes.
 private struct Reading: Equatable {
     var content: [UInt8] = []
-    /// Offset behind the end in all the bytes; nil when there was no end.
+    /// Offset after the end in all the bytes; nil when there was no end.
     var end: Int?
 }
 
@@ -39,7 +39,7 @@ private func read(_ bytes: [UInt8], _ plan: [Int]) -> Reading {
     return reading
 }
 
-/// The rule itself: cut at the first CRLF.CRLF, take the dot off behind every CRLF.
+/// The rule itself: cut at the first CRLF.CRLF, take the dot off after every CRLF.
 private func naiveReading(_ bytes: [UInt8]) -> Reading {
     let whole = [13, 10] + bytes
     let mark: [UInt8] = [13, 10, 46, 13, 10]

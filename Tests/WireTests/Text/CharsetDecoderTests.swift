@@ -85,7 +85,7 @@ struct CharsetDecoderTests {
         var first = CharsetDecoder(label, cache: cache)
         var second = CharsetDecoder(label, cache: cache)
         var outputs: [[UInt8]] = [[], []]
-        // The second is one byte behind the first.
+        // The second is one byte after the first.
         for i in 0...sample.bytes.count {
             if i < sample.bytes.count {
                 outputs[0] += written(capacity: 256) {

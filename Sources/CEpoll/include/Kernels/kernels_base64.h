@@ -105,7 +105,7 @@ static inline ck_progress ck_base64_filter_narrow(
 }
 
 /*
- * Copies the alphabet and leaves blanks and line ends out; stops in front of any other byte and
+ * Copies the alphabet and leaves blanks and line ends out; stops before any other byte and
  * when the room is used up.
  */
 static inline ck_progress ck_base64_filter(
@@ -180,7 +180,7 @@ static inline ck_progress ck_base64_decode_portable(
 
 /*
  * Decodes whole quads into three bytes each; leaves blanks and line ends between quads out. Stops
- * in front of a quad with any other byte in it, padding included.
+ * before a quad with any other byte in it, padding included.
  */
 static inline ck_progress ck_base64_decode(
     const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, size_t room) {

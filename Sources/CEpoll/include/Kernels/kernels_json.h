@@ -194,7 +194,7 @@ static inline ck_progress ck_json_escape_narrow(
 /*
  * Writes the inside of a JSON string: plain bytes and valid UTF-8 as they are, escapes, U+FFFD for
  * what is invalid. With `line_feeds`, CRLF and CR become \n. Stops when fewer than CK_JSON_ROOM_MIN
- * bytes of room are left, or in front of a character (or such a CR) that the end of the input cuts.
+ * bytes of room are left, or before a character (or such a CR) that the end of the input cuts.
  */
 static inline ck_progress ck_json_escape(
     const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, size_t room, int line_feeds) {
