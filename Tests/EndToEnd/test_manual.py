@@ -70,7 +70,7 @@ class Manual(unittest.TestCase):
 
 class Troubleshooting(unittest.TestCase):
     def test_every_reply_that_is_no_success_is_there(self):
-        source = (harness.ROOT / "Sources/Wire/Reply+Table.swift").read_text()
+        source = (harness.ROOT / "Sources/Wire/SMTP/ReplyTexts.swift").read_text()
         replies = re.findall(r'Reply\(\s*([2-5]\d\d), (?:nil|\([\d, ]+\)), "((?:[^"\\]|\\.)*)"', source)
         self.assertGreater(len(replies), 50)
         page = (harness.ROOT / "docs/troubleshoot.md").read_text()

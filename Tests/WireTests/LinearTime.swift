@@ -7,7 +7,7 @@ import Testing
 
 @testable import Wire
 
-/// Repeats `part` up to `bytes` bytes behind `prefix`.
+/// Repeats `part` up to `bytes` bytes after `prefix`.
 func repeated(_ part: String, behind prefix: String = "", bytes: Int) -> [UInt8] {
     var value = prefix.bytes
     let unit = part.bytes

@@ -1,0 +1,296 @@
+#define _GNU_SOURCE
+#include "Uring/uring.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { BUFFER_GROUP = 0, GATHERS_MAX = 128 };
+
+/* A sendmsg's arguments; the kernel reads them when it takes the submission. */
+struct gather {
+    struct msghdr message;
+    struct iovec parts[CU_GATHER_MAX];
+};
+
+struct cu_ring {
+    struct io_uring ring;
+    struct io_uring_buf_ring *buffers;
+    uint8_t *memory;
+    unsigned buffer_count;
+    unsigned buffer_size;
+    unsigned gather_count;
+    struct gather gathers[GATHERS_MAX];
+};
+
+static size_t buffers_size(const struct cu_ring *r) {
+    return (size_t)r->buffer_count * sizeof(struct io_uring_buf);
+}
+
+static size_t memory_size(const struct cu_ring *r) {
+    return (size_t)r->buffer_count * r->buffer_size;
+}
+
+static void *map_pages(size_t size) {
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static int register_buffers(struct cu_ring *r) {
+    r->buffers = map_pages(buffers_size(r));
+    r->memory = map_pages(memory_size(r));
+    if (!r->buffers || !r->memory) return -ENOMEM;
+    struct io_uring_buf_reg reg;
+    memset(&reg, 0, sizeof reg);
+    reg.ring_addr = (uint64_t)(uintptr_t)r->buffers;
+    reg.ring_entries = r->buffer_count;
+    reg.bgid = BUFFER_GROUP;
+    int status = io_uring_register_buf_ring(&r->ring, &reg, 0);
+    if (status < 0) return status;
+    io_uring_buf_ring_init(r->buffers);
+    for (unsigned i = 0; i < r->buffer_count; i++)
+        io_uring_buf_ring_add(
+            r->buffers, r->memory + (size_t)i * r->buffer_size, r->buffer_size,
+            (unsigned short)i, io_uring_buf_ring_mask(r->buffer_count), (int)i);
+    io_uring_buf_ring_advance(r->buffers, (int)r->buffer_count);
+    return 0;
+}
+
+int cu_open(
+    cu_ring **ring, unsigned entries, unsigned buffer_count, unsigned buffer_size,
+    const char **operation) {
+    *operation = "io_uring_setup";
+    struct cu_ring *r = calloc(1, sizeof *r);
+    if (!r) return -ENOMEM;
+    r->buffer_count = buffer_count;
+    r->buffer_size = buffer_size;
+    struct io_uring_params params;
+    memset(&params, 0, sizeof params);
+    params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                   IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
+    params.cq_entries = entries * 4;
+    int status = io_uring_queue_init_params(entries, &r->ring, &params);
+    if (status < 0) {
+        free(r);
+        return status;
+    }
+    io_uring_ring_dontfork(&r->ring);
+    *operation = "io_uring_register buffers";
+    status = register_buffers(r);
+    if (status < 0) {
+        cu_close(r);
+        return status;
+    }
+    *ring = r;
+    return 0;
+}
+
+static int knows_operations(struct cu_ring *r) {
+    static const int operations[] = {
+        IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_SEND, IORING_OP_SENDMSG, IORING_OP_POLL_ADD,
+        IORING_OP_ASYNC_CANCEL};
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&r->ring);
+    if (!probe) return 0;
+    int known = 1;
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+        known = known && io_uring_opcode_supported(probe, operations[i]);
+    io_uring_free_probe(probe);
+    return known;
+}
+
+/* The next completion, waited for at most a second. */
+static int await_completion(struct cu_ring *r, cu_completion *completion) {
+    if (!cu_next(r, completion)) {
+        cu_wait(r, 1000);
+        if (!cu_next(r, completion)) return -ETIME;
+    }
+    return completion->result < 0 ? completion->result : 0;
+}
+
+/* One byte from a multishot receive, which must ask for more of them, sent through the ring. */
+static int carries_a_byte(struct cu_ring *r, const int pair[2]) {
+    enum { RECEIVE = 1, SEND = 2 };
+    cu_completion completion;
+    int received = 0, sent = 0;
+    cu_receive(r, pair[0], RECEIVE);
+    cu_send(r, pair[1], "x", 1, SEND);
+    while (!received || !sent) {
+        int status = await_completion(r, &completion);
+        if (status < 0) return status;
+        if (completion.user_data == SEND) {
+            sent = 1;
+        } else if (completion.user_data == RECEIVE) {
+            received = 1;
+            int is_right = completion.result == 1 && completion.buffer >= 0 &&
+                           completion.has_more && *cu_buffer(r, completion.buffer) == 'x';
+            if (!is_right) return -EOPNOTSUPP;
+            cu_recycle(r, completion.buffer);
+        }
+    }
+    return 0;
+}
+
+int cu_try(cu_ring *r, const char **operation) {
+    *operation = "io_uring_register probe";
+    if (!knows_operations(r)) return -EOPNOTSUPP;
+    *operation = "io_uring_enter";
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
+    int status = carries_a_byte(r, pair);
+    close(pair[0]);
+    close(pair[1]);
+    return status;
+}
+
+void cu_close(cu_ring *r) {
+    io_uring_queue_exit(&r->ring);
+    if (r->buffers) munmap(r->buffers, buffers_size(r));
+    if (r->memory) munmap(r->memory, memory_size(r));
+    free(r);
+}
+
+/* Hands the submissions so far to the kernel, which then has read their arguments. */
+static void submit(struct cu_ring *r) {
+    io_uring_submit(&r->ring);
+    r->gather_count = 0;
+}
+
+static struct io_uring_sqe *entry(struct cu_ring *r) {
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&r->ring);
+    while (!sqe) {
+        submit(r);
+        sqe = io_uring_get_sqe(&r->ring);
+    }
+    return sqe;
+}
+
+void cu_poll_readable(cu_ring *r, int fd, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_poll_multishot(sqe, fd, POLLIN);
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
+void cu_accept(cu_ring *r, int fd, int is_multishot, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    if (is_multishot) {
+        io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+    } else {
+        io_uring_prep_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+    }
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
+void cu_receive(cu_ring *r, int fd, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = BUFFER_GROUP;
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
+void cu_poll_writable(cu_ring *r, int fd, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_poll_add(sqe, fd, POLLOUT);
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
+void cu_poll_readable_once(cu_ring *r, int fd, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_poll_add(sqe, fd, POLLIN);
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
+void cu_send(cu_ring *r, int fd, const void *bytes, unsigned size, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_send(sqe, fd, bytes, size, MSG_NOSIGNAL);
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
+void cu_send_gathered(
+    cu_ring *r, int fd, const struct iovec *parts, unsigned count, uint64_t user_data) {
+    if (r->gather_count == GATHERS_MAX) submit(r);
+    struct gather *g = &r->gathers[r->gather_count++];
+    memset(&g->message, 0, sizeof g->message);
+    memcpy(g->parts, parts, count * sizeof *parts);
+    g->message.msg_iov = g->parts;
+    g->message.msg_iovlen = count;
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&r->ring);
+    if (!sqe) {
+        /* Submitting would free this gather too: its entry in the queue comes first. */
+        io_uring_submit(&r->ring);
+        sqe = io_uring_get_sqe(&r->ring);
+    }
+    io_uring_prep_sendmsg(sqe, fd, &g->message, MSG_NOSIGNAL);
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
+void cu_cancel(cu_ring *r, uint64_t user_data) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_cancel64(sqe, user_data, IORING_ASYNC_CANCEL_ALL);
+    io_uring_sqe_set_data64(sqe, 0);
+}
+
+void cu_cancel_all(cu_ring *r, int fd) {
+    struct io_uring_sqe *sqe = entry(r);
+    io_uring_prep_cancel_fd(sqe, fd, IORING_ASYNC_CANCEL_ALL);
+    io_uring_sqe_set_data64(sqe, 0);
+}
+
+void cu_submit(cu_ring *r) { submit(r); }
+
+void cu_wait(cu_ring *r, int milliseconds) {
+    struct io_uring_cqe *cqe;
+    if (milliseconds == 0) {
+        io_uring_submit_and_get_events(&r->ring);
+    } else if (milliseconds < 0) {
+        io_uring_submit_and_wait(&r->ring, 1);
+    } else {
+        struct __kernel_timespec limit = {
+            .tv_sec = milliseconds / 1000, .tv_nsec = (long long)(milliseconds % 1000) * 1000000};
+        io_uring_submit_and_wait_timeout(&r->ring, &cqe, 1, &limit, NULL);
+    }
+    r->gather_count = 0;
+}
+
+int cu_next(cu_ring *r, cu_completion *completion) {
+    struct io_uring_cqe *cqe;
+    if (io_uring_peek_cqe(&r->ring, &cqe) != 0) return 0;
+    completion->user_data = cqe->user_data;
+    completion->result = cqe->res;
+    completion->has_more = (cqe->flags & IORING_CQE_F_MORE) != 0;
+    completion->buffer = cqe->flags & IORING_CQE_F_BUFFER
+                             ? (int)(cqe->flags >> IORING_CQE_BUFFER_SHIFT) : -1;
+    io_uring_cqe_seen(&r->ring, cqe);
+    return 1;
+}
+
+uint8_t *cu_buffer(cu_ring *r, int buffer) {
+    return r->memory + (size_t)buffer * r->buffer_size;
+}
+
+void cu_recycle(cu_ring *r, int buffer) {
+    io_uring_buf_ring_add(
+        r->buffers, cu_buffer(r, buffer), r->buffer_size, (unsigned short)buffer,
+        io_uring_buf_ring_mask(r->buffer_count), 0);
+    io_uring_buf_ring_advance(r->buffers, 1);
+}
+
+long cu_receive_now(int fd, void *buffer, size_t size) {
+    ssize_t count = recv(fd, buffer, size, MSG_DONTWAIT);
+    return count < 0 ? -errno : count;
+}
+
+long cu_send_now(int fd, struct iovec *parts, unsigned count) {
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+    ssize_t sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
+}
+
+int cu_peer_address(int fd, struct sockaddr_storage *address) {
+    socklen_t size = sizeof *address;
+    return getpeername(fd, (struct sockaddr *)address, &size) < 0 ? -errno : 0;
+}

@@ -1,8 +1,0 @@
-#define _GNU_SOURCE
-#include "system.h"
-
-int cs_accept(int fd, struct sockaddr_storage *address) {
-    socklen_t size = sizeof *address;
-    return (int)cs_result(
-        accept4(fd, (struct sockaddr *)address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-}

@@ -1,0 +1,104 @@
+// One entry of an address list, gathered token by token: where its addr-spec and its display name
+// are (RFC 5322 3.4). It keeps ranges into the list and writes nothing.
+
+/// The ranges of one entry of a list, gathered token by token.
+struct AddressEntry {
+    enum Progress {
+        case more
+        /// The entry is whole.
+        case complete
+        /// The entry is whole, and the text after `end` belongs to the next one.
+        case again
+    }
+
+    /// Where the entry's last token ended.
+    private(set) var end = 0
+    /// The tokens before `<`, or all tokens while there is none.
+    private var phrase = 0..<0
+    /// Between `<` and `>`.
+    private var angle: Range<Int>?
+    /// The words after `>`.
+    private var tail = 0..<0
+    /// The content of the first comment that is not empty.
+    private var comment = 0..<0
+    /// The first run of words joined by `@` or dots that has an `@`.
+    private var bare: Range<Int>?
+    private var run = 0..<0
+    private var runHasAt = false
+    private var isJoinedToNext = false
+    private(set) var isEmpty = true
+
+    /// Where the addr-spec is; nil when the entry has none.
+    var address: Range<Int>? { angle ?? bare }
+
+    /// Where a display name may be, the best place first.
+    func displayNames(_ value: Bytes) -> [3 of DisplayName] {
+        let comment = DisplayName(range: comment, isComment: true)
+        if angle != nil {
+            return [
+                DisplayName(range: phrase, isComment: false),
+                DisplayName(range: tail, isComment: false), comment,
+            ]
+        }
+        var frontEnd = max(phrase.lowerBound, bare?.lowerBound ?? 0)
+        while frontEnd > phrase.lowerBound, Self.opens(value[frontEnd - 1]) { frontEnd -= 1 }
+        let front = phrase.lowerBound..<frontEnd
+        let behind = min(bare?.upperBound ?? 0, phrase.upperBound)..<phrase.upperBound
+        return [
+            DisplayName(range: front, isComment: false), comment,
+            DisplayName(range: behind, isComment: false),
+        ]
+    }
+
+    mutating func take(_ token: AddressScanner.Token, _ value: Bytes) -> Progress {
+        switch token {
+        case .separator: return .complete
+        case .groupStart:
+            if address != nil { return .complete }
+            // The tokens so far are the group's name, or "mailto".
+            self = AddressEntry()
+            return .more
+        case .comment(let range):
+            let content = value.trimmed(range.lowerBound + 1..<range.upperBound - 1)
+            if comment.isEmpty { comment = content }
+        case .angle(let range):
+            if angle != nil { return .again }
+            angle = value.trimmed(range.lowerBound + 1..<range.upperBound)
+            end = range.upperBound
+            isEmpty = false
+        case .word(let range), .quoted(let range): takeWord(range, value)
+        }
+        return .more
+    }
+
+    private mutating func takeWord(_ range: Range<Int>, _ value: Bytes) {
+        isEmpty = false
+        if angle != nil {
+            tail = tail.isEmpty ? range : tail.lowerBound..<range.upperBound
+            return
+        }
+        phrase = phrase.isEmpty ? range : phrase.lowerBound..<range.upperBound
+        end = range.upperBound
+        guard bare == nil || isOpen(value, range) else { return }
+        let isJoined = !run.isEmpty && isOpen(value, range)
+        let isQuoted = value[range.lowerBound] == 0x22
+        let hasAt = !isQuoted && value.extracting(range).firstIndex(of: 0x40) != nil
+        run = isJoined ? run.lowerBound..<range.upperBound : range
+        runHasAt = isJoined ? runHasAt || hasAt : hasAt
+        isJoinedToNext = !isQuoted && Self.joins(value[range.upperBound - 1])
+        if runHasAt { bare = run }
+    }
+
+    /// Whether the word `next` continues the current run: an `@` or a dot is between them, or they
+    /// touch.
+    private func isOpen(_ value: Bytes, _ next: Range<Int>) -> Bool {
+        isJoinedToNext || Self.joins(value[next.lowerBound]) || run.upperBound == next.lowerBound
+    }
+
+    /// Blanks, and brackets before the address that were not closed.
+    private static func opens(_ byte: UInt8) -> Bool {
+        byte.isWhitespace || byte == 0x3C || byte == 0x28 || byte == 0x3E
+    }
+
+    private static func joins(_ byte: UInt8) -> Bool { byte == 0x40 || byte == 0x2E }
+}

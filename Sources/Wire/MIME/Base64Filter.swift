@@ -1,0 +1,183 @@
+// Passes base64 text on without decoding it (RFC 4648 4, RFC 2045 6.8): without blanks and line
+// ends, the alphabet checked, always in whole quads, with canonical padding at the end.
+//
+// Every attachment goes through here, so most bytes go through one kernel that copies while it
+// checks. If padding turns out to be in the middle (parts that were encoded separately and joined),
+// the text after it is decoded and encoded again until both are in step.
+
+import CEpoll.Kernels
+
+/// Base64 text to base64 text on one line.
+package struct Base64Filter {
+    /// Bytes that were not base64 and were left out: strays, needless padding, a last character
+    /// that encodes no byte. Blanks and line ends are not counted.
+    package private(set) var strayCount = 0
+
+    /// Bytes that the text written so far encodes.
+    package private(set) var decodedCount = 0
+
+    private var spill = SpillQueue()
+
+    /// Values of the characters of a quad that is not complete, six bits each.
+    private var quad: UInt32 = 0
+    private var quadCount = 0
+
+    /// The last character was padding, after `quadCount` characters of a quad.
+    private var isPadded = false
+    private var paddingCount = 0
+
+    /// While the quads of output and input are not in step: the one or two bytes that the next
+    /// triple of the output begins with.
+    private var carry: UInt32 = 0
+    private var carryCount = 0
+
+    package init() {}
+
+    /// - Returns: how much of `input` was taken; less than all only when `output` is full.
+    package mutating func feed(_ input: Bytes, into output: inout Region) -> Int {
+        var taken = 0
+        while spill.drain(into: &output) && taken < input.count {
+            if carryCount == 0 && !isPadded && output.room >= 8 {
+                taken += copyRun(input, from: taken, into: &output)
+                if taken == input.count { break }
+            }
+            take(input[taken])
+            taken += 1
+        }
+        return taken
+    }
+
+    /// Writes the last quad with its padding.
+    /// - Returns: false when that needs more room; call again with the next region.
+    package mutating func finish(into output: inout Region) -> Bool {
+        guard spill.drain(into: &output) else { return false }
+        if quadCount == 1 { strayCount += 1 }
+        let bytes = endQuad()
+        if carryCount == 0 {
+            if bytes.count > 0 { spillTriple(bytes.value << (24 - 8 * bytes.count), bytes.count) }
+        } else {
+            for i in 0..<bytes.count {
+                carryByte(UInt8(truncatingIfNeeded: bytes.value >> (8 * (bytes.count - 1 - i))))
+            }
+            if carryCount > 0 { spillTriple(carry << (24 - 8 * carryCount), Int(carryCount)) }
+        }
+        carry = 0
+        carryCount = 0
+        return spill.drain(into: &output)
+    }
+
+    /// Copies a run of the alphabet. Only whole quads stay in the region; the rest of the last one
+    /// goes back into `quad`, because padding may follow.
+    private mutating func copyRun(
+        _ input: Bytes, from start: Int, into output: inout Region
+    ) -> Int {
+        let before = output.count
+        for i in 0..<quadCount { output.append(Self.character(quad >> (6 * (quadCount - 1 - i)))) }
+        var progress = ck_progress()
+        input.withUnsafeBufferPointer { source in
+            output.withRoom { memory, room in
+                progress = ck_base64_filter(
+                    source.baseAddress! + start, source.count - start, memory, room)
+                return progress.written
+            }
+        }
+        let written = output.count - before
+        quad = 0
+        quadCount = written % 4
+        for i in 0..<quadCount {
+            quad = quad << 6 | UInt32(ck_base64_value(output.bytes[output.count - quadCount + i]))
+        }
+        output.truncate(to: output.count - quadCount)
+        decodedCount += written / 4 * 3
+        return progress.taken
+    }
+
+    /// One byte; the text that it completes goes to `spill`, at most eight bytes.
+    private mutating func take(_ byte: UInt8) {
+        let value = ck_base64_value(byte)
+        if value < 0x40 {
+            if isPadded { startCarrying() }
+            quad = quad << 6 | UInt32(value)
+            quadCount += 1
+            if quadCount == 4 { endWholeQuad() }
+        } else if byte == 0x3D {
+            takePadding()
+        } else if value != 0x40 {
+            strayCount += 1
+        }
+    }
+
+    /// `=` belongs after two or three characters and completes the quad; any other one is a stray.
+    private mutating func takePadding() {
+        if quadCount >= 2 && quadCount + paddingCount < 4 {
+            isPadded = true
+            paddingCount += 1
+        } else {
+            strayCount += 1
+        }
+    }
+
+    /// Text follows padding: the bytes before it begin the next triple of the output.
+    private mutating func startCarrying() {
+        let bytes = endQuad()
+        for i in 0..<bytes.count {
+            carryByte(UInt8(truncatingIfNeeded: bytes.value >> (8 * (bytes.count - 1 - i))))
+        }
+    }
+
+    private mutating func endWholeQuad() {
+        let value = quad
+        quad = 0
+        quadCount = 0
+        if carryCount == 0 {
+            spillTriple(value, 3)
+        } else {
+            carryByte(UInt8(truncatingIfNeeded: value >> 16))
+            carryByte(UInt8(truncatingIfNeeded: value >> 8))
+            carryByte(UInt8(truncatingIfNeeded: value))
+        }
+    }
+
+    /// The bytes of an incomplete quad; a new quad begins after it.
+    private mutating func endQuad() -> (value: UInt32, count: Int) {
+        let bytes: (UInt32, Int) =
+            switch quadCount {
+            case 2: (quad >> 4, 1)
+            case 3: (quad >> 2, 2)
+            default: (0, 0)
+            }
+        quad = 0
+        quadCount = 0
+        isPadded = false
+        paddingCount = 0
+        return bytes
+    }
+
+    private mutating func carryByte(_ byte: UInt8) {
+        carry = carry << 8 | UInt32(byte)
+        carryCount += 1
+        guard carryCount == 3 else { return }
+        spillTriple(carry, 3)
+        carry = 0
+        carryCount = 0
+    }
+
+    /// The quad of the upper `count` bytes of 24 bits, padded if these are fewer than three.
+    private mutating func spillTriple(_ bits: UInt32, _ count: Int) {
+        decodedCount += count
+        for i in 0..<4 {
+            spill.append(i <= count ? Self.character(bits >> (18 - 6 * i)) : 0x3D)
+        }
+    }
+
+    /// The character of the lowest six bits.
+    private static func character(_ bits: UInt32) -> UInt8 {
+        switch UInt8(truncatingIfNeeded: bits & 63) {
+        case let value where value < 26: value + 0x41
+        case let value where value < 52: value - 26 + 0x61
+        case let value where value < 62: value - 52 + 0x30
+        case 62: 0x2B
+        default: 0x2F
+        }
+    }
+}
