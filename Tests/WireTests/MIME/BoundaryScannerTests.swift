@@ -47,24 +47,24 @@ private func scan(_ input: [UInt8], _ boundaries: [String], plan: [Int]) -> [Pie
 private func naive(_ input: [UInt8], _ boundaries: [String]) -> [Piece] {
     var pieces: [Piece] = []
     var content: [UInt8] = []
-    var isBehindContent = false
+    var isAfterContent = false
     var start = 0
     while start < input.count {
         let lineFeed = input[start...].firstIndex(of: 10)
         let line = Array(input[start..<(lineFeed ?? input.count)])
         let next = lineFeed.map { $0 + 1 } ?? input.count
         if let found = naiveDelimiter(line, boundaries) {
-            if isBehindContent, content.last == 10 {
+            if isAfterContent, content.last == 10 {
                 content.removeLast()
                 if content.last == 13 { content.removeLast() }
             }
             if !content.isEmpty { pieces.append(.content(content)) }
             content = []
-            isBehindContent = false
+            isAfterContent = false
             pieces.append(.delimiter(found))
         } else {
             content += input[start..<next]
-            isBehindContent = true
+            isAfterContent = true
         }
         start = next
     }

@@ -148,7 +148,7 @@ struct EncodedWordTests {
     }
 
     @Test("Nothing follows a character that had no room")
-    func nothingBehindTheCut() {
+    func nothingAfterTheCut() {
         // The decoder of the word ends with a cut character, and U+FFFD has no room; the text after
         // it would fit.
         let value = "=?gb18030?q?".bytes + [UInt8](repeating: 0xB4, count: 60) + "x=9C?= y".bytes
