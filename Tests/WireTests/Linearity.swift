@@ -1,15 +1,16 @@
-// Whether work grows with its input and not with the square of it, without a wall clock.
+// Whether work grows with its input and not with the square of it, without a limit in seconds.
 //
-// CPU time of this thread for an input and for one of four times its length: linear work takes four
-// times as long, quadratic work sixteen times. The smallest of several runs counts, and one of
+// Processor time of this thread for an input and for one of four times its length: linear work takes
+// four times as long, quadratic work sixteen times. The fastest of several runs counts, and one of
 // several comparisons must succeed, so a busy machine makes no difference.
 
 import Glibc
+import Testing
 
 /// Whether `work` takes less than nine times as long for `count` × 4 as for `count`.
 ///
 /// - Parameters:
-///   - make: an input of about so many bytes; its making is not measured.
+///   - make: an input of about this many bytes; making it is not measured.
 ///   - work: what is measured.
 func growsLinearly<Input>(
     from count: Int, make: (Int) -> Input, work: (Input) -> Void
@@ -21,6 +22,17 @@ func growsLinearly<Input>(
         if many < 9 * few { return true }
     }
     return false
+}
+
+/// Expects `run` to take linear time for `part` again and again after `prefix`, up to 64 KiB, the
+/// longest header that a message may have.
+func expectLinear(
+    _ part: String, after prefix: String = "", sourceLocation: SourceLocation = #_sourceLocation,
+    _ run: ([UInt8]) -> Void
+) {
+    let isLinear = growsLinearly(
+        from: 16_384, make: { prefix.bytes + repeated(part, $0) }, work: run)
+    #expect(isLinear, "\(part)", sourceLocation: sourceLocation)
 }
 
 private func threadNanoseconds(_ work: () -> Void) -> Int {

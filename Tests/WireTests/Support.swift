@@ -1,5 +1,6 @@
-// What the tests of this module share: a seeded generator, ways to cut an input into pieces, and
-// a driver that runs a transform over any cut with regions of any size. Same seed, same test.
+// Shared by the tests of this module: a seeded generator, ways to cut an input into pieces, and a
+// driver that runs a transform over any cut with regions of any size. The same seed gives the same
+// test.
 
 @testable import Wire
 
@@ -81,8 +82,8 @@ func written(capacity: Int, _ body: (inout Region) -> Void) -> [UInt8] {
     }
 }
 
-/// Runs a transform over `input` cut by `plan`, handing it regions of `regionBytes` bytes, and
-/// returns all that it wrote. Fails (nil) when it neither takes input nor writes.
+/// Runs a transform over `input` cut by `plan`, with regions of `regionBytes` bytes, and returns
+/// all that it wrote; nil when it neither takes input nor writes.
 func transformed(
     _ input: [UInt8], plan: [Int], regionBytes: Int,
     feed: (Bytes, inout Region) -> Int, finish: (inout Region) -> Bool

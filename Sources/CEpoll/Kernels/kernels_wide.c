@@ -1,5 +1,5 @@
 /*
- * Kernels at 32 bytes a step (AVX2), see kernels_wide.h. Base64 after Wojciech Muła and Daniel
+ * Kernels at 32 bytes per step (AVX2), see kernels_wide.h. Base64 after Wojciech Muła and Daniel
  * Lemire, "Faster Base64 Encoding and Decoding Using AVX2 Instructions" (2018): the alphabet by two
  * look-ups of sixteen entries, one for each half of a byte.
  */
@@ -25,14 +25,14 @@ WIDE_INLINE void store(uint8_t *q, __m256i c) { _mm256_storeu_si256((__m256i *)q
 
 WIDE_INLINE unsigned mask(__m256i c) { return (unsigned)_mm256_movemask_epi8(c); }
 
-/* Where `a` stands before `b` among 32 bytes; p[32] is read. */
+/* Where `a` is right before `b` among 32 bytes; p[32] is read. */
 WIDE_INLINE __m256i pairs(const uint8_t *p, __m256i a, __m256i b) {
     return _mm256_and_si256(_mm256_cmpeq_epi8(load(p), a), _mm256_cmpeq_epi8(load(p + 1), b));
 }
 
 /*
- * Looks for `b` alone over 128 bytes at a time and for the pair only where there is one: base64 has
- * neither a full stop nor a hyphen, so its lines never stop the scan.
+ * Looks only for `b` over 128 bytes at a time, and for the pair only where there is a `b`: base64
+ * has neither a full stop nor a hyphen, so its lines never stop the scan.
  */
 WIDE size_t ck_find_pair_wide(const uint8_t *p, size_t n, uint8_t a, uint8_t b) {
     const __m256i first = _mm256_set1_epi8((char)a);
@@ -94,7 +94,7 @@ WIDE ck_progress ck_json_escape_wide(
             o += 2;
             continue;
         }
-        /* Text that is not ASCII, or rare escapes: for some blocks the narrow way is the better. */
+        /* Text that is not ASCII, or rare escapes: for some blocks the narrow way is faster. */
         at.taken = i;
         at.written = o;
         size_t end = p[i] < 0x80 ? i + 1 : n - i > 128 ? i + 128 : n;
@@ -109,7 +109,7 @@ WIDE ck_progress ck_json_escape_wide(
     return at;
 }
 
-/* Not zero in every byte that is not in the base64 alphabet. */
+/* Not zero in every byte outside the base64 alphabet. */
 WIDE_INLINE __m256i base64_strays(__m256i c) {
     const __m256i low = _mm256_setr_epi8(
         0x15, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x13, 0x1A, 0x1B, 0x1B, 0x1B,
@@ -132,7 +132,7 @@ WIDE_INLINE __m256i base64_copy(const uint8_t *p, uint8_t *q) {
     return base64_strays(c);
 }
 
-/* Copies `length` bytes, 64 to 96, and says whether all of them are in the alphabet. */
+/* Copies `length` bytes, 64 to 96, and returns whether all of them are in the alphabet. */
 WIDE_INLINE int base64_copy_line(const uint8_t *p, uint8_t *q, size_t length) {
     __m256i strays = _mm256_or_si256(
         _mm256_or_si256(base64_copy(p, q), base64_copy(p + 32, q + 32)),
@@ -140,7 +140,7 @@ WIDE_INLINE int base64_copy_line(const uint8_t *p, uint8_t *q, size_t length) {
     return _mm256_testz_si256(strays, strays);
 }
 
-/* Whether CRLF stands at p. */
+/* Whether CRLF is at p. */
 WIDE_INLINE int is_line_end(const uint8_t *p) {
     uint16_t two;
     memcpy(&two, p, 2);
@@ -148,8 +148,8 @@ WIDE_INLINE int is_line_end(const uint8_t *p) {
 }
 
 /*
- * Lines are mostly as long as the one before, so a whole line is copied and checked at once, its
- * line end where it is expected; anything else goes block by block.
+ * Most lines are as long as the one before, so a whole line is copied and checked at once, with its
+ * line end where it is expected. Anything else goes block by block.
  */
 WIDE ck_progress ck_base64_filter_wide(const uint8_t *p, size_t n, uint8_t *q, size_t room) {
     size_t i = 0, o = 0, line = 0;
@@ -261,7 +261,7 @@ WIDE ck_progress ck_base64_decode_wide(const uint8_t *p, size_t n, uint8_t *q, s
             at.taken += 32;
             at.written += 24;
         }
-        /* What stopped it is mostly a line end less than 32 characters ahead. */
+        /* Most often it stopped at a line end less than 32 characters ahead. */
         int tries = 0;
         while (tries < 10 && ck_base64_decode_quad(p, n, q, room, &at)) tries++;
         if (tries < 10) return at;

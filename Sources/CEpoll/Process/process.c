@@ -1,3 +1,6 @@
+/*
+ * Limits, rights and sockets of this process. What each function promises is in Process/process.h.
+ */
 #define _GNU_SOURCE
 #include "Process/process.h"
 
@@ -46,7 +49,7 @@ int ck_set_undumpable(void) {
 }
 
 // Fills in the address of a Unix socket; a path that begins with @ is an abstract one (unix(7)).
-// Returns its size, or 0 with errno for a path that is none.
+// Returns its size, or 0 with errno for an invalid path.
 static socklen_t unix_address(const char *path, struct sockaddr_un *address) {
     size_t length = strlen(path);
     if (path[0] != '/' && path[0] != '@') {
@@ -79,7 +82,7 @@ int ck_connect_datagram(const char *path) {
     return descriptor;
 }
 
-/* Whether the process is this user and group in every respect, with no other group. */
+/* Whether the process has exactly this user and group, and no other group. */
 static int is_exactly(uid_t user, gid_t group) {
     uid_t u[3];
     gid_t g[3], others[2];
@@ -92,7 +95,10 @@ static int is_exactly(uid_t user, gid_t group) {
 }
 
 int ck_become(uid_t user, gid_t group) {
-    /* The C library does each of these in all threads. Groups first: root alone may. */
+    /*
+     * The C library does each of these in all threads. Groups come first: only root may change
+     * them.
+     */
     if (!is_exactly(user, group) &&
         (setgroups(1, &group) != 0 || setresgid(group, group, group) != 0 ||
          setresuid(user, user, user) != 0)) {

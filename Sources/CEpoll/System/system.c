@@ -1,3 +1,7 @@
+/*
+ * The one function of System/system.h that is not inline: accept4(2) needs
+ * _GNU_SOURCE.
+ */
 #define _GNU_SOURCE
 #include "System/system.h"
 

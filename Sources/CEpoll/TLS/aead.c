@@ -1,3 +1,7 @@
+/*
+ * Finds a cipher's functions at its provider and keeps them, so that sealing and opening a record is a
+ * few calls through pointers. What each function promises is in TLS/aead.h.
+ */
 #define _DEFAULT_SOURCE
 #include "TLS/aead.h"
 
@@ -29,7 +33,7 @@ struct ct_aead {
     int is_sealing;
 };
 
-/* Whether `name` is one of `names`, which colons divide. */
+/* Whether `name` is one of `names`, which are separated by colons. */
 static int is_among(const char *names, const char *name) {
     size_t size = strlen(name);
     while (names) {
@@ -104,7 +108,7 @@ void ct_aead_free(ct_aead *a) {
     free(a);
 }
 
-/* The two have the same type. */
+/* Both functions have the same type. */
 static OSSL_FUNC_cipher_encrypt_init_fn *init_of(const ct_aead *a) {
     return a->is_sealing ? a->cipher->encrypt_init : a->cipher->decrypt_init;
 }
@@ -129,7 +133,7 @@ int ct_aead_begin(
     tail = htobe64(tail);
     memcpy(nonce, &head, sizeof head);
     memcpy(nonce + sizeof head, &tail, sizeof tail);
-    /* The cipher only reads the tag, though a parameter could be written to. */
+    /* The cipher only reads the tag, although the parameter's type allows writing. */
     OSSL_PARAM expected[2] = {tag_parameter((uint8_t *)tag), OSSL_PARAM_END};
     size_t size;
     return init_of(a)(a->context, NULL, 0, nonce, sizeof nonce, tag ? expected : NULL) == 1 &&

@@ -1,3 +1,7 @@
+/*
+ * The BIO of a port, and what else OpenSSL offers only as macros or callbacks. What each function
+ * promises is in TLS/tls.h.
+ */
 #include "TLS/tls.h"
 
 #include <openssl/core_names.h>
@@ -20,7 +24,7 @@ static int port_read(BIO *bio, char *bytes, size_t size, size_t *count) {
     return 1;
 }
 
-/* Counts records by their headers (RFC 8446 section 5.1), of which a write may hold any part. */
+/* Counts records by their headers (RFC 8446 section 5.1); a write may hold any part of one. */
 static void count_records(struct ct_port *port, const uint8_t *bytes, size_t size) {
     while (size > 0) {
         if (port->header_count == 5 && port->record_left > 0) {
@@ -126,7 +130,7 @@ char *ct_certificate_name(X509 *certificate, int index) {
         if (name->type != GEN_DNS) continue;
         int length = ASN1_STRING_length(name->d.dNSName);
         const char *text = (const char *)ASN1_STRING_get0_data(name->d.dNSName);
-        /* A name with a NUL inside is nobody's name. */
+        /* A name with a NUL inside is invalid. */
         if (memchr(text, 0, (size_t)length) || index-- > 0) continue;
         found = strndup(text, (size_t)length);
     }

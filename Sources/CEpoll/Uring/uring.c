@@ -1,3 +1,7 @@
+/*
+ * io_uring through liburing. What each function promises is in Uring/uring.h. Nothing here waits but
+ * cu_wait, and cu_try for a second per completion.
+ */
 #define _GNU_SOURCE
 #include "Uring/uring.h"
 
@@ -102,7 +106,7 @@ static int knows_operations(struct cu_ring *r) {
     return known;
 }
 
-/* The next completion, waited for at most a second. */
+/* The next completion; waits for it at most a second. */
 static int await_completion(struct cu_ring *r, cu_completion *completion) {
     if (!cu_next(r, completion)) {
         cu_wait(r, 1000);
@@ -111,7 +115,9 @@ static int await_completion(struct cu_ring *r, cu_completion *completion) {
     return completion->result < 0 ? completion->result : 0;
 }
 
-/* One byte from a multishot receive, which must ask for more of them, sent through the ring. */
+/*
+ * Sends one byte through the ring and receives it by a multishot receive, which must ask for more.
+ */
 static int carries_a_byte(struct cu_ring *r, const int pair[2]) {
     enum { RECEIVE = 1, SEND = 2 };
     cu_completion completion;
@@ -153,7 +159,7 @@ void cu_close(cu_ring *r) {
     free(r);
 }
 
-/* Hands the submissions so far to the kernel, which then has read their arguments. */
+/* Passes the submissions so far to the kernel, which has then read their arguments. */
 static void submit(struct cu_ring *r) {
     io_uring_submit(&r->ring);
     r->gather_count = 0;
@@ -220,7 +226,7 @@ void cu_send_gathered(
     g->message.msg_iovlen = count;
     struct io_uring_sqe *sqe = io_uring_get_sqe(&r->ring);
     if (!sqe) {
-        /* Submitting would free this gather too: its entry in the queue comes first. */
+        /* Submitting would free this gather too, so its entry in the queue comes first. */
         io_uring_submit(&r->ring);
         sqe = io_uring_get_sqe(&r->ring);
     }

@@ -23,7 +23,7 @@ package struct ChunkedDecoder {
         /// In a size, of which this many digits were read.
         case size(digits: Int)
         /// After a size, before the CR.
-        case behindSize
+        case afterSize
         /// After the CR of a size.
         case sizeLineFeed
         case content
@@ -71,7 +71,7 @@ package struct ChunkedDecoder {
     private mutating func take(_ byte: UInt8) -> Bool {
         switch state {
         case .size(let digits): takeSize(byte, digits)
-        case .behindSize: takeExtra(byte, atCR: .sizeLineFeed)
+        case .afterSize: takeExtra(byte, atCR: .sizeLineFeed)
         case .sizeLineFeed:
             expect(byte, 0x0A, left == 0 ? .trailerStart : .content)
             extraBytes = 0
@@ -83,7 +83,7 @@ package struct ChunkedDecoder {
         case .trailer: takeExtra(byte, atCR: .trailerLineFeed)
         case .trailerLineFeed: expect(byte, 0x0A, .trailerStart)
         case .lastLineFeed:
-            expect(byte, 0x0A, .failed("read behind the end"))
+            expect(byte, 0x0A, .failed("read after the end"))
             return byte == 0x0A
         case .content, .failed: preconditionFailure("no byte of framing is due")
         }
@@ -98,7 +98,7 @@ package struct ChunkedDecoder {
             state = .size(digits: digits + 1)
         } else if digits > 0 && (byte == 0x3B || byte == 0x0D || byte.isBlank) {
             takeExtra(byte, atCR: .sizeLineFeed)
-            if case .size = state { state = .behindSize }
+            if case .size = state { state = .afterSize }
         } else {
             state = .failed("bad chunk size")
         }

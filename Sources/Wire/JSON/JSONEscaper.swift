@@ -22,7 +22,7 @@ package struct JSONEscaper {
     private var heldCount = 0
 
     /// With `.lineFeed`: the last byte was a CR whose line end is not written yet.
-    private var isBehindCR = false
+    private var isAfterCR = false
 
     /// - Parameter lineEnds: `.lineFeed` writes CRLF and lone CR as `\n`.
     package init(lineEnds: LineEnds = .kept) { self.lineEnds = lineEnds }
@@ -32,7 +32,7 @@ package struct JSONEscaper {
     package mutating func feed(_ input: Bytes, into output: inout Region) -> Int {
         var taken = 0
         while spill.drain(into: &output) && taken < input.count {
-            if heldCount == 0 && !isBehindCR {
+            if heldCount == 0 && !isAfterCR {
                 taken += escapeRun(input, from: taken, into: &output)
                 if taken == input.count { break }
             }
@@ -46,8 +46,8 @@ package struct JSONEscaper {
     /// - Returns: false when that needs more room; call again with the next region.
     package mutating func finish(into output: inout Region) -> Bool {
         guard spill.drain(into: &output) else { return false }
-        if isBehindCR {
-            isBehindCR = false
+        if isAfterCR {
+            isAfterCR = false
             spillEscaped(0x0A)
         }
         if heldCount > 0 {
@@ -76,8 +76,8 @@ package struct JSONEscaper {
 
     /// One byte; the text that it completes goes to `spill`, at most fifteen bytes.
     private mutating func take(_ byte: UInt8) {
-        if isBehindCR {
-            isBehindCR = false
+        if isAfterCR {
+            isAfterCR = false
             spillEscaped(0x0A)
             if byte == 0x0A { return }
         }
@@ -104,7 +104,7 @@ package struct JSONEscaper {
     private mutating func spillCharacter(_ bytes: UInt32, _ count: Int) {
         let first = UInt8(truncatingIfNeeded: bytes)
         if first == 0x0D && lineEnds == .lineFeed {
-            isBehindCR = true
+            isAfterCR = true
         } else if first < 0x80 {
             spillEscaped(first)
         } else {

@@ -241,7 +241,7 @@ package struct JSONReader {
     }
 }
 
-// MARK: - The text that a string stands for (RFC 8259 7)
+// MARK: - The text of a string (RFC 8259 7)
 
 extension JSONReader {
     /// The text of a `.string` or `.key` range, unescaped. Surrogates without a partner and invalid

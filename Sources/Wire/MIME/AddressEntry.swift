@@ -43,10 +43,10 @@ struct AddressEntry {
         var frontEnd = max(phrase.lowerBound, bare?.lowerBound ?? 0)
         while frontEnd > phrase.lowerBound, Self.opens(value[frontEnd - 1]) { frontEnd -= 1 }
         let front = phrase.lowerBound..<frontEnd
-        let behind = min(bare?.upperBound ?? 0, phrase.upperBound)..<phrase.upperBound
+        let rest = min(bare?.upperBound ?? 0, phrase.upperBound)..<phrase.upperBound
         return [
             DisplayName(range: front, isComment: false), comment,
-            DisplayName(range: behind, isComment: false),
+            DisplayName(range: rest, isComment: false),
         ]
     }
 

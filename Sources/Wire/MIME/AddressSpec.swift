@@ -8,7 +8,7 @@ enum AddressSpec {
         into output: inout Region, _ losses: inout DecodeLosses
     ) -> Bool {
         let begin = output.count
-        let start = behindRoute(value, behindScheme(value, range))
+        let start = afterRoute(value, afterScheme(value, range))
         var decoder = CharsetDecoder(.undeclared, cache: charsets)
         var comments = CommentSearch()
         var i = start
@@ -48,14 +48,14 @@ enum AddressSpec {
     }
 
     /// "mailto:a@b" is a URL (RFC 6068) that some programs put between the brackets.
-    private static func behindScheme(_ value: Bytes, _ range: Range<Int>) -> Range<Int> {
+    private static func afterScheme(_ value: Bytes, _ range: Range<Int>) -> Range<Int> {
         let scheme: StaticString = "mailto:"
         guard value.extracting(range).startsIgnoringCase(scheme) else { return range }
         return range.lowerBound + scheme.utf8CodeUnitCount..<range.upperBound
     }
 
     /// RFC 5322 4.4: "@a,@b:user@host" has a route that is dropped.
-    private static func behindRoute(_ value: Bytes, _ range: Range<Int>) -> Int {
+    private static func afterRoute(_ value: Bytes, _ range: Range<Int>) -> Int {
         guard !range.isEmpty, value[range.lowerBound] == 0x40 else { return range.lowerBound }
         for i in range where value[i] == 0x3A { return i + 1 }
         return range.lowerBound

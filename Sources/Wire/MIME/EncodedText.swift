@@ -11,7 +11,7 @@ struct EncodedText: ~Copyable {
     private let charsets: CharsetCache
     private let start: Int
     private var pendingBlanks = 0
-    private var isBehindWord = false
+    private var isAfterWord = false
     private var isTruncated = false
     private var openCharset: Charset?
     private var decoder: CharsetDecoder
@@ -91,7 +91,7 @@ struct EncodedText: ~Copyable {
         closeDecoder(into: &output, &losses)
         guard !isTruncated else { return }
         writeBlanks(into: &output)
-        isBehindWord = false
+        isAfterWord = false
         let plain = bytes.extracting(range)
         if plain.asciiRun(from: 0) == plain.count {
             let begin = output.count
@@ -119,7 +119,7 @@ struct EncodedText: ~Copyable {
         if charset.kind == .unknown {
             return writeUnknown(bytes, word, whole, into: &output, &losses)
         }
-        if !isBehindWord || openCharset != charset { closeDecoder(into: &output, &losses) }
+        if !isAfterWord || openCharset != charset { closeDecoder(into: &output, &losses) }
         guard !isTruncated else { return }
         beginWord(into: &output)
         if openCharset == nil {
@@ -139,8 +139,8 @@ struct EncodedText: ~Copyable {
     }
 
     private mutating func beginWord(into output: inout Region) {
-        if isBehindWord { pendingBlanks = 0 } else { writeBlanks(into: &output) }
-        isBehindWord = true
+        if isAfterWord { pendingBlanks = 0 } else { writeBlanks(into: &output) }
+        isAfterWord = true
     }
 
     /// Writes the content of a word of an unknown charset if it is UTF-8, otherwise the word
@@ -152,7 +152,7 @@ struct EncodedText: ~Copyable {
         closeDecoder(into: &output, &losses)
         guard !isTruncated else { return }
         losses.unknownCharsets += 1
-        let wasBehindWord = isBehindWord
+        let wasAfterWord = isAfterWord
         let blanks = pendingBlanks
         let begin = output.count
         beginWord(into: &output)
@@ -169,7 +169,7 @@ struct EncodedText: ~Copyable {
         }
         output.truncate(to: begin)
         pendingBlanks = blanks
-        isBehindWord = wasBehindWord
+        isAfterWord = wasAfterWord
         writePlain(bytes, whole, into: &output, &losses)
     }
 

@@ -152,7 +152,7 @@ extension FieldParameterScanner {
                 i = end
             } else if value[i].isWhitespace {
                 let next = skipBlanks(value, from: i)
-                if beginsParameter(value, at: next, behind: i) { return i }
+                if beginsParameter(value, at: next, after: i) { return i }
                 i = next
             } else {
                 i += 1
@@ -162,7 +162,7 @@ extension FieldParameterScanner {
     }
 
     /// Whether a parameter begins at `start` although no `;` is before the blanks from `blanks`.
-    private static func beginsParameter(_ value: Bytes, at start: Int, behind blanks: Int) -> Bool {
+    private static func beginsParameter(_ value: Bytes, at start: Int, after blanks: Int) -> Bool {
         let nameBytesMax = 64
         var end = start
         while end < value.count, end - start < nameBytesMax, isAttributeByte(value[end]) {

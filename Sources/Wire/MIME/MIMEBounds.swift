@@ -52,11 +52,5 @@ package struct StructureOddities: Equatable {
     package var preambles = 0
     /// Texts after a multipart's close delimiter that were dropped, blank ones not counted.
     package var epilogues = 0
-    /// Multiparts that ended without their close delimiter.
-    package var unclosedMultiparts = 0
-    /// Multiparts without a boundary parameter or without a delimiter line; passed on as text.
-    package var undividedMultiparts = 0
-    /// Delimiter lines that nothing, or only a blank line, follows.
-    package var absentParts = 0
     package init() {}
 }

@@ -54,7 +54,6 @@ package struct PartWalker: ~Copyable {
         var isDigest: Bool
         /// It or one around it is multipart/alternative or multipart/related.
         var isAlternative: Bool
-        var isClosed = false
     }
 
     /// Which memory the last `.held` place lies in.
@@ -238,7 +237,6 @@ package struct PartWalker: ~Copyable {
     private mutating func endHeader(_ found: HeaderBlockFinder.Found, place: Place) -> Event? {
         scanner.beginLine()
         if found.isAbsent {
-            oddities.absentParts += 1
             state = .outside(hasText: false)
             return nil
         }
@@ -256,7 +254,6 @@ package struct PartWalker: ~Copyable {
             return fail(.boundaryTooLong, at: headers.start)
         }
         guard !head.boundary.isEmpty else {
-            oddities.undividedMultiparts += 1
             head.becomeText()
             return beginLeaf()
         }
@@ -299,10 +296,8 @@ package struct PartWalker: ~Copyable {
             state = .delimiter
         case .needInput:
             guard isLast else { return .needInput }
-            countUnclosed(from: 0)
             state = .ended
         }
-        oddities.absentParts += 1
         return nil
     }
 
@@ -315,7 +310,6 @@ package struct PartWalker: ~Copyable {
         case .needInput:
             guard isLast else { return .needInput }
             pending = nil
-            countUnclosed(from: 0)
         }
         state = .leafEnd
         return nil
@@ -334,7 +328,6 @@ package struct PartWalker: ~Copyable {
             state = .delimiter
         case .needInput:
             guard isLast else { return .needInput }
-            countUnclosed(from: 0)
             state = .ended
         }
         return nil
@@ -346,9 +339,7 @@ package struct PartWalker: ~Copyable {
     private mutating func actOnDelimiter(_ offset: inout Int) -> Event? {
         guard let found = pending else { preconditionFailure("no delimiter to act on") }
         pending = nil
-        countUnclosed(from: found.level + 1)
         levels.removeLast(levels.count - found.level - 1)
-        levels[found.level].isClosed = found.isClose
         scanner.closeInside(found.level, isClosed: found.isClose)
         guard !found.isClose else {
             state = .outside(hasText: false)
@@ -360,12 +351,6 @@ package struct PartWalker: ~Copyable {
         headers.beginPart(at: position)
         state = .header
         return nil
-    }
-
-    private mutating func countUnclosed(from level: Int) {
-        for index in level..<levels.count where !levels[index].isClosed {
-            oddities.unclosedMultiparts += 1
-        }
     }
 
     /// What the boundary scanner finds in the rest of the gathered header block, then in the input,
@@ -403,7 +388,6 @@ package struct PartWalker: ~Copyable {
         case .needInput:
             guard isLast else { return .needInput }
             pending = nil
-            countUnclosed(from: 0)
             return endUndivided(atEnd: true)
         }
     }
@@ -445,7 +429,6 @@ package struct PartWalker: ~Copyable {
 
     /// The multipart ends without a part: its content is a text, if there is any.
     private mutating func endUndivided(atEnd: Bool) -> Event? {
-        oddities.undividedMultiparts += 1
         guard preamble.isBlank else { return beginPreambleLeaf(isWhole: true) }
         state = atEnd ? .ended : .delimiter
         return nil

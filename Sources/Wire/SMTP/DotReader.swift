@@ -73,10 +73,10 @@ package struct DotReader {
     /// end of the input.
     private mutating func content(_ input: Bytes, _ offset: inout Int) -> DotVerdict {
         let start = offset
-        let startsBehindCR = place == .cr
+        let startsAfterCR = place == .cr
         var from = start
         while let lineFeed = Self.firstLineFeedAndDot(input, from: from) {
-            if lineFeed > start ? input[lineFeed - 1] == .carriageReturn : startsBehindCR {
+            if lineFeed > start ? input[lineFeed - 1] == .carriageReturn : startsAfterCR {
                 place = .dot
                 offset = lineFeed + 2
                 return .content(start..<lineFeed + 1)
@@ -85,9 +85,9 @@ package struct DotReader {
         }
         offset = input.count
         let last = input[offset - 1]
-        let isBehindCR = offset - 1 > start ? input[offset - 2] == .carriageReturn : startsBehindCR
+        let isAfterCR = offset - 1 > start ? input[offset - 2] == .carriageReturn : startsAfterCR
         place =
-            last == .carriageReturn ? .cr : last == .lineFeed && isBehindCR ? .lineStart : .inside
+            last == .carriageReturn ? .cr : last == .lineFeed && isAfterCR ? .lineStart : .inside
         return .content(start..<offset)
     }
 

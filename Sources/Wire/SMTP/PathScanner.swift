@@ -95,8 +95,8 @@ struct PathScanner: ~Escapable {
     var isPostmaster: Bool {
         let name: StaticString = "<postmaster>"
         guard line.extracting(offset..<end).startsIgnoringCase(name) else { return false }
-        let behind = offset + name.utf8CodeUnitCount
-        return behind == end || line[behind].isBlank
+        let next = offset + name.utf8CodeUnitCount
+        return next == end || line[next].isBlank
     }
 
     /// `Domain / address-literal`; underscores are in use and are accepted.

@@ -62,7 +62,7 @@ enum CharsetLabels {
         }
         entries.sort { $0.hash < $1.hash }
         for i in entries.indices.dropFirst() {
-            precondition(entries[i].hash != entries[i - 1].hash, "a label stands in two rows")
+            precondition(entries[i].hash != entries[i - 1].hash, "a label is in two rows")
         }
         return entries
     }()

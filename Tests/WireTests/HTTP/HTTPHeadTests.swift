@@ -1,4 +1,4 @@
-// Heads of responses and requests, and everything about them that could be smuggled.
+// Heads of responses and requests, and every way to smuggle something in them.
 
 import Testing
 
@@ -60,7 +60,7 @@ private func request(_ text: String) -> String {
         "A: b\r\n folded", "A: b\r\n\tfolded", " A: b", "A : b", "A b: c", "A", ": b", "A\u{0}: b",
         "A: b\u{0}", "A: b\rc", "A: b\nC: d", "é: b",
     ])
-    func `what two parsers could read in two ways is invalid`(fields: String) {
+    func `a head that two parsers could read in two ways is invalid`(fields: String) {
         #expect(response("HTTP/1.1 200 OK\r\n\(fields)\r\n\r\n") == "invalid")
     }
 
@@ -123,7 +123,7 @@ private func request(_ text: String) -> String {
         ("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: a\r\nAuthorization: b", "400"),
         ("GET / HTTP/1.1\r\nHost: a\r\n b", "400"), ("GET / HTTP/1.1\nHost: a", "400"),
     ])
-    func `what is refused has its status`(head: String, status: String) {
+    func `a refused request has its status`(head: String, status: String) {
         #expect(request(head + "\r\n\r\n") == status)
     }
 

@@ -1,18 +1,18 @@
-// JSON strings out of any bytes, against the standard library's idea of UTF-8.
+// JSON strings from any bytes, compared with the standard library's idea of UTF-8.
 
 import Testing
 
 @testable import Wire
 
-/// What the escaper should write: repaired by the standard library, escaped one scalar at a time.
+/// What the escaper should write: repaired by the standard library, escaped scalar by scalar.
 private func naiveEscaped(_ bytes: [UInt8], lineFeeds: Bool) -> String {
     var text = ""
-    var isBehindCR = false
+    var isAfterCR = false
     for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
-        defer { isBehindCR = scalar == "\r" }
+        defer { isAfterCR = scalar == "\r" }
         switch scalar {
         case "\r" where lineFeeds: text += "\\n"
-        case "\n" where lineFeeds && isBehindCR: break
+        case "\n" where lineFeeds && isAfterCR: break
         case "\"": text += "\\\""
         case "\\": text += "\\\\"
         case "\u{8}": text += "\\b"

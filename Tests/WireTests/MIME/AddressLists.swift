@@ -1,4 +1,4 @@
-// What address lists are to come out as. Tables of one type each, so that they compile at once.
+// Address lists and the mailboxes that they must give. Tables of one type each, which compile fast.
 
 /// A list and its mailboxes as `Name<address>`.
 struct ListCase: CustomStringConvertible, Sendable {

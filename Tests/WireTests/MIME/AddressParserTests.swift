@@ -1,4 +1,4 @@
-// Address lists: RFC 5322's examples, what is seen in the wild, and hostile ones.
+// Address lists: RFC 5322's examples, lists seen in the wild, and hostile ones.
 
 import Testing
 
@@ -40,13 +40,15 @@ struct AddressParserTests {
         #expect(found.losses == DecodeLosses())
     }
 
-    @Test("What is seen in the wild is read as it was meant", arguments: AddressLists.seenInTheWild)
+    @Test(
+        "Lists that are seen in the wild are read as they were meant",
+        arguments: AddressLists.seenInTheWild)
     func seenInTheWild(list: ListCase) {
         #expect(parsedAddresses(list.value.bytes).mailboxes == list.expected)
     }
 
     @Test(
-        "Entries without an addr-spec are dropped and counted, empty ones are nothing",
+        "Entries without an addr-spec are dropped and counted, empty ones only dropped",
         arguments: [
             ("root", 1), ("<root>", 1), ("<>", 1), ("a@", 1), ("<@b.c>", 1), ("x, y, a@b.c", 2),
             ("=?utf-8?q?a=40b.c?=", 1), ("", 0), (", ;", 0), ("(only a comment)", 0),
@@ -57,7 +59,7 @@ struct AddressParserTests {
         #expect(found.mailboxes == (value.contains("a@b.c") ? ["<a@b.c>"] : []))
     }
 
-    @Test("No control character gets out of a list")
+    @Test("No control character comes out of a list")
     func controls() {
         let found = parsedAddresses("\"a\rb\u{0}\" <x\u{1}@y\u{0}.z>".bytes)
         #expect(found.mailboxes == ["a b<x@y.z>"])
@@ -65,13 +67,13 @@ struct AddressParserTests {
         #expect(parsedAddresses(word.bytes).mailboxes == ["a  Bcc: x<\"a b\"@c.d>"])
     }
 
-    @Test("8-bit names that are no UTF-8 are read as windows-1252")
+    @Test("8-bit names that are not UTF-8 are read as windows-1252")
     func undeclaredNames() {
         let found = parsedAddresses([0x4A, 0xFC, 0x72] + " <a@b.c>".bytes)
         #expect(found.mailboxes == ["Jür<a@b.c>"])
     }
 
-    @Test("More tokens than the bound end the list, and what came before stands")
+    @Test("More tokens than the bound end the list, and the mailboxes before stay valid")
     func tokenBound() {
         let list = String(repeating: "a@b.c,", count: 6000)
         let found = parsedAddresses(list.bytes)
@@ -91,7 +93,7 @@ struct AddressParserTests {
         expectLinear(part) { _ = parsedAddresses($0) }
     }
 
-    @Test("Random lists give valid text without controls, and the same again when written out")
+    @Test("Random lists give valid text without controls, and are read back when written")
     func randomLists() {
         var generator = SplitMix64(seed: 5322)
         let parts = [
@@ -135,7 +137,7 @@ struct AddressParserTests {
     }
 
     @Test(
-        "Mailboxes are the same by domain without case, local part as asked",
+        "Mailboxes are compared by domain without case and by local part as asked",
         arguments: [
             ("a@b.c", "a@B.C", true, true), ("A@b.c", "a@b.c", false, true),
             ("a@b.c", "a@b.d", false, false), ("a@b.c", "a@b.cc", false, false),

@@ -1,4 +1,4 @@
-// Filter, encoder and decoder against base64 by arithmetic, and against one another.
+// Filter, encoder and decoder, compared with base64 by arithmetic and with each other.
 
 import Testing
 
@@ -79,7 +79,7 @@ private func wrapped(_ text: String, _ width: Int, _ lineEnd: String = "\r\n") -
         ("YQ==YQ==", "YWE=", 0), ("YWI=YWI=", "YWJhYg==", 0), ("YQ==YWI=", "YWFi", 0),
         ("YQ==YWJj", "YWFiYw==", 0), ("YQ==Y", "YQ==", 1), ("YQ==YQ==YQ==YWJj", "YWFhYWJj", 0),
     ])
-    func `padding and strays are put right`(input: String, expected: String, strays: Int) {
+    func `padding and strays are corrected`(input: String, expected: String, strays: Int) {
         for plan in Splits.plans(for: input.utf8.count) {
             for regionBytes in regionSizes {
                 let result = filtered(input.bytes, plan, regionBytes)
@@ -94,7 +94,7 @@ private func wrapped(_ text: String, _ width: Int, _ lineEnd: String = "\r\n") -
     }
 
     @Test(arguments: 0..<40)
-    func `the filter's text stands for what the decoder makes of the input`(seed: Int) {
+    func `the filter's text encodes what the decoder makes of the input`(seed: Int) {
         var generator = SplitMix64(seed: UInt64(seed))
         var input: [UInt8] = []
         for _ in 0..<8 {

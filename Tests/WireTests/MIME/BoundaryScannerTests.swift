@@ -1,10 +1,11 @@
-// Delimiter lines against a naive reading of whole lines, cut at every place; bounds and work.
+// Delimiter lines, compared with a naive reading of whole lines and cut at every place; bounds and
+// work.
 
 import Testing
 
 @testable import Wire
 
-/// What a scanner says of a content: stretches of content and delimiters.
+/// What a scanner finds in a content: pieces of content, and delimiters.
 private enum Piece: Equatable {
     case content([UInt8])
     case delimiter(BoundaryStack.Delimiter)
@@ -46,24 +47,24 @@ private func scan(_ input: [UInt8], _ boundaries: [String], plan: [Int]) -> [Pie
 private func naive(_ input: [UInt8], _ boundaries: [String]) -> [Piece] {
     var pieces: [Piece] = []
     var content: [UInt8] = []
-    var isBehindContent = false
+    var isAfterContent = false
     var start = 0
     while start < input.count {
         let lineFeed = input[start...].firstIndex(of: 10)
         let line = Array(input[start..<(lineFeed ?? input.count)])
         let next = lineFeed.map { $0 + 1 } ?? input.count
         if let found = naiveDelimiter(line, boundaries) {
-            if isBehindContent, content.last == 10 {
+            if isAfterContent, content.last == 10 {
                 content.removeLast()
                 if content.last == 13 { content.removeLast() }
             }
             if !content.isEmpty { pieces.append(.content(content)) }
             content = []
-            isBehindContent = false
+            isAfterContent = false
             pieces.append(.delimiter(found))
         } else {
             content += input[start..<next]
-            isBehindContent = true
+            isAfterContent = true
         }
         start = next
     }
@@ -87,7 +88,9 @@ private func naiveDelimiter(_ line: [UInt8], _ boundaries: [String]) -> Boundary
 }
 
 @Suite struct BoundaryScannerTests {
-    @Test("Random lines come apart as a naive reading says, however cut", arguments: 0..<150)
+    @Test(
+        "Random lines are taken apart as a naive reading says, however they are cut",
+        arguments: 0..<150)
     func random(seed: Int) {
         var generator = SplitMix64(seed: UInt64(seed))
         let tokens = [
@@ -117,7 +120,7 @@ private func naiveDelimiter(_ line: [UInt8], _ boundaries: [String]) -> Boundary
         #expect(scan(input, [], plan: [3, 5]) == [.content(input)])
     }
 
-    @Test("Boundaries that are left do not count any more, closed ones do when no other matches")
+    @Test("A multipart that was left has no boundary, a closed one has if no other matches")
     func stack() {
         var stack = BoundaryStack()
         for boundary in ["a", "b", "a"] { stack.push(boundary.bytes.span) }
@@ -148,7 +151,8 @@ private func naiveDelimiter(_ line: [UInt8], _ boundaries: [String]) -> Boundary
         }
     }
 
-    /// How much content a scanner with a hundred boundaries, all alike, finds.
+    /// How many bytes of content a scanner with a hundred boundaries finds, which differ only in
+    /// their last byte.
     private func contentBytes(_ input: [UInt8], piece: Int) -> Int {
         var scanner = BoundaryScanner()
         for level in 0..<100 {

@@ -1,7 +1,8 @@
-// The single-field tables of a public corpus, if it is there: CORPUS_DIR, or ../shared/corpus.
+// The single-field tables of the public corpus, if it is there.
 //
-// Their expectations are one parser's reading, so this asks only that nothing valid is lost: every
-// address and every parameter that they name comes out. Differences in names are printed.
+// Their expectations are another parser's reading, so the tests ask only that nothing valid is
+// lost: every address and every parameter of the tables comes out. Differences in names are
+// printed.
 
 import Foundation
 import Testing

@@ -1,8 +1,8 @@
-// Walks every message of a public corpus, if it is there: CORPUS_DIR, or ../shared/corpus.
+// Walks every message of the public corpus, if it is there.
 //
-// No message may be refused or depend on how it is cut. Where another parser's reading lies beside
-// a message, the number of leaves and their raw contents are compared; its reading is right for
-// well-formed messages only, so differences elsewhere are printed, not failed.
+// No message may be refused or depend on how it is cut. If another parser's reading is beside a
+// message, the number of leaves and their raw contents are compared. That reading is right only for
+// well-formed messages, so differences in the others are printed and do not fail.
 
 import Foundation
 import Testing
@@ -16,7 +16,7 @@ private let messages: [URL] = {
     return files.sorted { $0.path < $1.path }
 }()
 
-/// The raw contents of the leaves in the reading beside a message; nil when there is none.
+/// The raw contents of the leaves in the reading beside a message; nil when there is no reading.
 private func expectedContents(_ message: URL, _ bytes: [UInt8]) -> [[UInt8]]? {
     let file = message.deletingPathExtension().appendingPathExtension("json")
     guard let data = try? Data(contentsOf: file),
@@ -31,14 +31,14 @@ private func expectedContents(_ message: URL, _ bytes: [UInt8]) -> [[UInt8]]? {
     }
 }
 
-/// With a line feed for every CRLF, which is how the readings count offsets.
+/// With a line feed for every CRLF, because the readings count offsets like this.
 private func withLineFeeds(_ message: [UInt8]) -> [UInt8] {
     message.indices.filter {
         message[$0] != 13 || $0 + 1 == message.count || message[$0 + 1] != 10
     }.map { message[$0] }
 }
 
-/// Without the line ends around it, which the readings draw differently.
+/// Without the line ends around it, where the readings differ.
 private func trimmed(_ content: [UInt8]) -> [UInt8] {
     Array(content[content.span.trimmed(0..<content.count)])
 }

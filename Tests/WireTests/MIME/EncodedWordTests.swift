@@ -44,7 +44,7 @@ struct EncodedWordTests {
     }
 
     @Test(
-        "What mailers write against the RFC is read as they meant it",
+        "Text that mailers write against the RFC is read as they mean it",
         arguments: [
             ("\"=?utf-8?q?J=C3=BCrgen?=\" x", "\"Jürgen\" x"),
             ("=?utf-8?Q?a?==?utf-8?Q?b?=", "ab"),
@@ -120,7 +120,7 @@ struct EncodedWordTests {
         #expect(decodedText("=?utf-7?Q?+AA0ACg-a?=".bytes).text == "  a")
     }
 
-    @Test("A word of an unknown charset is read if it is UTF-8, or else left for others to read")
+    @Test("A word of an unknown charset is read if it is UTF-8, and stays as it is otherwise")
     func unknownCharsets() {
         let (text, losses) = decodedText("=?x-klingon?Q?caf=C3=A9?= =?x-klingon?Q?=FF=FE?=".bytes)
         #expect(text == "café =?x-klingon?Q?=FF=FE?=")
@@ -147,10 +147,10 @@ struct EncodedWordTests {
         }
     }
 
-    @Test("Nothing follows a character that there was no room for")
-    func nothingBehindTheCut() {
-        // The decoder of the word ends with a cut character, which U+FFFD has no room for; the
-        // text after it would have.
+    @Test("Nothing follows a character that had no room")
+    func nothingAfterTheCut() {
+        // The decoder of the word ends with a cut character, and U+FFFD has no room; the text after
+        // it would fit.
         let value = "=?gb18030?q?".bytes + [UInt8](repeating: 0xB4, count: 60) + "x=9C?= y".bytes
         let whole = decodedText(value).text
         for capacity in 0..<200 {

@@ -1,4 +1,4 @@
-// Content-* fields, well-formed and not, and file names fit to be used.
+// Content-* fields, well-formed and not, and safe file names.
 
 import Testing
 
@@ -79,7 +79,7 @@ private func head(_ fields: String, isInDigest: Bool = false) -> EntityHead {
         #expect(head(fields).typeParameters.text == parameters)
     }
 
-    @Test("What is in an unknown transfer encoding is a file of no known type")
+    @Test("Content in an unknown transfer encoding is a file of unknown type")
     func unknownEncoding() {
         let encoding = "\nContent-Transfer-Encoding: x-zip"
         #expect(head("Content-Type: text/html" + encoding).media == .other)
@@ -89,13 +89,13 @@ private func head(_ fields: String, isInDigest: Bool = false) -> EntityHead {
         #expect(head("Content-Type: multipart/mixed; boundary=b" + encoding).media == .multipart)
     }
 
-    @Test("A text without a subtype is a plain one in a digest, too")
+    @Test("A text without a subtype is plain text, also in a digest")
     func textInDigest() {
         #expect(head("Content-Type: text", isInDigest: true).mediaType.text == "text/plain")
         #expect(head("Content-Type: ?", isInDigest: true).mediaType.text == "message/rfc822")
     }
 
-    @Test("A suffix counts for the bytes of a name")
+    @Test("A suffix counts as part of a name")
     func suffixes() {
         func named(_ name: String) -> String {
             AttachmentName.appending(".eml", to: name.bytes).text
@@ -149,7 +149,7 @@ private func head(_ fields: String, isInDigest: Bool = false) -> EntityHead {
     }
 
     @Test(
-        "File names are fit to be used",
+        "File names are safe to use",
         arguments: [
             ("a.txt", "a.txt"), ("../../etc/passwd", "passwd"), ("C:\\x\\y.doc", "y.doc"),
             ("/", ""), ("..", ""), (".", ""), (".htaccess", "htaccess"), (". .x", "x"),
@@ -176,7 +176,7 @@ private func head(_ fields: String, isInDigest: Bool = false) -> EntityHead {
         }
     }
 
-    @Test("Boundaries lose trailing blanks and folding, and no more than one byte past the bound")
+    @Test("Boundaries lose trailing blanks and folding, and all but one byte past the bound")
     func boundaries() {
         #expect(head("Content-Type: multipart/a; boundary=\" b c \"").boundary.text == " b c")
         #expect(head("Content-Type: multipart/a; boundary=\"b\n c\"").boundary.text == "b c")

@@ -38,7 +38,7 @@ private func question(
     return String(validating: bytes, as: UTF8.self) ?? "(not UTF-8)"
 }
 
-/// A `StaticString` can't be made at run time.
+/// A `StaticString` cannot be made at run time.
 private let names: [StaticString] = [
     "charset", "name", "filename", "boundary", "title", "url", "x", "key", "key2", "key3", "key4",
     "access-type", "URL", "server", "expiration", "site", "mode", "directory", "format", "id",
@@ -85,7 +85,7 @@ struct FieldParametersTests {
     }
 
     @Test(
-        "What mailers write is read as they meant it",
+        "Parameters that mailers write are read as they mean them",
         arguments: [
             ("a; filename=My holiday photo.jpg; x=1", "My holiday photo.jpg"),
             ("a; filename=copy (1).pdf", "copy (1).pdf"),
@@ -162,7 +162,7 @@ struct FieldParametersTests {
         #expect(parameterRaw("boundary", value.bytes) == expected)
     }
 
-    @Test("More sections than a header may hold, in any order, come out in theirs")
+    @Test("More sections than a header may hold, in any order, come out by their numbers")
     func manySections() {
         let numbers = Array(0..<2_000)
         let expected = numbers.map { "\($0)," }.joined()
@@ -181,7 +181,7 @@ struct FieldParametersTests {
             "\n x=", "filename*0*=", "%", "'", "filename*9=a;filename*8=b;", " (",
         ] as [String])
     func slowFields(part: String) {
-        expectLinear(part, behind: "a; filename*0=x;") {
+        expectLinear(part, after: "a; filename*0=x;") {
             _ = parameterText("filename", $0)
             _ = mainValue($0)
         }

@@ -92,7 +92,7 @@ private let multipartMessages: [GoldenMessage] = [
         "preamble and epilogue", mixed + "pre\n\n--b\n\nx\n--b--\nepi\nlogue\n",
         ["1 text/plain: x"]),
     GoldenMessage(
-        "blanks behind delimiters", mixed + "--b \t\n\nx\n--b--  \n", ["1 text/plain: x"]),
+        "blanks after delimiters", mixed + "--b \t\n\nx\n--b--  \n", ["1 text/plain: x"]),
     GoldenMessage("no line end at the end", mixed + "--b\n\nx\n--b--", ["1 text/plain: x"]),
     GoldenMessage(
         "alternative in mixed",
@@ -193,7 +193,7 @@ private let hostileMessages: [GoldenMessage] = [
         "Content-Type: multipart/mixed; boundary=\"--\"\n\n----\n\nx\n------\n",
         ["1 text/plain: x"]),
     GoldenMessage(
-        "part behind the close delimiter", mixed + "--b\n\nx\n--b--\n--b\n\ny\n--b--\n",
+        "part after the close delimiter", mixed + "--b\n\nx\n--b--\n--b\n\ny\n--b--\n",
         ["1 text/plain: x", "1 text/plain: y"]),
     GoldenMessage(
         "nearly delimiters", mixed + "--b\n\n--\n-b\n--bx\n--b-\n--b---\n --b\n--b\tx\n--b--\n",
@@ -211,7 +211,7 @@ private let hostileMessages: [GoldenMessage] = [
         "Content-Type: multipart/mixed; boundary=b\n--b\n\nx\n--b--\n",
         header: "Content-Type: multipart/mixed; boundary=b\n", ["1 text/plain: x"]),
     GoldenMessage(
-        "boundary with blanks behind",
+        "boundary with blanks after it",
         "Content-Type: multipart/mixed; boundary=\"b \"\n\n--b\n\nx\n--b--\n",
         ["1 text/plain: x"]),
     GoldenMessage(

@@ -55,7 +55,7 @@ struct HeaderScannerTests {
     }
 
     @Test(
-        "Known names are told in any case",
+        "Known names are recognised in any case",
         arguments: [
             ("from", .from), ("to", .to), ("cc", .cc), ("bcc", .bcc), ("subject", .subject),
             ("date", .date), ("message-id", .messageID), ("sender", .sender),

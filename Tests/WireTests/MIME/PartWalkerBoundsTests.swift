@@ -1,4 +1,4 @@
-// Each bound of a message's structure, at it and one past it, however the message is cut.
+// Each bound of a message's structure: exactly at it and one past it, however the message is cut.
 
 import Testing
 
@@ -75,7 +75,7 @@ private func text(_ count: Int) -> String { String(repeating: "x", count: count)
                 == MIMEFault(kind: .tooManyParts, at: most.utf8.count + 5))
     }
 
-    @Test("100 multiparts inside one another")
+    @Test("100 multiparts inside each other")
     func nesting() {
         func nested(_ count: Int) -> String {
             (0..<count).map {

@@ -1,5 +1,5 @@
-// Messages put together by a generator: no byte of a leaf is lost, added or changed; and messages
-// of random pieces: whatever comes, the walk ends and does not depend on the cuts.
+// Generated messages: no byte of a leaf is lost, added or changed. And messages of random pieces:
+// for any of them the walk ends and does not depend on the cuts.
 
 import Testing
 
@@ -18,7 +18,7 @@ private struct Composer {
 
     private mutating func lineEnd() -> [UInt8] { generator.next() % 3 == 0 ? [10] : [13, 10] }
 
-    /// Anything but `=`, which is in all boundaries.
+    /// Any text without `=`, which is in all boundaries.
     private mutating func text() -> [UInt8] {
         let count = Int(generator.next() % 60)
         if generator.next() % 4 == 0 {
@@ -40,7 +40,7 @@ private struct Composer {
 
     private mutating func addMultipart(depth: Int) {
         boundaryCount += 1
-        // Inner boundaries with the outer one in front, and the other way round.
+        // Some inner boundaries begin with the outer one, and the other way round.
         let boundary =
             "=" + String(repeating: "=_", count: boundaryCount * 7 % 12) + "\(boundaryCount)"
         message += "Content-Type: multipart/mixed; boundary=\"\(boundary)\"".bytes
@@ -69,7 +69,7 @@ private struct Composer {
         composer.addEntity(depth: 0)
         let walk = Walk(composer.message)
         #expect(walk.mistakes == [])
-        // A line feed after a content's last CR would make both the delimiter's line end.
+        // A line feed after a content's last CR makes both the delimiter's line end.
         let expected = composer.leaves
         let contents = walk.leaves.map(\.content)
         #expect(contents.count == expected.count)
@@ -81,7 +81,7 @@ private struct Composer {
         }
     }
 
-    @Test("Whatever comes, the walk ends and does not depend on the cuts", arguments: 0..<200)
+    @Test("For any input the walk ends and does not depend on the cuts", arguments: 0..<200)
     func garbage(seed: Int) {
         var generator = SplitMix64(seed: UInt64(seed) &* 77)
         let tokens = [

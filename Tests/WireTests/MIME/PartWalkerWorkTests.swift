@@ -1,4 +1,4 @@
-// Messages that are made to cost more than they are long: time stays linear, memory constant.
+// Messages that are made to be expensive: time stays linear, memory constant.
 
 import Testing
 
@@ -6,14 +6,14 @@ import Testing
 
 private func text(_ count: Int) -> String { String(repeating: "x", count: count) }
 
-/// Header blocks of multiparts inside one another, up to where the first part's begins.
+/// Header blocks of multiparts inside each other, up to that of the first part.
 private func nested(_ depth: Int, boundary: (Int) -> String) -> String {
     (0..<depth).map {
         "Content-Type: multipart/mixed; boundary=\(boundary($0))\r\n\r\n--\(boundary($0))\r\n"
     }.joined()
 }
 
-/// Walks a message and looks at nothing but the walker's memory.
+/// Walks a message; returns only the number of events and the walker's memory.
 private func walk(_ message: [UInt8], piece: Int) -> (events: Int, bytesHeldMax: Int) {
     var walker = PartWalker(charsets: CharsetCache())
     var events = 0
@@ -110,25 +110,25 @@ struct PartWalkerWorkTests {
     @Test("A walker holds a header block, or a preamble and a line, and never more")
     func memory() {
         let start = "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
-        let all = bodies(of: 600_000) + bodies(of: 600_000, behind: "--b\r\n\r\n")
+        let all = bodies(of: 600_000) + bodies(of: 600_000, after: "--b\r\n\r\n")
         for body in all {
             for piece in [Int.max, 4_096] {
                 let held = walk(start.bytes + body, piece: piece).bytesHeldMax
                 #expect(held <= MIMEBounds.headerBlockBytesMax + MIMEBounds.preambleBytesMax)
             }
         }
-        // A preamble of which no end comes is handed out instead of held.
+        // A preamble without an end is handed out instead of held.
         let endless = walk((start + text(600_000)).bytes, piece: 1_000)
         #expect(endless.events > 500)
         #expect(endless.bytesHeldMax < 2 * MIMEBounds.preambleBytesMax)
-        // The same for text after a delimiter, and for a line that may be one for long.
+        // The same for text after a delimiter, and for a line that long looks like one.
         for body in ["--b\r\n\r\n" + text(600_000), "--b\r\n\r\n--b" + text(600_000)] {
             let held = walk((start + body).bytes, piece: 1_000).bytesHeldMax
             #expect(held <= 1_000 + BoundaryScanner.heldBytesMax)
         }
     }
 
-    private func bodies(of count: Int, behind front: String = "") -> [[UInt8]] {
+    private func bodies(of count: Int, after front: String = "") -> [[UInt8]] {
         slowUnits.map { front.bytes + repeated($0, count) }
     }
 }

@@ -1,4 +1,4 @@
-// Transfer encodings against tables, cut at every place, into regions of one byte and more.
+// Transfer encodings in tables, cut at every place, into regions of one byte and more.
 
 import Testing
 
@@ -84,14 +84,14 @@ private let encodedTexts: [DecodedText] = [
 ]
 
 @Suite struct TransferDecoderTests {
-    @Test("An encoding is taken off", arguments: encodedTexts)
+    @Test("An encoding is removed", arguments: encodedTexts)
     func table(_ row: DecodedText) {
         let result = decoded(row.input.bytes, row.encoding)
         #expect(result.text?.text == row.output)
         #expect(result.irregular == row.irregular)
     }
 
-    @Test("Cuts and small regions make no difference", arguments: encodedTexts)
+    @Test("Cuts and small regions do not change the result", arguments: encodedTexts)
     func cuts(_ row: DecodedText) {
         let input = row.input.bytes
         for plan in Splits.everyCut(of: input.count) + Splits.plans(for: input.count) {
@@ -103,15 +103,22 @@ private let encodedTexts: [DecodedText] = [
         }
     }
 
-    @Test("Random quoted-printable decodes the same however it is cut", arguments: 0..<80)
+    @Test("Random encoded text decodes the same however it is cut", arguments: 0..<80)
     func random(seed: Int) {
         var generator = SplitMix64(seed: UInt64(seed))
-        let input = generator.bytes(Int(generator.next() % 400), from: Array("=4Aa \t\r\nx=".utf8))
-        let whole = decoded(input, .quotedPrintable)
-        for plan in Splits.plans(for: input.count, seed: UInt64(seed)) {
-            for region in [1, 7, 64] {
-                let result = decoded(input, .quotedPrintable, plan: plan, region: region)
-                #expect(result.text == whole.text && result.irregular == whole.irregular)
+        let kinds: [(TransferEncoding, front: String, alphabet: String)] = [
+            (.quotedPrintable, "", "=4Aa \t\r\nx="), (.base64, "", "QUJD=\r\n *"),
+            (.uuencode, "", "begin 6\r\n"), (.uuencode, "begin 644 x\n", "#0V%T`end!\r\n "),
+        ]
+        for (encoding, front, alphabet) in kinds {
+            let count = Int(generator.next() % 400)
+            let input = front.bytes + generator.bytes(count, from: alphabet.bytes)
+            let whole = decoded(input, encoding)
+            for plan in Splits.plans(for: input.count, seed: UInt64(seed)) {
+                for region in [1, 7, 64] {
+                    let result = decoded(input, encoding, plan: plan, region: region)
+                    #expect(result.text == whole.text && result.irregular == whole.irregular)
+                }
             }
         }
     }
@@ -140,7 +147,7 @@ private let encodedTexts: [DecodedText] = [
         }
     }
 
-    @Test("A begin line too far behind the front is text, and nothing of it is lost")
+    @Test("A begin line too far from the start is text, and nothing is lost")
     func farBegin() {
         let front = String(repeating: "Some text.\r\n", count: 400)
         let input = (front + "begin 644 x\r\n#0V%T\r\n`\r\nend\r\n").bytes

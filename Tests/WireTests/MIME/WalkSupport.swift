@@ -1,8 +1,8 @@
-// Runs a `PartWalker` over a message cut into pieces and writes down what it says.
+// Runs a `PartWalker` over a message cut into pieces and records its events.
 
 @testable import Wire
 
-/// A leaf as it came out.
+/// A leaf as it was found.
 struct WalkedLeaf: Equatable, CustomStringConvertible {
     var depth: Int
     var isInAlternative: Bool
@@ -25,7 +25,7 @@ struct WalkedLeaf: Equatable, CustomStringConvertible {
     }
 }
 
-/// A whole message as it came out.
+/// A whole message as it was found.
 struct Walk: Equatable {
     var header: [UInt8]?
     var leaves: [WalkedLeaf] = []

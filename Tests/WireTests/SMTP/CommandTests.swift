@@ -122,7 +122,7 @@ private func described(_ line: [UInt8]) -> String {
     }
 
     @Test(arguments: [0, 1, 7, 8, 11, 13, 27, 31, 127] as [UInt8])
-    func `control bytes are refused wherever they stand`(byte: UInt8) {
+    func `control bytes are refused everywhere in a line`(byte: UInt8) {
         for line in ["NOOP ", "MAIL FROM:<a@b> ", "RCPT TO:<\"a", "FOO"] {
             #expect(described(line.bytes + [byte] + "\"@b>".bytes) == "controlBytes")
         }

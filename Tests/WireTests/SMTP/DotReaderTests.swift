@@ -1,13 +1,14 @@
-// End of data: CRLF.CRLF alone, wherever a read cuts it; against a naive search over the whole.
+// End of data: only CRLF.CRLF, wherever a read cuts it; compared with a naive search over the
+// whole.
 
 import Testing
 
 @testable import Wire
 
-/// What a reader made of some bytes.
+/// What a reader found in some bytes.
 private struct Reading: Equatable {
     var content: [UInt8] = []
-    /// Offset after the end in all the bytes; nil when there was no end.
+    /// Offset after the end, in all the bytes; nil when there was no end.
     var end: Int?
 }
 
@@ -60,7 +61,7 @@ private func naiveReading(_ bytes: [UInt8]) -> Reading {
         "\r\n.\r\r\n", "\r\n\0.\r\n", "\r\n.\0\r\n", "\r\n.\r\0\n", "\r\0\n.\r\n", "\n.\r\n.\n",
         "\r\n..\r\n", "\r\n...\r\n", "\r\n. \r\n", "\r\n \r.\r\n", "\r\n.\n.\r\n ",
     ])
-    func `nothing but CRLF dot CRLF ends a message`(sequence: String) {
+    func `only CRLF dot CRLF ends a message`(sequence: String) {
         for prefix in ["", "a", "a\r", "a\r\n", "."] where prefix + sequence != "a\r\n.\r\n" {
             let bytes = (prefix + sequence + "MAIL FROM:<evil@a>").bytes
             let expected = naiveReading(bytes)
@@ -98,7 +99,7 @@ private func naiveReading(_ bytes: [UInt8]) -> Reading {
         }
     }
 
-    @Test func `a reader goes on with the next message`() {
+    @Test func `a reader continues with the next message`() {
         var reader = DotReader()
         let bytes = "a\r\n.\r\n.\r\n".bytes
         var offset = 0

@@ -9,7 +9,7 @@ private enum Found: Equatable {
     case tooLong
 }
 
-/// Feeds pieces as a connection does: what was kept comes first in the next input.
+/// Feeds pieces as a connection does: the kept bytes come first in the next input.
 private func read(
     _ bytes: [UInt8], _ plan: [Int], lineBytesMax: Int
 ) -> (found: [Found], bare: Int, keptMax: Int) {
@@ -50,7 +50,7 @@ private func read(
     }
 
     @Test(arguments: [8, 9, 10, 11, 30])
-    func `the limit counts the line end and what is over it is swallowed`(lineBytesMax: Int) {
+    func `the limit counts the line end, and a longer line is skipped`(lineBytesMax: Int) {
         let bytes = "12345678\r\nab\n1234567890123456789012345678901234567890\r\nNOOP\r\n".bytes
         let expected: [Found] = [
             lineBytesMax >= 10 ? .line("12345678") : .tooLong, .line("ab"), .tooLong,

@@ -1,4 +1,5 @@
-// PROXY headers: both versions, whole and cut everywhere; what is bad, and how soon that is seen.
+// PROXY headers: both versions, whole and cut everywhere; which are bad, and how soon that is
+// noticed.
 
 import Testing
 
@@ -17,7 +18,7 @@ private func read(
     return (used, .needsInput)
 }
 
-/// What `bytes` come to, the same however they are cut.
+/// What the reader finds in `bytes`, which must not depend on how they are cut.
 private func outcome(_ bytes: [UInt8]) -> (used: Int, step: ProxyHeaderReader.Step) {
     let whole = read(bytes, [bytes.count])
     for plan in Splits.everyCut(of: bytes.count) + Splits.plans(for: bytes.count) {
@@ -29,7 +30,7 @@ private func outcome(_ bytes: [UInt8]) -> (used: Int, step: ProxyHeaderReader.St
 
 private let signature: [UInt8] = [13, 10, 13, 10, 0, 13, 10, 0x51, 0x55, 0x49, 0x54, 10]
 
-/// A header of version 2; `command` and `family` as they stand there.
+/// A header of version 2; `command` and `family` are the bytes that it holds.
 private func block(_ command: UInt8, _ family: UInt8, _ rest: [UInt8]) -> [UInt8] {
     signature + [command, family, UInt8(rest.count >> 8), UInt8(rest.count & 255)] + rest
 }
@@ -53,7 +54,7 @@ private let proxiedIPv6 = ProxyHeader.proxied(
         ("PROXY UNKNOWN\r\n", .local),
         ("PROXY UNKNOWN ffff:f...f:ffff ffff:f...f:ffff 65535 65535\r\n", .local),
     ])
-    func `a line ends with its CRLF, and what is behind it stays`(
+    func `a line ends with its CRLF, and the bytes after it stay`(
         _ line: String, _ header: ProxyHeader
     ) {
         let (used, step) = outcome((line + "EHLO a\r\n").bytes)
@@ -74,7 +75,7 @@ private let proxiedIPv6 = ProxyHeader.proxied(
         "PROXY UDP4 192.0.2.1 198.51.100.2 4711 587\r\n", "PROXY \r\n", "PROXY UNKNOWNX\r\n",
         "PROXY TCP4 192.0.2.1\0 198.51.100.2 4711 587\r\n",
     ])
-    func `a line that is not right to the letter is bad`(_ line: String) {
+    func `a line that is not exactly right is bad`(_ line: String) {
         #expect(outcome(line.bytes).step == .bad(.malformed))
     }
 
@@ -82,7 +83,8 @@ private let proxiedIPv6 = ProxyHeader.proxied(
         ("EHLO client.test\r\n", 1), ("proxy TCP4", 1), ("PROXX", 5), ("PROXY\tTCP4", 6),
         ("\r\n\r\n\0\r\nQUIX", 11), ("\r\rPROXY", 2), ("\u{16}\u{3}\u{1}", 1), ("\0", 1),
     ])
-    func `what is no header is seen at its first wrong byte`(_ text: String, _ used: Int) {
+    func `bytes that are no header are noticed at the first wrong one`(_ text: String, _ used: Int)
+    {
         let found = outcome(text.bytes)
         #expect(found.step == .bad(.noHeader) && found.used == used)
     }
@@ -100,7 +102,7 @@ private let proxiedIPv6 = ProxyHeader.proxied(
         arguments: [
             (block(0x21, 0x11, ipv4), proxiedIPv4), (block(0x21, 0x21, ipv6), proxiedIPv6),
             (block(0x20, 0x00, []), .local), (block(0x20, 0x11, ipv4), .local),
-            // Whatever stands in a LOCAL header is not looked at, where it cannot be.
+            // The addresses of a LOCAL header are ignored, even unreadable ones.
             (block(0x20, 0x11, [1, 2]), .local), (block(0x20, 0xFF, [1, 2, 3]), .local),
             (block(0x21, 0x00, []), .local), (block(0x21, 0x00, [4, 0, 1, 0]), .local),
             (block(0x21, 0x31, [UInt8](repeating: 0x61, count: 216)), .local),
@@ -110,7 +112,7 @@ private let proxiedIPv6 = ProxyHeader.proxied(
                 proxiedIPv4
             ),
         ] as [([UInt8], ProxyHeader)])
-    func `a block has its length, and what is behind it stays`(
+    func `a block has its length, and the bytes after it stay`(
         _ bytes: [UInt8], _ header: ProxyHeader
     ) {
         let (used, step) = outcome(bytes + [0x16, 3, 1])
@@ -155,7 +157,7 @@ private let proxiedIPv6 = ProxyHeader.proxied(
         #expect(read(bytes, Array(repeating: 1, count: bytes.count)).step == .done(proxiedIPv4))
     }
 
-    @Test func `whatever comes, it ends within its bound`() {
+    @Test func `any input ends within its bound`() {
         var random = SplitMix64(seed: 7)
         let starts = ["PROXY TCP4 ".bytes, signature + [0x21, 0x11], signature + [0x21], []]
         for start in starts {

@@ -1,4 +1,4 @@
-// Replies, to the letter.
+// Replies, exactly as clients receive them.
 
 import Testing
 
@@ -50,7 +50,7 @@ private func wire(_ reply: Reply, enhanced: Bool = false) -> String {
             Reply(code: 554, enhanced: (5, 6, 0), dynamicText: "x".bytes), "554 5.6.0 x\r\n"
         ),
     ])
-    func `enhanced status codes stand behind the code`(reply: Reply, expected: String) {
+    func `enhanced status codes come after the code`(reply: Reply, expected: String) {
         #expect(wire(reply, enhanced: true) == expected)
     }
 
@@ -86,7 +86,7 @@ private func wire(_ reply: Reply, enhanced: Bool = false) -> String {
     }
 
     @Test(arguments: [false, true], [false, true])
-    func `EHLO offers AUTH over TLS alone`(isTLS: Bool, isEnhanced: Bool) {
+    func `EHLO offers AUTH only over TLS`(isTLS: Bool, isEnhanced: Bool) {
         let host = [UInt8](repeating: 104, count: 300)
         let lines = written(capacity: Reply.ehloBytesMax) {
             Reply.writeEHLO(

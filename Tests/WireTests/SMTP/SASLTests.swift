@@ -1,4 +1,4 @@
-// AUTH responses: what is a login, and the ways in which it is none.
+// AUTH responses: which are logins, and which are not.
 
 import Testing
 
@@ -47,7 +47,7 @@ func naiveBase64(_ bytes: [UInt8]) -> String {
         ("\0\0key", .badFormat), ("\0postscale\0", .badFormat), ("\0a\0b\0c", .badFormat),
         ("\0\0", .badFormat),
     ])
-    func `PLAIN refuses what RFC 4616 does not know`(message: String, expected: SASL.Outcome) {
+    func `PLAIN refuses what RFC 4616 does not allow`(message: String, expected: SASL.Outcome) {
         #expect(plain(naiveBase64(message.bytes)).0 == expected)
     }
 
@@ -62,7 +62,7 @@ func naiveBase64(_ bytes: [UInt8]) -> String {
     }
 
     @Test(arguments: ["", "a", "ab", "abc", "postscale", "ключ"])
-    func `LOGIN answers are decoded behind one another`(text: String) {
+    func `LOGIN answers are decoded one after the other`(text: String) {
         let decoded = written(capacity: 100) { output in
             _ = output.append("before")
             let range = SASL.login(naiveBase64(text.bytes).bytes.span, into: &output)

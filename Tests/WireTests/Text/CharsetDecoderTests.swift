@@ -32,14 +32,14 @@ func decodedCharset(
 struct CharsetDecoderTests {
     private let cache = CharsetCache()
 
-    /// Charsets of which each has its own way through the decoder.
+    /// Charsets that go through different parts of the decoder.
     private static let labels = [
         "utf-8", "us-ascii", "latin1", "koi8-r", "windows-1255", "viscii", "gb18030", "big5",
         "euc-jp", "shift_jis", "euc-kr", "johab", "euc-tw", "iso-2022-jp", "iso-2022-kr",
         "iso-2022-cn", "hz", "utf-16", "utf-16be", "utf-32le", "utf-7", "x-user-defined", "no-such",
     ]
 
-    @Test("A character cut at any byte is the same as whole", arguments: charsetSamples)
+    @Test("A character that is cut decodes like a whole one", arguments: charsetSamples)
     func everyCut(sample: CharsetSample) {
         let input = sample.bytes + sample.bytes
         for label in sample.labels.split(separator: " ").map(String.init) {
@@ -85,7 +85,7 @@ struct CharsetDecoderTests {
         var first = CharsetDecoder(label, cache: cache)
         var second = CharsetDecoder(label, cache: cache)
         var outputs: [[UInt8]] = [[], []]
-        // The second is one byte after the first.
+        // The second one gets each byte after the first one.
         for i in 0...sample.bytes.count {
             if i < sample.bytes.count {
                 outputs[0] += written(capacity: 256) {
@@ -117,7 +117,7 @@ struct CharsetDecoderTests {
         }
     }
 
-    @Test("An invalid sequence never swallows the ASCII byte behind it")
+    @Test("An invalid sequence never swallows the ASCII byte after it")
     func invalidSequences() {
         for (label, bytes, text) in [
             ("utf-8", [0xE2, 0x82, 0x3C], "\u{FFFD}<"), ("shift_jis", [0x81, 0x3C], "\u{FFFD}<"),
@@ -129,7 +129,7 @@ struct CharsetDecoderTests {
         }
     }
 
-    @Test("Byte order marks decide for utf-16 and are not text")
+    @Test("Byte order marks decide the order of utf-16 and are not text")
     func byteOrderMarks() {
         let big: [UInt8] = [0xFE, 0xFF, 0, 0x61]
         let little: [UInt8] = [0xFF, 0xFE, 0x61, 0]

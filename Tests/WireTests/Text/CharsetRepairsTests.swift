@@ -1,5 +1,5 @@
-// All pairs of bytes through every multi-byte charset: glibc has refused a character and taken it
-// at the same time, which must not lead a decoder past its input.
+// All pairs of bytes through every multi-byte charset. glibc sometimes refuses a character and
+// still takes it, which must not lead a decoder past its input.
 
 import Testing
 
@@ -26,12 +26,12 @@ struct CharsetRepairsTests {
 
     @Test("However full the output is, no character is lost", arguments: labels)
     func everyRoom(label: String) {
-        // All pairs that begin with one byte, a line each.
+        // All pairs that begin with one byte, one per line.
         let pairs: [[UInt8]] = (UInt8(0x80)...0xFF).map { lead in
             (UInt8(0)...0xFF).flatMap { [lead, $0, 0x0A] }
         }
         let whole = decodedCharset(label, pairs, cache: cache, regionBytes: 100_000)
-        // Each pair meets the end of a region at another place.
+        // Each pair meets the end of a region at a different place.
         for room in CharsetDecoder.roomMin..<CharsetDecoder.roomMin + 6 {
             let small = decodedCharset(label, pairs, cache: cache, regionBytes: room)
             #expect(small == whole, "\(room)")
@@ -50,7 +50,7 @@ struct CharsetRepairsTests {
     }
 
     @Test(
-        "A character that iconv refuses or reads in another way is what mail means by it",
+        "A character that iconv refuses or reads differently is decoded as mail means it",
         arguments: [
             ("euc-kr", [0xA2, 0xE8], "㉾"), ("ks_c_5601-1987", [0x61, 0xA2, 0xE8, 0x62], "a㉾b"),
             ("big5", [0xA1, 0x45, 0xA1, 0xE3], "‧～"), ("big5", [0xA2, 0x44, 0xA2, 0x47], "￥￡"),
@@ -61,7 +61,7 @@ struct CharsetRepairsTests {
         let one = bytes.map { [$0] }
         #expect(decodedCharset(label, one, cache: cache).text == text)
         #expect(decodedCharset(label, [bytes], cache: cache).replaced == 0)
-        // Wherever the end of the output comes, in the middle of a call of iconv.
+        // Wherever the output ends, even inside a call of iconv.
         let opening: (bytes: [UInt8], text: String) =
             switch label {
             case "big5": ([0xA4, 0xA4], "中")
@@ -77,7 +77,8 @@ struct CharsetRepairsTests {
         }
     }
 
-    @Test("What is refused again and again takes linear time", arguments: ["big5", "euc-kr"])
+    @Test(
+        "Input that iconv refuses again and again takes linear time", arguments: ["big5", "euc-kr"])
     func refusals(label: String) {
         expectLinear("\u{FF}") { _ = decoded($0, label) }
         expectLinear("\u{2122}") { _ = decoded($0, label) }

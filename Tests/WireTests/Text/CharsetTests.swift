@@ -4,14 +4,14 @@ import Testing
 
 @testable import Wire
 
-/// A text that has bytes of 0x80 and more, or shifts, in a charset, and the labels that mean it.
+/// A text in a charset, with bytes of 0x80 and more or with shifts, and the labels of the charset.
 struct CharsetSample: Sendable {
     var labels: String
     var bytes: [UInt8]
     var text: String
 }
 
-/// Every label of the WHATWG Encoding Standard 4.2, and below them those that only mail knows.
+/// Every label of the WHATWG Encoding Standard 4.2, and after them those that only mail uses.
 let charsetSamples: [CharsetSample] = [
     CharsetSample(
         labels: "unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf-8 utf8 x-unicode20utf8 UTF_8",

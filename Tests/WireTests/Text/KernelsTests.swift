@@ -1,13 +1,13 @@
-// The byte kernels against what they promise, computed naively, at every alignment and length, and
-// their variants against one another. Memory is allocated to the byte, so that AddressSanitizer
-// sees a read or a write outside of it.
+// The byte kernels, compared with naive computations and with each other, at every alignment and
+// length. Memory is allocated exactly, so that AddressSanitizer sees a read or a write outside of
+// it.
 
 import CEpoll.Kernels
 import Testing
 
 @testable import Wire
 
-/// What a kernel promises must hold for each of its variants.
+/// Every variant must keep the promises of its kernel.
 private enum Variant: CaseIterable {
     case portable, narrow, wide, chosen
 
@@ -20,7 +20,7 @@ private enum Variant: CaseIterable {
     }
 }
 
-/// A transform as kernels have it: input, its length, output, room.
+/// A kernel that transforms: input, its length, output, room.
 private typealias Transform = (UnsafePointer<UInt8>, Int, UnsafeMutablePointer<UInt8>, Int) ->
     ck_progress
 
@@ -92,7 +92,7 @@ private func decode(_ variant: Variant) -> Transform {
     }
 }
 
-/// Lends a copy of `bytes` that is allocated to the byte.
+/// Lends a copy of `bytes` that is allocated exactly.
 private func withExact<R>(_ bytes: [UInt8], _ body: (UnsafePointer<UInt8>) -> R) -> R {
     let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, bytes.count))
     defer { memory.deallocate() }
@@ -100,14 +100,15 @@ private func withExact<R>(_ bytes: [UInt8], _ body: (UnsafePointer<UInt8>) -> R)
     return body(memory)
 }
 
-/// What became of an input: all that was written, how far it was read, what was replaced.
+/// What a transform did with an input: all that was written, how far it was read, what was
+/// replaced.
 private struct Outcome: Equatable {
     var text: [UInt8] = []
     var taken = 0
     var replaced = 0
 }
 
-/// Runs a kernel with rooms of at most `room` bytes until it takes and writes nothing more.
+/// Runs a kernel with rooms of `room` bytes until it takes nothing more.
 private func run(_ transform: Transform, _ input: [UInt8], room: Int) -> Outcome {
     var outcome = Outcome()
     while true {
@@ -154,7 +155,7 @@ private func run(_ transform: Transform, _ input: [UInt8], room: Int) -> Outcome
     }
 
     @Test(arguments: 0..<40)
-    func `the variants of the escaper make the same of any text and any room`(seed: Int) {
+    func `the variants of the escaper agree for any text and any room`(seed: Int) {
         var generator = SplitMix64(seed: UInt64(seed))
         let runs: [[UInt8]] = [
             "a line of plain text, longer than thirty-two bytes or so\r\n".bytes, "\r\n".bytes,
@@ -177,7 +178,7 @@ private func run(_ transform: Transform, _ input: [UInt8], room: Int) -> Outcome
     }
 
     @Test(arguments: 0..<40)
-    func `the variants of the base64 filter make the same of any lines and any room`(seed: Int) {
+    func `the variants of the base64 filter agree for any lines and any room`(seed: Int) {
         var generator = SplitMix64(seed: UInt64(seed))
         let alphabet = Array(
             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
@@ -217,7 +218,7 @@ private func run(_ transform: Transform, _ input: [UInt8], room: Int) -> Outcome
     }
 
     @Test(arguments: Array(0...70) + [95, 96, 97, 200, 1_000])
-    func `the variants encode and decode alike, in any room`(count: Int) {
+    func `the variants encode and decode the same, in any room`(count: Int) {
         var generator = SplitMix64(seed: UInt64(count))
         let bytes = generator.bytes(count)
         for room in [4, 31, 32, 33, 64, 2_000] {

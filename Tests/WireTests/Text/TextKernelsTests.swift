@@ -1,4 +1,4 @@
-// The kernels for short texts, byte by byte against what they promise.
+// The kernels for short texts, compared byte by byte with their promises.
 
 import CEpoll.Kernels
 import Testing

@@ -1,10 +1,10 @@
 /*
- * Byte kernels: searching and escaping. Pure functions of memory that the caller owns; no state,
- * no allocation, never a read outside [p, p + n).
+ * Byte kernels: searching and escaping. Pure functions of memory that the caller owns; no state, no
+ * allocation, never a read outside [p, p + n).
  *
- * Up to three variants of each: `_portable`, `_narrow` at 16 bytes a step (SSE2, which every x86-64
- * has; elsewhere the portable one) and `_wide` at 32 (AVX2, kernels_wide.h). The name without a
- * suffix picks; the others are for the tests, which hold them against one another.
+ * Up to three variants of each: `_portable`, `_narrow` at 16 bytes per step (SSE2, which every
+ * x86-64 has; elsewhere the portable one) and `_wide` at 32 (AVX2, kernels_wide.h). The name
+ * without a suffix chooses. The other names are for the tests, which compare the variants.
  */
 #ifndef CEPOLL_KERNELS_H
 #define CEPOLL_KERNELS_H
@@ -32,7 +32,7 @@ static inline size_t ck_find_byte(const uint8_t *_Nullable p, size_t n, uint8_t 
     return n;
 }
 
-/* Offset of the first byte of 0x80 or more in [p, p + n), or n: how long the text is ASCII. */
+/* Offset of the first byte of 0x80 or more in [p, p + n), or n: how far the text is ASCII. */
 static inline size_t ck_find_high(const uint8_t *_Nullable p, size_t n) {
     size_t i = 0;
 #if defined(__SSE2__)

@@ -1,11 +1,11 @@
 /*
- * Base64 (RFC 4648 4) at 16 bytes a step where the alphabet is only checked, and by table where it
- * is taken apart. Part of kernels.h: the same promises hold.
+ * Base64 (RFC 4648 4) at 16 bytes per step where the alphabet is only checked, and by table where
+ * it is decoded. Part of kernels.h: the same promises hold.
  */
 #ifndef CEPOLL_KERNELS_BASE64_H
 #define CEPOLL_KERNELS_BASE64_H
 
-/* The six bits of a character; 0x40 for blanks and line ends, 0x80 for everything else. */
+/* The six bits of a character; 0x40 for blanks and line ends, 0x80 for every other byte. */
 static inline uint8_t ck_base64_value(uint8_t c) {
     static const uint8_t value[256] = {
         128, 128, 128, 128, 128, 128, 128, 128, 128, 64, 64, 128, 128, 64, 128, 128,
@@ -40,7 +40,7 @@ static inline __m128i ck_base64_strays(__m128i c) {
     return _mm_min_epu8(_mm_min_epu8(letter, digit), plus);
 }
 
-/* Copies 64 bytes and says whether all of them are in the alphabet. */
+/* Copies 64 bytes and returns whether all of them are in the alphabet. */
 static inline int ck_base64_copy_64(const uint8_t *_Nonnull p, uint8_t *_Nonnull q) {
     __m128i strays = _mm_setzero_si128();
     for (int k = 0; k < 4; k++) {
@@ -98,15 +98,17 @@ static inline ck_progress ck_base64_filter_portable(
     return ck_base64_filter_by(p, n, q, room, 0);
 }
 
-/* As many blocks of 64 are tried at once as the last line had; in the first as many as there are. */
+/*
+ * Tries as many blocks of 64 at once as the last line had; in the first line as many as there are.
+ */
 static inline ck_progress ck_base64_filter_narrow(
     const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, size_t room) {
     return ck_base64_filter_by(p, n, q, room, 1);
 }
 
 /*
- * Copies the alphabet and leaves blanks and line ends out; stops before any other byte and
- * when the room is used up.
+ * Copies the alphabet and leaves blanks and line ends out; stops before any other byte and when the
+ * room is used up.
  */
 static inline ck_progress ck_base64_filter(
     const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, size_t room) {
@@ -150,7 +152,7 @@ static inline ck_progress ck_base64_encode(
     return ck_base64_encode_portable(p, n, q, room);
 }
 
-/* Decodes from *progress on one quad or leaves one blank out; false when it can do neither. */
+/* Decodes one quad from *progress on, or leaves one blank out; false when it can do neither. */
 static inline __attribute__((always_inline)) int ck_base64_decode_quad(
     const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, size_t room,
     ck_progress *_Nonnull progress) {
@@ -180,7 +182,7 @@ static inline ck_progress ck_base64_decode_portable(
 
 /*
  * Decodes whole quads into three bytes each; leaves blanks and line ends between quads out. Stops
- * before a quad with any other byte in it, padding included.
+ * before a quad that holds any other byte, padding included.
  */
 static inline ck_progress ck_base64_decode(
     const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, size_t room) {

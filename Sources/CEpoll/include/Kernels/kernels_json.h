@@ -1,5 +1,5 @@
 /*
- * JSON strings (RFC 8259 7) out of text and back, and valid UTF-8 (Unicode 3.9, table 3-7). Part of
+ * JSON strings (RFC 8259 7) from text and back, and valid UTF-8 (Unicode 3.9, table 3-7). Part of
  * kernels.h: the same promises hold.
  */
 #ifndef CEPOLL_KERNELS_JSON_H
@@ -7,7 +7,7 @@
 
 /*
  * The UTF-8 sequence at p (Unicode 3.9, table 3-7; n > 0): its length when it is valid, 0 when the
- * end cuts it, and when it is invalid the negative length of what one U+FFFD stands for.
+ * end cuts it, and when it is invalid the negative length of the bytes that one U+FFFD replaces.
  */
 static inline int ck_utf8_sequence(const uint8_t *_Nonnull p, size_t n) {
     uint8_t lead = p[0];
@@ -31,7 +31,7 @@ static inline int ck_utf8_sequence(const uint8_t *_Nonnull p, size_t n) {
  */
 enum { CK_JSON_PLAIN = 0, CK_JSON_LONG = 1, CK_JSON_BEYOND = 2 };
 
-/* Room that the escaper wants before it takes anything more. */
+/* The escaper takes nothing more with less room than this. */
 enum { CK_JSON_ROOM_MIN = 24 };
 
 static inline uint8_t ck_json_form(uint8_t c) {
@@ -43,7 +43,7 @@ static inline uint8_t ck_json_form(uint8_t c) {
     return c >= 0x80 ? CK_JSON_BEYOND : form[c];
 }
 
-/* Writes one ASCII byte as it stands in a JSON string; at most 6 bytes, the number is returned. */
+/* Writes one ASCII byte as it is in a JSON string; returns how many bytes that takes, at most 6. */
 static inline size_t ck_json_escape_byte(uint8_t c, uint8_t *_Nonnull q) {
     uint8_t form = ck_json_form(c);
     if (form == CK_JSON_PLAIN) {
@@ -75,8 +75,9 @@ static inline unsigned ck_json_stops(__m128i c) {
 }
 
 /*
- * How many of 16 bytes, from a character's start on, are plain ASCII and valid, whole sequences of
- * two or three bytes. Four-byte ones are left to ck_utf8_sequence. `stops` is ck_json_stops(c).
+ * How many of 16 bytes, from the start of a character, are plain ASCII and valid, whole sequences
+ * of two or three bytes. Sequences of four are left to ck_utf8_sequence. `stops` is
+ * ck_json_stops(c).
  */
 static inline unsigned ck_utf8_block(__m128i c, unsigned stops) {
     unsigned beyond = (unsigned)_mm_movemask_epi8(c);
@@ -102,8 +103,8 @@ static inline unsigned ck_utf8_block(__m128i c, unsigned stops) {
 #endif
 
 /*
- * What ck_json_escape does, from *i in the input and *o in the output on, until both have come to
- * `end` or further; `has_blocks` is a constant. False when it can only go on with more input.
+ * Does the work of ck_json_escape, from *i in the input and *o in the output, until both have come
+ * to `end` or further; `has_blocks` is a constant. False when it needs more input to continue.
  */
 static inline __attribute__((always_inline)) int ck_json_escape_from(
     const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, size_t room, int line_feeds,
@@ -111,7 +112,7 @@ static inline __attribute__((always_inline)) int ck_json_escape_from(
     size_t i = progress->taken, o = progress->written;
     int can_go_on = 1;
 #if defined(__SSE2__)
-    /* Up to here one byte at a time, so that text full of oddities does not try blocks in vain. */
+    /* Up to here one byte at a time, so that odd text does not try blocks in vain. */
     size_t slow_end = 0;
 #endif
     while (i < end && room - o >= CK_JSON_ROOM_MIN) {
@@ -139,7 +140,9 @@ static inline __attribute__((always_inline)) int ck_json_escape_from(
         uint8_t c = p[i];
         uint8_t form = ck_json_form(c);
         if (form > CK_JSON_BEYOND) {
-            /* Short escapes come in twos: line ends, the quotation marks of an empty value. */
+            /*
+             * Short escapes often come in pairs: line ends, the quotation marks of an empty value.
+             */
             do {
                 int is_return = line_feeds && p[i] == '\r';
                 if (is_return && i + 1 == n) {

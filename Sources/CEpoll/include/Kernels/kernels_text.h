@@ -1,6 +1,6 @@
 /*
- * Short texts of protocols: names, tokens, lines. One byte a step, because most have but a few. Part
- * of kernels.h: the same promises hold.
+ * Short texts of protocols: names, tokens, lines. One byte per step, because most have only a few.
+ * Part of kernels.h: the same promises hold.
  */
 #ifndef CEPOLL_KERNELS_TEXT_H
 #define CEPOLL_KERNELS_TEXT_H
@@ -31,7 +31,7 @@ static inline int ck_is_http_token(const uint8_t *_Nullable p, size_t n) {
     return 1;
 }
 
-/* Whether there is a control byte other than the tab: 0 to 31 or 127. */
+/* Whether there is a control byte other than the tab: 0 to 31, or 127. */
 static inline int ck_has_controls(const uint8_t *_Nullable p, size_t n) {
     size_t i = 0;
 #if defined(__SSE2__)
@@ -48,7 +48,7 @@ static inline int ck_has_controls(const uint8_t *_Nullable p, size_t n) {
     return 0;
 }
 
-/* How many of the first bytes are printable ASCII and no blanks: 0x21 to 0x7E. */
+/* How many of the first bytes are printable ASCII and not blank: 0x21 to 0x7E. */
 static inline size_t ck_visible_length(const uint8_t *_Nullable p, size_t n) {
     size_t i = 0;
     while (i < n && (uint8_t)(p[i] - 0x21) < 0x5E) i++;

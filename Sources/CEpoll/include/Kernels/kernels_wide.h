@@ -1,8 +1,7 @@
 /*
- * The same kernels at 32 bytes a step (AVX2), for processors that have it. Part of kernels.h: the
- * same promises hold, and the same results as its own variants give; where a transform stops may
- * differ, what it has made of all of the input never does. Call them only where ck_has_wide() says
- * so; kernels.h does.
+ * The same kernels at 32 bytes per step (AVX2), for processors that have it. Part of kernels.h: the
+ * same promises hold, and the whole input gives the same result as in the other variants, although
+ * a single call may stop elsewhere. Call them only if ck_has_wide() is true; kernels.h does.
  */
 #ifndef CEPOLL_KERNELS_WIDE_H
 #define CEPOLL_KERNELS_WIDE_H

@@ -1,8 +1,8 @@
 /*
- * The kernel's interfaces that Swift's Glibc overlay does not show, or shows
- * only as macros and variadic functions: epoll, eventfd, accept4, socket
- * options. One thin function each; every one returns what the system call
- * returns, with errors as negative errno so that nothing reads errno later.
+ * The kernel's interfaces that Swift's Glibc overlay does not show, or shows only as macros and
+ * variadic functions: epoll, eventfd, accept4, socket options. One thin function each, which
+ * returns what the system call returns, with errors as negative errno so that nothing reads errno
+ * later.
  */
 #ifndef CEPOLL_SYSTEM_H
 #define CEPOLL_SYSTEM_H
@@ -48,7 +48,7 @@ static inline int cs_is_readable(int fd) {
     return poll(&entry, 1, 0) == 1 && (entry.revents & POLLIN) != 0;
 }
 
-/* Registers a descriptor that is only ever readable (eventfd, listener). */
+/* Registers a descriptor that only ever becomes readable (eventfd, listener). */
 static inline int cs_epoll_add_readable(int epoll, int fd, uint64_t user_data) {
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
     event.data.u64 = user_data;
@@ -94,7 +94,10 @@ static inline int cs_set_option(int fd, int level, int name, int value) {
     return (int)cs_result(setsockopt(fd, level, name, &value, sizeof value));
 }
 
-/* Small segments at once, dead peers noticed; inherited by what a listener accepts. */
+/*
+ * Sends small segments at once and notices dead peers; accepted sockets inherit this from a
+ * listener.
+ */
 static inline void cs_set_stream_options(int fd) {
     cs_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     cs_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -145,7 +148,7 @@ static inline int cs_local_address(int fd, struct sockaddr_storage *_Nonnull add
     return (int)cs_result(getsockname(fd, (struct sockaddr *)address, &size));
 }
 
-/* Bytes that have arrived and were not read yet; 0 where that can't be told. */
+/* Bytes that have arrived and were not read yet; 0 when that is unknown. */
 static inline int cs_unread_bytes(int fd) {
     int count = 0;
     return ioctl(fd, FIONREAD, &count) == 0 ? count : 0;
@@ -154,7 +157,7 @@ static inline int cs_unread_bytes(int fd) {
 /* accept4, non-blocking and close-on-exec; fills `address`. */
 int cs_accept(int fd, struct sockaddr_storage *_Nonnull address);
 
-/* Names the calling thread as `ps -L` and debuggers show it; 15 bytes count. */
+/* Names the calling thread for `ps -L` and debuggers; the first 15 bytes count. */
 static inline void cs_name_thread(const char *_Nonnull name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * OpenSSL for a TLS engine without a descriptor: a port through which every
- * engine of a loop reads and writes memory, and OpenSSL's function-like
- * macros and variadic functions as functions. Policy is Swift's.
+ * OpenSSL for a TLS engine without a descriptor: a port through which every engine of a loop reads
+ * and writes memory, and OpenSSL's function-like macros and variadic functions as functions. It
+ * decides nothing.
  */
 #ifndef CEPOLL_TLS_H
 #define CEPOLL_TLS_H
@@ -18,12 +18,11 @@
 #include <stdint.h>
 
 /*
- * Where an engine finds ciphertext and leaves it. One for a loop: only one
- * engine runs at a time. The owner sets `in` and `sink` before each call into
- * OpenSSL, and takes `out_count` bytes at `out` afterwards. When `out_room` is
- * used up, `refill` takes what is there and provides new room, at least a byte.
- * `records` counts the TLS records that were written since the owner set it, with
- * `record_left` and `header_count`, to 0.
+ * Where an engine finds ciphertext and leaves it. One per loop, because only one engine runs at a
+ * time. The owner sets `in` and `sink` before each call into OpenSSL, and takes `out_count` bytes
+ * at `out` afterwards. When `out_room` is used up, `refill` takes the bytes and provides new room,
+ * at least one byte. `records` counts the TLS records that were written since the owner set it,
+ * `record_left` and `header_count` to 0.
  */
 struct ct_port {
     const uint8_t *_Nullable in;
@@ -45,8 +44,8 @@ SSL *_Nullable ct_new(SSL_CTX *_Nonnull context, struct ct_port *_Nonnull port);
 EVP_PKEY *_Nullable ct_generate_p256(void);
 
 /*
- * Sets up the contexts that seal (1) or open (0) a session ticket:
- * AES-256-CBC and HMAC-SHA-256 (RFC 5077 section 4), 32 byte keys. 1 if all is well.
+ * Sets up the contexts that seal (1) or open (0) a session ticket: AES-256-CBC and HMAC-SHA-256
+ * (RFC 5077 section 4), keys of 32 bytes. Returns 1 for success.
  */
 int ct_ticket_init(
     EVP_CIPHER_CTX *_Nonnull cipher, EVP_MAC_CTX *_Nonnull mac,
@@ -59,7 +58,7 @@ static inline void ct_set_owner(SSL *_Nonnull ssl, void *_Nullable owner) {
 }
 static inline void *_Nullable ct_owner(const SSL *_Nonnull ssl) { return SSL_get_app_data(ssl); }
 
-/* The errno inside an error code of OpenSSL, or 0 when it is an error of OpenSSL's own. */
+/* The errno inside an error code of OpenSSL, or 0 for an error of OpenSSL itself. */
 static inline int ct_system_error(unsigned long code) {
     return ERR_SYSTEM_ERROR(code) ? (int)(code & ERR_SYSTEM_MASK) : 0;
 }
@@ -84,8 +83,9 @@ static inline void ct_set_session_cache(SSL_CTX *_Nonnull context, long mode) {
     SSL_CTX_set_session_cache_mode(context, mode);
 }
 /*
- * `choose` is called with the server name of each ClientHello that has one, during the handshake; it
- * returns whether the name is one of ours. A name that is not goes on without an acknowledgement.
+ * `choose` is called with the server name of each ClientHello that has one, during the handshake;
+ * it returns whether we know the name. An unknown name is not acknowledged, and the handshake
+ * continues.
  */
 typedef int (*ct_choose)(SSL *_Nullable ssl, const char *_Nullable name);
 void ct_set_server_name_callback(SSL_CTX *_Nonnull context, ct_choose _Nonnull choose);

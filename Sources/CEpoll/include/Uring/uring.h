@@ -1,10 +1,10 @@
 /*
- * io_uring over liburing: one ring with its provided-buffer ring, and one
- * function for each operation that the Swift backend asks for. Errors are
- * negative errno. Every function must be called on the thread that made the ring.
+ * io_uring over liburing: one ring with its provided-buffer ring, and one function for each
+ * operation of the Swift backend. Errors are negative errno. Every function must be called on the
+ * thread that made the ring.
  *
- * Sockets must be blocking ones: for O_NONBLOCK the kernel answers EAGAIN
- * instead of completing later.
+ * Sockets must be blocking ones: with O_NONBLOCK the kernel answers EAGAIN instead of completing
+ * later.
  */
 #ifndef CEPOLL_URING_H
 #define CEPOLL_URING_H
@@ -15,7 +15,7 @@
 
 typedef struct cu_ring cu_ring;
 
-/* One completion, with the bytes of its provided buffer where it has one. */
+/* One completion, with the index of its provided buffer if it has one. */
 typedef struct {
     uint64_t user_data;
     int32_t result;
@@ -26,22 +26,21 @@ typedef struct {
 } cu_completion;
 
 /*
- * Makes a ring with `entries` submission entries (and four times as many
- * completions), and `buffer_count` (a power of two) buffers of `buffer_size`
- * bytes for receiving. Fails with -ENOSYS, -EPERM, -EINVAL… where the kernel
- * refuses io_uring or is too old for what is used here; `operation` is then
- * the name of the call that failed, a constant.
+ * Makes a ring with `entries` submission entries (and four times as many completions), and
+ * `buffer_count` (a power of two) buffers of `buffer_size` bytes for receiving. Fails with -ENOSYS,
+ * -EPERM, -EINVAL… where the kernel refuses io_uring or is too old; `operation` is then the name of
+ * the call that failed, a constant.
  */
 int cu_open(
     cu_ring *_Nullable *_Nonnull ring, unsigned entries, unsigned buffer_count,
     unsigned buffer_size, const char *_Nullable *_Nonnull operation);
 /*
- * Whether a fresh ring knows every operation used here, and carries a byte.
- * To be closed afterwards: requests are left in flight. 0 or a negative errno,
+ * Whether a fresh ring knows every operation that is used here, and transfers a byte. The ring must
+ * be closed afterwards, because requests are left in flight. Returns 0 or a negative errno, and
  * `operation` as above.
  */
 int cu_try(cu_ring *_Nonnull ring, const char *_Nullable *_Nonnull operation);
-/* Ends the ring; what it had in flight is cancelled by the kernel. */
+/* Ends the ring; the kernel cancels its requests in flight. */
 void cu_close(cu_ring *_Nonnull ring);
 
 /* Multishot operations: they complete again and again while `has_more` is set. */
@@ -61,14 +60,17 @@ void cu_send(
 void cu_send_gathered(
     cu_ring *_Nonnull ring, int fd, const struct iovec *_Nonnull parts, unsigned count,
     uint64_t user_data);
-/* Cancels every request with this user data; completes with 0 user data, to be ignored. */
+/* Cancels every request with this user data; completes with user data 0, which is ignored. */
 void cu_cancel(cu_ring *_Nonnull ring, uint64_t user_data);
 /* Cancels every request on this descriptor. */
 void cu_cancel_all(cu_ring *_Nonnull ring, int fd);
 
-/* Submits and returns: sends have been tried then, and completions wait for `cu_wait`. */
+/* Submits and returns: sends have then been tried, and completions wait for `cu_wait`. */
 void cu_submit(cu_ring *_Nonnull ring);
-/* Submits, and waits for a completion for at most `milliseconds` (-1: for ever, 0: not at all). */
+/*
+ * Submits, and waits for a completion for at most `milliseconds` (-1: without limit, 0: not at
+ * all).
+ */
 void cu_wait(cu_ring *_Nonnull ring, int milliseconds);
 /* Takes the next completion; 0 when there is none. */
 int cu_next(cu_ring *_Nonnull ring, cu_completion *_Nonnull completion);
@@ -79,8 +81,8 @@ uint8_t *_Nonnull cu_buffer(cu_ring *_Nonnull ring, int buffer);
 void cu_recycle(cu_ring *_Nonnull ring, int buffer);
 
 /*
- * System calls of their own that do not wait, whatever the socket is: what they
- * have done, or a negative errno (-EAGAIN: it would have to wait).
+ * Separate system calls that never wait, even on a blocking socket. They return the bytes, or a
+ * negative errno (-EAGAIN: the call would have to wait).
  */
 long cu_receive_now(int fd, void *_Nonnull buffer, size_t size);
 long cu_send_now(int fd, struct iovec *_Nonnull parts, unsigned count);
