@@ -259,7 +259,7 @@ thunderbird-pictures: release ## Take the pictures of docs/thunderbird.md again
 # They take too long for CI.
 SANITIZED := timeout -k 10 3600 Tests/Sanitizers/run.sh
 
-# $(1) is the sanitizer, $(2) the scratch folder. THREAD_SANITIZER is for Sources/Reactor/Locked.swift.
+# $(1) is the sanitizer, $(2) the scratch folder. THREAD_SANITIZER is for Sources/Reactor/Loop/Locked.swift.
 build_under = swift build --sanitize=$(1) --scratch-path $(2) \
   $(if $(filter thread,$(1)),-Xswiftc -DTHREAD_SANITIZER)
 
