@@ -1,6 +1,6 @@
 """The house rules that no compiler checks. Run by `make tidy`; prints each breach, exits 1 if any.
 
-- a source file has at most 350 lines, a function at most 70
+- a source file has at most 700 lines, a function at most 70
 - a source file opens with a comment that says what it is for
 - modules name only what their layer may name
 - `Unsafe` pointers stay in the files that are listed below
@@ -15,7 +15,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FILE_LINES_MAX = 350
+FILE_LINES_MAX = 700
 FUNCTION_LINES_MAX = 70
 
 # What a module may import; None for everything.
