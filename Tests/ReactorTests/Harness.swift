@@ -52,7 +52,7 @@ final class TestLoop {
 
     /// Bytes that came for a stream and were not delivered, outside the kernel.
     func heldByteCount(_ stream: Stream) -> Int {
-        var count = stream.held.byteCount
+        var count = stream.receiving.held.byteCount
         if case .uring(let backend) = loop.backend,
             let socket = backend.sockets.find(stream.token)
         {

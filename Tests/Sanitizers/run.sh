@@ -17,7 +17,7 @@ use_sanitizer() {
   defines=()
   if [ "$1" = thread ]; then
     options=("--sanitize=$1" --scratch-path .build-tsan)
-    # For Sources/Reactor/Locked.swift.
+    # For Sources/Reactor/Loop/Locked.swift.
     defines=(-Xswiftc -DTHREAD_SANITIZER)
   fi
 }

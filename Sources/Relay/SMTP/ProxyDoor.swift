@@ -94,7 +94,7 @@ extension SMTPListener {
     func sendAway(_ stream: Stream) {
         if isImplicitTLS { return stream.abort() }
         let handler = TurnedAway(worker: worker, with: .shuttingDown)
-        stream.handler = handler
+        stream.handOver(to: handler)
         handler.streamAccepted(stream)
         handler.streamOpened(stream)
     }
@@ -102,7 +102,7 @@ extension SMTPListener {
     /// A client whose address a balancer has told; `bytes` are what came behind the header.
     func enter(_ stream: Stream, peer: SocketAddress, behind bytes: Bytes) {
         guard let handler = admit(peer) else { return stream.abort() }
-        stream.handler = handler
+        stream.handOver(to: handler)
         stream.deadline = .never
         handler.streamAccepted(stream)
         if isImplicitTLS {

@@ -106,6 +106,6 @@ package final class Worker {
     package func adopt(_ configuration: Configuration, _ serverTLS: TLSContext) {
         self.configuration = configuration
         self.serverTLS = serverTLS
-        for listener in listeners where listener.tls != nil { listener.tls = serverTLS }
+        for listener in listeners where listener.tls != nil { listener.use(serverTLS) }
     }
 }

@@ -28,9 +28,8 @@ public final class LoopTimer {
     public func arm(at time: MonotonicTime) {
         deadline = time
         guard time < .never else { return giveUpSlot() }
-        let token = self.token ?? loop.occupySlot { .timer(self) }
-        self.token = token
-        loop.wheel.arm(token.slot, at: time)
+        let token = self.token ?? takeSlot()
+        loop.arm(token, at: time)
     }
 
     /// Disarms it; it may be armed again.
@@ -39,7 +38,7 @@ public final class LoopTimer {
     /// The wheel has come to this timer's slot: fires, or goes back for the rest of the time.
     func due(_ now: MonotonicTime) {
         guard deadline <= now else {
-            if let token { loop.wheel.arm(token.slot, at: deadline) }
+            if let token { loop.arm(token, at: deadline) }
             return
         }
         deadline = .never
@@ -47,10 +46,17 @@ public final class LoopTimer {
         handler.timerFired(self)
     }
 
+    private func takeSlot() -> Token {
+        let token = loop.reserveSlot()
+        loop.occupy(token, .timer(self))
+        self.token = token
+        return token
+    }
+
     private func giveUpSlot() {
         guard let token else { return }
         self.token = nil
-        loop.wheel.disarm(token.slot)
-        loop.slots.release(token)
+        loop.disarm(token)
+        loop.release(token)
     }
 }

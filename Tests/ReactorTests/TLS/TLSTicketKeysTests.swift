@@ -38,13 +38,13 @@ import Testing
         var keys = TLSTicketKeys()
         let ownKey = keys.rotate(now: Self.begin)
         let own = try #require(ownKey)
-        keys.given = try TLSTicketKeys.read(bytes)
+        keys.use(try TLSTicketKeys.read(bytes))
         #expect(keys.given.map { Int($0.name[0]) } == [0, 80])
         #expect(
             keys.given[1].macKey == Array(96..<128) && keys.given[1].cipherKey == Array(128..<160))
         let sealing = keys.rotate(now: Self.after(lifetimes: 9))
         #expect(sealing?.name == Array(0..<16))
-        keys.given = []
+        keys.use([])
         let again = keys.rotate(now: Self.begin)
         #expect(again?.name == own.name)
     }

@@ -21,7 +21,7 @@ public final class TLSTickets: Sendable {
     /// - Throws: `TLSError` when that is not what they are; nothing has changed then.
     public func use(_ bytes: [UInt8]?) throws(TLSError) {
         let given = try bytes.map(TLSTicketKeys.read) ?? []
-        keys.withLock { $0.given = given }
+        keys.withLock { $0.use(given) }
     }
 }
 
@@ -44,7 +44,7 @@ struct TLSTicketKeys {
     }
 
     /// Keys from a file; without any, ours are used.
-    var given: [Key] = []
+    private(set) var given: [Key] = []
     /// The key that seals, and the one before it.
     private(set) var current: Key?
     private(set) var previous: Key?
@@ -66,6 +66,9 @@ struct TLSTicketKeys {
                 macKey: Array(key[start + 16..<start + 48]), madeAt: MonotonicTime(nanoseconds: 0))
         }
     }
+
+    /// Keys from a file seal and open from now on; none: ours.
+    mutating func use(_ given: [Key]) { self.given = given }
 
     /// Lets go of keys whose time is over, and makes the next; the key to seal with, or nil when
     /// there is no randomness to be had.

@@ -57,8 +57,7 @@ final class TLSEngine {
         self.port = port
         self.serverName = serverName
         self.ssl = ssl
-        port.engineCount += 1
-        port.connectionCount += 1
+        port.engineMade()
         ct_set_owner(ssl, Unmanaged.passUnretained(self).toOpaque())
         guard let serverName else {
             SSL_set_accept_state(ssl)
@@ -72,7 +71,7 @@ final class TLSEngine {
     deinit {
         secrets.wipe()
         freeSSL()
-        port.engineCount -= 1
+        port.engineFreed()
     }
 
     private func freeSSL() {
@@ -81,7 +80,7 @@ final class TLSEngine {
         SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
         SSL_free(ssl)
         self.ssl = nil
-        port.connectionCount -= 1
+        port.connectionFreed()
     }
 
     /// Demands a certificate for this host name or IP address (RFC 9525), and asks for the name
@@ -104,7 +103,7 @@ final class TLSEngine {
     ) -> (used: Int, outcome: HandshakeOutcome) {
         guard let ssl else { preconditionFailure("the handshake is done") }
         OpenSSLError.clear()
-        port.now = now
+        port.handshake(at: now)
         var outcome = HandshakeOutcome.needsInput
         let used = port.run(input: input, output: output) {
             let result = SSL_do_handshake(ssl)

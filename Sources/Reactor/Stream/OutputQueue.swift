@@ -1,21 +1,22 @@
 // Bytes on their way to the kernel: slabs in a row, filled at the end, sent from the front.
 //
-// What is in use stays where it is until it is sent, whatever is written behind it, so a backend
+// What is in use stays where it is until it is sent, whatever is written after it, so a backend
 // may send straight from here. An empty queue holds no slab.
 
 /// The bytes that a stream has for the kernel, as they go over the wire.
-package final class OutputQueue {
-    private let pool: SlabPool
+final class OutputQueue {
+    /// Where the slabs come from.
+    let pool: SlabPool
     private var chain = SlabChain()
 
     /// Bytes not yet taken by the kernel.
-    package private(set) var byteCount = 0
+    private(set) var byteCount = 0
 
     /// Bytes that the kernel has taken so far.
     private(set) var takenBytes: UInt64 = 0
 
-    /// Whether a backend is sending from here.
-    var isSending = false
+    /// A backend is sending from here, and its completion has not come.
+    private(set) var isSending = false
 
     init(pool: SlabPool) { self.pool = pool }
 
@@ -27,7 +28,7 @@ package final class OutputQueue {
     /// Whether nothing is queued.
     var isEmpty: Bool { byteCount == 0 }
 
-    /// Memory behind the last byte, at least one byte of it; to be followed by `commit`.
+    /// Memory after the last byte, at least one byte of it; `commit` follows.
     func reserve() -> UnsafeMutableBufferPointer<UInt8> {
         let slab: Slab
         if let last = chain.last, last.room > 0 {
@@ -59,9 +60,13 @@ package final class OutputQueue {
         }
     }
 
+    /// A backend sends from here until `consume` or `removeAll`.
+    func beginSending() { isSending = true }
+
     /// The kernel has taken `count` bytes; slabs that are used up go back.
     func consume(_ count: Int) {
         precondition(count <= byteCount)
+        isSending = false
         byteCount -= count
         takenBytes += UInt64(count)
         var left = count

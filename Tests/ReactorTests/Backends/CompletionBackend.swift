@@ -26,11 +26,23 @@ final class CompletionBackend: Backend {
     private(set) var releasedCount = 0
     private(set) var lateCount = 0
 
-    init() throws { inner = try EpollBackend() }
+    /// How many times faster than the kernel's this backend's clock runs.
+    private let clockFactor: Int
+    private let beganAt: MonotonicTime
+
+    init(clockFactor: Int = 1) throws {
+        inner = try EpollBackend()
+        beganAt = inner.readClock()
+        self.clockFactor = clockFactor
+    }
 
     deinit { delivered?.deallocate() }
 
-    func readClock() -> MonotonicTime { inner.readClock() }
+    func readClock() -> MonotonicTime {
+        let nanoseconds = inner.readClock().nanoseconds(since: beganAt)
+        return MonotonicTime(
+            nanoseconds: beganAt.nanoseconds + nanoseconds * UInt64(clockFactor))
+    }
     func watch(wakeUp descriptor: Int32) throws(SystemError) {
         try inner.watch(wakeUp: descriptor)
     }
@@ -42,7 +54,9 @@ final class CompletionBackend: Backend {
     func localAddress(of descriptor: Int32) -> SocketAddress? {
         inner.localAddress(of: descriptor)
     }
-    func unreadByteCount(_ token: Token) -> Int { inner.unreadByteCount(token) }
+    func unreadByteCount(_ token: Token) -> Int {
+        inner.unreadByteCount(token) + (late[token]?.count ?? 0)
+    }
     func accept(on descriptor: Int32, _ token: Token) { inner.accept(on: descriptor, token) }
     func stopAccepting(_ token: Token) { inner.stopAccepting(token) }
     func adopt(_ descriptor: Int32, _ token: Token) -> Int32 { inner.adopt(descriptor, token) }
@@ -80,8 +94,8 @@ final class CompletionBackend: Backend {
     }
 
     func wait(milliseconds: Int32) {
-        inner.wait(
-            milliseconds: sends.isEmpty && events.isEmpty && lateEvents.isEmpty ? milliseconds : 0)
+        let mayWait = sends.isEmpty && events.isEmpty && lateEvents.isEmpty
+        inner.wait(milliseconds: mayWait ? slowed(milliseconds) : 0)
         let batch = sends
         sends = []
         for send in batch {
@@ -101,6 +115,12 @@ final class CompletionBackend: Backend {
             case .pending: break  // Epoll itself completes it.
             }
         }
+    }
+
+    /// The same time on the kernel's clock, rounded up.
+    private func slowed(_ milliseconds: Int32) -> Int32 {
+        let factor = Int32(clockFactor)
+        return milliseconds > 0 ? (milliseconds + factor - 1) / factor : milliseconds
     }
 
     func next() -> Event? {

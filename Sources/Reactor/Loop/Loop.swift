@@ -19,15 +19,15 @@ public final class Loop {
     /// The one door from other threads.
     public let mailbox: Mailbox
     /// What has happened so far; to be read on the loop's thread.
-    public internal(set) var counters = LoopCounters()
+    public private(set) var counters = LoopCounters()
 
     let backend: LoopBackend
-    package var slots = SlotTable()
-    var wheel: TimerWheel
+    private(set) var slots = SlotTable()
+    private(set) var wheel: TimerWheel
     /// Takes the place of handlers whose streams have ended, so that no cycle remains.
     let inertHandler = StreamHandler()
     /// Where the loop's TLS engines meet their bytes; made when the first one needs it.
-    package private(set) lazy var tlsPort = TLSPort()
+    private(set) lazy var tlsPort = TLSPort()
 
     /// Streams to settle when the current event is over, and those left for the next tick.
     private var unsettled: [Stream] = []
@@ -93,7 +93,9 @@ public final class Loop {
 
     private func wait() {
         let workEnd = backend.readClock()
-        counters.worked(nanoseconds: workEnd.nanoseconds(since: now))
+        let workNanoseconds = workEnd.nanoseconds(since: now)
+        counters.busyNanoseconds &+= workNanoseconds
+        counters.turns.record(nanoseconds: workNanoseconds)
         backend.wait(milliseconds: waitMilliseconds)
         now = backend.readClock()
         counters.idleNanoseconds &+= now.nanoseconds(since: workEnd)
@@ -102,7 +104,7 @@ public final class Loop {
 
     /// How long this loop can wait as of the last turn, when nothing comes from outside: 0 for not
     /// at all, -1 for ever.
-    package var waitMilliseconds: Int32 {
+    var waitMilliseconds: Int32 {
         if !laterWork.isEmpty || !unsettledNextTick.isEmpty || mailbox.hasMail { return 0 }
         guard let due = wheel.nextDue else { return -1 }
         guard due > now else { return 0 }
@@ -155,38 +157,52 @@ public final class Loop {
         }
     }
 
+    /// What the loop has now. On the loop's thread.
+    public var gauges: LoopGauges {
+        var gauges = LoopGauges()
+        gauges.slabsUsed = slabs.outstanding
+        gauges.slabsFree = slabs.freeCount
+        gauges.timersArmed = wheel.count
+        gauges.slotsUsed = slots.count
+        return gauges
+    }
+
     // MARK: For streams, listeners and timers
 
-    /// Has `stream` settled when the current event is over.
-    func settleLater(_ stream: Stream) {
-        guard !stream.isUnsettled else { return }
-        stream.isUnsettled = true
-        unsettled.append(stream)
-    }
+    /// Takes a slot; `occupy` follows.
+    func reserveSlot() -> Token { slots.reserve() }
 
-    /// Has `stream` settled in the next tick, so that others have their turn in between.
-    func settleNextTick(_ stream: Stream) {
-        guard !stream.isUnsettled else { return }
-        stream.isUnsettled = true
-        unsettledNextTick.append(stream)
-    }
+    /// Puts an occupant into a reserved slot.
+    func occupy(_ token: Token, _ occupant: Occupant) { slots.occupy(token, occupant) }
+
+    /// Gives a slot up. From now on its token finds nobody.
+    func release(_ token: Token) { slots.release(token) }
+
+    /// Has the slot's occupant called at `time` at the latest; costs nothing when it is called
+    /// earlier anyway.
+    func arm(_ token: Token, at time: MonotonicTime) { wheel.arm(token.slot, at: time) }
+
+    /// The slot's occupant is not called any more.
+    func disarm(_ token: Token) { wheel.disarm(token.slot) }
+
+    /// Counts what has happened to a connection.
+    @inline(__always)
+    func count(_ event: LoopCounters.Event) { counters.count(event) }
+
+    /// Settles `stream` when the current event is over. The stream asks once until it is settled.
+    func settleLater(_ stream: Stream) { unsettled.append(stream) }
+
+    /// Settles `stream` in the next tick, so that others have their turn in between. The stream
+    /// asks once until it is settled.
+    func settleNextTick(_ stream: Stream) { unsettledNextTick.append(stream) }
 
     private func settle() {
         var index = 0
         while index < unsettled.count {
-            let stream = unsettled[index]
-            stream.isUnsettled = false
-            stream.settle()
+            unsettled[index].settle()
             index += 1
         }
         if index > 0 { unsettled.removeAll(keepingCapacity: true) }
-    }
-
-    /// Takes a slot for the occupant that `makeOccupant` returns.
-    func occupySlot(_ makeOccupant: () -> Occupant) -> Token {
-        let token = slots.reserve()
-        slots.occupy(token, makeOccupant())
-        return token
     }
 
     // MARK: The end

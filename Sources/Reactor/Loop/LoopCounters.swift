@@ -33,9 +33,43 @@ public struct LoopCounters: Sendable {
     /// All zero.
     public init() {}
 
-    /// A turn's work has ended: it took so long.
-    mutating func worked(nanoseconds: UInt64) {
-        busyNanoseconds &+= nanoseconds
-        turns.record(nanoseconds: nanoseconds)
+    /// What happens to a connection.
+    enum Event {
+        case accepted, connected, closed, acceptPaused, handshakeFailed
+        case handshakeDone(isResumed: Bool)
+        case received(byteCount: Int)
+        case sent(byteCount: Int)
     }
+
+    /// Counts one event.
+    @inline(__always)
+    mutating func count(_ event: Event) {
+        switch event {
+        case .accepted: accepted += 1
+        case .connected: connected += 1
+        case .closed: closed += 1
+        case .acceptPaused: acceptPauses += 1
+        case .handshakeFailed: handshakesFailed += 1
+        case .handshakeDone(let isResumed):
+            handshakesDone += 1
+            if isResumed { handshakesResumed += 1 }
+        case .received(let byteCount): bytesReceived += UInt64(byteCount)
+        case .sent(let byteCount): bytesSent += UInt64(byteCount)
+        }
+    }
+}
+
+/// What a loop has at one moment.
+public struct LoopGauges: Sendable {
+    /// Slabs handed out.
+    public var slabsUsed = 0
+    /// Slabs kept for the next owner.
+    public var slabsFree = 0
+    /// Deadlines that are armed, of streams and of timers.
+    public var timersArmed = 0
+    /// Slots in use: streams, listeners, timers.
+    public var slotsUsed = 0
+
+    /// Nothing.
+    public init() {}
 }

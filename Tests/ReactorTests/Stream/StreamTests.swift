@@ -135,16 +135,20 @@ import Testing
     @Test func `a peer that takes what is queued too slowly does not keep its stream for ever`()
         throws
     {
-        let test = try TestLoop()
+        // Thirty seconds of its clock take one and a half.
+        let test = try TestLoop(
+            limitMilliseconds: 3_600_000, backend: CompletionBackend(clockFactor: 20))
         let server = Recorder()
         let listener = try test.listen { server }
-        let count = 32 * 1_048_576
+        let count = 64 * 1_048_576
+        var endedAt = MonotonicTime.never
         server.onOpened = { stream in
             stream.write([UInt8](repeating: 0x2E, count: count))
             stream.finish()
-            #expect(stream.lingerEnd > test.loop.now.advanced(byMilliseconds: 29_000))
-            stream.lingerEnd = test.loop.now.advanced(byMilliseconds: 500)
+            endedAt = test.loop.now
         }
+        var closedAt = MonotonicTime.never
+        server.onClosed = { _ in closedAt = test.loop.now }
         let client = Recorder()
         let pause = SlowReading(test.loop)
         client.onReceived = { stream, _ in pause.rest(stream) }
@@ -152,6 +156,9 @@ import Testing
         test.run { client.isClosed && server.isClosed }
         #expect(server.closes == [.local])
         #expect(client.received.count < count)
+        let lingered = closedAt.milliseconds(since: endedAt)
+        #expect(lingered > 2 * Stream.lingerMilliseconds, "there was progress")
+        #expect(lingered < Stream.lingerMillisecondsMax + 5_000)
         pause.end()
     }
 

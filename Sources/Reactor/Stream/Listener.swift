@@ -41,7 +41,7 @@ public final class Listener {
     /// The bound address (the real port when 0 was asked for).
     public let address: SocketAddress
     /// Implicit TLS for every connection that is accepted from now on; nil for plaintext at first.
-    public var tls: TLSContext?
+    public private(set) var tls: TLSContext?
 
     private var handler: ListenerHandler?
     private var isClosed = false
@@ -75,18 +75,21 @@ public final class Listener {
                 on: address, backlog: backlog, isShared: isShared)
         }
         self.address = loop.backend.localAddress(of: descriptor) ?? address
-        token = loop.slots.reserve()
-        loop.slots.occupy(token, .listener(self))
+        token = loop.reserveSlot()
+        loop.occupy(token, .listener(self))
         loop.backend.accept(on: descriptor, token)
         lookAgainLater()
     }
+
+    /// Every connection that is accepted from now on has TLS with this context.
+    public func use(_ tls: TLSContext) { self.tls = tls }
 
     /// Stops accepting and closes the socket. Connections that the backend has let in already may
     /// still come to the handler, until the end of the next tick.
     public func close() {
         guard !isClosed else { return }
         isClosed = true
-        loop.wheel.disarm(token.slot)
+        loop.disarm(token)
         if !loop.backend.close(token, withReset: false) { released() }
     }
 
@@ -98,7 +101,7 @@ public final class Listener {
 
     private func released() {
         handler = nil
-        loop.slots.release(token)
+        loop.release(token)
     }
 
     /// The next connection, or the lack of one.
@@ -112,11 +115,11 @@ public final class Listener {
     }
 
     private func welcome(_ descriptor: Int32, _ peer: SocketAddress) {
-        loop.counters.accepted += 1
+        loop.count(.accepted)
         if let streamHandler = handler?.accepted(peer, on: self) {
             Stream.accept(descriptor, from: peer, on: self, handler: streamHandler)
         } else {
-            loop.counters.closed += 1
+            loop.count(.closed)
             loop.backend.discard(descriptor)
         }
         guard let handler, !isClosed, handler.isFull else { return }
@@ -128,12 +131,12 @@ public final class Listener {
         guard let handler, !isClosed else { return }
         if !isResting {
             isResting = true
-            loop.counters.acceptPauses += 1
+            loop.count(.acceptPaused)
             handler.paused(why)
         }
         let milliseconds =
             why == .full ? Listener.fullPauseMilliseconds : Listener.pauseMilliseconds
-        loop.wheel.arm(token.slot, at: loop.now.advanced(byMilliseconds: milliseconds))
+        loop.arm(token, at: loop.now.advanced(byMilliseconds: milliseconds))
     }
 
     /// The rest is over, if there is room; or it is time to look again.
@@ -151,7 +154,7 @@ public final class Listener {
 
     private func lookAgainLater() {
         guard looksAgain else { return }
-        loop.wheel.arm(
-            token.slot, at: loop.now.advanced(byMilliseconds: Self.overlookedMilliseconds))
+        loop.arm(
+            token, at: loop.now.advanced(byMilliseconds: Self.overlookedMilliseconds))
     }
 }

@@ -7,7 +7,7 @@
 import CEpoll.TLS
 
 /// One loop's meeting place of ciphertext and OpenSSL.
-package final class TLSPort {
+final class TLSPort {
     /// Plaintext delivered by one call at most: as much as one receive can hold.
     static let plaintextBytesMax = 65_536
 
@@ -16,11 +16,11 @@ package final class TLSPort {
     /// Plaintext of whichever engine decrypted last.
     let plaintext: UnsafeMutableRawBufferPointer
     /// The time of the handshake under way; what OpenSSL's callbacks go by.
-    var now = MonotonicTime(nanoseconds: 0)
+    private(set) var now = MonotonicTime(nanoseconds: 0)
     /// Engines that have not been freed, and OpenSSL connections that they hold; tests hold both
     /// to zero at the end.
-    package var engineCount = 0
-    package var connectionCount = 0
+    private(set) var engineCount = 0
+    private(set) var connectionCount = 0
     /// Where OpenSSL's writing goes when it must not be sent.
     let unsent = OutputQueue(pool: SlabPool(freeCountMax: 1))
 
@@ -35,6 +35,21 @@ package final class TLSPort {
         pointer.deallocate()
         plaintext.deallocate()
     }
+
+    /// An engine and its OpenSSL connection were made.
+    func engineMade() {
+        engineCount += 1
+        connectionCount += 1
+    }
+
+    /// An engine was freed.
+    func engineFreed() { engineCount -= 1 }
+
+    /// An engine's OpenSSL connection was freed.
+    func connectionFreed() { connectionCount -= 1 }
+
+    /// A handshake goes on at this time.
+    func handshake(at now: MonotonicTime) { self.now = now }
 
     /// Calls into OpenSSL with `input` to read and `output` to write; returns the bytes of
     /// `input` that were used.

@@ -1,0 +1,102 @@
+// The receiving half of a stream: whether bytes are wanted, which ciphertext waits, and since when
+// the bytes that are delivered may have been on this machine.
+//
+// A value without a descriptor, a clock or a handler: `Stream` feeds it and asks it. Ciphertext is
+// decrypted only as far as it can be delivered; the rest of one receive, at most 64 KiB, waits in
+// slabs.
+
+/// What a stream knows about its incoming bytes.
+struct ReceiveSide: ~Copyable {
+    /// Why nothing is delivered at present.
+    struct Stops: OptionSet {
+        let rawValue: UInt8
+        /// The owner has called `pauseReceiving`.
+        static let owner = Stops(rawValue: 1)
+        /// Too much output is queued.
+        static let output = Stops(rawValue: 2)
+    }
+
+    /// Empty while bytes are delivered.
+    private(set) var stops: Stops = []
+    /// The peer has ended its side, and the handler still has something to say.
+    private(set) var hasEnded = false
+    /// The backend has been asked to receive.
+    private var isArmed = false
+    /// The engine may have plaintext that needs no further ciphertext.
+    private(set) var mayHavePlaintext = false
+    /// Ciphertext that came before receiving stopped and is not decrypted yet.
+    private(set) var held = SlabChain()
+    /// Since when the bytes that are delivered now may have been on this machine: when they were
+    /// read from the kernel, or earlier when receiving was stopped for long.
+    private(set) var arrivedAt = MonotonicTime(nanoseconds: 0)
+    private var arrivals = ArrivalClock()
+
+    /// Nothing is delivered.
+    var isStopped: Bool { !stops.isEmpty }
+    /// There is something to deliver that needs no further byte from the kernel.
+    var hasMore: Bool { mayHavePlaintext || !held.isEmpty }
+
+    /// Nothing is delivered until this reason, and every other one, is gone.
+    mutating func stop(_ reason: Stops, at now: MonotonicTime) {
+        if stops.isEmpty { arrivals.paused(at: now) }
+        stops.insert(reason)
+    }
+
+    /// This reason is gone.
+    /// - Returns: whether delivery goes on after so long that `noteUnread` must be called.
+    mutating func allow(_ reason: Stops, at now: MonotonicTime) -> Bool {
+        guard stops.contains(reason) else { return false }
+        stops.remove(reason)
+        return stops.isEmpty && arrivals.isLate(at: now)
+    }
+
+    /// So many bytes waited in the kernel when a long stop ended.
+    mutating func noteUnread(_ byteCount: Int) { arrivals.unread(byteCount) }
+
+    /// The backend has read `byteCount` bytes.
+    mutating func read(_ byteCount: Int, at now: MonotonicTime) {
+        let arrival = arrivals.read(byteCount, at: now)
+        if held.isEmpty { arrivedAt = arrival }
+    }
+
+    /// The peer will send nothing more, and the stream stays open.
+    mutating func end() { hasEnded = true }
+
+    /// The backend has stopped receiving by itself: the peer has ended, or receiving has failed.
+    mutating func disarmed() { isArmed = false }
+
+    /// Notes what the backend shall do from now on.
+    /// - Returns: whether it must be told.
+    mutating func arm(_ isWanted: Bool) -> Bool {
+        guard isWanted != isArmed else { return false }
+        isArmed = isWanted
+        return true
+    }
+
+    /// The engine has decrypted, and may have more.
+    mutating func decrypted(mayHaveMore: Bool) { mayHavePlaintext = mayHaveMore }
+
+    /// Copies ciphertext into slabs, after what is held already.
+    mutating func hold(_ bytes: UnsafeRawBufferPointer, in pool: SlabPool) {
+        var offset = 0
+        while offset < bytes.count {
+            let slab = pool.take()
+            let count = min(Slab.capacity, bytes.count - offset)
+            UnsafeMutableRawBufferPointer(start: slab.payload, count: count).copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]))
+            slab.end = count
+            held.append(slab)
+            offset += count
+        }
+    }
+
+    /// `count` bytes of the first held slab are used up.
+    mutating func useHeld(_ count: Int, in pool: SlabPool) {
+        guard let slab = held.first else { return }
+        slab.start += count
+        if slab.count == 0, let empty = held.popFirst() { pool.give(back: empty) }
+    }
+
+    /// Throws away what is held.
+    mutating func discardHeld(to pool: SlabPool) { held.removeAll(to: pool) }
+}

@@ -1,0 +1,663 @@
+// A TCP connection on one loop, with or without TLS: plaintext to and from its handler.
+//
+// Calls of the owner only change state and queue bytes; `settle`, at the end of the event, does
+// what follows from them. So a handler is never called from inside its own call on the stream, and
+// everything that is written during one event leaves together. What waits on either way is in
+// `ReceiveSide` and `SendSide`.
+//
+// Back pressure: a peer that does not read is not read either, whatever the owner thinks.
+
+import Glibc
+
+/// A TCP connection on one loop, with or without TLS: plaintext to and from its handler.
+public final class Stream {
+    /// Queued bytes above which `isAboveHighWater` holds, and an accepted stream stops receiving.
+    public static let highWater = 256 * 1024
+    /// Queued bytes below which `streamDrained` is called, and receiving goes on.
+    public static let lowWater = 64 * 1024
+    /// Plaintext bytes of one full TLS record (RFC 8446 section 5.1).
+    public static let recordBytesMax = 16_384
+    /// How long an ending stream waits for its peer, without progress, before it is closed.
+    public static let lingerMilliseconds = 2_000
+    /// How long it may do so in all, however slowly the peer takes what is queued.
+    public static let lingerMillisecondsMax = 30_000
+
+    /// Who has opened the connection. It decides about back pressure.
+    public enum Role: Sendable {
+        /// A peer connected to our listener. Above `highWater` of queued output the stream does not
+        /// receive until less than `lowWater` is queued: a peer that asks and does not read the
+        /// answers must not make us collect them.
+        case accepted
+        /// We connected. The stream receives while output is queued, because a server may answer
+        /// before it has read the whole request (413, 429), and we must hear that. Whoever owns
+        /// such a stream bounds what it queues.
+        case opened
+    }
+
+    /// Where a stream is in its life. It only moves down, except that `startTLS` leads back from
+    /// open to handshaking.
+    enum Phase: UInt8, Comparable {
+        case connecting, handshaking, open
+        /// Nothing is delivered or taken any more; what is queued leaves, then the stream closes.
+        case draining
+        case closed
+
+        static func < (a: Phase, b: Phase) -> Bool { a.rawValue < b.rawValue }
+    }
+
+    /// The loop that it belongs to.
+    public let loop: Loop
+    /// Who has opened it.
+    public let role: Role
+    /// "192.0.2.1:4711", "[2001:db8::1]:4711".
+    public let peerAddress: SocketAddress
+    /// The object that hears the stream's events; an inert one once the stream has ended.
+    public private(set) var handler: StreamHandler
+    /// Its slot on the loop.
+    private(set) var token: Token
+    private(set) var phase: Phase
+    private(set) var receiving = ReceiveSide()
+    private(set) var sending: SendSide
+
+    private var descriptor: Int32 = -1
+    private var engine: TLSEngine?
+    /// In the loop's list of streams to settle.
+    private var isUnsettled = false
+
+    /// To be closed when the event is over, with a reset if asked for.
+    private var isCondemned = false
+    private var closesWithReset = false
+    /// Why the stream ends, once that is known.
+    private var closeReason: CloseReason?
+    /// Draining: our FIN is sent.
+    private var isShutDown = false
+    /// Draining: the peer's end is waited for, so that our last bytes are not lost to a reset.
+    private var awaitsEnd = false
+
+    private var ownDeadline: MonotonicTime = .never
+    /// When an ending stream is closed regardless.
+    private var lingerDeadline: MonotonicTime = .never
+    /// The last moment that `lingerDeadline` may be moved to; set when the end begins.
+    private var lingerEnd: MonotonicTime = .never
+
+    private init(
+        loop: Loop, role: Role, handler: StreamHandler, peerAddress: SocketAddress, phase: Phase
+    ) {
+        self.loop = loop
+        self.role = role
+        self.handler = handler
+        self.peerAddress = peerAddress
+        self.phase = phase
+        sending = SendSide(pool: loop.slabs)
+        token = loop.reserveSlot()
+        loop.occupy(token, .stream(self))
+    }
+
+    /// Our own end of the connection; 0.0.0.0:0 when it is closed or not yet connected.
+    public var localAddress: SocketAddress {
+        guard descriptor >= 0 else { return .none }
+        return loop.backend.localAddress(of: descriptor) ?? .none
+    }
+
+    /// Set once TLS is up.
+    public var tls: TLSInfo? { engine?.info }
+    /// `streamClosed` has been, or is being, called.
+    public var isClosed: Bool { phase == .closed }
+
+    /// Another handler hears everything from now on; from inside a call of the present one, too.
+    public func handOver(to handler: StreamHandler) { self.handler = handler }
+
+    // MARK: Settling
+
+    /// Has the stream settled when the current event is over.
+    private func settleLater() {
+        guard !isUnsettled else { return }
+        isUnsettled = true
+        loop.settleLater(self)
+    }
+
+    /// Has the stream settled in the next tick, so that others have their turn in between.
+    private func settleNextTick() {
+        guard !isUnsettled else { return }
+        isUnsettled = true
+        loop.settleNextTick(self)
+    }
+
+    /// Does what follows from the event that is over; called by the loop, after every event that
+    /// touched the stream.
+    func settle() {
+        isUnsettled = false
+        if isCondemned { return close(closeReason ?? .local, withReset: closesWithReset) }
+        if phase == .handshaking, !receiving.held.isEmpty { shakeHeldHands() }
+        deliverHeld()
+        flush()
+        notifyDrained()
+        advanceDraining()
+        armReceiving()
+    }
+
+    /// One completion of the backend.
+    func handle(_ completion: Completion) {
+        settleLater()
+        switch completion {
+        case .received(let bytes) where bytes.isEmpty: peerEnded()
+        case .received(let bytes): received(bytes)
+        case .receiveFailed(let errno): receiveFailed(errno)
+        case .sent(let byteCount): sent(byteCount)
+        case .sendFailed(let errno): sendFailed(errno)
+        case .connected(let errno): connected(errno)
+        case .released: released()
+        case .accepted, .acceptFailed: assertionFailure("not an operation of streams")
+        }
+    }
+
+    // MARK: Time
+
+    /// One deadline per stream; setting it again is cheap (the wheel re-arms lazily). `.never` means
+    /// none. It holds in every phase, so also during a handshake and while the stream ends.
+    public var deadline: MonotonicTime {
+        get { ownDeadline }
+        set {
+            ownDeadline = newValue
+            if newValue < .never, phase != .closed { loop.arm(token, at: newValue) }
+        }
+    }
+
+    /// The wheel has come to this stream's slot: a deadline has passed, or has moved.
+    func due(_ now: MonotonicTime) {
+        if lingerDeadline <= now { return giveUpLingering() }
+        if ownDeadline <= now {
+            ownDeadline = .never
+            handler.streamTimedOut(self)
+        }
+        let next = min(ownDeadline, lingerDeadline)
+        if phase != .closed, next < .never { loop.arm(token, at: next) }
+    }
+
+    // MARK: Opening
+
+    /// Opens a connection; the handler hears `streamOpened` or `streamClosed`, never during this
+    /// call. `serverName` is for SNI, verification and the session cache of `tls`.
+    public static func connect(
+        loop: Loop, to address: SocketAddress, tls: TLSContext?, serverName: String,
+        handler: StreamHandler
+    ) -> Stream {
+        let stream = Stream(
+            loop: loop, role: .opened, handler: handler, peerAddress: address, phase: .connecting)
+        loop.count(.connected)
+        if let tls {
+            stream.engine = tls.makeEngine(port: loop.tlsPort, serverName: serverName)
+            if stream.engine == nil { stream.condemn(.tls(OpenSSLError.takeLine())) }
+        }
+        if !stream.isCondemned {
+            let descriptor = loop.backend.connect(to: address, stream.token)
+            if descriptor >= 0 {
+                stream.descriptor = descriptor
+            } else {
+                stream.condemn(.system(errno: -descriptor))
+            }
+        }
+        return stream
+    }
+
+    /// Makes a stream of an accepted descriptor and tells its handler.
+    static func accept(
+        _ descriptor: Int32, from peer: SocketAddress, on listener: Listener,
+        handler: StreamHandler
+    ) {
+        let stream = Stream(
+            loop: listener.loop, role: .accepted, handler: handler, peerAddress: peer, phase: .open)
+        stream.descriptor = descriptor
+        let errno = stream.loop.backend.adopt(descriptor, stream.token)
+        if errno != 0 { stream.condemn(.system(errno: errno)) }
+        stream.settleLater()
+        if let tls = listener.tls, !handler.beginsInPlaintext {
+            stream.beginHandshake(tls, serverName: nil)
+        }
+        handler.streamAccepted(stream)
+        if stream.phase == .open, !stream.isCondemned { stream.handler.streamOpened(stream) }
+    }
+
+    /// The kernel has connected us (0), or not.
+    private func connected(_ errno: Int32) {
+        guard phase == .connecting else { return }
+        guard errno == 0 else { return condemn(.system(errno: errno)) }
+        if engine == nil {
+            phase = .open
+            handler.streamOpened(self)
+        } else {
+            phase = .handshaking
+            receiveTLS(UnsafeRawBufferPointer(start: nil, count: 0))
+        }
+    }
+
+    // MARK: Receiving
+
+    /// The owner has paused delivery. The stream may stop receiving without that (`isHeldBack`).
+    public var isReceivingPaused: Bool { receiving.stops.contains(.owner) }
+
+    /// An accepted stream has had more than `highWater` queued, and not less than `lowWater` since:
+    /// it does not receive. `streamDrained` follows when it does again.
+    public var isHeldBack: Bool { receiving.stops.contains(.output) }
+
+    /// Since when the bytes that are delivered now may have been on this machine: when they were
+    /// read from the kernel, or earlier when receiving was stopped for long.
+    public var arrivedAt: MonotonicTime { receiving.arrivedAt }
+
+    /// Stops the delivery of `streamReceived` (and, soon, reading from the socket).
+    public func pauseReceiving() {
+        receiving.stop(.owner, at: loop.now)
+        settleLater()
+    }
+
+    /// Delivery goes on when the current event is over, unless the stream is held back.
+    public func resumeReceiving() {
+        allowReceiving(.owner)
+        settleLater()
+    }
+
+    private func allowReceiving(_ reason: ReceiveSide.Stops) {
+        if receiving.allow(reason, at: loop.now) {
+            receiving.noteUnread(loop.backend.unreadByteCount(token))
+        }
+    }
+
+    private func received(_ bytes: UnsafeRawBufferPointer) {
+        loop.count(.received(byteCount: bytes.count))
+        if receiving.hasEnded { return }  // After a close_notify.
+        receiving.read(bytes.count, at: loop.now)
+        switch phase {
+        case .open where engine == nil: deliver(bytes)
+        case .open, .handshaking: receiveTLS(bytes)
+        case .draining, .closed, .connecting: break
+        }
+    }
+
+    /// Hands plaintext to the handler, straight from the memory that holds it.
+    private func deliver(_ bytes: UnsafeRawBufferPointer) {
+        bytes.withMemoryRebound(to: UInt8.self) { handler.streamReceived(self, $0.span) }
+    }
+
+    /// The peer's FIN or close_notify: what is queued still leaves, then the stream ends.
+    private func peerEnded() {
+        receiving.disarmed()
+        switch phase {
+        case .handshaking where !sending.isDead:
+            loop.count(.handshakeFailed)
+            condemn(.tls("peer closed the connection during the handshake"))
+        case .connecting, .handshaking, .open:
+            if receiving.hasEnded { return }
+            if sending.isDead { return condemn(closeReason ?? .peer) }
+            if phase == .open, handler.streamPeerEnded(self) { return receiving.end() }
+            guard phase <= .open, !isCondemned else { return }  // The handler has ended it itself.
+            drain(.peer, awaitingEnd: false)
+        case .draining: awaitsEnd = false
+        case .closed: break
+        }
+    }
+
+    private func receiveFailed(_ errno: Int32) {
+        receiving.disarmed()
+        condemn(closeReason ?? .system(errno: errno))
+    }
+
+    /// Delivers what was kept while receiving was stopped, as far as the handler and the queue
+    /// let it.
+    private func deliverHeld() {
+        while delivers, receiving.hasMore {
+            guard let slab = receiving.held.first else {
+                _ = decrypt(UnsafeRawBufferPointer(start: nil, count: 0))
+                continue
+            }
+            let used = decrypt(
+                UnsafeRawBufferPointer(start: slab.payload + slab.start, count: slab.count))
+            // If the handler has ended the stream, what was held has gone with it.
+            guard phase == .open else { return }
+            receiving.useHeld(used, in: loop.slabs)
+        }
+    }
+
+    private var delivers: Bool { phase == .open && !receiving.isStopped && !isCondemned }
+
+    /// Asks the backend for bytes, or not to deliver them, as the state now demands.
+    private func armReceiving() {
+        guard phase != .closed, phase != .connecting else { return }
+        let isWanted =
+            switch phase {
+            case .open: !receiving.isStopped && receiving.held.isEmpty && !receiving.hasEnded
+            case .draining: awaitsEnd
+            default: true
+            }
+        guard receiving.arm(isWanted) else { return }
+        if isWanted {
+            loop.backend.receive(token)
+        } else {
+            loop.backend.stopReceiving(token)
+        }
+    }
+
+    // MARK: Sending
+
+    /// Bytes (ciphertext) waiting for the kernel, and plaintext waiting to be encrypted.
+    public var queuedBytes: Int { sending.byteCount }
+    /// More is queued than a writer should add to; `streamDrained` will follow.
+    public var isAboveHighWater: Bool { queuedBytes > Stream.highWater }
+
+    /// Copies `bytes` into the gathering buffer; sent with everything else that is written before
+    /// the current event is over (one record, one system call where it fits).
+    public func write(_ bytes: Span<UInt8>) {
+        guard takesBytes else { return }
+        bytes.withUnsafeBytes { raw in
+            if engine == nil { sending.output.append(raw) } else { gather(raw) }
+        }
+        noteWritten()
+    }
+
+    /// The same for a text that lives as long as the program.
+    public func write(_ text: StaticString) {
+        text.withUTF8Buffer { write($0.span) }
+    }
+
+    /// Flushes what is gathered, then encrypts `bytes` (best: at most 16,384, one record) straight
+    /// from the caller's memory, which is free again on return.
+    public func writeRecord(_ bytes: Span<UInt8>) {
+        guard takesBytes else { return }
+        bytes.withUnsafeBytes { raw in
+            if engine == nil {
+                sending.output.append(raw)
+            } else if phase == .open {
+                sealGathered()
+                encrypt(raw)
+            } else {
+                gather(raw)
+            }
+        }
+        noteWritten()
+    }
+
+    /// Where in the bytes of the wire everything that was written so far ends. Encrypts what is
+    /// gathered, so that nothing written later comes before it. Only once the stream is open.
+    public func sealedEnd() -> UInt64 {
+        if phase == .open, engine != nil { sealGathered() }
+        return sending.output.takenBytes + UInt64(sending.output.byteCount)
+    }
+
+    /// Whether the kernel has certainly not taken the bytes of the wire up to `end`, a `sealedEnd`:
+    /// then the peer cannot have them, and never will once this stream is aborted. False when that
+    /// is not known, because a send of unknown outcome is under way.
+    public func certainlyKept(upTo end: UInt64) -> Bool {
+        !sending.output.isSending && sending.output.takenBytes < end
+    }
+
+    private var takesBytes: Bool { phase < .draining && !sending.isDead && !isCondemned }
+
+    private func noteWritten() {
+        if sending.noteWritten(), role == .accepted { receiving.stop(.output, at: loop.now) }
+        settleLater()
+    }
+
+    private func gather(_ bytes: UnsafeRawBufferPointer) {
+        var offset = 0
+        while offset < bytes.count {
+            if sending.hasFullRecord, phase == .open { sealGathered() }
+            offset += sending.gather(UnsafeRawBufferPointer(rebasing: bytes[offset...]))
+        }
+    }
+
+    /// Encrypts what is gathered, one record per slab.
+    private func sealGathered() {
+        while let slab = sending.popGathered() {
+            encrypt(UnsafeRawBufferPointer(start: slab.payload + slab.start, count: slab.count))
+            loop.slabs.give(back: slab)
+        }
+    }
+
+    /// Sends until nothing is left or the kernel is full.
+    private func flush() {
+        guard phase != .connecting, phase != .closed else { return }
+        if phase == .open, engine != nil { sealGathered() }
+        while !sending.output.isSending, let first = sending.output.first {
+            switch loop.backend.send(token, first: first) {
+            case .sent(let byteCount): sent(byteCount)
+            case .pending: sending.output.beginSending()
+            case .failed(let errno): sendFailed(errno)
+            }
+        }
+    }
+
+    /// The kernel has taken bytes.
+    private func sent(_ byteCount: Int) {
+        guard phase != .closed else { return }
+        sending.output.consume(byteCount)
+        loop.count(.sent(byteCount: byteCount))
+        if phase == .draining { armLinger() }
+    }
+
+    /// The kernel takes no more. What the peer said before it left may still be waiting for us (a
+    /// refusal, say), so reading goes on to the end, if it can.
+    private func sendFailed(_ errno: Int32) {
+        guard phase != .closed else { return }
+        sending.die()
+        if closeReason == nil { closeReason = .system(errno: errno) }
+        guard delivers else { return condemn(closeReason ?? .system(errno: errno)) }
+        armLinger()
+    }
+
+    /// Tells the handler that it may write again; once per event, so that a writer who fills the
+    /// queue each time takes turns with the others. A stream that was held back receives again.
+    private func notifyDrained() {
+        guard phase == .open, sending.isDrained else { return }
+        sending.noteDrained()
+        allowReceiving(.output)
+        handler.streamDrained(self)
+        flush()
+        if sending.isDrained {
+            settleNextTick()
+        } else if delivers, receiving.hasMore {
+            settleLater()
+        }
+    }
+
+    // MARK: TLS
+
+    /// STARTTLS: everything written so far leaves in plaintext, everything that arrives from now on
+    /// is TLS. Plaintext that came in the same read is the caller's to refuse.
+    /// - Parameter serverName: the server's name for a client (SNI, verification, session cache);
+    ///   nil for the server's side.
+    public func startTLS(_ context: TLSContext, serverName: String? = nil) {
+        guard phase == .open, !isCondemned, !sending.isDead else { return }
+        precondition(engine == nil, "TLS is up already")
+        beginHandshake(context, serverName: serverName)
+        settleLater()
+    }
+
+    /// The server's side begins with `bytes`, which came in the same read as what was plaintext and
+    /// are TLS already. They are copied, and used when the event is over.
+    public func startTLS(_ context: TLSContext, behind bytes: Span<UInt8>) {
+        startTLS(context)
+        guard phase == .handshaking else { return }
+        bytes.withUnsafeBytes { receiving.hold($0, in: loop.slabs) }
+    }
+
+    /// Goes on with the handshake from what was held before it began.
+    private func shakeHeldHands() {
+        while phase == .handshaking, !isCondemned, let slab = receiving.held.first {
+            let used = shakeHands(
+                UnsafeRawBufferPointer(start: slab.payload + slab.start, count: slab.count))
+            // When the stream has been ended, what was held may have gone with it.
+            guard phase <= .open, !isCondemned else { return }
+            let isUsedUp = used == slab.count
+            receiving.useHeld(used, in: loop.slabs)
+            guard isUsedUp else { return }
+        }
+    }
+
+    /// Waits for a ClientHello, or sends one.
+    private func beginHandshake(_ context: TLSContext, serverName: String?) {
+        engine = context.makeEngine(port: loop.tlsPort, serverName: serverName)
+        guard engine != nil else { return condemn(.tls(OpenSSLError.takeLine())) }
+        phase = .handshaking
+        if serverName != nil { receiveTLS(UnsafeRawBufferPointer(start: nil, count: 0)) }
+    }
+
+    /// Ciphertext from the peer; what cannot be delivered now is kept.
+    private func receiveTLS(_ bytes: UnsafeRawBufferPointer) {
+        var used = 0
+        if receiving.held.isEmpty {
+            if phase == .handshaking { used = shakeHands(bytes) }
+            used += decrypt(UnsafeRawBufferPointer(rebasing: bytes[used...]))
+        }
+        if phase <= .open, used < bytes.count {
+            receiving.hold(UnsafeRawBufferPointer(rebasing: bytes[used...]), in: loop.slabs)
+        }
+    }
+
+    /// Goes on with the handshake; returns the bytes it used.
+    private func shakeHands(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard let engine else { return 0 }
+        let (used, outcome) = engine.handshake(bytes, into: sending.output, at: loop.now)
+        switch outcome {
+        case .needsInput: break
+        case .finished:
+            loop.count(.handshakeDone(isResumed: engine.isResumed))
+            phase = .open
+            handler.streamOpened(self)
+        case .failed(let line):
+            loop.count(.handshakeFailed)
+            failTLS(line)
+        }
+        return used
+    }
+
+    /// Decrypts and delivers until the input is used up, the handler has had enough, or the stream
+    /// is held back; returns the bytes used.
+    private func decrypt(_ bytes: UnsafeRawBufferPointer) -> Int {
+        var used = 0
+        while delivers, let engine {
+            let step = engine.decrypt(
+                UnsafeRawBufferPointer(rebasing: bytes[used...]), replies: sending.output)
+            used += step.used
+            receiving.decrypted(mayHaveMore: step.status == .hasMore)
+            if !step.plaintext.isEmpty { deliver(step.plaintext) }
+            guard phase == .open, !isCondemned else { break }
+            switch step.status {
+            case .hasMore: continue
+            case .needsInput: return used
+            case .ended:
+                peerEnded()
+                return bytes.count
+            case .failed(let line):
+                failTLS(line)
+                return bytes.count
+            }
+        }
+        return used
+    }
+
+    /// Encrypts into the output queue.
+    private func encrypt(_ bytes: UnsafeRawBufferPointer) {
+        guard let engine, !bytes.isEmpty else { return }
+        if !engine.encrypt(bytes, into: sending.output) { failTLS(OpenSSLError.takeLine()) }
+    }
+
+    /// TLS is beyond repair. The alert that the engine has written leaves before the stream ends.
+    private func failTLS(_ line: String) {
+        guard phase < .draining else { return }
+        phase = .handshaking  // An engine that has failed must not be asked for a close_notify.
+        drain(.tls(line), awaitingEnd: true)
+    }
+
+    // MARK: Ending
+    //
+    // An orderly end sends what is queued, then close_notify and FIN, and goes on reading (throwing
+    // away) until the peer ends too: a socket that is closed with unread bytes resets the
+    // connection, and the reset can overtake our last reply (RFC 1122 section 4.2.2.13).
+    // `streamClosed` comes exactly once.
+
+    /// Sends what is queued, then closes (close_notify, FIN); `streamClosed(.local)` follows.
+    /// What still arrives is thrown away. Bounded by `lingerMilliseconds` without progress.
+    public func finish() {
+        guard phase < .draining, !isCondemned else { return }
+        if phase == .connecting || sending.isDead { return condemn(closeReason ?? .local) }
+        drain(.local, awaitingEnd: !receiving.hasEnded)
+    }
+
+    /// Closes at once, queued bytes thrown away; with a reset, so that the peer can't take what it
+    /// got for complete. `streamClosed(.local)` follows at the end of the event.
+    public func abort() {
+        closesWithReset = true
+        condemn(closeReason ?? .local)
+    }
+
+    /// Closes when the event is over.
+    private func condemn(_ reason: CloseReason) {
+        guard phase != .closed, !isCondemned else { return }
+        isCondemned = true
+        closeReason = reason
+        settleLater()
+    }
+
+    /// Nothing more is delivered or taken; what is queued leaves, and then our end.
+    private func drain(_ reason: CloseReason, awaitingEnd: Bool) {
+        if let engine, phase == .open {
+            sealGathered()
+            guard phase == .open else { return }  // It could not be encrypted, and has ended.
+            engine.closeNotify(into: sending.output)
+        }
+        phase = .draining
+        closeReason = closeReason ?? reason
+        awaitsEnd = awaitingEnd
+        sending.discardGathered()
+        receiving.discardHeld(to: loop.slabs)
+        armLinger()
+        settleLater()
+    }
+
+    /// Goes on with an orderly end, as far as the queue and the peer let it.
+    private func advanceDraining() {
+        guard phase == .draining, !isCondemned, sending.output.isEmpty else { return }
+        if !isShutDown {
+            isShutDown = true
+            loop.backend.shutDown(token)
+        }
+        if !awaitsEnd { close(closeReason ?? .local, withReset: false) }
+    }
+
+    /// Begins the time that an ending stream has left, anew after each progress, but not for ever.
+    private func armLinger() {
+        if lingerEnd == .never {
+            lingerEnd = loop.now.advanced(byMilliseconds: Stream.lingerMillisecondsMax)
+        }
+        lingerDeadline = min(
+            lingerEnd, loop.now.advanced(byMilliseconds: Stream.lingerMilliseconds))
+        loop.arm(token, at: lingerDeadline)
+    }
+
+    /// The peer has let the time pass. If it has not taken everything, it gets a reset.
+    private func giveUpLingering() {
+        close(closeReason ?? .local, withReset: !sending.output.isEmpty)
+    }
+
+    /// Ends the stream now; only from the loop, never from inside a call of the owner.
+    private func close(_ reason: CloseReason, withReset: Bool) {
+        guard phase != .closed else { return }
+        phase = .closed
+        loop.count(.closed)
+        loop.disarm(token)
+        let isHeld = descriptor >= 0 && loop.backend.close(token, withReset: withReset)
+        descriptor = -1
+        sending.discardGathered()
+        receiving.discardHeld(to: loop.slabs)
+        engine = nil
+        if !isHeld { released() }
+        let last = handler
+        handler = loop.inertHandler
+        last.streamClosed(self, reason)
+    }
+
+    /// The backend holds nothing of this stream any more.
+    private func released() {
+        sending.output.removeAll()
+        loop.release(token)
+    }
+}
