@@ -22,12 +22,12 @@ public final class Loop {
     public private(set) var counters = LoopCounters()
 
     let backend: LoopBackend
-    private(set) var slots = SlotTable()
+    package private(set) var slots = SlotTable()
     private(set) var wheel: TimerWheel
     /// Takes the place of handlers whose streams have ended, so that no cycle remains.
     let inertHandler = StreamHandler()
     /// Where the loop's TLS engines meet their bytes; made when the first one needs it.
-    private(set) lazy var tlsPort = TLSPort()
+    package private(set) lazy var tlsPort = TLSPort()
 
     /// Streams to settle when the current event is over, and those left for the next tick.
     private var unsettled: [Stream] = []
@@ -104,7 +104,7 @@ public final class Loop {
 
     /// How long this loop can wait as of the last turn, when nothing comes from outside: 0 for not
     /// at all, -1 for ever.
-    var waitMilliseconds: Int32 {
+    package var waitMilliseconds: Int32 {
         if !laterWork.isEmpty || !unsettledNextTick.isEmpty || mailbox.hasMail { return 0 }
         guard let due = wheel.nextDue else { return -1 }
         guard due > now else { return 0 }

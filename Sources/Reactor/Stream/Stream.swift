@@ -36,13 +36,13 @@ public final class Stream {
 
     /// Where a stream is in its life. It only moves down, except that `startTLS` leads back from
     /// open to handshaking.
-    enum Phase: UInt8, Comparable {
+    package enum Phase: UInt8, Comparable {
         case connecting, handshaking, open
         /// Nothing is delivered or taken any more; what is queued leaves, then the stream closes.
         case draining
         case closed
 
-        static func < (a: Phase, b: Phase) -> Bool { a.rawValue < b.rawValue }
+        package static func < (a: Phase, b: Phase) -> Bool { a.rawValue < b.rawValue }
     }
 
     /// The loop that it belongs to.
@@ -54,8 +54,8 @@ public final class Stream {
     /// The object that hears the stream's events; an inert one once the stream has ended.
     public private(set) var handler: StreamHandler
     /// Its slot on the loop.
-    private(set) var token: Token
-    private(set) var phase: Phase
+    package private(set) var token: Token
+    package private(set) var phase: Phase
     private(set) var receiving = ReceiveSide()
     private(set) var sending: SendSide
 

@@ -7,7 +7,7 @@
 import CEpoll.TLS
 
 /// One loop's meeting place of ciphertext and OpenSSL.
-final class TLSPort {
+package final class TLSPort {
     /// Plaintext delivered by one call at most: as much as one receive can hold.
     static let plaintextBytesMax = 65_536
 
@@ -19,8 +19,8 @@ final class TLSPort {
     private(set) var now = MonotonicTime(nanoseconds: 0)
     /// Engines that have not been freed, and OpenSSL connections that they hold; tests hold both
     /// to zero at the end.
-    private(set) var engineCount = 0
-    private(set) var connectionCount = 0
+    package private(set) var engineCount = 0
+    package private(set) var connectionCount = 0
     /// Where OpenSSL's writing goes when it must not be sent.
     let unsent = OutputQueue(pool: SlabPool(freeCountMax: 1))
 

@@ -257,9 +257,9 @@ final class SimulatedAPIConnection: StreamHandler {
         request = nil
         let heard = onSent
         onSent = nil
-        stream.flush()
+        let sentEnd = Int(stream.sealedEnd())
         if let end = api.host.end(of: stream), let heard {
-            end.peer.watch(end.bytesSent + stream.output.byteCount, heard)
+            end.peer.watch(sentEnd, heard)
         }
         if closesBehind || api.dice.happens(0.03) {
             isDeaf = true

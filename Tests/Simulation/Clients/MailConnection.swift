@@ -136,10 +136,10 @@ final class MailConnection: StreamHandler {
         write(Array((line + "\r\n").utf8))
         if let accepted, let stream {
             self.accepted = nil
-            stream.flush()
+            let sentEnd = Int(stream.sealedEnd())
             if let end = network {
                 let simulation = simulation
-                end.peer.watch(end.bytesSent + stream.output.byteCount) {
+                end.peer.watch(sentEnd) {
                     simulation.ledger.attempts[accepted].acknowledgedAt = simulation.world.now
                 }
             }
@@ -275,12 +275,12 @@ final class MailConnection: StreamHandler {
     private func sendDot(_ stream: Stream) {
         awaited.append(.dot)
         write([46, 13, 10])
-        stream.flush()
+        let sentEnd = Int(stream.sealedEnd())
         guard let attempt else { return }
         simulation.ledger.attempts[attempt].dotSentAt = world.now
         if let end = network {
             let simulation = simulation
-            end.peer.watch(end.bytesSent + stream.output.byteCount) {
+            end.peer.watch(sentEnd) {
                 simulation.ledger.attempts[attempt].dotHeardAt = simulation.world.now
             }
         }
