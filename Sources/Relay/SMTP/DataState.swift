@@ -41,7 +41,7 @@ struct DataState {
     private(set) var discard: Discard?
     private(set) var holds: Holds = []
     /// More had arrived after the DATA command already.
-    private(set) var hasBytesBehindCommand = false
+    private(set) var hasBytesAfterCommand = false
     /// When the client was told to go on.
     private(set) var beganAt = MonotonicTime(nanoseconds: 0)
     /// When the average rate is counted from; moved forward by the time that we did not read.
@@ -51,9 +51,9 @@ struct DataState {
     init() {}
 
     /// A message that waits for `reservedBytes` of memory.
-    init(reservedBytes: Int, hasBytesBehindCommand: Bool) {
+    init(reservedBytes: Int, hasBytesAfterCommand: Bool) {
         self.reservedBytes = reservedBytes
-        self.hasBytesBehindCommand = hasBytesBehindCommand
+        self.hasBytesAfterCommand = hasBytesAfterCommand
     }
 
     /// The client is not read at present.

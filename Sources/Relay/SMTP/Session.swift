@@ -40,8 +40,9 @@ package final class Session: SubmissionOwner {
     /// The client has ended its side while it waits for the API's answer: it is gone, or it will
     /// read the reply and say no more.
     private var hasPeerEnded = false
-    /// Its place in the list of its loop; changed by `SessionList` alone.
-    var links = SessionLinks()
+    /// Its neighbours in the list of its loop (`SessionList`).
+    private(set) var nextInList: Session?
+    private var previousInList: Session?
 
     private var now: MonotonicTime { worker.loop.now }
 
@@ -188,7 +189,7 @@ package final class Session: SubmissionOwner {
             let end = bytes.firstIndex(of: 0x0A).map { $0 + 1 } ?? bytes.count
             input.keep(bytes.extracting(0..<end))
             offset = end
-            takeKept(bytesBehind: bytes.count - end)
+            takeKept(bytesAfter: bytes.count - end)
         }
         if input.isEmpty { consume(bytes, &offset) }
         if offset < bytes.count && !machine.isClosed {
@@ -197,23 +198,23 @@ package final class Session: SubmissionOwner {
     }
 
     /// Goes on with what is in hand.
-    /// - Parameter bytesBehind: bytes that have arrived after it.
-    private func takeKept(bytesBehind: Int = 0) {
+    /// - Parameter bytesAfter: bytes that have arrived after it.
+    private func takeKept(bytesAfter: Int = 0) {
         guard !input.isEmpty, canTake else { return }
         let kept = input.take()
         var offset = kept.start
-        consume(kept.bytes.span, &offset, bytesBehind: bytesBehind)
+        consume(kept.bytes.span, &offset, bytesAfter: bytesAfter)
         input.restore(kept, usedTo: offset)
     }
 
     /// Uses one piece after the other until the machine takes no more.
-    private func consume(_ bytes: Bytes, _ offset: inout Int, bytesBehind: Int = 0) {
+    private func consume(_ bytes: Bytes, _ offset: inout Int, bytesAfter: Int = 0) {
         while offset < bytes.count, canTake {
             switch machine.next(bytes, &offset) {
             case .content(let range): feed(bytes.extracting(range))
             case .command(let range):
-                let hasMore = offset < bytes.count || bytesBehind > 0
-                command(bytes.extracting(range), hasBytesBehind: hasMore)
+                let hasMore = offset < bytes.count || bytesAfter > 0
+                command(bytes.extracting(range), hasBytesAfter: hasMore)
             case .response(let range): response(bytes.extracting(range))
             case .endOfData: endOfData()
             case .literalCR:
@@ -228,13 +229,13 @@ package final class Session: SubmissionOwner {
         }
     }
 
-    private func command(_ line: Bytes, hasBytesBehind: Bool) {
+    private func command(_ line: Bytes, hasBytesAfter: Bool) {
         let command = Command.parse(line)
         let verb = CommandVerb(command)
         worker.counters.commands.count(verb)
         if log.isTraced { log.line(verb, line, message: messages.count, at: now) }
         perform(
-            machine.command(command, in: line, hasBytesBehind: hasBytesBehind, at: now), in: line)
+            machine.command(command, in: line, hasBytesAfter: hasBytesAfter, at: now), in: line)
     }
 
     private func response(_ line: Bytes) {
@@ -481,6 +482,22 @@ package final class Session: SubmissionOwner {
         let isKeyRefused = outcome == .keyRefused
         if isKeyRefused { login.logOut() }
         return machine.outcome(reply, isKeyRefused: isKeyRefused, at: now)
+    }
+
+    // MARK: The list of its loop
+
+    /// Enters the list in front of its first session.
+    func link(before first: Session?) {
+        nextInList = first
+        first?.previousInList = self
+    }
+
+    /// Leaves the list.
+    func unlink() {
+        previousInList?.nextInList = nextInList
+        nextInList?.previousInList = previousInList
+        nextInList = nil
+        previousInList = nil
     }
 
     // MARK: What operators see

@@ -9,8 +9,8 @@ import Reactor
 
 /// The times of one session, and the ends that follow from them.
 struct SessionClock {
-    /// The session's own wait for an answer ends this much after the answer is due. Whoever owes
-    /// the answer keeps the deadline itself, so this end only shows that it did not.
+    /// The session's own wait for an answer ends this much after the answer is due. The key checker
+    /// and the submission keep the deadline themselves, so this end only shows that they did not.
     static let answerGraceMilliseconds = 5_000
     /// When the process ends, a client that was answered this recently may still speak.
     static let lastWordMilliseconds = 1_000

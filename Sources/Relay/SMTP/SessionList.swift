@@ -2,12 +2,6 @@
 
 import Reactor
 
-/// A session's neighbours in the list of its loop. Only the list changes them.
-struct SessionLinks {
-    fileprivate(set) var next: Session?
-    fileprivate(set) var previous: Session?
-}
-
 /// The sessions of one loop. A session enters when it is accepted and leaves when it is closed.
 package struct SessionList {
     private var head: Session?
@@ -27,8 +21,7 @@ package struct SessionList {
     /// Links `session` in and returns its id: unique in the process and never 0. The number of the
     /// loop (counted from 1) is in the upper sixteen bits.
     mutating func enter(_ session: Session, loopIndex: Int) -> UInt64 {
-        session.links.next = head
-        head?.links.previous = session
+        session.link(before: head)
         head = session
         count += 1
         lastSerial &+= 1
@@ -37,15 +30,8 @@ package struct SessionList {
 
     /// Unlinks `session`, which must be in this list.
     mutating func leave(_ session: Session) {
-        let links = session.links
-        if let previous = links.previous {
-            previous.links.next = links.next
-        } else {
-            assert(head === session)
-            head = links.next
-        }
-        links.next?.links.previous = links.previous
-        session.links = SessionLinks()
+        if head === session { head = session.nextInList }
+        session.unlink()
         count -= 1
     }
 
@@ -56,7 +42,7 @@ package struct SessionList {
         while let session = next, count < limit {
             body(session)
             count += 1
-            next = session.links.next
+            next = session.nextInList
         }
     }
 
@@ -65,7 +51,7 @@ package struct SessionList {
     package func drainAll(isGraceful: Bool) {
         var next = head
         while let session = next {
-            next = session.links.next
+            next = session.nextInList
             session.drain(isGraceful: isGraceful)
         }
     }

@@ -285,9 +285,9 @@ struct SessionMachine {
     /// One command line.
     /// - Parameters:
     ///   - line: what the ranges of `command` are into; read during this call only.
-    ///   - hasBytesBehind: more has arrived after this line already.
+    ///   - hasBytesAfter: more has arrived after this line already.
     mutating func command(
-        _ command: Command, in line: Bytes, hasBytesBehind: Bool, at now: MonotonicTime
+        _ command: Command, in line: Bytes, hasBytesAfter: Bool, at now: MonotonicTime
     ) -> SessionVerdict {
         switch phase {
         case .commands: break
@@ -303,13 +303,13 @@ struct SessionMachine {
         switch command {
         case .mail(let mail): return self.mail(mail, line)
         case .rcpt(let rcpt): return self.rcpt(rcpt, line)
-        case .data: return data(hasBytesBehind: hasBytesBehind, at: now)
+        case .data: return data(hasBytesAfter: hasBytesAfter, at: now)
         case .rset:
             transaction = Transaction()
             return .reply(.ok)
         case .ehlo: return hello(isExtended: true)
         case .helo: return hello(isExtended: false)
-        case .startTLS: return startTLS(hasBytesBehind: hasBytesBehind)
+        case .startTLS: return startTLS(hasBytesAfter: hasBytesAfter)
         case .auth(let mechanism, let initial): return auth(line, mechanism, initial)
         case .noop: return .reply(.ok)
         case .vrfy: return .reply(.cannotVerify)
@@ -346,10 +346,10 @@ struct SessionMachine {
         return .hello(isExtended: isExtended)
     }
 
-    private mutating func startTLS(hasBytesBehind: Bool) -> SessionVerdict {
+    private mutating func startTLS(hasBytesAfter: Bool) -> SessionVerdict {
         if isTLS { return refuse(.tlsAlreadyActive) }
         // Someone else may have put them there (CVE-2011-0411).
-        if hasBytesBehind { return close(.bytesBehindSTARTTLS) }
+        if hasBytesAfter { return close(.bytesBehindSTARTTLS) }
         return ask(.handshake, .admitHandshake)
     }
 
@@ -496,17 +496,17 @@ struct SessionMachine {
     /// DATA may not be followed by anything before its answer (RFC 2920 3.1). A client that does it
     /// anyway sends content; when DATA is refused, that content must never be read as commands.
     private mutating func data(
-        hasBytesBehind: Bool, at now: MonotonicTime
+        hasBytesAfter: Bool, at now: MonotonicTime
     ) -> SessionVerdict {
         guard transaction.recipientCount > 0 else {
-            return hasBytesBehind ? close(.badSequence) : refuse(.badSequence)
+            return hasBytesAfter ? close(.badSequence) : refuse(.badSequence)
         }
         phase = .budget
         clock.wait(since: now)
         let announced = transaction.announcedBytes ?? options.bufferThresholdBytes
         data = DataState(
             reservedBytes: min(announced, options.bufferThresholdBytes),
-            hasBytesBehindCommand: hasBytesBehind)
+            hasBytesAfterCommand: hasBytesAfter)
         return .reserve(bytes: data.reservedBytes)
     }
 
@@ -654,7 +654,7 @@ struct SessionMachine {
             login.missAnswer()
             return giveUp(.authUnavailable, at: now)
         case .budget:
-            return data.hasBytesBehindCommand
+            return data.hasBytesAfterCommand
                 ? close(.insufficientMemory) : giveUp(.insufficientMemory, at: now)
         case .outcome: return giveUp(.apiUnavailable, at: now)
         case .data: return dataTimedOut(at: now)

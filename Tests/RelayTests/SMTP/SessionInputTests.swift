@@ -60,7 +60,7 @@ private struct SocketlessSession {
         case .command(let range):
             let line = span.extracting(range)
             let command = Command.parse(line)
-            note(machine.command(command, in: line, hasBytesBehind: false, at: now), line)
+            note(machine.command(command, in: line, hasBytesAfter: false, at: now), line)
         case .response(let range):
             let line = span.extracting(range)
             note(machine.responseLine(line, at: now), line)

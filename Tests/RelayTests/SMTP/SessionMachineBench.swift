@@ -47,14 +47,14 @@ struct SessionMachineBench {
     }
 
     /// One line, and what follows from it without waiting.
-    mutating func line(_ text: String, hasBytesBehind: Bool = false) -> SessionVerdict {
+    mutating func line(_ text: String, hasBytesAfter: Bool = false) -> SessionVerdict {
         let bytes = Array(text.utf8)
         if case .response = machine.phase {
             return answer(machine.responseLine(bytes.span, at: now))
         }
         let command = Command.parse(bytes.span)
         let verdict = answer(
-            machine.command(command, in: bytes.span, hasBytesBehind: hasBytesBehind, at: now))
+            machine.command(command, in: bytes.span, hasBytesAfter: hasBytesAfter, at: now))
         if case .addRecipient = verdict { machine.recipientAdded(isNew: true) }
         return verdict
     }

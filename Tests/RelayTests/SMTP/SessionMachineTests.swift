@@ -153,7 +153,7 @@ struct SessionMachineTests {
     func startTLS() {
         var bench = SessionMachineBench()
         #expect(
-            bench.line("STARTTLS", hasBytesBehind: true) == .close(.bytesBehindSTARTTLS))
+            bench.line("STARTTLS", hasBytesAfter: true) == .close(.bytesBehindSTARTTLS))
         bench = SessionMachineBench()
         _ = bench.line("EHLO before")
         #expect(bench.line("STARTTLS") == .startTLS)
@@ -177,10 +177,10 @@ struct SessionMachineTests {
         for start in [Start.plaintext, .tls, .loggedIn, .mail] {
             var bench = SessionMachineBench(start)
             #expect(bench.line("DATA") == .reply(.badSequence))
-            #expect(bench.line("DATA", hasBytesBehind: true) == .close(.badSequence))
+            #expect(bench.line("DATA", hasBytesAfter: true) == .close(.badSequence))
         }
         var bench = SessionMachineBench(.rcpt)
-        #expect(bench.line("DATA", hasBytesBehind: true) == .reserve(bytes: 262_144))
+        #expect(bench.line("DATA", hasBytesAfter: true) == .reserve(bytes: 262_144))
         #expect(bench.timeOut() == .close(.insufficientMemory))
         bench = SessionMachineBench(.rcpt)
         #expect(bench.line("DATA") == .reserve(bytes: 262_144))
