@@ -14,7 +14,8 @@ struct SessionReport: Sendable {
     /// "TLSv1.3"; empty before TLS stands.
     var tls: String
     var isLoggedIn: Bool
-    var phase: SessionMachine.Phase
+    /// What it waits for, in words (`SessionMachine.Phase.words`).
+    var state: String
     var openMilliseconds: Int
     /// Since a whole command or a piece of DATA came.
     var silentMilliseconds: Int
@@ -39,24 +40,12 @@ extension Worker {
     }
 }
 
-extension Session {
-    fileprivate var report: SessionReport {
-        let isInMessage = machine.phase == .data || machine.phase == .outcome
-        return SessionReport(
-            id: id, peer: peer, listener: listener, tls: stream?.tls?.version ?? "",
-            isLoggedIn: machine.isAuthenticated, phase: machine.phase,
-            openMilliseconds: now.milliseconds(since: machine.openedAt),
-            silentMilliseconds: now.milliseconds(since: machine.heardAt),
-            messages: messageNumber, contentBytes: isInMessage ? machine.content.byteCount : 0)
-    }
-}
-
 extension SessionMachine.Phase {
     /// What the session waits for, in words.
     var words: String {
         switch self {
         case .handshake: "handshake"
-        case .commands: "command"
+        case .commands, .asking: "command"
         case .response: "login-response"
         case .keyCheck: "key-check"
         case .loginDelay: "login-delay"
@@ -97,7 +86,7 @@ struct SessionsReport {
         for session in listed {
             lines.append(
                 Self.row([
-                    hexadecimal(session.id), "\(session.peer)", session.phase.words,
+                    hexadecimal(session.id), "\(session.peer)", session.state,
                     Self.seconds(session.openMilliseconds),
                     Self.seconds(session.silentMilliseconds), "\(session.messages)",
                     "\(session.contentBytes)", session.tls.isEmpty ? "-" : session.tls,
@@ -130,7 +119,7 @@ struct SessionsReport {
                         $0.field("listener", session.listener)
                         $0.field("tls", session.tls)
                         $0.field("logged_in", session.isLoggedIn)
-                        $0.field("state", session.phase.words)
+                        $0.field("state", session.state)
                         $0.field("open_ms", session.openMilliseconds)
                         $0.field("silent_ms", session.silentMilliseconds)
                         $0.field("messages", session.messages)

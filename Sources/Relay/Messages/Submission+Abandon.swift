@@ -13,9 +13,13 @@ extension Submission {
 
     /// The client is gone, or the message is too large: nothing may reach the API as complete.
     /// After `finish` the answer is still awaited (for the duplicate guard), silently.
-    /// - Parameter kind: what it counts as.
+    /// - Parameters:
+    ///   - kind: what it counts as.
+    ///   - memory: what the message has reserved; kept for as long as its body is in use.
     @discardableResult
-    func abandon(as kind: OutcomeKind = .abandoned) -> Remains {
+    func abandon(
+        as kind: OutcomeKind = .abandoned, holding memory: consuming MemoryShare? = nil
+    ) -> Remains {
         owner = nil
         guard outcome == nil else { return .nothing }
         switch phase {
@@ -30,7 +34,9 @@ extension Submission {
         case .awaiting: awaitSilently()
         case .done: break
         }
-        return isAbandoned ? .isAwaited : .nothing
+        guard isAbandoned else { return .nothing }
+        self.memory = memory
+        return .isAwaited
     }
 
     private func awaitSilently() {

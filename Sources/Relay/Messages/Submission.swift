@@ -53,8 +53,8 @@ final class Submission: APICallOwner {
     var group: GroupSend?
     /// The client left after the message was complete.
     var isAbandoned = false
-    /// Bytes of the memory budget that came with it when its client left.
-    var reservedBytes = 0
+    /// The share of the memory budget that came with it when its client left.
+    var memory: MemoryShare?
     /// The client may have left; the duplicate guard knows of the call in flight.
     var isClientInDoubt = false
     /// When the session must have its reply; set by `finish`.
@@ -134,16 +134,15 @@ final class Submission: APICallOwner {
 
     /// The end of data was seen. The outcome if it is known now, else nil and
     /// `submissionFinished` follows within the API timeout.
-    /// - Parameter start: when the end of data was read: the client waits since then. It may have
-    ///   waited in memory until the API took what came before it.
-    func finish(since start: MonotonicTime) -> Outcome? {
+    /// - Parameter deadline: when the session must have its reply. It may have passed already, if
+    ///   the end of data waited in memory until the API took what came before it.
+    func finish(by deadline: MonotonicTime) -> Outcome? {
         if let outcome { return outcome }
         guard let mapper, phase == .receiving else { return .unavailable(isUncertain: false) }
         mapper.finish()
         if let failure = mapper.failure { return conclude(failure) }
         let now = worker.loop.now
-        deadline = start.advanced(
-            byMilliseconds: worker.configuration.api.timeoutMilliseconds)
+        self.deadline = deadline
         // The time was used up before the API had all: nothing is completed any more.
         guard deadline > now else { return conclude(.unavailable(isUncertain: false)) }
         phase = .draining
@@ -336,10 +335,7 @@ final class Submission: APICallOwner {
         body?.discard()
         parts.rest(body)
         body = nil
-        if reservedBytes > 0 {
-            worker.shared.budget.release(reservedBytes)
-            reservedBytes = 0
-        }
+        memory = nil
     }
 
     private func giveMapperBack() {

@@ -1,8 +1,7 @@
-// Bounds on what one address, and one network, may do to us: connections, TLS handshakes, and
-// guessing keys.
+// Bounds on what one address and one network may do: connections, TLS handshakes, guessed keys.
 //
-// A prefix is a /24 of IPv4 or a /64 of IPv6, because an attacker has the whole of it. Counts are
-// shared by all loops, in shards; memory is bounded by the live connections and a constant.
+// A prefix is a /24 of IPv4 or a /64 of IPv6, because an attacker has the whole of it. All loops
+// share the counts, in shards. Live connections and a constant bound the memory.
 
 import Reactor
 
@@ -43,7 +42,7 @@ package final class AbuseThrottle: Sendable {
         var windowStart = MonotonicTime(nanoseconds: 0)
         var handshakeWindowStart = MonotonicTime(nanoseconds: 0)
 
-        /// What happened in a window that is over does not count.
+        /// Forgets what happened in a window that is over.
         mutating func refresh(at now: MonotonicTime) {
             if now.milliseconds(since: windowStart) >= windowMilliseconds {
                 failedLogins = 0
@@ -55,14 +54,14 @@ package final class AbuseThrottle: Sendable {
             }
         }
 
-        /// Nothing is known that could count later.
+        /// It holds nothing that could count later.
         var isBlank: Bool { connections == 0 && failedLogins == 0 && handshakes == 0 }
     }
 
     private struct State {
         var entries: [Key: Entry] = [:]
         var limits: AbuseLimits
-        /// Room is made above this many.
+        /// Above this many entries, old ones are removed.
         var entriesMax = entriesPerShardMax
 
         init(limits: AbuseLimits) { self.limits = limits }
@@ -81,7 +80,7 @@ package final class AbuseThrottle: Sendable {
         shards = (0..<Self.shardCount).map { _ in Shard(limits: limits) }
     }
 
-    /// Goes by other limits from now on; what was counted stays counted.
+    /// Replaces the limits; the counts stay.
     package func change(_ limits: AbuseLimits) {
         for shard in shards { shard.state.withLock { $0.limits = limits } }
     }
@@ -157,8 +156,8 @@ package final class AbuseThrottle: Sendable {
         }
     }
 
-    /// Whether a key of this address may be looked at: it has not failed too often, and neither has
-    /// its network.
+    /// Whether a key from this address may be looked at: neither the address nor its network has
+    /// failed too often.
     func mayLogIn(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
         let (own, prefix) = Self.keys(address)
         return shard(prefix).state.withLock { state in
@@ -174,16 +173,17 @@ package final class AbuseThrottle: Sendable {
         }
     }
 
-    /// Keeps the table within its bound. What lives is never forgotten; where that is most of it, the
-    /// next look comes when as many have come again, so that a look costs little for each of them.
+    /// Keeps the table within its bound. Addresses with a connection are never forgotten. When they
+    /// are most of the table, it is searched again only after it has doubled, so that a search costs
+    /// little per entry.
     private static func makeRoom(in state: inout State, at now: MonotonicTime) {
         guard state.entries.count > state.entriesMax else { return }
         forgetSome(of: &state.entries, at: now)
         state.entriesMax = max(entriesPerShardMax, 2 * state.entries.count)
     }
 
-    /// First what is out of date; if that is not enough, every address without a
-    /// connection (their prefixes are kept, which is where a spread-out attack shows).
+    /// First removes what is out of date. If that is not enough, removes every address without a
+    /// connection, and keeps its prefix, because a spread-out attack shows there.
     private static func forgetSome(of entries: inout [Key: Entry], at now: MonotonicTime) {
         entries = entries.filter { _, entry in
             entry.connections > 0

@@ -1,6 +1,6 @@
-// Who sends to whom, from MAIL and RCPT (RFC 5321 2.3.1).
+// The envelope of one message: sender and recipients, from MAIL and RCPT (RFC 5321 2.3.1).
 //
-// All addresses lie behind each other in one buffer, which is kept for the next message of the
+// All addresses lie in one buffer, one after the other; it is kept for the next message of the
 // session. A recipient that is named twice is in it once.
 
 import Wire
@@ -12,7 +12,7 @@ struct Envelope {
 
     /// Empty for the null sender. Ranges are for `bytes(_:)`.
     private(set) var sender = 0..<0
-    /// The client said SMTPUTF8.
+    /// MAIL came with SMTPUTF8 (RFC 6531).
     private(set) var isSMTPUTF8 = false
 
     private struct Recipient {
@@ -82,7 +82,7 @@ struct Envelope {
         return true
     }
 
-    /// Behind the last `@`: a quoted local part may hold others, a domain none.
+    /// After the last `@`: a quoted local part may hold others, a domain none.
     private static func domainOffset(_ path: Bytes) -> Int {
         var at = path.count
         while at > 0, path[at - 1] != 0x40 { at -= 1 }

@@ -1,13 +1,13 @@
-// Where a balancer's connections come in: reads the PROXY header, then hands the stream to whoever
-// serves the client that it names. Before TLS and before the greeting.
+// The way in for connections of a balancer: reads the PROXY header, then hands the stream to the
+// handler of the client that the header names. All this comes before TLS and before the greeting.
 //
-// The header is required: without one in front, or with a bad one, the connection is reset. It has
-// five seconds, and its reader bounds its bytes.
+// The header is required: a connection that begins without one, or with a bad one, is reset. The
+// header has five seconds, and its reader bounds its bytes.
 
 import Reactor
 import Wire
 
-/// One connection of a balancer, until it is known whose it is.
+/// One connection of a balancer, until its client is known.
 final class ProxyDoor: StreamHandler {
     /// From accept to the end of the header. The protocol asks for three seconds at least, so that
     /// a lost packet is sent again in time.
@@ -28,7 +28,7 @@ final class ProxyDoor: StreamHandler {
 
     override var beginsInPlaintext: Bool { true }
 
-    /// It has a descriptor, like a session, and the drain waits for it.
+    /// The connection has a descriptor, like a session, and the drain waits for it.
     override func streamAccepted(_ stream: Stream) {
         isInside = true
         worker.doorCount += 1
@@ -45,12 +45,12 @@ final class ProxyDoor: StreamHandler {
             refuse(stream, error.rawValue)
         case .done(let header):
             leave()
-            // A check of the balancer's own.
+            // The balancer itself checks whether the relay serves.
             if header == .local, worker.shared.isLeaving.load(ordering: .relaxed) {
                 return listener.sendAway(stream)
             }
             listener.enter(
-                stream, peer: peer(header), behind: bytes.extracting(used..<bytes.count))
+                stream, peer: peer(header), rest: bytes.extracting(used..<bytes.count))
         }
     }
 
@@ -82,7 +82,7 @@ final class ProxyDoor: StreamHandler {
         stream.abort()
     }
 
-    /// The balancer's client; the balancer itself when it speaks for nobody.
+    /// The address of the balancer's client; of the balancer when it speaks for itself.
     private func peer(_ header: ProxyHeader) -> SocketAddress {
         guard case .proxied(let source, _) = header else { return balancer }
         return SocketAddress(high: source.high, low: source.low, port: source.port)
@@ -90,7 +90,7 @@ final class ProxyDoor: StreamHandler {
 }
 
 extension SMTPListener {
-    /// Says that the relay is ending, where that can be said without TLS.
+    /// Tells the client that the relay is ending, where that is possible without TLS.
     func sendAway(_ stream: Stream) {
         if isImplicitTLS { return stream.abort() }
         let handler = TurnedAway(worker: worker, with: .shuttingDown)
@@ -99,8 +99,9 @@ extension SMTPListener {
         handler.streamOpened(stream)
     }
 
-    /// A client whose address a balancer has told; `bytes` are what came behind the header.
-    func enter(_ stream: Stream, peer: SocketAddress, behind bytes: Bytes) {
+    /// Takes in a client whose address a balancer has named.
+    /// - Parameter bytes: what came after the header; read during this call only.
+    func enter(_ stream: Stream, peer: SocketAddress, rest bytes: Bytes) {
         guard let handler = admit(peer) else { return stream.abort() }
         stream.handOver(to: handler)
         stream.deadline = .never

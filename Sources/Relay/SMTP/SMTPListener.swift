@@ -1,4 +1,7 @@
-// Takes new connections of one listener and makes their sessions; turns the abusive ones away.
+// Takes the new connections of one listener and makes their sessions, or turns them away.
+//
+// A connection is turned away when its address or its network has too many, when the process ends,
+// and when no descriptor is to spare. It hears why where that costs no handshake.
 
 import Glibc
 import Reactor
@@ -19,7 +22,7 @@ package struct ListenerSpec: Sendable, Equatable {
     }
 }
 
-/// The door of one listening socket.
+/// Decides about the connections of one listening socket.
 final class SMTPListener: ListenerHandler {
     let worker: Worker
     let isImplicitTLS: Bool
@@ -50,14 +53,14 @@ final class SMTPListener: ListenerHandler {
         return admit(address)
     }
 
-    /// Who serves a client at `address`; nil to close its connection at once.
+    /// The handler of a client at `address`; nil to close its connection at once.
     func admit(_ address: SocketAddress) -> StreamHandler? {
-        // Let in by the kernel before the listener was closed.
+        // The kernel accepted it before the listener was closed.
         if let drain = worker.drainWatch, !drain.isGraceful {
             return isImplicitTLS ? nil : TurnedAway(worker: worker, with: .shuttingDown)
         }
         let abuse = worker.shared.abuse
-        // Over TLS a word of explanation would cost a handshake.
+        // Over TLS an explanation would cost a handshake.
         if isImplicitTLS, !abuse.admitsHandshake(address, at: worker.loop.now) {
             worker.listenerCounters[index].overHandshakes += 1
             worker.shared.log.event(.info, "handshake-refused", ["peer": address.host])
@@ -74,7 +77,7 @@ final class SMTPListener: ListenerHandler {
 
     override var isFull: Bool { worker.shared.isFull }
 
-    /// Pauses come again and again while there is no room: one line in ten seconds.
+    /// Pauses repeat while there is no room: one line per ten seconds.
     override func paused(_ why: ListenerPause) {
         guard worker.loop.now >= silentUntil else { return }
         silentUntil = worker.loop.now.advanced(byMilliseconds: Self.logIntervalMilliseconds)
@@ -96,7 +99,7 @@ extension ListenerPause {
     }
 }
 
-/// Says 421 and closes. Has no state of a stream, so one serves all.
+/// Answers 421 and closes. Has no state of a stream, so one object serves them all.
 final class TurnedAway: StreamHandler {
     private let worker: Worker
     private let reply: Reply
@@ -107,7 +110,7 @@ final class TurnedAway: StreamHandler {
         super.init()
     }
 
-    /// It has a descriptor until the client has gone, like a session.
+    /// The connection has a descriptor until the client has gone, like a session.
     override func streamAccepted(_ stream: Stream) {
         worker.shared.sessionCount.add(1, ordering: .relaxed)
     }

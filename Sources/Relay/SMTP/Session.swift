@@ -1,8 +1,13 @@
-// One SMTP session: the driver between a stream, the session's machine, and a submission.
+// One SMTP session: the driver between a stream, the session's machine, and the API.
 //
-// It decides nothing. It frames what arrives (`+Input`), hands it to the machine, and carries the
-// verdict out (`+Verdicts`, `+Login`, `+Message`). While something is waited for, nothing more is
-// read, and what is in hand is kept; so input in memory is bounded by one read of the stream.
+// It decides nothing. It has the machine find the pieces of what arrives, tells it what happens, and
+// carries its verdicts out (`perform`): each may lead to the next at once. Credentials are
+// `SessionLogin`'s, messages and their memory `SessionMessages`', what is written `SessionLog`'s.
+//
+// While something is awaited, what arrives is kept and not used, so input in memory is bounded by
+// one read of the stream. The client is not read while a key is checked or memory is awaited. While
+// the API is asked about a message the client is read, within `keptBytesMax`, so that its end is
+// noticed.
 
 import APIClient
 import Log
@@ -11,54 +16,35 @@ import Wire
 
 /// A client's connection, from accept to close. Lives on its worker's loop.
 package final class Session: SubmissionOwner {
-    let worker: Worker
-    let peer: SocketAddress
-    /// Index of the listener that it came through.
-    let listener: Int
-    /// For the log and the API's; 0 until the stream is there.
-    private(set) var id: UInt64 = 0
-    var machine: SessionMachine
-    var input = SessionInput()
-    /// When the input in hand, or the one that is being taken, was read from the kernel.
-    var inputArrivedAt = MonotonicTime(nanoseconds: 0)
-    private(set) var stream: Stream?
-
-    /// The key of the login, and the one that is being asked about. Wiped with their last owner.
-    var key: APIKey?
-    var candidateKey: APIKey?
-
-    var envelope = Envelope()
-    var submission: Submission?
-    /// Accepted, and the client has not shown yet that it saw the 250.
-    var unseenSubmission: Submission?
-    /// Ended, with memory for the next message.
-    var restingSubmission: Submission?
-    /// Messages begun.
-    var messageNumber = 0
-    /// An operator wants to see what is said.
-    var isTraced = false
-
-    /// Bytes of the memory budget that are ours.
-    var reservedBytes = 0
-    /// Our place in the line for more; 0 when we don't stand there.
-    var budgetTicket: UInt64 = 0
-
-    /// The client does not read our replies: nothing more is taken from it.
-    var isOutputFull = false
-    var hasQuit = false
-    /// The client has ended its side while it waits for the API's answer: it is gone, or it will
-    /// read the reply and say no more.
-    private var hasPeerEnded = false
-
     /// Bytes in hand beyond which a client that waits for its reply is not read.
     private static let keptBytesMax = 4_096
 
-    /// Links of `SessionList`.
-    var nextSession: Session?
-    var previousSession: Session?
+    private let worker: Worker
+    private let peer: SocketAddress
+    /// Index of the listener that it came through.
+    private let listener: Int
+    /// For the log and for the API; 0 until the stream is there.
+    private var id: UInt64 = 0
+    private var stream: Stream?
+    private var machine: SessionMachine
+    private var input = SessionInput()
+    /// When the input in hand, or the one that is being taken, was read from the kernel.
+    private var inputArrivedAt = MonotonicTime(nanoseconds: 0)
+    private var login = SessionLogin()
+    private var messages = SessionMessages()
+    private var log: SessionLog
+    /// The client does not read our replies: nothing more is taken from it until it has.
+    private var isOutputFull = false
+    /// The client has said QUIT.
+    private var hasQuit = false
+    /// The client has ended its side while it waits for the API's answer: it is gone, or it will
+    /// read the reply and say no more.
+    private var hasPeerEnded = false
+    /// Its neighbours in the list of its loop (`SessionList`).
+    private(set) var nextInList: Session?
+    private var previousInList: Session?
 
-    var now: MonotonicTime { worker.loop.now }
-    var log: EventLog { worker.shared.log }
+    private var now: MonotonicTime { worker.loop.now }
 
     package init(worker: Worker, peer: SocketAddress, isImplicitTLS: Bool, listener: Int = 0) {
         self.worker = worker
@@ -67,6 +53,7 @@ package final class Session: SubmissionOwner {
         machine = SessionMachine(
             options: SessionMachine.Options(worker.configuration),
             isImplicitTLS: isImplicitTLS, at: worker.loop.now)
+        log = SessionLog(worker.shared, peer: peer)
         super.init()
     }
 
@@ -76,12 +63,9 @@ package final class Session: SubmissionOwner {
         self.stream = stream
         id = worker.sessions.enter(self, loopIndex: worker.loop.index)
         worker.shared.sessionCount.add(1, ordering: .relaxed)
-        isTraced = worker.shared.configuration.trace?.matches(peer) ?? false
         worker.counters.sessionsAccepted += 1
         worker.listenerCounters[listener].accepted += 1
-        log.event(
-            .debug, "session-opened", session: id,
-            ["peer": "\(peer)", "tls": machine.isTLS ? "implicit" : "starttls"])
+        log.opened(id, isTLS: machine.isTLS)
         settle()
     }
 
@@ -92,8 +76,8 @@ package final class Session: SubmissionOwner {
     }
 
     package override func streamReceived(_ stream: Stream, _ bytes: Bytes) {
-        guard machine.phase != .closed else { return }
-        if unseenSubmission != nil { noteSeen() }
+        guard !machine.isClosed else { return }
+        messages.noteSeen()
         take(bytes)
         finishEvent()
     }
@@ -109,104 +93,491 @@ package final class Session: SubmissionOwner {
     }
 
     package override func streamPeerEnded(_ stream: Stream) -> Bool {
-        guard machine.phase == .outcome else { return false }
+        guard machine.awaitsOutcome else { return false }
         hasPeerEnded = true
-        submission?.clientMayBeGone()
+        messages.clientMayBeGone()
         return true
     }
 
     package override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
-        if hasQuit && reason == .local {
-            unseenSubmission?.acceptedAndSeen()
-        } else {
-            unseenSubmission?.acceptedButUnseen()
-        }
-        unseenSubmission = nil
-        if machine.phase == .handshake {
-            worker.listenerCounters[listener].handshakesFailed += 1
-        }
+        if machine.isHandshaking { worker.listenerCounters[listener].handshakesFailed += 1 }
         machine.gone()
-        giveUp()
-        key = nil
-        restingSubmission = nil
+        messages.close(isInOrder: hasQuit && reason == .local)
+        login.giveUp(worker.keyChecker, for: self)
+        login.logOut()
         input.wipe()
         self.stream = nil
         worker.sessions.leave(self)
         worker.shared.sessionCount.subtract(1, ordering: .relaxed)
         worker.counters.sessionsClosed += 1
-        worker.counters.bareLineFeeds += input.bareLineFeeds
+        worker.counters.bareLineFeeds += machine.bareLineFeeds
         worker.shared.abuse.disconnected(peer, at: now)
-        traceNote("closed")
-        logClosed(reason)
+        note("closed")
+        log.closed(reason, messages: messages.count)
     }
 
     // MARK: Other events
 
     override func keyChecked(_ verdict: KeyVerdict) {
-        settleKey(verdict)
+        perform(settleKey(verdict))
         finishEvent()
     }
 
     override func submissionCanContinue(_ submission: Submission) {
-        guard submission === self.submission else { return }
+        guard messages.isCurrent(submission) else { return }
         machine.submissionContinues(at: now)
         finishEvent()
     }
 
     override func submissionFinished(_ submission: Submission, _ outcome: Outcome) {
-        guard submission === self.submission else { return }
-        conclude(outcome)
+        guard messages.isCurrent(submission) else { return }
+        perform(conclude(outcome))
         finishEvent()
     }
 
-    private func countHandshake(_ tls: TLSInfo) {
-        worker.counters.handshakeTimes.record(
-            nanoseconds: now.nanoseconds(since: machine.waitingSince))
-        worker.listenerCounters[listener].count(tls)
+    /// The line for memory has answered.
+    private func budgetAnswered(_ ticket: UInt64) {
+        guard let isGranted = messages.collect(ticket) else { return }
+        perform(isGranted ? machine.budgetGranted(at: now) : machine.budgetRefused(at: now))
+        finishEvent()
     }
 
     /// The process is to end.
-    /// - Parameter isGraceful: who has sent no message yet may still send one.
+    /// - Parameter isGraceful: a client that has sent no message yet may still send one.
     func drain(isGraceful: Bool) {
-        if isGraceful, messageNumber == 0 { return }
+        if isGraceful, messages.count == 0 { return }
         perform(machine.drain(at: now))
         settle()
     }
 
-    /// What comes behind every event: the drain that waited for it, the input that waited for it.
-    func finishEvent() {
+    /// What comes after every event: the drain that waited for it, the input that waited for it.
+    private func finishEvent() {
         if machine.isDraining { perform(machine.drain(at: now)) }
         takeKept()
         // All that it sent is used, and no more will come.
-        if hasPeerEnded, machine.acceptsInput, !isOutputFull { stream?.finish() }
+        if hasPeerEnded, canTake { stream?.finish() }
         settle()
     }
 
     /// Reads or does not read, and wakes up in time, as the machine now needs it.
     private func settle() {
-        guard let stream, machine.phase != .closed else { return }
-        // While the API is asked the client is listened to, so that its end is noticed; what it says
-        // meanwhile is kept, within a bound.
-        let listens = machine.phase == .outcome && input.keptByteCount < Self.keptBytesMax
-        let reads =
-            machine.phase == .handshake || listens || machine.acceptsInput && !isOutputFull
+        guard let stream, !machine.isClosed else { return }
+        let listens = machine.awaitsOutcome && input.keptByteCount < Self.keptBytesMax
+        let reads = machine.isHandshaking || listens || canTake
         if reads == stream.isReceivingPaused {
             if reads { stream.resumeReceiving() } else { stream.pauseReceiving() }
         }
         let deadline = machine.deadline
         if deadline < stream.deadline { stream.deadline = deadline }
     }
+
+    // MARK: Input
+
+    /// Whether input may be used now.
+    private var canTake: Bool {
+        if !isOutputFull, let stream, stream.isAboveHighWater { isOutputFull = true }
+        return machine.acceptsInput && !isOutputFull
+    }
+
+    /// Takes as much of `bytes` as the machine lets us, and keeps the rest.
+    private func take(_ bytes: Bytes) {
+        var offset = 0
+        if input.isEmpty {
+            inputArrivedAt = stream?.arrivedAt ?? now
+        } else {
+            // A line began in an earlier read. Its end is enough to go on from the span itself.
+            let end = bytes.firstIndex(of: 0x0A).map { $0 + 1 } ?? bytes.count
+            input.keep(bytes.extracting(0..<end))
+            offset = end
+            takeKept(bytesAfter: bytes.count - end)
+        }
+        if input.isEmpty { consume(bytes, &offset) }
+        if offset < bytes.count && !machine.isClosed {
+            input.keep(bytes.extracting(offset..<bytes.count))
+        }
+    }
+
+    /// Goes on with what is in hand.
+    /// - Parameter bytesAfter: bytes that have arrived after it.
+    private func takeKept(bytesAfter: Int = 0) {
+        guard !input.isEmpty, canTake else { return }
+        let kept = input.take()
+        var offset = kept.start
+        consume(kept.bytes.span, &offset, bytesAfter: bytesAfter)
+        input.restore(kept, usedTo: offset)
+    }
+
+    /// Uses one piece after the other until the machine takes no more.
+    private func consume(_ bytes: Bytes, _ offset: inout Int, bytesAfter: Int = 0) {
+        while offset < bytes.count, canTake {
+            switch machine.next(bytes, &offset) {
+            case .content(let range): feed(bytes.extracting(range))
+            case .command(let range):
+                let hasMore = offset < bytes.count || bytesAfter > 0
+                command(bytes.extracting(range), hasBytesAfter: hasMore)
+            case .response(let range): response(bytes.extracting(range))
+            case .endOfData: endOfData()
+            case .literalCR:
+                let carriageReturn: [UInt8] = [0x0D]
+                feed(carriageReturn.span)
+            case .tooLong:
+                worker.counters.commands.count(.malformed)
+                note("a line over the limit")
+                perform(machine.lineTooLong(at: now))
+            case .needInput: return
+            }
+        }
+    }
+
+    private func command(_ line: Bytes, hasBytesAfter: Bool) {
+        let command = Command.parse(line)
+        let verb = CommandVerb(command)
+        worker.counters.commands.count(verb)
+        if log.isTraced { log.line(verb, line, message: messages.count, at: now) }
+        perform(
+            machine.command(command, in: line, hasBytesAfter: hasBytesAfter, at: now), in: line)
+    }
+
+    private func response(_ line: Bytes) {
+        worker.counters.commands.count(.response)
+        log.line(.response, line, message: messages.count, at: now)
+        perform(machine.responseLine(line, at: now), in: line)
+    }
+
+    private func feed(_ content: Bytes) {
+        worker.counters.contentBytes += content.count
+        switch machine.contentArrived(content.count, at: now) {
+        case .discard: return
+        case .abandon: return messages.drop(as: .tooLarge)
+        case .feed: break
+        }
+        switch messages.feed(content) {
+        case .goOn: break
+        case .pause: machine.submissionPaused(at: now)
+        case .decided: machine.submissionDecided()
+        }
+        perform(machine.checkMemory(at: now))
+    }
+
+    private func endOfData() {
+        worker.counters.dataTimes.record(nanoseconds: now.nanoseconds(since: machine.data.beganAt))
+        note("content, \(machine.data.byteCount) bytes")
+        perform(machine.dataEnded(at: now, arrivedAt: inputArrivedAt))
+    }
+
+    // MARK: Verdicts
+
+    /// Carries out a verdict, and those that follow from it at once.
+    /// - Parameter line: what the ranges of the verdicts are into.
+    private func perform(_ first: SessionVerdict, in line: Bytes) {
+        var verdict = first
+        while verdict.isSomething { verdict = carryOut(verdict, in: line) }
+    }
+
+    /// The same for verdicts on events other than lines.
+    private func perform(_ first: SessionVerdict) { perform(first, in: Bytes()) }
+
+    /// - Returns: the verdict on what came of it; `.none` when nothing did, or not yet.
+    private func carryOut(_ verdict: SessionVerdict, in line: Bytes) -> SessionVerdict {
+        switch verdict {
+        case .none: break
+        case .reply(let reply): write(reply)
+        case .close(let reply):
+            write(reply)
+            end()
+        case .hangUp:
+            giveUp()
+            stream?.abort()
+        case .greet: greet()
+        case .hello(let isExtended): hello(isExtended: isExtended)
+        case .admitHandshake:
+            return machine.handshakeAnswered(isAdmitted: admitsHandshake(), at: now)
+        case .startTLS:
+            write(.readyForTLS)
+            stream?.startTLS(worker.serverTLS)
+        case .readResponse(let range, let exchange):
+            return machine.response(decode(line.extracting(range), exchange), at: now)
+        case .checkKey: return checkKey()
+        case .noteRefusal(let fault, let isCounted):
+            return machine.refusalNoted(
+                mayTryAgain: noteRefusal(fault, isCounted: isCounted), at: now)
+        case .logIn: logIn()
+        case .askRateLimit: return machine.rateLimitAnswered(rateLimitReply())
+        case .beginMail(let mail):
+            messages.begin(sender: line.extracting(mail.path), isSMTPUTF8: mail.isSMTPUTF8)
+            write(.senderOk)
+        case .addRecipient(let range):
+            machine.recipientAdded(isNew: messages.addRecipient(line.extracting(range)))
+            write(.recipientOk)
+        case .reserve(let bytes): return reserve(bytes)
+        case .beginData: return beginData()
+        case .finishMessage(let deadline):
+            guard let outcome = messages.finish(by: deadline) else { break }
+            return conclude(outcome)
+        case .giveUp(let reply):
+            giveUp()
+            if let reply { write(reply) }
+        case .quit:
+            hasQuit = true
+            write(.bye)
+            end()
+        }
+        return .none
+    }
+
+    private func write(_ reply: Reply) {
+        stream?.write(reply, isEnhanced: worker.configuration.hasEnhancedStatusCodes)
+        worker.counters.replies.count(reply.code)
+        if log.isTraced { log.reply(reply, message: messages.count, at: now) }
+        if reply.isFailure { log.refused(reply) }
+    }
+
+    /// Closes after what is written. Nothing that still arrives is read.
+    private func end() {
+        giveUp()
+        stream?.finish()
+    }
+
+    /// Nothing is waited for any more, and no message goes on.
+    private func giveUp() {
+        login.giveUp(worker.keyChecker, for: self)
+        messages.giveUp()
+    }
+
+    private func greet() {
+        worker.counters.replies.count(220)
+        note("greeted")
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reply.wireBytesMax) { memory in
+            var region = Region(memory)
+            Reply.writeGreeting(
+                hostname: worker.configuration.hostname.utf8.span, into: &region)
+            stream?.write(region.bytes)
+        }
+    }
+
+    private func hello(isExtended: Bool) {
+        let configuration = worker.configuration
+        worker.counters.replies.count(250)
+        note(isExtended ? "EHLO answered" : "HELO answered")
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reply.ehloBytesMax) { memory in
+            var region = Region(memory)
+            let hostname = configuration.hostname.utf8.span
+            if isExtended {
+                let options = EHLOOptions(
+                    isTLS: machine.isTLS, messageBytesMax: machine.limits.messageBytesMax,
+                    recipientsMax: machine.limits.recipientsMax,
+                    hasEnhancedStatusCodes: configuration.hasEnhancedStatusCodes)
+                Reply.writeEHLO(hostname: hostname, options: options, into: &region)
+            } else {
+                Reply.writeHELO(hostname: hostname, into: &region)
+            }
+            stream?.write(region.bytes)
+        }
+    }
+
+    // MARK: Handshakes and logins
+
+    /// Counts a handshake that is about to begin; false when it must not.
+    private func admitsHandshake() -> Bool {
+        if worker.shared.abuse.admitsHandshake(peer, at: now) { return true }
+        worker.listenerCounters[listener].overHandshakes += 1
+        log.handshakeRefused()
+        return false
+    }
+
+    private func countHandshake(_ tls: TLSInfo) {
+        worker.counters.handshakeTimes.record(
+            nanoseconds: now.nanoseconds(since: machine.clock.waitingSince))
+        worker.listenerCounters[listener].count(tls)
+    }
+
+    private func decode(_ response: Bytes, _ exchange: SASLExchange) -> SASLResponse {
+        let decoded = login.decode(
+            response, exchange, watching: worker.shared.configuration.trace)
+        if login.isWatched { log.beginTranscript(message: messages.count, at: now) }
+        return decoded
+    }
+
+    private func checkKey() -> SessionVerdict {
+        // A client that opened many connections first and guesses then is stopped here.
+        guard worker.shared.abuse.mayLogIn(peer, at: now) else {
+            login.forgetCandidate()
+            worker.counters.loginsTurnedAway += 1
+            return machine.loginTurnedAway()
+        }
+        guard let verdict = login.check(with: worker.keyChecker, for: self) else { return .none }
+        return settleKey(verdict)
+    }
+
+    /// The API's answer about the key that was asked about.
+    private func settleKey(_ verdict: KeyVerdict) -> SessionVerdict {
+        worker.counters.loginTimes.record(
+            nanoseconds: now.nanoseconds(since: machine.clock.waitingSince))
+        if verdict != .valid { login.forgetCandidate() }
+        if verdict == .unavailable {
+            worker.counters.loginsUnavailable += 1
+            log.loginUnavailable()
+        }
+        return machine.keyChecked(verdict, at: now)
+    }
+
+    private func logIn() {
+        login.accept()
+        worker.counters.loginsAccepted += 1
+        log.loginAccepted()
+        write(.authenticated)
+    }
+
+    /// Logs a refused login, and counts it for its address.
+    /// - Returns: whether the address may try again.
+    private func noteRefusal(_ fault: LoginFault, isCounted: Bool) -> Bool {
+        switch fault {
+        case .username: worker.counters.loginsWrongUsername += 1
+        case .key: worker.counters.loginsRefused += 1
+        }
+        log.loginRefused(fault)
+        guard isCounted else { return true }
+        let abuse = worker.shared.abuse
+        abuse.loginFailed(peer, at: now)
+        return abuse.mayLogIn(peer, at: now)
+    }
+
+    // MARK: Messages
+
+    /// The reply to MAIL while a 429 with a known end is still running; nil when none is.
+    private func rateLimitReply() -> Reply? {
+        guard let key = login.key,
+            let limit = worker.shared.rateLimits.limit(on: key.hash, at: now)
+        else { return nil }
+        return Outcome.rateLimited(limit)
+            .reply(isVerbose: worker.configuration.hasVerboseReplies)
+    }
+
+    private func reserve(_ bytes: Int) -> SessionVerdict {
+        let budget = worker.shared.budget
+        if messages.reserve(bytes, of: budget) { return machine.budgetGranted(at: now) }
+        let mailbox = worker.loop.mailbox
+        nonisolated(unsafe) let session = self  // Touched on its own loop only.
+        messages.wait(for: bytes, of: budget) { ticket in
+            mailbox.post { session.budgetAnswered(ticket) }
+        }
+        return .none
+    }
+
+    private func beginData() -> SessionVerdict {
+        guard let key = login.key else { return .close(.badSequence) }
+        messages.begin(on: worker, key: key, owner: self, session: id)
+        write(.startData)
+        // While the process drains, the first message of a session is its last.
+        return worker.drainWatch == nil ? .none : machine.drain(at: now)
+    }
+
+    /// The message has its outcome, and the client its reply.
+    private func conclude(_ outcome: Outcome) -> SessionVerdict {
+        let reply = outcome.reply(isVerbose: worker.configuration.hasVerboseReplies)
+        log.message(outcome, reply, messages, contentBytes: machine.data.byteCount)
+        worker.counters.answerTimes.record(
+            nanoseconds: now.nanoseconds(since: machine.clock.waitingSince))
+        messages.conclude(outcome)
+        let isKeyRefused = outcome == .keyRefused
+        if isKeyRefused { login.logOut() }
+        return machine.outcome(reply, isKeyRefused: isKeyRefused, at: now)
+    }
+
+    // MARK: The list of its loop
+
+    /// Enters the list in front of its first session.
+    func link(before first: Session?) {
+        nextInList = first
+        first?.previousInList = self
+    }
+
+    /// Leaves the list.
+    func unlink() {
+        previousInList?.nextInList = nextInList
+        nextInList?.previousInList = previousInList
+        nextInList = nil
+        previousInList = nil
+    }
+
+    // MARK: What operators see
+
+    /// A note in the transcript, if one is written.
+    private func note(_ text: @autoclosure () -> String) {
+        guard log.isTraced else { return }
+        log.note(text(), message: messages.count, at: now)
+    }
+
+    /// The session at this moment.
+    var report: SessionReport {
+        SessionReport(
+            id: id, peer: peer, listener: listener, tls: stream?.tls?.version ?? "",
+            isLoggedIn: machine.login.isAuthenticated, state: machine.phase.words,
+            openMilliseconds: now.milliseconds(since: machine.clock.openedAt),
+            silentMilliseconds: now.milliseconds(since: machine.clock.heardAt),
+            messages: messages.count,
+            contentBytes: machine.isInMessage ? machine.data.byteCount : 0)
+    }
+}
+
+extension SessionVerdict {
+    /// There is something to do.
+    fileprivate var isSomething: Bool { if case .none = self { false } else { true } }
 }
 
 extension SessionMachine.Options {
-    /// Waits for an answer end this much after the answer's own deadline, should that be missed.
-    private static let answerGraceMilliseconds = 5_000
-
     init(_ configuration: Configuration) {
         self.init(
             limits: configuration.limits,
             bufferThresholdBytes: configuration.bufferThresholdBytes,
-            answerTimeoutMilliseconds: configuration.api.timeoutMilliseconds
-                + Self.answerGraceMilliseconds)
+            apiTimeoutMilliseconds: configuration.api.timeoutMilliseconds)
     }
+}
+
+/// What a line of a client was.
+enum CommandVerb: Int, CaseIterable {
+    case ehlo, helo, starttls, auth, mail, rcpt, data, rset, noop, quit, vrfy, expn, help, bdat
+    /// A browser, or an attack that speaks as one.
+    case http
+    /// Not understood, or too long.
+    case malformed
+    /// A line of an AUTH exchange.
+    case response
+
+    /// For metrics and transcripts.
+    var word: String { "\(self)" }
+
+    init(_ command: Command) {
+        switch command {
+        case .ehlo: self = .ehlo
+        case .helo: self = .helo
+        case .startTLS: self = .starttls
+        case .auth: self = .auth
+        case .mail: self = .mail
+        case .rcpt: self = .rcpt
+        case .data: self = .data
+        case .rset: self = .rset
+        case .noop: self = .noop
+        case .quit: self = .quit
+        case .vrfy: self = .vrfy
+        case .expn: self = .expn
+        case .help: self = .help
+        case .bdat: self = .bdat
+        case .httpVerb: self = .http
+        case .malformed: self = .malformed
+        }
+    }
+}
+
+/// Lines of clients by verb.
+struct CommandCounts: Sendable {
+    private var counts = InlineArray<17, Int>(repeating: 0)
+
+    mutating func count(_ verb: CommandVerb) { counts[verb.rawValue] &+= 1 }
+
+    mutating func add(_ other: CommandCounts) {
+        for index in 0..<17 { counts[index] &+= other.counts[index] }
+    }
+
+    subscript(verb: CommandVerb) -> Int { counts[verb.rawValue] }
 }

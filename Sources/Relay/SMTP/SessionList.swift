@@ -2,16 +2,16 @@
 
 import Reactor
 
-/// Who is here. A session enters when it is accepted and leaves when it is closed.
+/// The sessions of one loop. A session enters when it is accepted and leaves when it is closed.
 package struct SessionList {
     private var head: Session?
     private var lastSerial: UInt64
 
     package private(set) var count = 0
 
-    /// Serials begin at the time of the start, 65,536 for each second, so that a relay that comes later
-    /// does not use them again in the same journal: no loop takes that many connections a second for
-    /// long. The monotonic clock tells starts in one second apart.
+    /// Serials begin at the time of the start, 65,536 for each second, so that a relay that starts
+    /// later does not use them again in the same journal: no loop takes that many connections per
+    /// second for long. The monotonic clock tells starts within one second apart.
     /// - Parameter wallSeconds: seconds since 1970.
     init(startedAt wallSeconds: Int64, _ now: MonotonicTime) {
         lastSerial =
@@ -21,8 +21,7 @@ package struct SessionList {
     /// Links `session` in and returns its id: unique in the process and never 0. The number of the
     /// loop (counted from 1) is in the upper sixteen bits.
     mutating func enter(_ session: Session, loopIndex: Int) -> UInt64 {
-        session.nextSession = head
-        head?.previousSession = session
+        session.link(before: head)
         head = session
         count += 1
         lastSerial &+= 1
@@ -31,15 +30,8 @@ package struct SessionList {
 
     /// Unlinks `session`, which must be in this list.
     mutating func leave(_ session: Session) {
-        if let previous = session.previousSession {
-            previous.nextSession = session.nextSession
-        } else {
-            assert(head === session)
-            head = session.nextSession
-        }
-        session.nextSession?.previousSession = session.previousSession
-        session.nextSession = nil
-        session.previousSession = nil
+        if head === session { head = session.nextInList }
+        session.unlink()
         count -= 1
     }
 
@@ -50,16 +42,16 @@ package struct SessionList {
         while let session = next, count < limit {
             body(session)
             count += 1
-            next = session.nextSession
+            next = session.nextInList
         }
     }
 
-    /// Tells every session to end: idle ones get 421 now, others when their answer is out.
+    /// Tells every session to end: idle ones answer 421 now, others when their answer is out.
     /// - Parameter isGraceful: those that have sent no message yet may go on to send one.
     package func drainAll(isGraceful: Bool) {
         var next = head
         while let session = next {
-            next = session.nextSession
+            next = session.nextInList
             session.drain(isGraceful: isGraceful)
         }
     }

@@ -1,34 +1,110 @@
 // What a session answers to what, and when (RFC 5321, RFC 3207, RFC 4954; the reply table of the
-// product). This file holds the state and the commands; `+Login`, `+Data` and `+Clock` the rest.
+// product).
 //
-// A value: it gets one event and the time, and returns one verdict. It knows no socket, key or
-// text of a peer; a line is lent to it for the length of a call.
+// A value: it gets one event and the time, and returns one verdict, which `Session` carries out. It
+// knows no socket, no key and no text of a peer; a line is lent to it for one call. What it does
+// not know it asks with a verdict, and the driver answers with an event. An event that the phase
+// does not wait for changes nothing. Its logins, its DATA and its clock are values of their own.
 
 import Reactor
 import Wire
 
+/// What the driver does next.
+enum SessionVerdict: Equatable {
+    /// Nothing: go on, or go on waiting.
+    case none
+    case reply(Reply)
+    /// Answer and close; nothing that still arrives is read.
+    case close(Reply)
+    /// Close without a word: the peer could not read one (no TLS yet).
+    case hangUp
+    /// 220 with the host name.
+    case greet
+    /// 250 with the host name, for EHLO with the extensions.
+    case hello(isExtended: Bool)
+    /// May the address of the client begin a TLS handshake? `handshakeAnswered` follows at once.
+    case admitHandshake
+    /// 220, then the handshake; `opened` follows.
+    case startTLS
+    /// Decode this range of the line; `response` follows at once.
+    case readResponse(Range<Int>, SASLExchange)
+    /// Ask about the key that was just decoded; `keyChecked` or `loginTurnedAway` follows.
+    case checkKey
+    /// A login is refused. If it counts, count it for the address of the client. May that address
+    /// try again? `refusalNoted` follows at once.
+    case noteRefusal(LoginFault, isCounted: Bool)
+    /// 235; the key that was asked about is the session's from now on.
+    case logIn
+    /// Has the API told the key to wait? `rateLimitAnswered` follows at once.
+    case askRateLimit
+    /// Put the sender into a fresh envelope and answer 250.
+    case beginMail(MailCommand)
+    /// Put the recipient into the envelope, report it with `recipientAdded`, and answer 250.
+    case addRecipient(Range<Int>)
+    /// Reserve this many bytes of memory; `budgetGranted` follows when they are there.
+    case reserve(bytes: Int)
+    /// 354; a submission begins.
+    case beginData
+    /// All of the message is in: ask the submission for its outcome, which is due by this time;
+    /// `outcome` follows.
+    case finishMessage(by: MonotonicTime)
+    /// Nothing is waited for any more and no submission goes on; then answer, if there is a reply.
+    case giveUp(Reply?)
+    /// QUIT: 221 and close.
+    case quit
+}
+
+/// What a session finds next in its input. Ranges are into the input.
+enum SessionPiece: Equatable {
+    case command(Range<Int>)
+    /// An answer of an AUTH exchange.
+    case response(Range<Int>)
+    /// A line over the limit has ended.
+    case tooLong
+    case content(Range<Int>)
+    /// A CR that belongs to the content and is not in the input any more.
+    case literalCR
+    case endOfData
+    /// Nothing whole is left; what comes after the offset is to be kept.
+    case needInput
+}
+
 /// The rules of one SMTP session.
 struct SessionMachine {
-    /// What the session is doing. Input is read in `commands`, `response`, `data` and `lastWord`
-    /// only.
-    enum Phase: UInt8 {
+    /// What the session is doing. A phase that reads owns its reader, so that content is never read
+    /// as commands, nor commands as content.
+    enum Phase {
         /// TLS is being set up: at once (implicit) or after STARTTLS.
         case handshake
-        case commands
+        case commands(LineReader)
         /// The next line is an answer of an AUTH exchange.
-        case response
+        case response(LineReader)
+        /// The driver has been asked what it can answer within the same event.
+        case asking(Question)
         case keyCheck
         /// A refused login is answered a little later.
         case loginDelay
         /// DATA waits for its share of the memory.
         case budget
-        case data
+        case data(DotReader)
         /// The message is in; the API's answer is awaited.
         case outcome
         /// The process ends, and the client is just about to say something: it hears 421 in reply,
         /// and QUIT is still answered.
-        case lastWord
+        case lastWord(LineReader)
         case closed
+    }
+
+    /// What the driver answers within the same event.
+    enum Question {
+        /// `admitHandshake`
+        case handshake
+        /// `readResponse`
+        case response
+        /// `noteRefusal`
+        case refusal
+        /// `askRateLimit`, and the MAIL that waits for it.
+        case rateLimit(MailCommand)
     }
 
     /// Settings that the machine needs besides the limits.
@@ -36,135 +112,172 @@ struct SessionMachine {
         var limits = SessionLimits()
         /// The most that a message holds in memory, so the most that DATA reserves.
         var bufferThresholdBytes = 262_144
-        /// When the driver's own waits (key check, outcome) should long have been answered.
-        var answerTimeoutMilliseconds = 55_000
+        /// When the API's answer is due, from the final dot or from the question about a key.
+        var apiTimeoutMilliseconds = 50_000
     }
 
     let options: Options
-    var limits: SessionLimits { options.limits }
-
-    var phase: Phase
+    private(set) var phase = Phase.handshake
     private(set) var isTLS: Bool
+    private(set) var isDraining = false
     private var isGreeted = false
-    var isAuthenticated = false
-    var isDraining = false
-
-    // The transaction.
-    private(set) var hasSender = false
-    private(set) var recipientCount = 0
-    private var isSMTPUTF8 = false
-    var announcedBytes: Int?
-
-    // Wrong commands and refused logins.
+    /// Wrong commands.
     private(set) var errors = 0
-    var failedLogins = 0
-    var exchange = SASLExchange.plain
-    var fingerprint: UInt64 = 0
-    /// The last login could not be checked.
-    var isLoginUnchecked = false
-    /// The last refused login that may still be repeated with the other mechanism.
-    var lastFailure: (fingerprint: UInt64, isPlain: Bool)?
-    var delayedReply = DelayedReply.authFailed
-
-    // DATA.
-    var content = ContentState()
-
-    // Clocks.
-    let openedAt: MonotonicTime
-    /// When the client was last heard in full: a command or a chunk of DATA.
-    var heardAt: MonotonicTime
-    /// When the wait of this phase began.
-    var waitingSince: MonotonicTime
+    /// Lines that ended with a bare LF.
+    private(set) var bareLineFeeds = 0
+    private(set) var transaction = Transaction()
+    private(set) var login = LoginState()
+    private(set) var data = DataState()
+    private(set) var clock: SessionClock
 
     /// - Parameter isImplicitTLS: a handshake comes before everything else.
     init(options: Options, isImplicitTLS: Bool, at now: MonotonicTime) {
         self.options = options
-        phase = .handshake
         isTLS = isImplicitTLS
-        openedAt = now
-        heardAt = now
-        waitingSince = now
+        clock = SessionClock(options, at: now)
     }
+
+    var limits: SessionLimits { options.limits }
+
+    // MARK: What it reads
 
     /// Whether a command, a response or a piece of DATA can be taken now.
     var acceptsInput: Bool {
         switch phase {
         case .commands, .response: !isDraining
         case .lastWord: true
-        case .data: !content.isHeld
-        case .handshake, .keyCheck, .loginDelay, .budget, .outcome, .closed: false
+        case .data: !data.isHeld
+        case .handshake, .asking, .keyCheck, .loginDelay, .budget, .outcome, .closed: false
         }
     }
 
+    /// The stream's own handshake goes on.
+    var isHandshaking: Bool { if case .handshake = phase { true } else { false } }
+
+    /// The message is in, and its outcome is not there.
+    var awaitsOutcome: Bool { if case .outcome = phase { true } else { false } }
+
+    /// A message is arriving, or its outcome is awaited.
+    var isInMessage: Bool { if case .data = phase { true } else { awaitsOutcome } }
+
+    var isClosed: Bool { if case .closed = phase { true } else { false } }
+
     /// The longest line to take, its line end included.
-    var lineBytesMax: Int {
-        isTLS && !isAuthenticated ? limits.authLineBytesMax : limits.commandLineBytesMax
+    private var lineBytesMax: Int {
+        isTLS && !login.isAuthenticated ? limits.authLineBytesMax : limits.commandLineBytesMax
+    }
+
+    /// The next thing in `input`, found by the reader of the phase; `needInput` in a phase that has
+    /// none. `offset` is moved to what comes after it, or to where bytes are to be kept from.
+    mutating func next(_ input: Bytes, _ offset: inout Int) -> SessionPiece {
+        switch phase {
+        case .data(var dots):
+            let verdict = dots.next(input, &offset)
+            phase = .data(dots)
+            switch verdict {
+            case .content(let range): return .content(range)
+            case .literalCR: return .literalCR
+            case .needInput: return .needInput
+            case .end: return .endOfData
+            }
+        case .commands(var lines):
+            let piece = command(&lines, input, &offset)
+            phase = .commands(lines)
+            return piece
+        case .response(var lines):
+            let piece = command(&lines, input, &offset)
+            phase = .response(lines)
+            if case .command(let range) = piece { return .response(range) }
+            return piece
+        case .lastWord(var lines):
+            let piece = command(&lines, input, &offset)
+            phase = .lastWord(lines)
+            return piece
+        case .handshake, .asking, .keyCheck, .loginDelay, .budget, .outcome, .closed:
+            return .needInput
+        }
+    }
+
+    private mutating func command(
+        _ lines: inout LineReader, _ input: Bytes, _ offset: inout Int
+    ) -> SessionPiece {
+        let bareBefore = lines.bareLineFeeds
+        switch lines.next(input, from: offset, lineBytesMax: lineBytesMax) {
+        case .line(let range, let next):
+            bareLineFeeds += lines.bareLineFeeds - bareBefore
+            offset = next
+            return .command(range)
+        case .tooLong(let next):
+            offset = next
+            return .tooLong
+        case .needInput(let keepFrom):
+            offset = keepFrom
+            return .needInput
+        }
     }
 
     // MARK: Beginning and end
 
     /// The connection is ready for bytes: at first, and again when the handshake after STARTTLS is
-    /// done. Nothing from before that survives (RFC 3207 4.2), the count of errors excepted.
+    /// done. Nothing from before that survives (RFC 3207 4.2), except the count of errors.
     mutating func opened(at now: MonotonicTime) -> SessionVerdict {
-        guard phase == .handshake else { return .none }
+        guard case .handshake = phase else { return .none }
         enterCommands(at: now)
         if !isGreeted {
             isGreeted = true
             return .greet
         }
         isTLS = true
-        isAuthenticated = false
-        isLoginUnchecked = false
-        resetTransaction()
+        login = LoginState()
+        transaction = Transaction()
         return .none
     }
 
     /// The process is to end: at once when nothing is in flight, else after the answer. To be called
-    /// again behind each event.
+    /// again after each event.
     ///
-    /// Who was answered less than a second ago is probably about to go on, or to say QUIT. A 421 that
-    /// crosses it on the way would be taken for the reply to that, and a client whose QUIT seems to
-    /// fail may tell its user that the message did (Python's smtplib raises).
+    /// A client that was answered less than a second ago is probably about to go on, or to say QUIT.
+    /// It would take a 421 that crosses this on the way for the reply to it, and a client whose QUIT
+    /// seems to fail may tell its user that the message failed (Python's smtplib raises).
     mutating func drain(at now: MonotonicTime) -> SessionVerdict {
         isDraining = true
         switch phase {
         case .handshake:
             phase = .closed
             return .hangUp
-        case .commands, .response:
-            guard now < lastWordEnd else { return close(.shuttingDown) }
-            phase = .lastWord
+        case .commands(let lines), .response(let lines):
+            guard now < clock.lastWordEnd else { return close(.shuttingDown) }
+            phase = .lastWord(lines)
             return .none
         case .budget: return close(.shuttingDown)
-        case .keyCheck, .loginDelay, .data, .outcome, .lastWord, .closed: return .none
+        case .asking, .keyCheck, .loginDelay, .data, .outcome, .lastWord, .closed: return .none
         }
     }
 
     /// The connection has ended.
     mutating func gone() { phase = .closed }
 
-    mutating func close(_ reply: Reply) -> SessionVerdict {
+    private mutating func close(_ reply: Reply) -> SessionVerdict {
         phase = .closed
         return .close(reply)
     }
 
     /// Answers a wrong command; the last one that is allowed closes the session.
-    mutating func refuse(_ reply: Reply) -> SessionVerdict {
+    private mutating func refuse(_ reply: Reply) -> SessionVerdict {
         errors += 1
         return errors >= limits.errorsMax ? close(.tooManyErrors) : .reply(reply)
     }
 
-    /// The client's clock starts anew.
-    mutating func enterCommands(at now: MonotonicTime) {
-        phase = .commands
-        heardAt = now
+    /// The next line is a command, and the client's clock starts anew.
+    private mutating func enterCommands(at now: MonotonicTime) {
+        phase = .commands(LineReader())
+        clock.heard(at: now)
     }
 
-    mutating func resetTransaction() {
-        hasSender = false
-        recipientCount = 0
-        isSMTPUTF8 = false
-        announcedBytes = nil
+    /// Asks the driver, which answers within the same event.
+    private mutating func ask(_ question: Question, _ verdict: SessionVerdict) -> SessionVerdict {
+        phase = .asking(question)
+        return verdict
     }
 
     // MARK: Commands
@@ -172,30 +285,31 @@ struct SessionMachine {
     /// One command line.
     /// - Parameters:
     ///   - line: what the ranges of `command` are into; read during this call only.
-    ///   - hasBytesBehind: more has arrived behind this line already.
-    ///   - throttle: the reply to MAIL while the key is throttled; to STARTTLS when the address has
-    ///     had its share of handshakes.
+    ///   - hasBytesAfter: more has arrived after this line already.
     mutating func command(
-        _ command: Command, in line: Bytes, hasBytesBehind: Bool, throttle: Reply?,
-        at now: MonotonicTime
+        _ command: Command, in line: Bytes, hasBytesAfter: Bool, at now: MonotonicTime
     ) -> SessionVerdict {
-        heardAt = now
-        if phase == .lastWord {
+        switch phase {
+        case .commands: break
+        case .lastWord:
             guard case .quit = command else { return close(.shuttingDown) }
+        default: return .none
         }
-        // Before a login lines may be longer, for the sake of AUTH alone.
+        clock.heard(at: now)
+        // Before a login lines may be longer, but only for AUTH.
         if line.count > limits.commandLineBytesMax - 2, !command.mayBeLong {
             return refuse(.lineTooLong)
         }
         switch command {
-        case .mail(let mail): return self.mail(mail, line, throttle)
+        case .mail(let mail): return self.mail(mail, line)
         case .rcpt(let rcpt): return self.rcpt(rcpt, line)
-        case .data: return data(hasBytesBehind: hasBytesBehind, at: now)
+        case .data: return data(hasBytesAfter: hasBytesAfter, at: now)
         case .rset:
-            resetTransaction()
+            transaction = Transaction()
             return .reply(.ok)
-        case .ehlo, .helo: return hello(command)
-        case .startTLS: return startTLS(hasBytesBehind: hasBytesBehind, throttle, at: now)
+        case .ehlo: return hello(isExtended: true)
+        case .helo: return hello(isExtended: false)
+        case .startTLS: return startTLS(hasBytesAfter: hasBytesAfter)
         case .auth(let mechanism, let initial): return auth(line, mechanism, initial)
         case .noop: return .reply(.ok)
         case .vrfy: return .reply(.cannotVerify)
@@ -214,65 +328,356 @@ struct SessionMachine {
 
     /// A line over the limit has ended.
     mutating func lineTooLong(at now: MonotonicTime) -> SessionVerdict {
-        heardAt = now
-        if phase == .lastWord { return close(.shuttingDown) }
-        guard phase == .response else { return refuse(.lineTooLong) }
-        phase = .commands
-        return refuse(.authLineTooLong)
+        switch phase {
+        case .commands:
+            clock.heard(at: now)
+            return refuse(.lineTooLong)
+        case .response:
+            enterCommands(at: now)
+            return refuse(.authLineTooLong)
+        case .lastWord: return close(.shuttingDown)
+        default: return .none
+        }
     }
 
     /// EHLO and HELO end a transaction (RFC 5321 4.1.4), not a login.
-    private mutating func hello(_ command: Command) -> SessionVerdict {
-        resetTransaction()
-        if case .ehlo = command { return .hello(isExtended: true) }
-        return .hello(isExtended: false)
+    private mutating func hello(isExtended: Bool) -> SessionVerdict {
+        transaction = Transaction()
+        return .hello(isExtended: isExtended)
     }
 
-    private mutating func startTLS(
-        hasBytesBehind: Bool, _ throttle: Reply?, at now: MonotonicTime
-    ) -> SessionVerdict {
+    private mutating func startTLS(hasBytesAfter: Bool) -> SessionVerdict {
         if isTLS { return refuse(.tlsAlreadyActive) }
         // Someone else may have put them there (CVE-2011-0411).
-        if hasBytesBehind { return close(.bytesBehindSTARTTLS) }
-        if let throttle { return close(throttle) }
+        if hasBytesAfter { return close(.bytesBehindSTARTTLS) }
+        return ask(.handshake, .admitHandshake)
+    }
+
+    /// Whether the address of the client may begin a handshake.
+    mutating func handshakeAnswered(
+        isAdmitted: Bool, at now: MonotonicTime
+    ) -> SessionVerdict {
+        guard case .asking(.handshake) = phase else { return .none }
+        guard isAdmitted else { return close(.tooManyHandshakes) }
         phase = .handshake
-        waitingSince = now
+        clock.wait(since: now)
         return .startTLS
     }
 
-    private mutating func mail(
-        _ mail: MailCommand, _ line: Bytes, _ throttle: Reply?
-    ) -> SessionVerdict {
-        guard isAuthenticated else {
-            // Some clients go on although their AUTH was put off. For a permanent reply here they
+    private mutating func mail(_ mail: MailCommand, _ line: Bytes) -> SessionVerdict {
+        guard login.isAuthenticated else {
+            // Some clients go on although their AUTH was put off. After a permanent reply here they
             // would return the message (dma does), which only has to be sent again.
-            return isLoginUnchecked ? .reply(.authUnavailable) : refuse(.authRequired)
+            return login.isUnchecked ? .reply(.authUnavailable) : refuse(.authRequired)
         }
-        guard !hasSender else { return refuse(.badSequence) }
+        guard !transaction.hasSender else { return refuse(.badSequence) }
         guard mail.isSMTPUTF8 || line.extracting(mail.path).isASCII else {
             return refuse(.utf8Required)
         }
         if let size = mail.size, size > limits.messageBytesMax {
             return .reply(.messageTooLarge(bytesMax: limits.messageBytesMax))
         }
-        if let throttle { return .reply(throttle) }
-        hasSender = true
-        isSMTPUTF8 = mail.isSMTPUTF8
-        announcedBytes = mail.size
+        return ask(.rateLimit(mail), .askRateLimit)
+    }
+
+    /// Whether the key may send now.
+    /// - Parameter refusal: the reply to MAIL while a limit of the API runs; nil when none does.
+    mutating func rateLimitAnswered(_ refusal: Reply?) -> SessionVerdict {
+        guard case .asking(.rateLimit(let mail)) = phase else { return .none }
+        phase = .commands(LineReader())
+        if let refusal { return .reply(refusal) }
+        transaction.begin(mail)
         return .beginMail(mail)
     }
 
     private mutating func rcpt(_ rcpt: RcptCommand, _ line: Bytes) -> SessionVerdict {
-        guard hasSender else { return refuse(.badSequence) }
-        guard recipientCount < limits.recipientsMax else { return .reply(.tooManyRecipients) }
-        guard isSMTPUTF8 || line.extracting(rcpt.path).isASCII else {
+        guard transaction.hasSender else { return refuse(.badSequence) }
+        guard transaction.recipientCount < limits.recipientsMax else {
+            return .reply(.tooManyRecipients)
+        }
+        guard transaction.isSMTPUTF8 || line.extracting(rcpt.path).isASCII else {
             return refuse(.utf8Required)
         }
         return .addRecipient(rcpt.path)
     }
 
     /// A recipient is in the envelope; `isNew` is false when it was there before.
-    mutating func recipientAdded(isNew: Bool) { if isNew { recipientCount += 1 } }
+    mutating func recipientAdded(isNew: Bool) {
+        guard isNew, case .commands = phase else { return }
+        transaction.addRecipient()
+    }
+
+    // MARK: Logins
+
+    private mutating func auth(
+        _ line: Bytes, _ mechanism: Range<Int>, _ initial: Range<Int>?
+    ) -> SessionVerdict {
+        guard isTLS else { return refuse(.tlsRequired) }
+        if transaction.hasSender { return refuse(.badSequence) }
+        if login.isAuthenticated { return refuse(.alreadyAuthenticated) }
+        guard login.begin(line.extracting(mechanism)) else { return refuse(.unknownMechanism) }
+        if let initial { return ask(.response, .readResponse(initial, login.exchange)) }
+        phase = .response(LineReader())
+        return .reply(login.firstChallenge)
+    }
+
+    /// A line of an AUTH exchange has come.
+    mutating func responseLine(_ line: Bytes, at now: MonotonicTime) -> SessionVerdict {
+        guard case .response = phase else { return .none }
+        clock.heard(at: now)
+        return ask(.response, .readResponse(0..<line.count, login.exchange))
+    }
+
+    /// What a response held.
+    mutating func response(_ response: SASLResponse, at now: MonotonicTime) -> SessionVerdict {
+        guard case .asking(.response) = phase else { return .none }
+        phase = .commands(LineReader())
+        switch response {
+        case .cancelled: return refuse(.authCancelled)
+        case .badBase64: return refuse(.badBase64)
+        case .badFormat: return refuse(.badAuthFormat)
+        case .username:
+            login.expectPassword()
+            phase = .response(LineReader())
+            return .reply(.passwordPrompt)
+        case .wrongUsername(let fingerprint): return refuseLogin(.username, fingerprint)
+        case .unusableKey(let fingerprint): return refuseLogin(.key, fingerprint)
+        case .key(let fingerprint):
+            login.check(fingerprint)
+            phase = .keyCheck
+            clock.wait(since: now)
+            return .checkKey
+        }
+    }
+
+    /// What the API says about the key.
+    mutating func keyChecked(_ verdict: KeyVerdict, at now: MonotonicTime) -> SessionVerdict {
+        guard case .keyCheck = phase else { return .none }
+        enterCommands(at: now)
+        login.settle(verdict)
+        switch verdict {
+        case .valid: return .logIn
+        case .refused: return refuseLogin(.key, login.fingerprint)
+        case .unavailable: return .reply(.authUnavailable)
+        }
+    }
+
+    /// The address of the client has failed too often in other sessions: its keys are not looked at.
+    mutating func loginTurnedAway() -> SessionVerdict {
+        guard case .keyCheck = phase else { return .none }
+        return close(.tooManyFailedLogins)
+    }
+
+    private mutating func refuseLogin(
+        _ fault: LoginFault, _ fingerprint: UInt64
+    ) -> SessionVerdict {
+        let isCounted = login.refuse(fault, fingerprint)
+        return ask(.refusal, .noteRefusal(fault, isCounted: isCounted))
+    }
+
+    /// The refused login is counted for the address of the client.
+    /// - Parameter mayTryAgain: the address has not failed too often, here and elsewhere.
+    mutating func refusalNoted(mayTryAgain: Bool, at now: MonotonicTime) -> SessionVerdict {
+        guard case .asking(.refusal) = phase else { return .none }
+        guard mayTryAgain else { return close(.tooManyFailedLogins) }
+        phase = .loginDelay
+        clock.wait(since: now)
+        return login.delayMilliseconds(limits) > 0 ? .none : answerRefusedLogin(at: now)
+    }
+
+    private mutating func answerRefusedLogin(at now: MonotonicTime) -> SessionVerdict {
+        guard let refusal = login.refusal(limits) else { return close(.tooManyFailedLogins) }
+        enterCommands(at: now)
+        return .reply(refusal)
+    }
+
+    // MARK: DATA
+
+    /// DATA may not be followed by anything before its answer (RFC 2920 3.1). A client that does it
+    /// anyway sends content; when DATA is refused, that content must never be read as commands.
+    private mutating func data(
+        hasBytesAfter: Bool, at now: MonotonicTime
+    ) -> SessionVerdict {
+        guard transaction.recipientCount > 0 else {
+            return hasBytesAfter ? close(.badSequence) : refuse(.badSequence)
+        }
+        phase = .budget
+        clock.wait(since: now)
+        let announced = transaction.announcedBytes ?? options.bufferThresholdBytes
+        data = DataState(
+            reservedBytes: min(announced, options.bufferThresholdBytes),
+            hasBytesAfterCommand: hasBytesAfter)
+        return .reserve(bytes: data.reservedBytes)
+    }
+
+    /// The memory that `reserve` asked for is there.
+    mutating func budgetGranted(at now: MonotonicTime) -> SessionVerdict {
+        switch phase {
+        case .budget:
+            phase = .data(DotReader())
+            clock.heard(at: now)
+            data.begin(at: now)
+            return .beginData
+        case .data:
+            release(.budget, at: now)
+            return .none
+        default: return .none
+        }
+    }
+
+    /// The memory for what came beyond the announcement will never be there: every message that
+    /// holds some waits for more, like this one. What is left of it is read and thrown away.
+    mutating func budgetRefused(at now: MonotonicTime) -> SessionVerdict {
+        guard case .data = phase, data.holds.contains(.budget) else { return .none }
+        data.throwAway(.noMemory)
+        release(.budget, at: now)
+        return .giveUp(nil)
+    }
+
+    /// `byteCount` bytes of content have come.
+    mutating func contentArrived(_ byteCount: Int, at now: MonotonicTime) -> ContentVerdict {
+        guard case .data = phase else { return .discard }
+        clock.heard(at: now)
+        return data.take(byteCount, bytesMax: limits.messageBytesMax)
+    }
+
+    /// After content was fed: whether its memory is reserved.
+    mutating func checkMemory(at now: MonotonicTime) -> SessionVerdict {
+        guard case .data = phase,
+            let missing = data.reserveMore(upTo: options.bufferThresholdBytes)
+        else { return .none }
+        hold(.budget, at: now)
+        return .reserve(bytes: missing)
+    }
+
+    /// The submission takes no more before `submissionContinues`.
+    mutating func submissionPaused(at now: MonotonicTime) {
+        guard case .data = phase else { return }
+        hold(.submission, at: now)
+    }
+
+    mutating func submissionContinues(at now: MonotonicTime) {
+        guard case .data = phase else { return }
+        release(.submission, at: now)
+    }
+
+    /// The submission knows its outcome before the end of the message.
+    mutating func submissionDecided() {
+        guard case .data = phase else { return }
+        data.throwAway(.decided)
+    }
+
+    private mutating func hold(_ reason: DataState.Holds, at now: MonotonicTime) {
+        if !data.isHeld { clock.wait(since: now) }
+        data.hold(reason)
+    }
+
+    /// The client is read again when no other reason holds it: the time in between was not its own.
+    private mutating func release(_ reasons: DataState.Holds, at now: MonotonicTime) {
+        guard !data.holds.isDisjoint(with: reasons) else { return }
+        data.release(reasons)
+        guard !data.isHeld else { return }
+        clock.heard(at: now)
+        data.excuse(milliseconds: clock.waitedMilliseconds(at: now))
+    }
+
+    /// CRLF.CRLF has come.
+    /// - Parameter arrivedAt: when it was read from the kernel; the client waits for its reply from
+    ///   then on. That is in the past when it waited in memory until the API took what came before.
+    mutating func dataEnded(
+        at now: MonotonicTime, arrivedAt: MonotonicTime? = nil
+    ) -> SessionVerdict {
+        guard case .data = phase else { return .none }
+        switch data.discard {
+        case nil, .decided:
+            phase = .outcome
+            clock.wait(since: arrivedAt ?? now)
+            return .finishMessage(by: clock.answerDue)
+        case .tooLarge:
+            return ended(with: .messageTooLarge(bytesMax: limits.messageBytesMax), at: now)
+        case .apiStalled: return ended(with: .apiUnavailable, at: now)
+        case .noMemory: return ended(with: .insufficientMemory, at: now)
+        }
+    }
+
+    /// The message has its outcome, and so its reply.
+    /// - Parameter isKeyRefused: the API no longer knows the key: the session is logged out.
+    mutating func outcome(
+        _ reply: Reply, isKeyRefused: Bool, at now: MonotonicTime
+    ) -> SessionVerdict {
+        guard case .outcome = phase else { return .none }
+        if isKeyRefused { login.logOut() }
+        return ended(with: reply, at: now)
+    }
+
+    private mutating func ended(with reply: Reply, at now: MonotonicTime) -> SessionVerdict {
+        transaction = Transaction()
+        enterCommands(at: now)
+        return .reply(reply)
+    }
+
+    // MARK: Clocks
+
+    /// When `timedOut` is due at the latest, as of now; it can move later without notice.
+    var deadline: MonotonicTime {
+        switch phase {
+        case .handshake, .budget: clock.waitEnd
+        case .commands, .response: min(clock.idleEnd, clock.sessionEnd)
+        case .keyCheck, .outcome: clock.answerEnd
+        case .loginDelay: clock.waitEnd(afterMilliseconds: login.delayMilliseconds(limits))
+        case .data: dataDeadline
+        case .lastWord: clock.lastWordEnd
+        case .asking, .closed: .never
+        }
+    }
+
+    private var dataDeadline: MonotonicTime {
+        if data.holds.contains(.budget) { return clock.waitEnd }
+        if data.holds.contains(.submission) { return clock.answerEnd }
+        // A message that is under way when the session's time is up may come to its end, if that is
+        // near; one that nobody will take may not.
+        let end = data.discard == nil ? clock.lastMessageEnd : clock.sessionEnd
+        return min(clock.idleEnd, data.rateEnd(limits.dataRateMin), end)
+    }
+
+    /// The deadline may have passed.
+    mutating func timedOut(at now: MonotonicTime) -> SessionVerdict {
+        guard now >= deadline else { return .none }
+        switch phase {
+        case .handshake:
+            phase = .closed
+            return .hangUp
+        case .commands, .response:
+            return close(now >= clock.sessionEnd ? .sessionTimeout : .idleTimeout)
+        case .loginDelay: return answerRefusedLogin(at: now)
+        case .keyCheck:
+            login.missAnswer()
+            return giveUp(.authUnavailable, at: now)
+        case .budget:
+            return data.hasBytesAfterCommand
+                ? close(.insufficientMemory) : giveUp(.insufficientMemory, at: now)
+        case .outcome: return giveUp(.apiUnavailable, at: now)
+        case .data: return dataTimedOut(at: now)
+        case .lastWord: return close(.shuttingDown)
+        case .asking, .closed: return .none
+        }
+    }
+
+    private mutating func dataTimedOut(at now: MonotonicTime) -> SessionVerdict {
+        if data.isHeld {
+            data.throwAway(data.holds.contains(.budget) ? .noMemory : .apiStalled)
+            release([.budget, .submission], at: now)
+            return .giveUp(nil)
+        }
+        if now >= clock.idleEnd { return close(.idleTimeout) }
+        return close(now >= data.rateEnd(limits.dataRateMin) ? .tooSlow : .sessionTimeout)
+    }
+
+    private mutating func giveUp(_ reply: Reply, at now: MonotonicTime) -> SessionVerdict {
+        transaction = Transaction()
+        enterCommands(at: now)
+        return .giveUp(reply)
+    }
 }
 
 extension Command {

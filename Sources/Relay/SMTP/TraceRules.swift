@@ -1,14 +1,14 @@
-// Whose sessions are written down line by line: `--trace-key`, `--trace-address`.
+// Which sessions get a transcript in the log: `--trace-key`, `--trace-address`.
 //
-// A key is named by a hash that anybody who has it can make, so that it can be handed over without
-// the key: `printf %s KEY | sha256sum`, the first 16 digits. Keys are random, so the hash does not
-// lead back to one.
+// A key is named by a hash, so that its owner can name it without handing it over: `printf %s KEY |
+// sha256sum`, the first 16 digits. Keys are random, so the hash does not lead back to one. Lines are
+// bounded for all sessions together.
 
 import COpenSSL
 import Reactor
 import Wire
 
-/// Whose sessions are traced. Immutable, but for the count of lines.
+/// Which sessions are traced. Immutable, except for the count of lines.
 package final class TraceRules: Sendable {
     /// Lines that all sessions together may write in a second.
     static let linesPerSecondMax = 200
@@ -58,7 +58,7 @@ package final class TraceRules: Sendable {
 /// Lines of the second that is under way.
 struct TraceWindow {
     enum Verdict: Equatable {
-        /// - suppressed: lines that were not written before this one, and not told of yet.
+        /// - suppressed: lines before this one that were not written and not reported yet.
         case write(suppressed: Int)
         case suppress
     }

@@ -56,7 +56,7 @@ final class DialogRunner {
     private let timer: LoopTimer
     private var client = DialogClient()
     /// Memory that the dialog has taken.
-    private var taken = 0
+    private var taken: MemoryShare?
 
     init(_ dialog: Dialog, _ cut: DialogCut) throws {
         self.dialog = dialog
@@ -80,8 +80,9 @@ final class DialogRunner {
 
     /// Plays all steps, then lets everything end and checks that nothing is left.
     func play() {
-        taken = dialog.settings.first { $0.name == "reservedBytes" }?.value ?? 0
-        #expect(worker.shared.budget.reserve(taken))
+        let bytes = dialog.settings.first { $0.name == "reservedBytes" }?.value ?? 0
+        taken = worker.shared.budget.reserve(bytes)
+        #expect(worker.shared.budget.reservedBytes == bytes)
         connect()
         for line in dialog.steps {
             if let problem = play(line.step) {
@@ -92,7 +93,8 @@ final class DialogRunner {
         loop.later { [client] in client.stream?.finish() }
         tick { client.isClosed && worker.sessions.count == 0 }
         #expect(worker.sessions.count == 0, "sessions are left")
-        #expect(worker.shared.budget.reservedBytes == taken, "reserved memory is left")
+        taken = nil
+        #expect(worker.shared.budget.reservedBytes == 0, "reserved memory is left")
         #expect(worker.counters.sessionsAccepted == worker.counters.sessionsClosed)
         api.close()
         for listener in worker.listeners { listener.close() }
@@ -121,9 +123,7 @@ final class DialogRunner {
             }
             tick { client.isClosed && worker.sessions.count == 0 }
         case .reconnect: connect()
-        case .release:
-            worker.shared.budget.release(taken)
-            taken = 0
+        case .release: taken = nil
         case .drain: loop.later { [worker] in worker.sessions.drainAll(isGraceful: false) }
         case .pause(let milliseconds):
             let end = MonotonicTime.readClock().advanced(byMilliseconds: milliseconds)

@@ -13,13 +13,13 @@ enum KeySearch {
     /// The end of every key that a dialog logs in with.
     static let mark = ".dialog-key-8h2Kq9Zt"
 
-    /// Forms of the mark: as it is, and as base64 of it looks behind any bytes.
+    /// Forms of the mark: as it is, and as its base64 looks after any bytes.
     static let forms: [String] =
         [mark]
         + (0..<3).map { offset in
             let padded = String(repeating: "x", count: offset) + mark
             let text = Data(padded.utf8).base64EncodedString()
-            // Characters that bytes in front of the mark, or behind it, have a share in.
+            // Characters that bytes before the mark, or after it, have a share in.
             return String(text.dropFirst((offset * 8 + 5) / 6).prefix(mark.utf8.count - 2))
         }
 

@@ -10,8 +10,8 @@ struct KeySearchTests {
     @Test(
         "A key is found in the clear and in base64, whatever stands around it",
         arguments: ["", "k", "ke", "key"], ["", "\r\n", "xyz"])
-    func finds(_ before: String, _ behind: String) {
-        let key = before + KeySearch.mark + behind
+    func finds(_ before: String, _ after: String) {
+        let key = before + KeySearch.mark + after
         #expect(KeySearch.finds(in: "a \(key) b"))
         #expect(KeySearch.finds(in: Data(key.utf8).base64EncodedString()))
         #expect(KeySearch.finds(in: Data("\0postscale\0\(key)".utf8).base64EncodedString()))

@@ -23,7 +23,7 @@ struct SubmissionDoubtTests {
     ) -> Submission {
         let submission = bench.submission(message, session)
         #expect(bench.feed(message.content, to: submission, session))
-        #expect(submission.finish(since: bench.loop.now) == nil)
+        #expect(submission.finish(by: bench.due(since: bench.loop.now)) == nil)
         #expect(bench.wait { bench.api.held.count == held })
         submission.clientMayBeGone()
         return submission
@@ -106,7 +106,7 @@ struct SubmissionDoubtTests {
         let secondSession = ScriptedSession()
         let second = bench.submission(message, secondSession)
         #expect(bench.feed(message.content, to: second, secondSession))
-        #expect(second.finish(since: bench.loop.now) == nil)
+        #expect(second.finish(by: bench.due(since: bench.loop.now)) == nil)
         #expect(bench.wait { bench.api.held.count == 2 })
         bench.release(.accepted("b"))
         #expect(bench.wait { session.outcome != nil && secondSession.outcome != nil })

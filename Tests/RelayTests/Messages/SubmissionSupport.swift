@@ -238,13 +238,18 @@ final class SubmissionBench {
         return true
     }
 
+    /// When a message must have its answer whose end was read at `start`.
+    func due(since start: MonotonicTime) -> MonotonicTime {
+        start.advanced(byMilliseconds: worker.configuration.api.timeoutMilliseconds)
+    }
+
     /// A whole message from MAIL to its outcome.
     func send(
         _ message: MappedMessage, unseen: Bool = false, session: ScriptedSession = ScriptedSession()
     ) -> Outcome? {
         let submission = submission(message, session)
         _ = feed(message.content, to: submission, session)
-        var outcome = submission.finish(since: loop.now)
+        var outcome = submission.finish(by: due(since: loop.now))
         if outcome == nil {
             _ = wait { session.outcome != nil }
             outcome = session.outcome

@@ -124,7 +124,7 @@ struct AbuseThrottleTests {
         #expect(!throttle.admits(address("192.0.2.9:1"), at: start))
     }
 
-    @Test("Who left without a failure leaves no entry")
+    @Test("A client that left without a failure leaves no entry")
     func forgets() {
         let throttle = throttle { _ in }
         for host in 0..<200 {

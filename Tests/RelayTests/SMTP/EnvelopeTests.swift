@@ -1,4 +1,4 @@
-// The envelope: who is in it, once, and that its memory is reused without a trace.
+// The envelope: each address is in it once, and its memory is reused without a trace.
 
 import Testing
 import Wire

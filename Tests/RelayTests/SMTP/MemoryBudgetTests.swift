@@ -7,19 +7,11 @@ import Testing
 
 @Suite("Memory budget")
 struct MemoryBudgetTests {
-    /// Notes who was served and who refused, in order.
+    /// Notes which waits were answered, in order.
     final class Notes: Sendable {
-        let served = Mutex<[UInt64]>([])
-        let turnedAway = Mutex<[UInt64]>([])
-        var all: [UInt64] { served.withLock { $0 } }
-        var refused: [UInt64] { turnedAway.withLock { $0 } }
-        func note(_ ticket: UInt64, _ isGranted: Bool) {
-            if isGranted {
-                served.withLock { $0.append(ticket) }
-            } else {
-                turnedAway.withLock { $0.append(ticket) }
-            }
-        }
+        private let tickets = Mutex<[UInt64]>([])
+        var answered: [UInt64] { tickets.withLock { $0 } }
+        func note(_ ticket: UInt64) { tickets.withLock { $0.append(ticket) } }
     }
 
     /// The most that was seen.
@@ -29,95 +21,165 @@ struct MemoryBudgetTests {
         func note(_ bytes: Int) { value.max(bytes, ordering: .relaxed) }
     }
 
-    @Test("What is reserved is not given twice, and comes back")
+    private func bytes(_ share: borrowing MemoryShare?) -> Int? {
+        switch share {
+        case .some(let share): share.bytes
+        case .none: nil
+        }
+    }
+
+    private func giveBack(_ share: inout MemoryShare?) { share = nil }
+
+    private func leave(_ wait: inout MemoryWait?) { wait = nil }
+
+    @Test("Reserved bytes are not given twice, and come back when their share goes")
     func reserves() {
         let budget = MemoryBudget(bytesMax: 100)
-        #expect(budget.reserve(60))
-        #expect(!budget.reserve(41))
-        #expect(budget.reserve(40))
-        budget.release(60)
+        var first = budget.reserve(60)
+        #expect(bytes(first) == 60)
+        #expect(bytes(budget.reserve(41)) == nil)
+        let second = budget.reserve(40)
+        #expect(bytes(second) == 40 && budget.reservedBytes == 100)
+        giveBack(&first)
         #expect(budget.reservedBytes == 40)
-        #expect(budget.reserve(60))
+        #expect(bytes(budget.reserve(60)) == 60)
+        #expect(budget.reservedBytes == 40, "a share that nobody keeps is given back at once")
     }
 
     @Test("A share is never more than there is")
     func share() {
         let budget = MemoryBudget(bytesMax: 100)
-        #expect(budget.share(of: 1_000) == 100)
-        #expect(budget.share(of: -1) == 0)
-        #expect(budget.reserve(budget.share(of: .max)))
+        #expect(bytes(budget.reserve(1_000)) == 100)
+        #expect(bytes(budget.reserve(-1)) == 0)
+        #expect(bytes(budget.reserve(.max)) == 100)
     }
 
-    @Test("Who waits is served in order, and nobody overtakes")
+    @Test("A share that takes over another one gives both back, once")
+    func adds() {
+        let budget = MemoryBudget(bytesMax: 100)
+        if var share = budget.reserve(30), let more = budget.reserve(50) {
+            share.add(more)
+            #expect(share.bytes == 80 && budget.reservedBytes == 80)
+        } else {
+            Issue.record("nothing was free")
+        }
+        #expect(budget.reservedBytes == 0)
+    }
+
+    @Test("Waits are served in order, and nobody overtakes")
     func order() {
         let budget = MemoryBudget(bytesMax: 100)
         let notes = Notes()
-        #expect(budget.reserve(100))
+        var half = budget.reserve(50)
+        var rest = budget.reserve(50)
         let first = budget.wait(for: 80, notes.note)
         let second = budget.wait(for: 10, notes.note)
-        budget.release(50)
-        #expect(notes.all.isEmpty)
-        #expect(!budget.reserve(1))
-        budget.release(50)
-        #expect(notes.all == [first, second])
-        #expect(budget.waitingCount == 0 && budget.reservedBytes == 90)
-        #expect(budget.reserve(10))
+        let tickets = [first.ticket, second.ticket]
+        giveBack(&half)
+        #expect(notes.answered.isEmpty)
+        #expect(bytes(budget.reserve(1)) == nil)
+        giveBack(&rest)
+        #expect(notes.answered == tickets && budget.waitingCount == 0)
+        let (granted, grantedNext) = (bytes(first.collect()), bytes(second.collect()))
+        #expect(granted == 80 && grantedNext == 10)
     }
 
-    @Test("Who leaves the line lets the next one in; a grant on its way is not cancelled")
-    func cancels() {
+    @Test("While grants wait to be collected nobody gets their bytes")
+    func grantsAreReserved() {
         let budget = MemoryBudget(bytesMax: 100)
         let notes = Notes()
-        #expect(budget.reserve(50))
-        let first = budget.wait(for: 80, notes.note)
+        let wait = budget.wait(for: 90, notes.note)
+        #expect(notes.answered == [wait.ticket] && budget.reservedBytes == 90)
+        #expect(bytes(budget.reserve(11)) == nil)
+        #expect(bytes(budget.reserve(10)) == 10)
+        let share = wait.collect()
+        #expect(bytes(share) == 90 && budget.reservedBytes == 90)
+    }
+
+    @Test("A wait that is left lets the next one in")
+    func leaves() {
+        let budget = MemoryBudget(bytesMax: 100)
+        let notes = Notes()
+        let half = budget.reserve(50)
+        var first: MemoryWait? = budget.wait(for: 80, notes.note)
         let second = budget.wait(for: 50, notes.note)
-        #expect(budget.cancel(first))
-        #expect(notes.all == [second])
-        #expect(!budget.cancel(second))
-        #expect(!budget.cancel(first))
+        let ticket = second.ticket
+        leave(&first)
+        #expect(notes.answered == [ticket])
+        #expect(bytes(second.collect()) == 50 && bytes(half) == 50)
+        #expect(budget.reservedBytes == 50 && budget.waitingCount == 0)
     }
 
-    @Test("What is free when one begins to wait is given at once")
-    func noMissedRelease() {
+    @Test("A grant that nobody collects goes back when its wait is left")
+    func leavesGrant() {
         let budget = MemoryBudget(bytesMax: 100)
         let notes = Notes()
-        let ticket = budget.wait(for: 100, notes.note)
-        #expect(notes.all == [ticket])
+        var wait: MemoryWait? = budget.wait(for: 100, notes.note)
+        #expect(notes.answered.count == 1 && budget.reservedBytes == 100)
+        leave(&wait)
+        #expect(budget.reservedBytes == 0 && budget.waitingCount == 0)
     }
 
-    @Test("When all that is reserved is held by those who wait, the last of them is refused")
+    @Test("When waits hold all that is reserved, the last that holds something is refused")
     func circle() {
         let budget = MemoryBudget(bytesMax: 100)
         let notes = Notes()
-        #expect(budget.reserve(10) && budget.reserve(10) && budget.reserve(15))
+        let (one, two, three) = (Held(budget, 10), Held(budget, 10), Held(budget, 15))
         let first = budget.wait(for: 90, holding: 10, notes.note)
         let second = budget.wait(for: 90, holding: 10, notes.note)
         let empty = budget.wait(for: 30, notes.note)
-        #expect(notes.all.isEmpty && notes.refused.isEmpty, "the third may still release")
-        budget.release(15)
-        #expect(notes.refused == [second], "who holds nothing stands in nobody's way")
-        #expect(notes.all.isEmpty)
-        budget.release(10)
-        #expect(notes.all == [first])
-        budget.release(100)
-        #expect(notes.all == [first, empty] && notes.refused == [second])
-        budget.release(30)
+        let (firstTicket, secondTicket, emptyTicket) = (first.ticket, second.ticket, empty.ticket)
+        #expect(notes.answered.isEmpty, "the third share may still go")
+        three.giveBack()
+        #expect(notes.answered == [secondTicket], "a wait that holds nothing blocks nobody")
+        #expect(bytes(second.collect()) == nil)
+        two.giveBack()
+        #expect(notes.answered == [secondTicket, firstTicket])
+        one.giveBack()
+        #expect(notes.answered == [secondTicket, firstTicket])
+        #expect(bytes(first.collect()) == 90)
+        #expect(notes.answered == [secondTicket, firstTicket, emptyTicket])
+        #expect(bytes(empty.collect()) == 30)
         #expect(budget.reservedBytes == 0 && budget.waitingCount == 0)
-        #expect(!budget.cancel(second))
     }
 
-    @Test("One alone who can't have more is refused at once; one who leaves breaks no circle")
+    /// A share that a test gives back at a certain moment.
+    private final class Held {
+        private var share: MemoryShare?
+        init(_ budget: MemoryBudget, _ bytes: Int) {
+            share = budget.reserve(bytes)
+            let isReserved = share != nil
+            #expect(isReserved)
+        }
+        func giveBack() { share = nil }
+    }
+
+    @Test("A single wait that cannot have more is refused at once; one that is left is not")
     func circleOfOne() {
         let budget = MemoryBudget(bytesMax: 100)
         let notes = Notes()
-        #expect(budget.reserve(30) && budget.reserve(30))
-        let leaving = budget.wait(for: 80, holding: 30, notes.note)
-        #expect(budget.cancel(leaving))
-        budget.release(30)
+        let kept = budget.reserve(30)
+        var other = budget.reserve(30)
+        var leaving: MemoryWait? = budget.wait(for: 80, holding: 30, notes.note)
+        leave(&leaving)
+        giveBack(&other)
+        #expect(notes.answered.isEmpty)
         let alone = budget.wait(for: 80, holding: 30, notes.note)
-        #expect(notes.refused == [alone] && notes.all.isEmpty)
-        budget.release(30)
-        #expect(budget.reserve(100))
+        #expect(notes.answered == [alone.ticket] && bytes(kept) == 30)
+        #expect(bytes(alone.collect()) == nil)
+    }
+
+    /// Waits for the answer, and collects.
+    private static func wait(
+        _ budget: MemoryBudget, for bytes: Int, holding: Int = 0
+    ) async -> MemoryShare? {
+        let (answers, continuation) = AsyncStream.makeStream(of: UInt64.self)
+        let wait = budget.wait(for: bytes, holding: holding) { ticket in
+            continuation.yield(ticket)
+            continuation.finish()
+        }
+        for await _ in answers {}
+        return wait.collect()
     }
 
     @Test("Four threads that hold some and want more always end")
@@ -127,15 +189,11 @@ struct MemoryBudgetTests {
             for task in 0..<4 {
                 group.addTask {
                     for round in 0..<2_000 {
-                        let held = (round * 31 + task * 17) % 300 + 1
-                        guard budget.reserve(held) else { continue }
-                        let more = 1_000 - held
-                        let isGranted = await withCheckedContinuation { continuation in
-                            _ = budget.wait(for: more, holding: held) { _, isGranted in
-                                continuation.resume(returning: isGranted)
-                            }
-                        }
-                        budget.release(isGranted ? held + more : held)
+                        let bytes = (round * 31 + task * 17) % 300 + 1
+                        let held = budget.reserve(bytes)
+                        guard held != nil else { continue }
+                        let more = await Self.wait(budget, for: 1_000 - bytes, holding: bytes)
+                        Self.drop(held, more)
                     }
                 }
             }
@@ -143,7 +201,7 @@ struct MemoryBudgetTests {
         #expect(budget.reservedBytes == 0 && budget.waitingCount == 0)
     }
 
-    @Test("Four threads that reserve, wait and release leave nothing behind")
+    @Test("Four threads that reserve, wait and give back leave nothing reserved")
     func threads() async {
         let budget = MemoryBudget(bytesMax: 1_000)
         let worst = Peak()
@@ -152,14 +210,11 @@ struct MemoryBudgetTests {
                 group.addTask {
                     for round in 0..<2_000 {
                         let bytes = (round * 37 + task * 101) % 600 + 1
-                        if budget.reserve(bytes) {
+                        if let share = budget.reserve(bytes) {
                             worst.note(budget.reservedBytes)
-                            budget.release(bytes)
+                            Self.drop(consume share, nil)
                         } else {
-                            await withCheckedContinuation { continuation in
-                                _ = budget.wait(for: bytes) { _, _ in continuation.resume() }
-                            }
-                            budget.release(bytes)
+                            Self.drop(await Self.wait(budget, for: bytes), nil)
                         }
                     }
                 }
@@ -168,4 +223,6 @@ struct MemoryBudgetTests {
         #expect(worst.bytes <= 1_000)
         #expect(budget.reservedBytes == 0 && budget.waitingCount == 0)
     }
+
+    private static func drop(_ one: consuming MemoryShare?, _ other: consuming MemoryShare?) {}
 }

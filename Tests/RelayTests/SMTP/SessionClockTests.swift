@@ -1,4 +1,4 @@
-// The session's clocks and DATA: idle, rate, cap, memory, size, and who waits for whom.
+// The session's clocks and DATA: idle, rate, cap, memory, size, and what waits for what.
 
 import Reactor
 import Testing
@@ -54,7 +54,7 @@ struct SessionClockTests {
             _ = bench.line("DATA")
             #expect(bench.machine.budgetGranted(at: bench.now) == .beginData)
             #expect(bench.machine.contentArrived(3_000, at: bench.now) == .feed)
-            #expect(bench.machine.dataEnded(at: bench.now) == .finishMessage)
+            #expect(bench.machine.dataEnded(at: bench.now) == .finishMessage(by: bench.due))
             let reply = Reply.queued(as: [])
             #expect(
                 bench.machine.outcome(reply, isKeyRefused: false, at: bench.now) == .reply(reply))
@@ -70,7 +70,7 @@ struct SessionClockTests {
         #expect(ended == 2)
     }
 
-    @Test("DATA with progress outlives the cap by a minute, and the client is told behind it")
+    @Test("DATA with progress outlives the cap by a minute, and the client is told after it")
     func dataOutlivesCap() {
         var bench = SessionMachineBench(.data)
         for _ in 0..<61 {
@@ -161,7 +161,7 @@ struct SessionClockTests {
         #expect(bench.line("DATA") == .reply(.badSequence))
     }
 
-    @Test("Who sends more than it announced has to wait for memory again")
+    @Test("A client that sends more than it announced has to wait for memory again")
     func topUp() {
         var bench = SessionMachineBench(.loggedIn)
         _ = bench.line("MAIL FROM:<a@b> SIZE=1000")
@@ -232,8 +232,10 @@ struct SessionClockTests {
         bench.machine.submissionPaused(at: bench.now)
         bench.wait(30_000)
         bench.machine.submissionContinues(at: bench.now)
-        #expect(bench.machine.dataEnded(at: bench.now, arrivedAt: readAt) == .finishMessage)
-        #expect(bench.machine.waitingSince == readAt)
+        let due = readAt.advanced(byMilliseconds: 50_000)
+        #expect(
+            bench.machine.dataEnded(at: bench.now, arrivedAt: readAt) == .finishMessage(by: due))
+        #expect(bench.machine.clock.waitingSince == readAt)
         #expect(bench.machine.deadline == readAt.advanced(byMilliseconds: 55_000))
     }
 
@@ -242,7 +244,7 @@ struct SessionClockTests {
         var bench = SessionMachineBench(.data)
         bench.machine.submissionDecided()
         #expect(bench.machine.contentArrived(10, at: bench.now) == .discard)
-        #expect(bench.machine.dataEnded(at: bench.now) == .finishMessage)
+        #expect(bench.machine.dataEnded(at: bench.now) == .finishMessage(by: bench.due))
         #expect(!bench.machine.acceptsInput)
     }
 }

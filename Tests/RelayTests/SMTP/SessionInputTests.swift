@@ -1,4 +1,4 @@
-// Split invariance: however a session's bytes are cut, the machine hears the same.
+// Split invariance: however a session's bytes are cut, the machine finds the same pieces in them.
 //
 // A driver without a socket: it takes bytes in hand as the real one does, waits where the machine
 // says so, and writes down every verdict.
@@ -39,35 +39,34 @@ private struct SocketlessSession {
         let kept = input.take()
         var offset = kept.start
         let span = kept.bytes.span
-        loop: while offset < span.count, machine.acceptsInput {
-            if machine.phase == .data {
-                switch input.nextContent(span, &offset) {
-                case .content(let range): content += span.extracting(range).copied()
-                case .literalCR: content.append(0x0D)
-                case .endOfData:
-                    transcript.append("content \(content.count)")
-                    note(machine.dataEnded(at: now))
-                default: break loop
-                }
-            } else {
-                switch input.nextLine(span, &offset, lineBytesMax: machine.lineBytesMax) {
-                case .line(let range): line(span.extracting(range))
-                case .tooLong: note(machine.lineTooLong(at: now))
-                default: break loop
-                }
-            }
+        while offset < span.count, machine.acceptsInput {
+            let before = offset
+            let piece = machine.next(span, &offset)
+            use(piece, span)
+            if case .needInput = piece { break }
+            // A reader that takes nothing and finds something would go on for ever.
+            #expect(offset > before || piece == .literalCR)
         }
         input.restore(kept, usedTo: offset)
     }
 
-    private mutating func line(_ line: Bytes) {
-        if machine.phase == .response {
-            return note(machine.responseLine(line, at: now), line)
+    private mutating func use(_ piece: SessionPiece, _ span: Bytes) {
+        switch piece {
+        case .content(let range): content += span.extracting(range).copied()
+        case .literalCR: content.append(0x0D)
+        case .endOfData:
+            transcript.append("content \(content.count)")
+            note(machine.dataEnded(at: now))
+        case .command(let range):
+            let line = span.extracting(range)
+            let command = Command.parse(line)
+            note(machine.command(command, in: line, hasBytesAfter: false, at: now), line)
+        case .response(let range):
+            let line = span.extracting(range)
+            note(machine.responseLine(line, at: now), line)
+        case .tooLong: note(machine.lineTooLong(at: now))
+        case .needInput: break
         }
-        let command = Command.parse(line)
-        note(
-            machine.command(
-                command, in: line, hasBytesBehind: false, throttle: nil, at: now), line)
     }
 
     private mutating func note(_ verdict: SessionVerdict, _ line: Bytes = Bytes()) {
@@ -81,6 +80,7 @@ private struct SocketlessSession {
             machine.recipientAdded(isNew: true)
         case .beginMail(let mail):
             transcript.append("from " + line.extracting(mail.path).copiedText())
+        case .askRateLimit: note(machine.rateLimitAnswered(nil), line)
         case .checkKey, .reserve, .finishMessage: isWaiting = true
         default: transcript.append("\(verdict)")
         }
@@ -151,7 +151,7 @@ struct SessionInputTests {
         #expect(whole.content == cut.content)
     }
 
-    @Test("What was used is forgotten, what was not stays")
+    @Test("Used bytes are forgotten, others stay")
     func keeps() {
         var input = SessionInput()
         let bytes = Array("NOOP\r\nQU".utf8)

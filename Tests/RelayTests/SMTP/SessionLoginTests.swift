@@ -12,7 +12,7 @@ struct SessionLoginTests {
     func succeeds(_ mechanism: String) {
         var bench = SessionMachineBench(.tls)
         #expect(bench.logIn(.valid, with: mechanism) == .logIn)
-        #expect(bench.machine.isAuthenticated)
+        #expect(bench.machine.login.isAuthenticated)
     }
 
     @Test("An initial response is read with the command")
@@ -21,8 +21,7 @@ struct SessionLoginTests {
         #expect(bench.line("AUTH PLAIN abcd") == .readResponse(11..<15, .plain))
         bench = SessionMachineBench(.tls)
         #expect(bench.line("AUTH LOGIN dXNlcg==") == .readResponse(11..<19, .loginUsername))
-        #expect(
-            bench.machine.response(.username, at: bench.now) == .reply(.passwordPrompt))
+        #expect(bench.response(.username) == .reply(.passwordPrompt))
         #expect(bench.line("a2V5") == .readResponse(0..<4, .loginPassword))
     }
 
@@ -39,7 +38,7 @@ struct SessionLoginTests {
         var bench = SessionMachineBench(.tls)
         _ = bench.line("AUTH PLAIN")
         _ = bench.line("response")
-        #expect(bench.machine.response(response, at: bench.now) == .reply(reply))
+        #expect(bench.response(response) == .reply(reply))
         #expect(bench.line("NOOP") == .reply(.ok))
         #expect(bench.logIn(.valid, fingerprint: 2) == .logIn)
     }
@@ -49,7 +48,7 @@ struct SessionLoginTests {
         var bench = SessionMachineBench(.tls)
         _ = bench.line("AUTH PLAIN")
         _ = bench.line("response")
-        #expect(bench.machine.response(.key(fingerprint: 1), at: bench.now) == .checkKey)
+        #expect(bench.response(.key(fingerprint: 1)) == .checkKey)
         #expect(!bench.machine.acceptsInput)
     }
 
@@ -71,9 +70,9 @@ struct SessionLoginTests {
         var bench = SessionMachineBench(.tls)
         _ = bench.logIn(.refused, with: "PLAIN")
         #expect(bench.logIn(.refused, with: "LOGIN") == .reply(.authFailed))
-        #expect(bench.machine.failedLogins == 1)
+        #expect(bench.machine.login.failures == 1)
         #expect(bench.logIn(.refused, with: "PLAIN") == .none)
-        #expect(bench.machine.failedLogins == 2)
+        #expect(bench.machine.login.failures == 2)
     }
 
     @Test("The same mechanism with the same key is another failure")
@@ -81,17 +80,43 @@ struct SessionLoginTests {
         var bench = SessionMachineBench(.tls)
         _ = bench.logIn(.refused)
         _ = bench.logIn(.refused)
-        #expect(bench.machine.failedLogins == 2)
+        #expect(bench.machine.login.failures == 2)
     }
 
-    @Test("An address that has failed too often hears the end at once")
+    @Test("An address that has failed too often elsewhere hears the end before its key is looked at")
     func turnedAway() {
         var bench = SessionMachineBench(.tls)
         _ = bench.line("AUTH PLAIN")
         _ = bench.line("response")
-        #expect(bench.machine.response(.key(fingerprint: 1), at: bench.now) == .checkKey)
+        #expect(bench.response(.key(fingerprint: 1)) == .checkKey)
         #expect(bench.machine.loginTurnedAway() == .close(.tooManyFailedLogins))
-        #expect(bench.machine.keyChecked(.valid, at: bench.now) == .none)
+        #expect(bench.keyChecked(.valid) == .none)
+    }
+
+    @Test("An address whose last failure was one too many hears the end at once")
+    func turnedAwayByLastFailure() {
+        var bench = SessionMachineBench(.tls)
+        bench.mayTryAgain = false
+        #expect(bench.logIn(.refused) == .close(.tooManyFailedLogins))
+    }
+
+    @Test("A refused login counts for its address, except when it repeats the last one")
+    func counted() {
+        var bench = SessionMachineBench(.tls)
+        for (mechanism, isCounted) in [("PLAIN", true), ("LOGIN", false), ("PLAIN", true)] {
+            _ = bench.line("AUTH \(mechanism)")
+            if mechanism == "LOGIN" {
+                _ = bench.line("user")
+                _ = bench.response(.username)
+            }
+            _ = bench.line("response")
+            _ = bench.response(.key(fingerprint: 1))
+            #expect(
+                bench.machine.keyChecked(.refused, at: bench.now)
+                    == .noteRefusal(.key, isCounted: isCounted))
+            _ = bench.machine.refusalNoted(mayTryAgain: true, at: bench.now)
+            if !bench.machine.acceptsInput { _ = bench.timeOut() }
+        }
     }
 
     @Test("An outage is never counted")
@@ -100,15 +125,15 @@ struct SessionLoginTests {
         for _ in 0..<10 {
             #expect(bench.logIn(.unavailable) == .reply(.authUnavailable))
         }
-        #expect(bench.machine.failedLogins == 0 && bench.machine.errors == 0)
+        #expect(bench.machine.login.failures == 0 && bench.machine.errors == 0)
     }
 
-    @Test("Who goes on to MAIL although the login was put off is put off too")
+    @Test("A client that goes on to MAIL although its login was put off is put off too")
     func mailBehindOutage() {
         var bench = SessionMachineBench(.tls)
         _ = bench.logIn(.unavailable)
         #expect(bench.line("MAIL FROM:<a@b.example>") == .reply(.authUnavailable))
-        #expect(bench.machine.errors == 0 && !bench.machine.hasSender)
+        #expect(bench.machine.errors == 0 && !bench.machine.transaction.hasSender)
         _ = bench.logIn(.refused)
         #expect(bench.line("MAIL FROM:<a@b.example>") == .reply(.authRequired))
     }
@@ -118,11 +143,11 @@ struct SessionLoginTests {
         var bench = SessionMachineBench(.tls)
         _ = bench.line("AUTH PLAIN")
         _ = bench.line("response")
-        _ = bench.machine.response(.key(fingerprint: 1), at: bench.now)
+        _ = bench.response(.key(fingerprint: 1))
         #expect(bench.timeOut() == .giveUp(.authUnavailable))
         #expect(bench.line("MAIL FROM:<a@b.example>") == .reply(.authUnavailable))
-        #expect(bench.machine.keyChecked(.valid, at: bench.now) == .none)
-        #expect(!bench.machine.isAuthenticated)
+        #expect(bench.keyChecked(.valid) == .none)
+        #expect(!bench.machine.login.isAuthenticated)
     }
 
     @Test("A key that the API refuses while sending logs the session out")

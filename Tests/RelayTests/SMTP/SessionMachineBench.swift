@@ -1,5 +1,5 @@
-// A session's machine on a bench: lines in, verdicts out, a clock that the test moves. What the
-// driver finds out (credentials, the key's verdict, memory) the bench answers for it.
+// A session's machine on a bench: lines in, verdicts out, a clock that the test moves. The bench
+// answers for the driver what the machine asks within one event; the rest is the test's.
 
 import Reactor
 import Wire
@@ -7,11 +7,17 @@ import Wire
 @testable import Relay
 
 struct SessionMachineBench {
+    /// How far a session has come.
     enum Start { case plaintext, tls, loggedIn, mail, rcpt, data, outcome }
 
     var machine: SessionMachine
     var now = MonotonicTime(nanoseconds: 1_000_000_000)
-    var throttle: Reply?
+    /// The reply to MAIL while the key is throttled.
+    var rateLimit: Reply?
+    /// The address may begin handshakes.
+    var admitsHandshakes = true
+    /// The address may try to log in again.
+    var mayTryAgain = true
 
     init(_ start: Start = .plaintext, options: SessionMachine.Options = .init()) {
         machine = SessionMachine(
@@ -35,29 +41,59 @@ struct SessionMachineBench {
         }
     }
 
+    /// When a message that ends now must have its reply.
+    var due: MonotonicTime {
+        now.advanced(byMilliseconds: machine.options.apiTimeoutMilliseconds)
+    }
+
     /// One line, and what follows from it without waiting.
-    mutating func line(_ text: String, hasBytesBehind: Bool = false) -> SessionVerdict {
+    mutating func line(_ text: String, hasBytesAfter: Bool = false) -> SessionVerdict {
         let bytes = Array(text.utf8)
-        if machine.phase == .response { return machine.responseLine(bytes.span, at: now) }
+        if case .response = machine.phase {
+            return answer(machine.responseLine(bytes.span, at: now))
+        }
         let command = Command.parse(bytes.span)
-        let verdict = machine.command(
-            command, in: bytes.span, hasBytesBehind: hasBytesBehind, throttle: throttle, at: now)
+        let verdict = answer(
+            machine.command(command, in: bytes.span, hasBytesAfter: hasBytesAfter, at: now))
         if case .addRecipient = verdict { machine.recipientAdded(isNew: true) }
         return verdict
     }
 
-    /// AUTH PLAIN with the key that `fingerprint` stands for; the API says `verdict`.
+    /// The decoded response to an AUTH challenge, and what follows from it without waiting.
+    mutating func response(_ response: SASLResponse) -> SessionVerdict {
+        answer(machine.response(response, at: now))
+    }
+
+    mutating func keyChecked(_ verdict: KeyVerdict) -> SessionVerdict {
+        answer(machine.keyChecked(verdict, at: now))
+    }
+
+    /// Answers what the driver answers within the same event.
+    private mutating func answer(_ first: SessionVerdict) -> SessionVerdict {
+        var verdict = first
+        while true {
+            switch verdict {
+            case .askRateLimit: verdict = machine.rateLimitAnswered(rateLimit)
+            case .admitHandshake:
+                verdict = machine.handshakeAnswered(isAdmitted: admitsHandshakes, at: now)
+            case .noteRefusal: verdict = machine.refusalNoted(mayTryAgain: mayTryAgain, at: now)
+            default: return verdict
+            }
+        }
+    }
+
+    /// AUTH with the key that `fingerprint` stands for; the API says `verdict`.
     mutating func logIn(
         _ verdict: KeyVerdict, fingerprint: UInt64 = 1, with mechanism: String = "PLAIN"
     ) -> SessionVerdict {
         _ = line("AUTH \(mechanism)")
         if mechanism == "LOGIN" {
             _ = line("user")
-            _ = machine.response(.username, at: now)
+            _ = response(.username)
         }
         _ = line("response")
-        _ = machine.response(.key(fingerprint: fingerprint), at: now)
-        return machine.keyChecked(verdict, at: now)
+        _ = response(.key(fingerprint: fingerprint))
+        return keyChecked(verdict)
     }
 
     mutating func wait(_ milliseconds: Int) { now = now.advanced(byMilliseconds: milliseconds) }

@@ -63,7 +63,7 @@ struct SessionMachineTests {
     func answers(_ row: Row) {
         var bench = SessionMachineBench(row.start)
         #expect(bench.line(row.line) == .reply(row.reply))
-        #expect(bench.machine.phase != .closed)
+        #expect(!bench.machine.isClosed)
     }
 
     static let closing: [Row] = [
@@ -80,7 +80,7 @@ struct SessionMachineTests {
     func closes(_ row: Row) {
         var bench = SessionMachineBench(row.start)
         #expect(bench.line(row.line) == .close(row.reply))
-        #expect(bench.machine.phase == .closed)
+        #expect(bench.machine.isClosed)
         #expect(!bench.machine.acceptsInput)
     }
 
@@ -96,7 +96,7 @@ struct SessionMachineTests {
         #expect(mail.size == 77)
         #expect(bench.line("RCPT TO:<c@d>") == .addRecipient(9..<12))
         #expect(bench.line("QUIT") == .quit)
-        #expect(bench.machine.phase == .closed)
+        #expect(bench.machine.isClosed)
     }
 
     @Test("RSET and EHLO end the transaction and keep the login", arguments: ["RSET", "EHLO x"])
@@ -120,16 +120,16 @@ struct SessionMachineTests {
             }
         }
         #expect(bench.line("RCPT TO:<r100@d>") == .reply(.tooManyRecipients))
-        #expect(bench.machine.recipientCount == 100)
+        #expect(bench.machine.transaction.recipientCount == 100)
         #expect(bench.line("DATA") == .reserve(bytes: 262_144))
     }
 
     @Test("MAIL is refused while the key is throttled, before a byte is uploaded")
     func throttled() {
         var bench = SessionMachineBench(.loggedIn)
-        bench.throttle = .rateLimited
+        bench.rateLimit = .rateLimited
         #expect(bench.line("MAIL FROM:<a@b>") == .reply(.rateLimited))
-        bench.throttle = nil
+        bench.rateLimit = nil
         guard case .beginMail = bench.line("MAIL FROM:<a@b>") else {
             Issue.record("still throttled")
             return
@@ -149,17 +149,17 @@ struct SessionMachineTests {
         }
     }
 
-    @Test("Bytes behind STARTTLS close the session; nothing from before TLS survives it")
+    @Test("Bytes after STARTTLS close the session; nothing from before TLS survives it")
     func startTLS() {
         var bench = SessionMachineBench()
         #expect(
-            bench.line("STARTTLS", hasBytesBehind: true) == .close(.bytesBehindSTARTTLS))
+            bench.line("STARTTLS", hasBytesAfter: true) == .close(.bytesBehindSTARTTLS))
         bench = SessionMachineBench()
         _ = bench.line("EHLO before")
         #expect(bench.line("STARTTLS") == .startTLS)
         #expect(!bench.machine.acceptsInput)
         #expect(bench.machine.opened(at: bench.now) == .none)
-        #expect(bench.machine.isTLS && !bench.machine.isAuthenticated)
+        #expect(bench.machine.isTLS && !bench.machine.login.isAuthenticated)
         #expect(bench.line("MAIL FROM:<a@b>") == .reply(.authRequired))
         #expect(bench.line("STARTTLS") == .reply(.tlsAlreadyActive))
     }
@@ -167,20 +167,20 @@ struct SessionMachineTests {
     @Test("STARTTLS is refused, and the session closed, when the address has had its handshakes")
     func handshakeThrottle() {
         var bench = SessionMachineBench()
-        bench.throttle = .tooManyHandshakes
+        bench.admitsHandshakes = false
         #expect(bench.line("NOOP") == .reply(.ok))
         #expect(bench.line("STARTTLS") == .close(.tooManyHandshakes))
     }
 
-    @Test("A refused DATA with more behind it closes the session: that may be content")
+    @Test("A refused DATA with more after it closes the session: that may be content")
     func contentBehindRefusedData() {
         for start in [Start.plaintext, .tls, .loggedIn, .mail] {
             var bench = SessionMachineBench(start)
             #expect(bench.line("DATA") == .reply(.badSequence))
-            #expect(bench.line("DATA", hasBytesBehind: true) == .close(.badSequence))
+            #expect(bench.line("DATA", hasBytesAfter: true) == .close(.badSequence))
         }
         var bench = SessionMachineBench(.rcpt)
-        #expect(bench.line("DATA", hasBytesBehind: true) == .reserve(bytes: 262_144))
+        #expect(bench.line("DATA", hasBytesAfter: true) == .reserve(bytes: 262_144))
         #expect(bench.timeOut() == .close(.insufficientMemory))
         bench = SessionMachineBench(.rcpt)
         #expect(bench.line("DATA") == .reserve(bytes: 262_144))
@@ -218,7 +218,7 @@ struct SessionMachineTests {
         #expect(bench.line("NOOP") == .reply(.ok))
     }
 
-    @Test("A drain ends who is idle, and others behind their answer")
+    @Test("A drain ends idle sessions, and others after their answer")
     func drain() {
         for start in [Start.plaintext, .tls, .loggedIn, .mail, .rcpt] {
             var bench = SessionMachineBench(start)
@@ -246,7 +246,7 @@ struct SessionMachineTests {
         return bench
     }
 
-    @Test("Who has its answer in a drain may say QUIT; all else hears 421")
+    @Test("A client that has its answer in a drain may say QUIT; all else hears 421")
     func lastWord() {
         var quitting = answeredInDrain()
         quitting.wait(999)
@@ -262,7 +262,7 @@ struct SessionMachineTests {
         #expect(long.machine.lineTooLong(at: long.now) == .close(.shuttingDown))
     }
 
-    @Test("Who was heard less than a second before a drain may say QUIT too")
+    @Test("A client that was heard less than a second before a drain may say QUIT too")
     func lastWordOfTheBusy() {
         for start in [Start.plaintext, .tls, .loggedIn, .mail, .rcpt] {
             var bench = SessionMachineBench(start)

@@ -1,5 +1,5 @@
 // SMTP smuggling through whole sessions: whatever looks like an end of data to somebody else is
-// content to us, wherever a read cuts it, and what stands behind it is never a command.
+// content to us, wherever a read cuts it, and what follows it is never a command.
 //
 // Each sequence is one session with a message for every place where its content can be cut.
 

@@ -1,0 +1,117 @@
+// The credentials of a session: decodes the responses of AUTH (RFC 4616, LOGIN), has keys checked,
+// and keeps the key of the login. What a login may cost is decided by `LoginState`.
+//
+// Decoded credentials lie in a buffer on the stack that is wiped before it goes; only the key is
+// kept, in an `APIKey`, which wipes its bytes with its last owner. The API is asked on the loop of
+// the session, and answers there.
+
+import APIClient
+import Glibc
+import Wire
+
+/// The keys that a session has been given.
+struct SessionLogin {
+    /// The key of the login; nil without one.
+    private(set) var key: APIKey?
+    /// The key that is being asked about.
+    private var candidate: APIKey?
+    /// An operator wants a transcript of sessions that log in with the candidate.
+    private(set) var isWatched = false
+
+    /// Decodes one response of an AUTH exchange, and keeps the key that it may hold as the candidate.
+    /// - Parameter rules: whose sessions an operator wants to see.
+    mutating func decode(
+        _ response: Bytes, _ exchange: SASLExchange, watching rules: TraceRules?
+    ) -> SASLResponse {
+        if response.equalsIgnoringCase("*") { return .cancelled }
+        let room = SASL.decodedBytesMax(response.count) + 1
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: room) { memory in
+            var region = Region(memory)
+            let decoded = decode(response, exchange, into: &region, rules)
+            if let address = memory.baseAddress { explicit_bzero(address, memory.count) }
+            return decoded
+        }
+    }
+
+    /// Asks about the candidate.
+    /// - Returns: the verdict if it is known now; else nil, and `owner` hears it later, unless
+    ///   `giveUp` comes first.
+    func check(with checker: KeyChecker, for owner: KeyCheckOwner) -> KeyVerdict? {
+        guard let candidate else { return .unavailable }
+        return checker.check(candidate, for: owner)
+    }
+
+    /// The candidate is good: the session is logged in with it.
+    mutating func accept() {
+        key = candidate
+        candidate = nil
+    }
+
+    /// The candidate is of no use.
+    mutating func forgetCandidate() { candidate = nil }
+
+    /// Nobody waits for the answer about the candidate any more.
+    mutating func giveUp(_ checker: KeyChecker, for owner: KeyCheckOwner) {
+        guard candidate != nil else { return }
+        checker.cancel(owner)
+        candidate = nil
+    }
+
+    /// The API no longer knows the key, or the session has ended.
+    mutating func logOut() { key = nil }
+
+    // MARK: Decoding
+
+    private mutating func decode(
+        _ response: Bytes, _ exchange: SASLExchange, into region: inout Region,
+        _ rules: TraceRules?
+    ) -> SASLResponse {
+        switch exchange {
+        case .plain: return decodePlain(response, into: &region, rules)
+        case .loginUsername:
+            guard let range = SASL.login(response, into: &region) else { return .badBase64 }
+            return checkUsername(region.bytes.extracting(range))
+        case .loginPassword:
+            guard let range = SASL.login(response, into: &region) else { return .badBase64 }
+            return takeKey(region.bytes.extracting(range), rules)
+        }
+    }
+
+    private mutating func decodePlain(
+        _ response: Bytes, into region: inout Region, _ rules: TraceRules?
+    ) -> SASLResponse {
+        switch SASL.plain(response, into: &region) {
+        case .badBase64: return .badBase64
+        case .badFormat: return .badFormat
+        case .badAuthorizationIdentity:
+            return .unusableKey(fingerprint: Self.fingerprint(response))
+        case .credentials(let username, let password):
+            let answer = checkUsername(region.bytes.extracting(username))
+            guard answer == .username else { return answer }
+            return takeKey(region.bytes.extracting(password), rules)
+        }
+    }
+
+    /// The username is the same for everybody; the key says whose session it is.
+    private func checkUsername(_ username: Bytes) -> SASLResponse {
+        username.equalsIgnoringCase("postscale")
+            ? .username : .wrongUsername(fingerprint: Self.fingerprint(username))
+    }
+
+    private mutating func takeKey(_ bytes: Bytes, _ rules: TraceRules?) -> SASLResponse {
+        guard APIKey.isWellFormed(bytes) else {
+            return .unusableKey(fingerprint: Self.fingerprint(bytes))
+        }
+        let key = APIKey(bytes)
+        candidate = key
+        isWatched = rules?.matches(key: bytes) == true
+        return .key(fingerprint: key.hash.high)
+    }
+
+    /// Swift's keyed hash, under a key of this process.
+    private static func fingerprint(_ bytes: Bytes) -> UInt64 {
+        var hasher = Hasher()
+        bytes.withUnsafeBufferPointer { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        return UInt64(bitPattern: Int64(hasher.finalize()))
+    }
+}

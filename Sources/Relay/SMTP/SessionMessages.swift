@@ -1,0 +1,158 @@
+// The messages of one session: the envelope that MAIL and RCPT fill, the submission that DATA feeds,
+// the memory that they live from, and the submission before, until the client has seen its 250.
+//
+// Everything that a session asks of `Submission` is here. Memory that a submission still needs when
+// its client has gone goes with it; all other memory is given back at once.
+
+import APIClient
+import Reactor
+import Wire
+
+/// The message that a session takes, and the one before.
+struct SessionMessages: ~Copyable {
+    /// Messages begun.
+    private(set) var count = 0
+    private var envelope = Envelope()
+    private var current: Submission?
+    /// Accepted, and the client has not shown yet that it saw the 250.
+    private var unseen: Submission?
+    /// Ended, with memory for the next message.
+    private var resting: Submission?
+    /// Bytes of the memory budget that are ours.
+    private var memory: MemoryShare?
+    /// Our place in the line for more.
+    private var wait: MemoryWait?
+
+    // MARK: The envelope
+
+    /// MAIL: begins an envelope. `path` is copied.
+    mutating func begin(sender path: Bytes, isSMTPUTF8: Bool) {
+        envelope.setSender(path, isSMTPUTF8: isSMTPUTF8)
+    }
+
+    /// RCPT. `path` is copied; false when the address was there already.
+    mutating func addRecipient(_ path: Bytes) -> Bool { envelope.addRecipient(path) }
+
+    var recipientCount: Int { envelope.recipientCount }
+
+    // MARK: Memory
+
+    /// Reserves `bytes` in addition to what the message has. False when they are not free now.
+    mutating func reserve(_ bytes: Int, of budget: MemoryBudget) -> Bool {
+        guard let more = budget.reserve(bytes) else { return false }
+        grow(by: more)
+        return true
+    }
+
+    /// Waits in line for `bytes` in addition to what the message has.
+    /// - Parameter answer: called once, on any thread, with the ticket for `collect`.
+    mutating func wait(
+        for bytes: Int, of budget: MemoryBudget, _ answer: @escaping MemoryBudget.Answer
+    ) {
+        wait = budget.wait(for: bytes, holding: memory?.bytes ?? 0, answer)
+    }
+
+    /// What the line has answered to `ticket`: whether the bytes are ours now; nil when nobody
+    /// waits with that ticket any more.
+    mutating func collect(_ ticket: UInt64) -> Bool? {
+        guard wait?.ticket == ticket, let answered = wait.take() else { return nil }
+        guard let more = answered.collect() else { return false }
+        grow(by: more)
+        return true
+    }
+
+    private mutating func grow(by more: consuming MemoryShare) {
+        if var share = memory.take() {
+            share.add(more)
+            memory = consume share
+        } else {
+            memory = consume more
+        }
+    }
+
+    // MARK: The submission
+
+    /// DATA: begins a message with what is in the envelope.
+    /// - Parameters:
+    ///   - owner: hears of the submission, on the loop of `worker`.
+    ///   - session: for the log and for the API.
+    mutating func begin(
+        on worker: Worker, key: APIKey, owner: SubmissionOwner, session: UInt64
+    ) {
+        count += 1
+        guard let submission = resting else {
+            current = Submission(
+                worker: worker, envelope: envelope, key: key, owner: owner, sessionID: session,
+                messageNumber: count)
+            return
+        }
+        resting = nil
+        submission.begin(
+            envelope: envelope, key: key, owner: owner, sessionID: session, messageNumber: count)
+        current = submission
+    }
+
+    /// Whether `submission` is that of the message that is under way.
+    func isCurrent(_ submission: Submission) -> Bool { submission === current }
+
+    /// A piece of DATA; read during this call only.
+    func feed(_ content: Bytes) -> Submission.FeedVerdict { current?.feed(content) ?? .decided }
+
+    /// The end of DATA was seen.
+    /// - Parameter deadline: when the client must have its reply.
+    /// - Returns: the outcome if it is known now; else nil, and `owner` hears it later.
+    func finish(by deadline: MonotonicTime) -> Outcome? {
+        guard let current else { return .unavailable(isUncertain: false) }
+        return current.finish(by: deadline)
+    }
+
+    /// The client has ended its side while the API is asked.
+    func clientMayBeGone() { current?.clientMayBeGone() }
+
+    /// The request ID of the API, of the latest answer for the message under way.
+    var requestID: String { String(decoding: current?.requestIDBytes ?? [], as: UTF8.self) }
+
+    /// The message under way has its outcome.
+    mutating func conclude(_ outcome: Outcome) {
+        memory = nil
+        switch outcome {
+        case .accepted: unseen = current
+        // What is kept for the next message knows the key.
+        case .keyRefused: resting = nil
+        default: break
+        }
+        current = nil
+    }
+
+    /// Nothing of the message under way reaches the API as complete, unless it is there already.
+    /// Its memory is free when nothing uses it any more.
+    /// - Parameter kind: what the message counts as.
+    mutating func drop(as kind: OutcomeKind = .abandoned) {
+        let memory = memory.take()
+        current?.abandon(as: kind, holding: memory)
+        current = nil
+    }
+
+    /// Nothing is waited for, and no message goes on.
+    mutating func giveUp() {
+        wait = nil
+        drop()
+    }
+
+    /// The client has spoken: it has seen the 250 of the message before. A submission that nobody
+    /// else holds has ended for good, and serves the next message.
+    mutating func noteSeen() {
+        guard unseen != nil else { return }
+        if isKnownUniquelyReferenced(&unseen), unseen?.group == nil { resting = unseen }
+        unseen = nil
+    }
+
+    /// The connection has ended.
+    /// - Parameter isInOrder: after a QUIT, so that the client has seen everything.
+    mutating func close(isInOrder: Bool) {
+        if isInOrder { unseen?.acceptedAndSeen() } else { unseen?.acceptedButUnseen() }
+        unseen = nil
+        giveUp()
+        resting = nil
+    }
+}
