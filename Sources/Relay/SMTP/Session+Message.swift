@@ -91,7 +91,7 @@ extension Session {
     /// - Parameter kind: what the message counts as.
     func dropSubmission(as kind: OutcomeKind = .abandoned) {
         if let submission, submission.abandon(as: kind) == .isAwaited {
-            submission.reservedBytes = reservedBytes
+            submission.keep(reservedBytes: reservedBytes)
             reservedBytes = 0
         }
         submission = nil
@@ -103,15 +103,16 @@ extension Session {
     /// The client has seen the 250. What nobody else holds has ended for good, and serves the next
     /// message.
     func noteSeen() {
-        if isKnownUniquelyReferenced(&unseenSubmission), unseenSubmission?.group == nil {
-            restingSubmission = unseenSubmission
-        }
+        unseenSubmission?.acceptedAndSeen()
+        if isKnownUniquelyReferenced(&unseenSubmission) { restingSubmission = unseenSubmission }
         unseenSubmission = nil
     }
 
     func finishMessage() {
         guard let submission else { return conclude(.unavailable(isUncertain: false)) }
-        if let outcome = submission.finish(since: machine.waitingSince) { conclude(outcome) }
+        let deadline = machine.waitingSince.advanced(
+            byMilliseconds: worker.configuration.api.timeoutMilliseconds)
+        if let outcome = submission.finish(by: deadline) { conclude(outcome) }
     }
 
     /// The message has its outcome, and the client its reply.

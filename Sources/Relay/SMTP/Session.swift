@@ -10,7 +10,7 @@ import Reactor
 import Wire
 
 /// A client's connection, from accept to close. Lives on its worker's loop.
-final class Session: SubmissionOwner {
+final class Session: KeyCheckOwner, SubmissionOwner {
     let worker: Worker
     let peer: SocketAddress
     /// Index of the listener that it came through.
@@ -147,13 +147,13 @@ final class Session: SubmissionOwner {
         finishEvent()
     }
 
-    override func submissionCanContinue(_ submission: Submission) {
+    func submissionCanContinue(_ submission: Submission) {
         guard submission === self.submission else { return }
         machine.submissionContinues(at: now)
         finishEvent()
     }
 
-    override func submissionFinished(_ submission: Submission, _ outcome: Outcome) {
+    func submissionFinished(_ submission: Submission, _ outcome: Outcome) {
         guard submission === self.submission else { return }
         conclude(outcome)
         finishEvent()
