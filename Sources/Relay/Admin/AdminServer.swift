@@ -233,7 +233,7 @@ extension AdminContext {
         facts.memoryBytesMax = shared.budget.bytesMax
         facts.memoryBytesReserved = shared.budget.reservedBytes
         facts.memoryWaiting = shared.budget.waitingCount
-        facts.duplicateRecords = shared.duplicates.count
+        facts.duplicateRecords = shared.ledger.count
         facts.abuseEntries = shared.abuse.entryCount
         facts.sessionCount = shared.sessionCount.load(ordering: .relaxed)
         facts.sessionsMax = shared.configuration.sessionsMax

@@ -4,6 +4,9 @@
 // the process starts: what a sender can't predict, a sender can't collide on purpose. Not a MAC,
 // and never stored outside memory. The result depends on the bytes alone, not on how they were cut.
 
+import APIClient
+import Wire
+
 /// 128 bits that stand for a submission.
 struct ContentDigest: Hashable, Sendable {
     var high: UInt64
@@ -113,6 +116,24 @@ struct ContentHash: Sendable {
     private static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
         let product = a.multipliedFullWidth(by: b)
         return product.high ^ product.low
+    }
+}
+
+extension ContentHash {
+    /// Whose message it is and for whom: the same content under another key or envelope is another
+    /// submission.
+    mutating func feed(key: APIKey.Hash, _ envelope: borrowing Envelope) {
+        feed(key.high)
+        feed(key.low)
+        let sender = envelope.sender
+        feed(UInt64(sender.count))
+        feed(envelope.bytes(sender))
+        feed(UInt64(envelope.recipientCount))
+        for index in 0..<envelope.recipientCount {
+            let recipient = envelope.recipient(index)
+            feed(UInt64(recipient.count))
+            feed(envelope.bytes(recipient))
+        }
     }
 }
 

@@ -1,18 +1,31 @@
-// One message on its way: fed by the session, mapped to JSON, drained by the API pool.
+// One message on its way from DATA to the API: the driver of `SubmissionMachine`.
 //
-// Held whole up to the threshold, then cut through: the call starts while DATA still arrives, and
-// the session is told to pause when the API reads slower than the client writes. The request is
-// completed only when the message is whole and is no second copy of one that was accepted; until
-// then the API has seen an incomplete body and acts on nothing.
+// It feeds the mapper, whose bytes go into an upload; a message is held up to the threshold, and
+// cut through beyond it: the call starts while DATA is still arriving, and the client is slowed to
+// the API's pace. A message to several hidden recipients waits whole, for a `GroupSend`. It carries
+// out what the machine decides and decides nothing itself.
 
 import APIClient
+import Log
+import Logging
 import Mapping
 import Reactor
 import Wire
 
+/// What a submission tells the session that feeds it. Called on the loop, never during a call that
+/// the session makes itself.
+protocol SubmissionOwner: AnyObject {
+    /// After `feed` said pause: more may be fed.
+    func submissionCanContinue(_ submission: Submission)
+    /// The outcome, once, after `finish` returned nil.
+    func submissionFinished(_ submission: Submission, _ outcome: Outcome)
+}
+
 /// One message from its first byte of content to its outcome. Counts outcomes and losses, and
-/// keeps the key cache, the rate limits and the duplicate guard up to date with what it learns.
-final class Submission: APICallOwner {
+/// keeps the key cache, the rate limits and the ledger up to date with what it learns.
+///
+/// `begin` makes it the next message of its session, with the memory of the one before.
+final class Submission: UploadOwner {
     enum FeedVerdict {
         case goOn
         /// Taken, but feed no more before `submissionCanContinue`.
@@ -22,326 +35,363 @@ final class Submission: APICallOwner {
         case decided
     }
 
-    enum Phase {
-        /// DATA is arriving.
-        case receiving
-        /// DATA is complete, the request is not: held text waits for the API to read.
-        case draining
-        /// The request is complete; the answer is due.
-        case awaiting
-        /// Nothing is to come.
-        case done
+    /// What is left of a submission that nobody waits for.
+    enum Remains {
+        case nothing
+        /// The API has it; its body and its memory are in use until the answer comes.
+        case isAwaited
     }
-
-    /// Bytes that the API has not taken: above the first the client is not read, below the second
-    /// it is again.
-    static let pendingHighWater = 131_072
-    static let pendingLowWater = 65_536
 
     let worker: Worker
     private(set) var key: APIKey
-    private(set) var sessionID: UInt64
-    private(set) var messageNumber = 0
     /// The API's, of the latest answer.
-    var requestIDBytes: [UInt8] = []
-    var owner: SubmissionOwner?
-    var phase = Phase.receiving
-    var outcome: Outcome?
-    /// What tells a second copy of this message; nil when it is not guarded.
-    var digest: ContentDigest?
-    var hash: ContentHash
-    var group: GroupSend?
-    /// The client left after the message was complete.
-    var isAbandoned = false
-    /// The share of the memory budget that came with it when its client left.
-    var memory: MemoryShare?
-    /// The client may have left; the duplicate guard knows of the call in flight.
-    var isClientInDoubt = false
-    /// When the session must have its reply; set by `finish`.
-    var deadline = MonotonicTime.never
+    private(set) var requestIDBytes: [UInt8] = []
 
-    /// Content so far.
-    private(set) var contentBytes = 0
+    private var machine: SubmissionMachine
+    /// nil when the session is not to be told anything more.
+    private var owner: (any SubmissionOwner)?
     private var mapper: MessageMapper?
-    private var body: RequestBody?
-    private var call: APICall?
-    private var isPaused = false
-    private var isHashing = true
-    private var stallWatch: StallWatch?
-    /// Of the message before, for the next one.
-    var parts = SubmissionParts()
+    private var upload: Upload
+    private var group: GroupSend?
+    /// Of what has arrived; nil when nobody will ask for it.
+    private var fingerprint: ContentHash?
+    /// What tells a second copy of this message; nil when it is not guarded.
+    private var digest: ContentDigest?
+    /// Content so far.
+    private var contentBytes = 0
+    /// The share of the memory budget that the session left here when its client left.
+    private var memory: MemoryShare?
+    /// Memory of the last message id; empty while an outcome is made of it.
+    private var messageIDMemory: [UInt8] = []
+    private var sessionID: UInt64
+    private var messageNumber: Int
+
+    private var ledger: Ledger { worker.shared.ledger }
+    private var now: MonotonicTime { worker.loop.now }
 
     /// - Parameters:
     ///   - envelope: read during this call only.
     ///   - sessionID: for the log.
     init(
-        worker: Worker, envelope: borrowing Envelope, key: APIKey, owner: SubmissionOwner,
+        worker: Worker, envelope: borrowing Envelope, key: APIKey, owner: any SubmissionOwner,
         sessionID: UInt64, messageNumber: Int = 1
     ) {
         self.worker = worker
         self.key = key
         self.sessionID = sessionID
-        hash = ContentHash(key: worker.shared.duplicates.hashKey)
+        self.messageNumber = messageNumber
+        machine = SubmissionMachine(thresholdBytes: worker.configuration.bufferThresholdBytes)
+        upload = Upload(worker: worker, key: key)
         begin(
             envelope: envelope, key: key, owner: owner, sessionID: sessionID,
             messageNumber: messageNumber)
     }
 
-    /// Makes it a new message, with the memory of the one before. That one must be concluded, and
-    /// nobody but the caller hold this object: then no call, timer or group can still come back.
+    /// Makes it a new message. The one before must have its outcome, and nobody but the caller hold
+    /// this object: then no call, timer or group can still come back.
     func begin(
-        envelope: borrowing Envelope, key: APIKey, owner: SubmissionOwner, sessionID: UInt64,
+        envelope: borrowing Envelope, key: APIKey, owner: any SubmissionOwner, sessionID: UInt64,
         messageNumber: Int
     ) {
-        precondition(mapper == nil && body == nil && call == nil && stallWatch == nil)
+        precondition(mapper == nil, "the message before has not ended")
         self.key = key
         self.owner = owner
         self.sessionID = sessionID
         self.messageNumber = messageNumber
         requestIDBytes = []
-        (phase, outcome, digest, group) = (.receiving, nil, nil, nil)
-        (isAbandoned, isClientInDoubt, isPaused, isHashing) = (false, false, false, true)
-        deadline = .never
+        machine = SubmissionMachine(thresholdBytes: worker.configuration.bufferThresholdBytes)
+        group = nil
+        digest = nil
         contentBytes = 0
-        hash = ContentHash(key: worker.shared.duplicates.hashKey)
-        hash.feed(key: key.hash, envelope)
+        var fingerprint = ContentHash(key: ledger.hashKey)
+        fingerprint.feed(key: key.hash, envelope)
+        self.fingerprint = fingerprint
+        upload.begin(key: key, owner: self)
         let mapper = worker.mappers.take()
-        let body = parts.takeBody(pool: worker.loop.slabs)
         mapper.begin(
             sender: envelope.bytes(envelope.sender), recipientCount: envelope.recipientCount,
-            into: body)
+            into: upload.body)
         for index in 0..<envelope.recipientCount {
             mapper.addRecipient(envelope.bytes(envelope.recipient(index)))
         }
         self.mapper = mapper
-        self.body = body
     }
+
+    // MARK: - What the session says
 
     /// Content of DATA, transparency dots off; read during this call only.
     func feed(_ content: Bytes) -> FeedVerdict {
         contentBytes += content.count
-        guard outcome == nil, phase == .receiving, let mapper else { return .decided }
-        if isHashing { hash.feed(content) }
+        guard machine.isReceiving, let mapper else { return .decided }
+        fingerprint?.feed(content)
         mapper.feed(content)
         if let failure = mapper.failure {
-            conclude(failure)
+            perform(machine.mapperFailed(failure))
             return .decided
         }
-        guard mapper.held == nil else { return .goOn }
-        if mapper.isHeadMapped && !mapper.hasMessageID { isHashing = false }
-        return push()
+        if mapper.isHeadMapped && !mapper.hasMessageID && mapper.held == nil { fingerprint = nil }
+        perform(machine.contentFed(bodyBytes: upload.body.byteCount))
+        return machine.isPaused ? .pause : .goOn
     }
 
     /// The end of data was seen. The outcome if it is known now, else nil and
-    /// `submissionFinished` follows within the API timeout.
-    /// - Parameter deadline: when the session must have its reply. It may have passed already, if
-    ///   the end of data waited in memory until the API took what came before it.
+    /// `submissionFinished` follows by `deadline`.
+    /// - Parameter deadline: when the client must have its reply, counted from when the end of data
+    ///   was read. It may have waited in memory until the API took what came before it.
     func finish(by deadline: MonotonicTime) -> Outcome? {
-        if let outcome { return outcome }
-        guard let mapper, phase == .receiving else { return .unavailable(isUncertain: false) }
-        mapper.finish()
-        if let failure = mapper.failure { return conclude(failure) }
-        let now = worker.loop.now
-        self.deadline = deadline
-        // The time was used up before the API had all: nothing is completed any more.
-        guard deadline > now else { return conclude(.unavailable(isUncertain: false)) }
-        phase = .draining
-        if mapper.hasMessageID || mapper.held != nil {
-            let digest = hash.digest()
-            if mapper.hasMessageID { self.digest = digest }
-            switch worker.shared.duplicates.claim(digest, at: now) {
-            case .unknown: break
-            case .accepted(let messageID):
-                worker.counters.duplicatesAnswered += 1
-                return conclude(.accepted(messageID: messageID))
-            case .pending:
-                worker.counters.duplicatesPending += 1
-                return conclude(.unavailable(isUncertain: false))
-            }
-        }
-        if mapper.held != nil {
-            startGroup(mapper)
-        } else {
-            drain()
-        }
-        return outcome
-    }
-
-    // MARK: - The call
-
-    func callWantsBody(_ call: APICall) {
-        guard let body, body.pendingBytes < Self.pendingLowWater else { return }
-        if phase == .draining {
-            drain()
-            if let outcome { tellOwner(outcome) }
-            return
-        }
-        guard isPaused else { return }
-        isPaused = false
-        stallWatch?.cancel()
-        owner?.submissionCanContinue(self)
-    }
-
-    func callFinished(_ call: APICall, _ result: APIResult) {
-        self.call = nil
-        parts.rest(call)
-        let isComplete = phase == .awaiting
-        let outcome = interpret(result, isComplete: isComplete)
-        let wasReceiving = phase == .receiving
-        let wasPaused = isPaused
-        if isAbandoned { noteSilently(outcome) }
-        if isClientInDoubt, !outcome.isAccepted { settleInFlight() }
-        conclude(outcome)
-        if wasReceiving {
-            if wasPaused { owner?.submissionCanContinue(self) }
-        } else {
-            tellOwner(outcome)
-        }
-    }
-
-    /// Nothing has moved for as long as the API may take: the request is incomplete, so it is
-    /// certain that nothing was acted on.
-    func stalled() {
-        guard outcome == nil else { return }
-        let wasReceiving = phase == .receiving
-        log(.notice, "api-stalled")
-        let outcome = group?.abandon() ?? .unavailable(isUncertain: false)
-        if isAbandoned { noteSilently(outcome) }
-        conclude(outcome)
-        if wasReceiving {
-            owner?.submissionCanContinue(self)
-        } else {
-            tellOwner(outcome)
-        }
-    }
-
-    private func tellOwner(_ outcome: Outcome) {
-        let owner = owner
-        self.owner = nil
-        owner?.submissionFinished(self, outcome)
-    }
-
-    /// Starts the call when the body is over the threshold; says whether to pause.
-    private func push() -> FeedVerdict {
-        guard let body else { return .decided }
-        if let call {
-            call.bodyGrew()
-        } else if body.byteCount > worker.configuration.bufferThresholdBytes {
-            startCall(body, deadline: .never)
-        } else {
-            return .goOn
-        }
-        guard body.pendingBytes > Self.pendingHighWater else { return .goOn }
-        isPaused = true
-        watchForStall()
-        return .pause
-    }
-
-    private func startCall(_ body: RequestBody, deadline: MonotonicTime) {
-        call = parts.takeCall(key: key, body: body, owner: self, deadline: deadline)
-        if let call { worker.pool.start(call) }
-    }
-
-    /// Writes what waits behind the attachments, as fast as the API reads, and completes. A call
-    /// that takes bytes at once does not ask for more: it is given more until it has enough.
-    private func drain() {
-        guard let mapper, let body else { return }
-        let threshold = worker.configuration.bufferThresholdBytes
-        let isHeldWhole = call == nil && body.byteCount + mapper.waitingBytes <= threshold
-        if call == nil && !isHeldWhole { startCall(body, deadline: .never) }
-        var isComplete = false
-        repeat {
-            let room = isHeldWhole ? Int.max : Self.pendingHighWater - body.pendingBytes
-            isComplete = mapper.drain(upTo: room)
+        if machine.isReceiving, let mapper {
+            mapper.finish()
             if let failure = mapper.failure {
-                conclude(failure)
-                return
+                perform(machine.mapperFailed(failure))
+            } else if mapper.hasMessageID {
+                digest = fingerprint?.digest()
             }
-            if !isComplete { call?.bodyGrew() }
-        } while !isComplete && body.pendingBytes < Self.pendingLowWater
-        if isComplete {
-            complete(body)
-        } else {
-            watchForStall()
         }
+        perform(machine.endOfData(by: deadline, at: now, isGuarded: digest != nil))
+        return machine.outcome
     }
 
-    private func complete(_ body: RequestBody) {
-        phase = .awaiting
-        stallWatch?.cancel()
-        giveMapperBack()
-        body.complete()
-        if let call {
-            call.bodyCompleted(deadline: deadline)
-        } else {
-            startCall(body, deadline: deadline)
-        }
-    }
+    /// The client has ended its side while the answer is awaited. It is told the outcome all the
+    /// same.
+    func clientMayBeGone() { perform(machine.clientInDoubt()) }
 
-    private func startGroup(_ mapper: MessageMapper) {
-        guard mapper.drain(upTo: .max), let recipients = mapper.heldRecipients() else {
-            conclude(mapper.failure ?? .unavailable(isUncertain: false))
-            return
-        }
-        guard let held = mapper.takeHeld() else { return }
-        body?.discard()
-        body = nil
-        giveMapperBack()
-        watchForStall(graceMilliseconds: 100)
-        let group = GroupSend(
-            submission: self, held: held, recipients: recipients, deadline: deadline)
-        self.group = group
-        if let outcome = group.start() { groupFinished(group, outcome, isDuringFinish: true) }
-    }
-
-    /// The last call of a group is answered, or all recipients had the message already.
-    func groupFinished(_ group: GroupSend, _ outcome: Outcome, isDuringFinish: Bool) {
-        if isAbandoned || !outcome.isAccepted { group.recordAccepted() }
-        if isAbandoned, let digest { worker.shared.duplicates.settle(digest) }
-        if isClientInDoubt, !outcome.isAccepted { settleInFlight() }
-        conclude(outcome)
-        if !isDuringFinish { tellOwner(outcome) }
-    }
-
-    /// - Parameter graceMilliseconds: time for calls to end by their own deadline first.
-    private func watchForStall(graceMilliseconds: Int = 0) {
-        let watch = stallWatch ?? StallWatch(self)
-        stallWatch = watch
-        let now = worker.loop.now
-        watch.arm(
-            at: deadline == .never
-                ? now.advanced(byMilliseconds: worker.configuration.api.timeoutMilliseconds)
-                : deadline.advanced(byMilliseconds: graceMilliseconds))
-    }
-
-    /// Settles the outcome and lets go of everything else.
+    /// The client is gone, or the message is too large: nothing may reach the API as complete. What
+    /// is complete is awaited in silence, for the ledger.
+    /// - Parameters:
+    ///   - kind: what it counts as.
+    ///   - memory: what the message has reserved; kept for as long as its body is in use.
     @discardableResult
-    func conclude(_ outcome: Outcome) -> Outcome {
-        self.outcome = outcome
-        phase = phase == .receiving ? .receiving : .done
-        isPaused = false
-        count(outcome)
+    func abandon(
+        as kind: OutcomeKind = .abandoned, holding memory: consuming MemoryShare? = nil
+    ) -> Remains {
+        owner = nil
+        perform(machine.abandoned(as: kind))
+        guard machine.isAbandoned else { return .nothing }
+        self.memory = memory
+        return .isAwaited
+    }
+
+    /// The client cannot have seen the 250: the connection broke before its next command.
+    func acceptedButUnseen() { perform(machine.replyUnseen()) }
+
+    /// The client was there to read the 250.
+    func acceptedAndSeen() { perform(machine.replySeen()) }
+
+    // MARK: - What the upload and the group say
+
+    func uploadWantsBody(_ upload: Upload) { perform(machine.apiWantsBody()) }
+
+    func uploadFinished(_ upload: Upload, _ result: APIResult) {
+        perform(machine.answered(interpret(result)))
+    }
+
+    func uploadStalled(_ upload: Upload) {
+        guard let verdict = machine.stalled() else { return }
+        logStalled()
+        perform(verdict)
+    }
+
+    /// The last call of a group has ended.
+    func groupFinished(_ outcome: Outcome) { perform(machine.answered(outcome)) }
+
+    // MARK: - What the machine says
+
+    private func perform(_ first: SubmissionVerdict?) {
+        var next = first
+        while let verdict = next { next = carryOut(verdict) }
+    }
+
+    /// - Returns: what the machine says to what came of it.
+    private func carryOut(_ verdict: SubmissionVerdict) -> SubmissionVerdict? {
+        switch verdict {
+        case .startCall:
+            upload.start()
+            return machine.callHasGrown(isFull: upload.isFull)
+        case .growCall:
+            upload.grow()
+            return machine.callHasGrown(isFull: upload.isFull)
+        case .pauseSession:
+            // There is no deadline before the end of data: the API has its whole time to read on.
+            upload.watch(
+                until: now.advanced(byMilliseconds: worker.configuration.api.timeoutMilliseconds))
+        case .continueSession:
+            upload.unwatch()
+            owner?.submissionCanContinue(self)
+        case .askLedger: return machine.ledgerFound(askLedger())
+        case .completeBody(let deadline): return completeBody(by: deadline)
+        case .pumpBody: return pumped(upload.pump())
+        case .recordPending(let deadline): recordPending(until: deadline)
+        case .awaitSilently(let deadline):
+            worker.counters.messagesUnawaited += 1
+            recordPending(until: deadline)
+        case .record(let messageID): record(messageID)
+        case .forget:
+            group?.forgetRecorded()
+            if let digest { ledger.settle(digest, at: now) }
+        case .end(let outcome, let told, let note): end(outcome, told, note)
+        case .drop(let kind, let settles):
+            worker.counters.messages.count(kind, bytes: contentBytes)
+            if settles, let digest { ledger.settle(digest, at: now) }
+            release()
+        }
+        return nil
+    }
+
+    private func completeBody(by deadline: MonotonicTime) -> SubmissionVerdict? {
+        guard let mapper else { return nil }
+        guard mapper.held == nil else { return startGroup(mapper, by: deadline) }
+        return pumped(upload.finish(by: deadline, from: .mapper(mapper)))
+    }
+
+    private func pumped(_ progress: Upload.Progress) -> SubmissionVerdict? {
+        switch progress {
+        case .complete:
+            giveMapperBack()
+            machine.bodyCompleted()
+        case .waiting: machine.bodyWaits()
+        case .failed:
+            return machine.mapperFailed(mapper?.failure ?? .unavailable(isUncertain: false))
+        }
+        return nil
+    }
+
+    private func startGroup(
+        _ mapper: MessageMapper, by deadline: MonotonicTime
+    ) -> SubmissionVerdict? {
+        guard mapper.drain(upTo: .max), let recipients = mapper.heldRecipients(),
+            let fingerprint, let held = mapper.takeHeld()
+        else { return machine.mapperFailed(mapper.failure ?? .unavailable(isUncertain: false)) }
+        upload.end()
+        giveMapperBack()
+        let group = GroupSend(
+            submission: self, held: held, recipients: recipients, fingerprint: fingerprint,
+            deadline: deadline)
+        self.group = group
+        if let outcome = group.start() { return machine.answered(outcome) }
+        machine.bodyCompleted()
+        return nil
+    }
+
+    private func end(
+        _ outcome: Outcome, _ told: SubmissionVerdict.Told, _ note: SubmissionVerdict.Note
+    ) {
+        switch (note, outcome) {
+        case (.record, .accepted(let messageID)): record(messageID)
+        case (.nothing, _): break
+        case (.record, _), (.settle, _): if let digest { ledger.settle(digest, at: now) }
+        }
+        worker.counters.messages.count(outcome.kind, bytes: contentBytes)
         release()
-        return outcome
+        switch told {
+        case .nobody: break
+        case .sessionContinues: owner?.submissionCanContinue(self)
+        case .sessionFinishes:
+            let owner = owner
+            self.owner = nil
+            owner?.submissionFinished(self, outcome)
+        }
     }
 
     /// Lets go of everything; nothing that is incomplete reaches the API as complete.
-    func release() {
-        stallWatch?.end()
-        stallWatch = nil
-        call?.abandon()
-        call = nil
+    private func release() {
+        upload.end()
         giveMapperBack()
-        body?.discard()
-        parts.rest(body)
-        body = nil
         memory = nil
     }
 
     private func giveMapperBack() {
         guard let mapper else { return }
         self.mapper = nil
-        note(mapper.allLosses)
+        let losses = mapper.allLosses
+        if losses != MappingLosses() {
+            worker.counters.losses.add(losses)
+            log(.debug, "mapping-losses", ["kinds": losses.summary])
+        }
         worker.mappers.give(back: mapper)
+    }
+
+    // MARK: - The ledger
+
+    private func askLedger() -> LedgerFinding {
+        guard let digest else { return .unknown }
+        let finding = ledger.claim(digest, at: now)
+        switch finding {
+        case .unknown: break
+        case .accepted: worker.counters.duplicatesAnswered += 1
+        case .pending: worker.counters.duplicatesPending += 1
+        }
+        return finding
+    }
+
+    /// What the client's next try must know of before the answer is there.
+    private func recordPending(until deadline: MonotonicTime) {
+        group?.recordFromNowOn()
+        if let digest { ledger.recordPending(digest, until: deadline, at: now) }
+    }
+
+    /// The API accepted it, and the client does not know. Of a group each recipient is recorded,
+    /// with or without a Message-ID: whoever has the message never gets it again.
+    private func record(_ messageID: [UInt8]) {
+        if let group {
+            group.recordFromNowOn()
+            if let digest { ledger.settle(digest, at: now) }
+        } else if let digest {
+            ledger.record(digest, messageID: messageID, at: now)
+        }
+    }
+
+    // MARK: - What an answer says
+
+    /// The outcome that one call's result stands for, logged and remembered.
+    func interpret(_ result: APIResult) -> Outcome {
+        switch result {
+        case .response(let response):
+            let outcome = response.outcome(reusing: &messageIDMemory)
+            requestIDBytes = response.requestIDBytes
+            log(
+                response.status < 500 ? .debug : .notice, "api-answer",
+                ["status": String(response.status), "request_id": response.requestID])
+            learn(from: outcome)
+            if (200...299).contains(response.status), !outcome.isAccepted {
+                logUncertain("a success that can't be read", response.requestID)
+            }
+            return outcome
+        case .notSent(let reason):
+            log(.notice, "api-not-sent", ["reason": reason])
+            return .unavailable(isUncertain: false)
+        case .uncertain(let reason, let requestID):
+            requestIDBytes = Array(requestID.utf8)
+            logUncertain(reason, requestID)
+            return .unavailable(isUncertain: true)
+        }
+    }
+
+    private func learn(from outcome: Outcome) {
+        switch outcome {
+        case .keyRefused: worker.shared.keyCache.forget(key.hash)
+        case .rateLimited(let limit):
+            worker.shared.rateLimits.record(limit, on: key.hash, at: now)
+        default: break
+        }
+    }
+
+    // MARK: - The log
+
+    /// The API has read nothing for as long as it may take.
+    func logStalled() { log(.notice, "api-stalled") }
+
+    private func logUncertain(_ reason: String, _ requestID: String) {
+        log(.warning, "api-uncertain", ["reason": reason, "request_id": requestID])
+    }
+
+    /// One event of this message, which `session` and `message` together name. The fields are not
+    /// made when it is not logged.
+    private func log(
+        _ level: Logger.Level, _ name: StaticString,
+        _ fields: @autoclosure () -> KeyValuePairs<StaticString, String> = [:]
+    ) {
+        guard worker.shared.log.control.allows(level) else { return }
+        worker.shared.log.event(
+            level, name, session: sessionID, message: messageNumber, fields())
     }
 }

@@ -19,7 +19,7 @@ package struct RelayCounters: Sendable {
     var messages = MessageCounts()
     /// Messages whose client left while the API was asked; their outcome is in `messages` too.
     var messagesUnawaited = 0
-    /// Submissions that were answered from the duplicate guard.
+    /// Submissions that were answered from the ledger.
     package var duplicatesAnswered = 0
     /// Submissions that came again while their first try was still being answered.
     var duplicatesPending = 0

@@ -15,7 +15,7 @@ import Reactor
 import Wire
 
 /// A client's connection, from accept to close. Lives on its worker's loop.
-package final class Session: SubmissionOwner {
+package final class Session: KeyCheckOwner, SubmissionOwner {
     /// Bytes in hand beyond which a client that waits for its reply is not read.
     private static let keptBytesMax = 4_096
 
@@ -123,13 +123,13 @@ package final class Session: SubmissionOwner {
         finishEvent()
     }
 
-    override func submissionCanContinue(_ submission: Submission) {
+    func submissionCanContinue(_ submission: Submission) {
         guard messages.isCurrent(submission) else { return }
         machine.submissionContinues(at: now)
         finishEvent()
     }
 
-    override func submissionFinished(_ submission: Submission, _ outcome: Outcome) {
+    func submissionFinished(_ submission: Submission, _ outcome: Outcome) {
         guard messages.isCurrent(submission) else { return }
         perform(conclude(outcome))
         finishEvent()

@@ -77,7 +77,7 @@ struct SessionMessages: ~Copyable {
     ///   - owner: hears of the submission, on the loop of `worker`.
     ///   - session: for the log and for the API.
     mutating func begin(
-        on worker: Worker, key: APIKey, owner: SubmissionOwner, session: UInt64
+        on worker: Worker, key: APIKey, owner: any SubmissionOwner, session: UInt64
     ) {
         count += 1
         guard let submission = resting else {
@@ -143,7 +143,8 @@ struct SessionMessages: ~Copyable {
     /// else holds has ended for good, and serves the next message.
     mutating func noteSeen() {
         guard unseen != nil else { return }
-        if isKnownUniquelyReferenced(&unseen), unseen?.group == nil { resting = unseen }
+        unseen?.acceptedAndSeen()
+        if isKnownUniquelyReferenced(&unseen) { resting = unseen }
         unseen = nil
     }
 

@@ -17,7 +17,7 @@ package final class Shared: Sendable {
     let clientTLS: TLSContext?
     let keyCache: KeyCache
     let rateLimits: RateLimitMemory
-    let duplicates: DuplicateGuard
+    let ledger: Ledger
     package let budget: MemoryBudget
     package let abuse: AbuseThrottle
     package let log: EventLog
@@ -40,7 +40,7 @@ package final class Shared: Sendable {
         self.names = names
         keyCache = KeyCache(options: configuration.api)
         rateLimits = RateLimitMemory()
-        duplicates = DuplicateGuard(windowMilliseconds: configuration.duplicateWindowMilliseconds)
+        ledger = Ledger(windowMilliseconds: configuration.duplicateWindowMilliseconds)
         budget = MemoryBudget(bytesMax: configuration.memoryBudgetBytes)
         abuse = AbuseThrottle(limits: configuration.abuse)
     }

@@ -23,7 +23,7 @@ struct SubmissionDoubtTests {
     ) -> Submission {
         let submission = bench.submission(message, session)
         #expect(bench.feed(message.content, to: submission, session))
-        #expect(submission.finish(by: bench.due(since: bench.loop.now)) == nil)
+        #expect(submission.finish(by: bench.deadline) == nil)
         #expect(bench.wait { bench.api.held.count == held })
         submission.clientMayBeGone()
         return submission
@@ -90,7 +90,7 @@ struct SubmissionDoubtTests {
     }
 
     /// What a later try has claimed must not come back when the earlier one ends.
-    @Test("who has the message of a group is told to the guard once")
+    @Test("the ledger is told once who has the message of a group")
     func groupRecordsOnce() throws {
         let bench = try SubmissionBench()
         let isForA = { (body: [UInt8]) in
@@ -100,13 +100,13 @@ struct SubmissionDoubtTests {
         let session = ScriptedSession()
         let message = message(to: ["a@example.com", "b@example.com"], hasID: false)
         let submission = inDoubt(bench, message, session, held: 1)
-        #expect(bench.wait { bench.worker.shared.duplicates.count == 1 })
+        #expect(bench.wait { bench.worker.shared.ledger.count == 1 })
 
         // The next try takes the record of a, and sends to b for itself.
         let secondSession = ScriptedSession()
         let second = bench.submission(message, secondSession)
         #expect(bench.feed(message.content, to: second, secondSession))
-        #expect(second.finish(by: bench.due(since: bench.loop.now)) == nil)
+        #expect(second.finish(by: bench.deadline) == nil)
         #expect(bench.wait { bench.api.held.count == 2 })
         bench.release(.accepted("b"))
         #expect(bench.wait { session.outcome != nil && secondSession.outcome != nil })

@@ -31,7 +31,11 @@ final class ScriptedAPI: ListenerHandler {
     var earlyStatus: Int?
     /// Reads nothing behind the head.
     var isDeaf = false
+    /// Stops reading now and then, when set.
+    var naps: SeededGenerator?
     var held: [ScriptedConnection] = []
+    /// Where it runs.
+    weak var loop: Loop?
 
     override func accepted(_ address: SocketAddress, on listener: Listener) -> StreamHandler? {
         ScriptedConnection(api: self)
@@ -66,6 +70,24 @@ final class ScriptedConnection: StreamHandler {
     override func streamReceived(_ stream: Reactor.Stream, _ bytes: Span<UInt8>) {
         input += bytes.copied()
         while step() {}
+        napNowAndThen()
+    }
+
+    private func napNowAndThen() {
+        guard !api.isDeaf, var random = api.naps else { return }
+        defer { api.naps = random }
+        guard Int.random(in: 0..<4, using: &random) == 0, let stream else { return }
+        stream.pauseReceiving()
+        wakeUp(after: Int.random(in: 1...30, using: &random))
+    }
+
+    /// Reads on after some turns of the loop.
+    private func wakeUp(after turns: Int) {
+        guard turns > 0 else {
+            stream?.resumeReceiving()
+            return
+        }
+        api.loop?.later { [self] in wakeUp(after: turns - 1) }
     }
 
     override func streamClosed(_ stream: Reactor.Stream, _ reason: CloseReason) {
@@ -143,8 +165,8 @@ final class ScriptedSession: SubmissionOwner {
     var canContinue = false
     var pauses = 0
 
-    override func submissionCanContinue(_ submission: Submission) { canContinue = true }
-    override func submissionFinished(_ submission: Submission, _ outcome: Outcome) {
+    func submissionCanContinue(_ submission: Submission) { canContinue = true }
+    func submissionFinished(_ submission: Submission, _ outcome: Outcome) {
         self.outcome = outcome
     }
 }
@@ -165,6 +187,7 @@ final class SubmissionBench {
 
     init(adjust: (inout Configuration) -> Void = { _ in }) throws {
         loop = try Loop(index: 0, backend: testBackend)
+        api.loop = loop
         listener = try Listener(
             loop: loop, address: SocketAddress("127.0.0.1:0")!, tls: nil, handler: api)
         let port = listener.address.port
@@ -190,6 +213,11 @@ final class SubmissionBench {
     deinit {
         loop.stop()
         loop.run()
+    }
+
+    /// When a message whose dot comes now has its outcome.
+    var deadline: MonotonicTime {
+        loop.now.advanced(byMilliseconds: worker.configuration.api.timeoutMilliseconds)
     }
 
     /// Turns the loop until `condition` holds; false after some seconds.
@@ -219,12 +247,14 @@ final class SubmissionBench {
     }
 
     /// Feeds all content, waiting when told to; false when the outcome came first.
+    /// - Parameter piece: how long the next piece is.
     func feed(
-        _ content: [UInt8], to submission: Submission, _ session: ScriptedSession
+        _ content: [UInt8], to submission: Submission, _ session: ScriptedSession,
+        piece: () -> Int = { 50_000 }
     ) -> Bool {
         var at = 0
         while at < content.count {
-            let end = min(content.count, at + 50_000)
+            let end = min(content.count, at + piece())
             switch submission.feed(content.span.extracting(at..<end)) {
             case .goOn: break
             case .decided: return false
@@ -238,18 +268,13 @@ final class SubmissionBench {
         return true
     }
 
-    /// When a message must have its answer whose end was read at `start`.
-    func due(since start: MonotonicTime) -> MonotonicTime {
-        start.advanced(byMilliseconds: worker.configuration.api.timeoutMilliseconds)
-    }
-
     /// A whole message from MAIL to its outcome.
     func send(
         _ message: MappedMessage, unseen: Bool = false, session: ScriptedSession = ScriptedSession()
     ) -> Outcome? {
         let submission = submission(message, session)
         _ = feed(message.content, to: submission, session)
-        var outcome = submission.finish(by: due(since: loop.now))
+        var outcome = submission.finish(by: deadline)
         if outcome == nil {
             _ = wait { session.outcome != nil }
             outcome = session.outcome

@@ -1,4 +1,3 @@
-
 import Foundation
 import Reactor
 import TestSupport
@@ -116,10 +115,7 @@ struct SubmissionTests {
         let message = message("late")
         let submission = bench.submission(message, session)
         #expect(bench.feed(message.content, to: submission, session))
-        let timeout = bench.worker.configuration.api.timeoutMilliseconds
-        let now = bench.worker.loop.now
-        let readAt = MonotonicTime(nanoseconds: now.nanoseconds - UInt64(timeout) * 1_000_000)
-        #expect(submission.finish(by: bench.due(since: readAt)) == .unavailable(isUncertain: false))
+        #expect(submission.finish(by: bench.loop.now) == .unavailable(isUncertain: false))
         #expect(bench.api.bodies.isEmpty && bench.isEmpty)
     }
 
@@ -131,7 +127,7 @@ struct SubmissionTests {
         let message = message("small")
         let submission = bench.submission(message, session)
         #expect(bench.feed(message.content, to: submission, session))
-        #expect(submission.finish(by: bench.due(since: bench.worker.loop.now)) == nil)
+        #expect(submission.finish(by: bench.deadline) == nil)
         #expect(bench.wait { bench.api.held.count == 1 })
         // Its memory is in use as long as its body is, and is given back then.
         let budget = bench.worker.shared.budget

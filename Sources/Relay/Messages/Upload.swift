@@ -1,0 +1,220 @@
+// One request body and the call that carries it, from the first byte that is written to the answer.
+//
+// A message has one; a group of hidden recipients has one for each. It keeps what the API has not
+// taken between two marks: above the high one nothing is written, below the low one writing goes on.
+// It has one deadline, and it is the only place that completes a body.
+
+import APIClient
+import Mapping
+import Reactor
+import Wire
+
+/// What an upload tells its owner. Called on the loop, never during a call that the owner makes.
+protocol UploadOwner: AnyObject {
+    /// The API has read, and less than the low mark is pending: the owner may write more, or `pump`.
+    func uploadWantsBody(_ upload: Upload)
+    /// The call has ended; exactly once, unless `end` came first.
+    func uploadFinished(_ upload: Upload, _ result: APIResult)
+    /// The API has read nothing until the time given to `watch`, or until the deadline.
+    func uploadStalled(_ upload: Upload)
+}
+
+/// A body, its call, one deadline, and one stall timer. Used again for the next message of a
+/// session: `begin`, then `start` and `grow` while it is written, `finish`, `pump`…, `end`.
+final class Upload: TimerHandler, APICallOwner {
+    /// How far a body has come after its last byte was known.
+    enum Progress {
+        /// All is written, and the call has its deadline.
+        case complete
+        /// The API has to read first.
+        case waiting
+        /// Its source failed; nothing more is written.
+        case failed
+    }
+
+    /// Bytes that the API has not taken: above the first nothing more is written, below the second
+    /// writing goes on.
+    private static let pendingHighWater = 131_072
+    private static let pendingLowWater = 65_536
+
+    private let worker: Worker
+    private var key: APIKey
+    /// nil while the upload rests, so that neither keeps the other alive.
+    private var owner: (any UploadOwner)?
+    /// What has been written so far; until `finish` the owner writes it.
+    private(set) var body: RequestBody
+    /// The call while it runs.
+    private var call: APICall?
+    /// One that has ended, for the next message.
+    private var restingCall: APICall?
+    /// What is still to be written, between `finish` and the last byte.
+    private var source: UploadSource?
+    /// When the answer is due; set by `finish`.
+    private var deadline = MonotonicTime.never
+    private var timer: LoopTimer?
+
+    /// An upload at rest.
+    init(worker: Worker, key: APIKey) {
+        self.worker = worker
+        self.key = key
+        body = RequestBody(pool: worker.loop.slabs)
+        body.discard()
+    }
+
+    /// Begins with an empty body. Body and call of the message before are used again, unless
+    /// somebody still holds them: a connection or a queue may look at them, and keeps them.
+    func begin(key: APIKey, owner: any UploadOwner) {
+        precondition(self.owner == nil, "the upload before has not ended")
+        self.key = key
+        self.owner = owner
+        deadline = .never
+        if isKnownUniquelyReferenced(&body) {
+            body.begin()
+        } else {
+            body = RequestBody(pool: worker.loop.slabs)
+        }
+    }
+
+    /// Whether the owner must write no more before `uploadWantsBody`.
+    var isFull: Bool { body.pendingBytes > Self.pendingHighWater }
+
+    // MARK: - Writing
+
+    /// Starts the call on what there is of the body; more is written while it runs.
+    func start() {
+        let call = takeCall(deadline: body.isComplete ? deadline : .never)
+        self.call = call
+        worker.pool.start(call)
+    }
+
+    /// The owner has written more.
+    func grow() { call?.bodyGrew() }
+
+    /// Nothing but `source` is to be written any more. A body that fits into the threshold with it is
+    /// completed before the call is made.
+    /// - Parameter deadline: when the answer is due.
+    func finish(by deadline: MonotonicTime, from source: UploadSource) -> Progress {
+        self.deadline = deadline
+        self.source = source
+        let bytes = body.byteCount + source.waitingBytes
+        if call == nil && bytes > worker.configuration.bufferThresholdBytes { start() }
+        return pump()
+    }
+
+    /// Writes as fast as the API reads, and completes the body after the last byte. A call that
+    /// takes bytes at once does not ask for more: it is given more until it has enough.
+    func pump() -> Progress {
+        precondition(source != nil, "everything is written, or `finish` was not called")
+        repeat {
+            // Without a call all of it fits into the threshold.
+            let room = call == nil ? Int.max : Self.pendingHighWater - body.pendingBytes
+            switch source?.write(into: body, upTo: room) {
+            case .end:
+                complete()
+                return .complete
+            case .more: call?.bodyGrew()
+            case .failed, nil:
+                source = nil
+                return .failed
+            }
+        } while body.pendingBytes < Self.pendingLowWater
+        watch(until: deadline)
+        return .waiting
+    }
+
+    private func complete() {
+        source = nil
+        unwatch()
+        body.complete()
+        if let call {
+            call.bodyCompleted(deadline: deadline)
+        } else {
+            start()
+        }
+    }
+
+    private func takeCall(deadline: MonotonicTime) -> APICall {
+        defer { restingCall = nil }
+        guard isKnownUniquelyReferenced(&restingCall), let call = restingCall else {
+            return APICall(kind: .send, key: key, body: body, owner: self, deadline: deadline)
+        }
+        call.begin(key: key, body: body, owner: self, deadline: deadline)
+        return call
+    }
+
+    // MARK: - Time and the end
+
+    /// `uploadStalled` follows at `time`, unless `unwatch`, the last byte or the end comes first.
+    func watch(until time: MonotonicTime) {
+        let timer = timer ?? LoopTimer(loop: worker.loop, handler: self)
+        self.timer = timer
+        timer.arm(at: time)
+    }
+
+    /// The API has read.
+    func unwatch() { timer?.cancel() }
+
+    /// Lets go of everything. A body that is incomplete never reaches the API as complete; one that
+    /// is complete may still be acted on.
+    func end() {
+        unwatch()
+        timer = nil
+        source = nil
+        call?.abandon()
+        call = nil
+        body.discard()
+        owner = nil
+    }
+
+    override func timerFired(_ timer: LoopTimer) { owner?.uploadStalled(self) }
+
+    // MARK: - The call's events
+
+    func callWantsBody(_ call: APICall) {
+        guard !body.isComplete, body.pendingBytes < Self.pendingLowWater else { return }
+        owner?.uploadWantsBody(self)
+    }
+
+    func callFinished(_ call: APICall, _ result: APIResult) {
+        self.call = nil
+        call.rest()
+        restingCall = call
+        owner?.uploadFinished(self, result)
+    }
+}
+
+/// What an upload writes after its owner has written everything else.
+enum UploadSource {
+    /// Text that waited for the end of the attachments, and the closing brace.
+    case mapper(MessageMapper)
+    /// A message that was held whole, from `offset` on.
+    case held(SpillBuffer, offset: Int)
+
+    enum Step { case more, end, failed }
+
+    /// Bytes still to be written, about.
+    var waitingBytes: Int {
+        switch self {
+        case .mapper(let mapper): mapper.waitingBytes
+        case .held(let buffer, let offset): buffer.byteCount - offset
+        }
+    }
+
+    /// Writes about `bytes` at most.
+    mutating func write(into body: RequestBody, upTo bytes: Int) -> Step {
+        switch self {
+        case .mapper(let mapper):
+            let isEnd = mapper.drain(upTo: bytes)
+            if mapper.failure != nil { return .failed }
+            return isEnd ? .end : .more
+        case .held(let buffer, var offset):
+            let end = offset + min(bytes, buffer.byteCount - offset)
+            while offset < end && !buffer.hasFailed {
+                offset += body.write { buffer.read(at: offset, into: &$0) }
+            }
+            self = .held(buffer, offset: offset)
+            if buffer.hasFailed { return .failed }
+            return offset == buffer.byteCount ? .end : .more
+        }
+    }
+}

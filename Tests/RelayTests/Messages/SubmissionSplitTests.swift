@@ -1,0 +1,217 @@
+// The same outcome and the same request however a message is cut, and wherever it has to pause.
+
+import Reactor
+import TestSupport
+import Testing
+
+@testable import APIClient
+@testable import Relay
+
+private let now = MonotonicTime(nanoseconds: 1_000_000_000)
+private let deadline = now.advanced(byMilliseconds: 50_000)
+private let accepted = Outcome.accepted(messageID: [1])
+private let refused = Outcome.invalidRequest(message: [2])
+private let unavailable = Outcome.unavailable(isUncertain: false)
+private let uncertain = Outcome.unavailable(isUncertain: true)
+
+/// A session, a mapper, an upload and an API that are numbers: what the machine decides is done to
+/// them, and what they do is seeded.
+private struct SubmissionModel {
+    static let highWater = 400
+    static let lowWater = 200
+
+    var machine = SubmissionMachine(thresholdBytes: 1_000)
+    var random: SeededGenerator
+    /// Of the request: written, taken by the API, and still held back behind the dot.
+    var body = 0
+    var taken = 0
+    var late: Int
+    /// Where the mapper finds something that cannot be sent; nil for a message that can.
+    let faultAt: Int?
+    let ledgerKnows: LedgerFinding
+    let answer: Outcome
+
+    var isCallStarted = false
+    var isBodyComplete = false
+    var isPaused = false
+    var outcomesTold: [Outcome] = []
+    var pauses = 0
+
+    private var pending: Int { body - taken }
+
+    mutating func perform(_ first: SubmissionVerdict?) {
+        var next = first
+        while let verdict = next { next = carryOut(verdict) }
+    }
+
+    private mutating func carryOut(_ verdict: SubmissionVerdict) -> SubmissionVerdict? {
+        switch verdict {
+        case .startCall:
+            #expect(!isCallStarted)
+            isCallStarted = true
+            return machine.callHasGrown(isFull: pending > Self.highWater)
+        case .growCall:
+            #expect(isCallStarted && !isBodyComplete)
+            return machine.callHasGrown(isFull: pending > Self.highWater)
+        case .pauseSession:
+            #expect(!isPaused)
+            isPaused = true
+            pauses += 1
+        case .continueSession:
+            #expect(isPaused)
+            isPaused = false
+        case .askLedger: return machine.ledgerFound(ledgerKnows)
+        case .completeBody, .pumpBody:
+            pump()
+            if isBodyComplete { machine.bodyCompleted() } else { machine.bodyWaits() }
+        case .end(let outcome, let told, _):
+            if told == .sessionFinishes { outcomesTold.append(outcome) }
+            if told == .sessionContinues { isPaused = false }
+        case .recordPending, .awaitSilently, .record, .forget, .drop:
+            Issue.record("\(verdict) without a client that left")
+        }
+        return nil
+    }
+
+    private mutating func pump() {
+        if !isCallStarted && body + late > 1_000 { isCallStarted = true }
+        let room = isCallStarted ? max(0, Self.highWater - pending) : late
+        let step = min(room, late)
+        body += step
+        late -= step
+        guard late == 0 else { return }
+        isCallStarted = true
+        isBodyComplete = true
+    }
+
+    /// The API reads something, or nothing.
+    mutating func apiReads() {
+        guard isCallStarted else { return }
+        taken += min(pending, Int.random(in: 0...300, using: &random))
+        if !isBodyComplete && pending < Self.lowWater { perform(machine.apiWantsBody()) }
+    }
+
+    /// The whole message in pieces of `longest` at most; returns its outcome.
+    mutating func send(_ count: Int, longest: Int) -> Outcome? {
+        var fed = 0
+        while fed < count {
+            while isPaused { apiReads() }
+            let piece = min(count - fed, Int.random(in: 1...longest, using: &random))
+            fed += piece
+            guard machine.isReceiving else { continue }
+            if let faultAt, fed > faultAt {
+                perform(machine.mapperFailed(.unparsable(reason: [7])))
+                continue
+            }
+            body += piece
+            perform(machine.contentFed(bodyBytes: body))
+            if Bool.random(using: &random) { apiReads() }
+        }
+        while isPaused { apiReads() }
+        perform(machine.endOfData(by: deadline, at: now, isGuarded: true))
+        if let outcome = machine.outcome { return outcome }
+        while !isBodyComplete || pending > 0 { apiReads() }
+        perform(machine.answered(answer))
+        #expect(outcomesTold.count == 1)
+        return outcomesTold.first
+    }
+}
+
+@Suite("A message in any pieces, with pauses in any place")
+struct SubmissionSplitTests {
+    struct Message: CustomTestStringConvertible {
+        var count: Int
+        var late = 0
+        var faultAt: Int?
+        var ledger = LedgerFinding.unknown
+        var answer = accepted
+        var expected: Outcome
+        var testDescription: String { "\(count) bytes, \(late) late, \(expected)" }
+    }
+
+    static let unparsable = Outcome.unparsable(reason: [7])
+    static let messages = [
+        Message(count: 1, expected: accepted),
+        Message(count: 1_000, expected: accepted),
+        Message(count: 1_001, expected: accepted),
+        Message(count: 20_000, expected: accepted),
+        Message(count: 900, late: 100, expected: accepted),
+        Message(count: 900, late: 5_000, expected: accepted),
+        Message(count: 20_000, late: 5_000, expected: accepted),
+        Message(count: 500, answer: refused, expected: refused),
+        Message(count: 20_000, late: 3_000, answer: refused, expected: refused),
+        Message(count: 20_000, answer: uncertain, expected: uncertain),
+        Message(count: 800, faultAt: 700, expected: unparsable),
+        Message(count: 20_000, faultAt: 15_000, expected: unparsable),
+        Message(
+            count: 800, ledger: .accepted(messageID: [9]),
+            expected: .accepted(messageID: [9])),
+        Message(
+            count: 20_000, ledger: .accepted(messageID: [9]),
+            expected: .accepted(messageID: [9])),
+        Message(count: 20_000, ledger: .pending, expected: unavailable),
+    ]
+
+    @Test("has one outcome", arguments: messages)
+    func machine(_ message: Message) {
+        var pauses = 0
+        for seed in 0..<30 {
+            for longest in [1, 7, 100, 1_000, 30_000] where longest > 1 || message.count < 5_000 {
+                var model = SubmissionModel(
+                    random: SeededGenerator(seed: UInt64(seed * 31 + longest)),
+                    late: message.late, faultAt: message.faultAt, ledgerKnows: message.ledger,
+                    answer: message.answer)
+                let outcome = model.send(message.count, longest: longest)
+                #expect(outcome == message.expected, "seed \(seed), pieces of \(longest)")
+                let isSent = message.faultAt == nil && message.ledger == .unknown
+                #expect(model.isBodyComplete == isSent)
+                if isSent { #expect(model.taken == message.count + message.late) }
+                pauses += model.pauses
+            }
+        }
+        #expect((pauses > 0) == (message.count > 1_000), "\(pauses) pauses")
+    }
+
+    private static let large = String(repeating: "A line of a large text.\n", count: 30_000)
+
+    static let contents: [(name: String, text: String, to: [String])] = [
+        ("small", "Message-ID: <1@example.com>\nSubject: s\n\nHello\n", ["to@example.com"]),
+        ("large", "Message-ID: <1@example.com>\nSubject: s\n\n" + large, ["to@example.com"]),
+        (
+            "text behind an attachment",
+            "Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: application/pdf\n\nx\n"
+                + "--m\n\n\(large)--m--\n", ["to@example.com"]
+        ),
+        ("a group", "Subject: s\n\n" + large, ["a@example.com", "b@example.com"]),
+    ]
+
+    /// The real thing: cut at random, to an API that stops reading at random.
+    @Test("has one request, to the byte", arguments: contents.indices)
+    func request(_ index: Int) throws {
+        let (name, text, recipients) = Self.contents[index]
+        let answered = Outcome.accepted(messageID: Array("id".utf8))
+        let message = MappedMessage(crlf(text), to: recipients)
+        let whole = try SubmissionBench()
+        #expect(whole.send(message) == answered)
+        let expected = Set(whole.api.bodies.map { String(decoding: $0, as: UTF8.self) })
+        #expect(expected.count == recipients.count)
+        for seed in 1...4 {
+            let bench = try SubmissionBench()
+            var random = SeededGenerator(seed: UInt64(seed))
+            bench.api.naps = SeededGenerator(seed: UInt64(seed) + 99)
+            let session = ScriptedSession()
+            let submission = bench.submission(message, session)
+            let longest = message.content.count < 1_000 ? 9 : 90_000
+            #expect(
+                bench.feed(message.content, to: submission, session) {
+                    Int.random(in: 1...longest, using: &random)
+                })
+            #expect(submission.finish(by: bench.deadline) == nil)
+            #expect(bench.wait { session.outcome != nil })
+            #expect(session.outcome == answered)
+            #expect(session.pauses > 0 || name != "large")
+            #expect(Set(bench.api.bodies.map { String(decoding: $0, as: UTF8.self) }) == expected)
+            #expect(bench.isEmpty)
+        }
+    }
+}
