@@ -40,7 +40,7 @@ private struct CorpusPair {
 }
 
 private let corpusFolder = URL(filePath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: "Corpus")
+    .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Corpus")
 
 /// "structure/nested-multiparts" and so on, in order.
 private let pairNames: [String] = {
