@@ -1,40 +1,41 @@
 // One HTTP request to the API as its owner sees it: started once, answered once.
 //
-// The pool and the connection that carries the call keep their notes here; everything else about
-// the call belongs to the owner. A call lives on one loop.
+// The owner makes the call, writes its body, and may abandon it. The pool notes here where the call
+// is, through the methods under "The notes of the pool"; the fields can only be read elsewhere. A
+// call lives on one loop.
 
 import Reactor
 
 /// How a call ended.
 package enum APIResult {
     case response(APIResponse)
-    /// Provably not acted on, and not to be tried again by us now (retries are spent, no address,
-    /// queue full, deadline).
+    /// Provably not acted on, and we don't try again now (retries are spent, no address, queue
+    /// full, deadline).
     case notSent(reason: String)
     /// The API may have acted.
     case uncertain(reason: String, requestID: String)
 }
 
-/// Who made a call. Called on the loop, never during a call that the owner makes itself.
+/// The maker of a call. Called on the loop, never during a call that the owner makes itself.
 package protocol APICallOwner: AnyObject {
-    /// The connection has taken enough of the body that more may be written.
+    /// The connection has taken enough of the body: more may be written.
     func callWantsBody(_ call: APICall)
     /// Exactly once, unless `abandon` came first. It can come before the body is complete (an
-    /// early answer); the body is then discarded by the owner.
+    /// early answer); the owner then discards the body.
     func callFinished(_ call: APICall, _ result: APIResult)
 }
 
-/// One HTTP request to the API, from queue to answer.
+/// One HTTP request to the API, from the queue to the answer.
 package final class APICall {
     package enum Kind { case send, checkKey }
 
     /// Where the call is; the pool moves it.
     enum Place {
         case notStarted
-        /// In the pool's queue under this number.
-        case queued(number: Int)
+        /// In the queue of the pool.
+        case queued(CallNumber)
         case onConnection(APIConnection)
-        /// Its result is known, and told at the end of the tick at the latest.
+        /// The result is known; the owner hears it at the end of the tick at the latest.
         case finished
     }
 
@@ -42,31 +43,35 @@ package final class APICall {
     package private(set) var key: APIKey
     /// nil for GET.
     private(set) var body: RequestBody?
-    /// nil only while it rests.
+    /// nil only while the call rests.
     private(set) var owner: (any APICallOwner)?
-    /// When the owner must have its result. For an upload still arriving: `.never` until
+    /// When the owner must have its result. For an upload that still arrives: `.never` until
     /// `bodyCompleted` sets it.
     private(set) var deadline: MonotonicTime
 
-    /// Set by the pool only.
-    var place = Place.notStarted
-    /// Set by `start`, cleared when the call is finished.
-    var pool: ConnectionPool?
-    /// When the request was whole, and started; set by the pool.
-    var askedAt = MonotonicTime.never
+    private(set) var place = Place.notStarted
+    /// Set from `start` until the call is finished.
+    private(set) var pool: ConnectionPool?
+    /// When the request was both started and whole.
+    private(set) var askedAt = MonotonicTime.never
     /// How often the call was put on a connection.
-    var tries = 0
-    /// The owner waits for `callWantsBody` already.
-    var isBodyWanted = false
-    /// Nobody waits any more.
+    private(set) var tries = 0
+    /// The owner is going to hear `callWantsBody`.
+    private(set) var isBodyWanted = false
+    /// Nobody waits for the result any more.
     private(set) var isAbandoned = false
     /// Whether the last byte of the request has been handed to a connection.
     private(set) var isHandedOver = false
-    /// Where it ends in the bytes of that connection.
+    /// Where the request ends in the bytes of that connection.
     private(set) var wireEnd: UInt64 = 0
 
+    /// - Parameters:
+    ///   - body: of a send, nil for the check of a key; the call reads it until it ends.
+    ///   - owner: kept until `rest`.
+    ///   - deadline: when the owner must have its result; `.never` while the body still arrives.
     package init(
-        kind: Kind, key: APIKey, body: RequestBody?, owner: any APICallOwner, deadline: MonotonicTime
+        kind: Kind, key: APIKey, body: RequestBody?, owner: any APICallOwner,
+        deadline: MonotonicTime
     ) {
         precondition((kind == .send) == (body != nil), "only a send has a body")
         self.kind = kind
@@ -76,13 +81,13 @@ package final class APICall {
         self.deadline = deadline
     }
 
-    /// Lets go of the others when the call has ended, until `begin`.
+    /// Lets go of body and owner after the call has ended, until `begin`.
     package func rest() {
         body = nil
         owner = nil
     }
 
-    /// Makes a send that rests, and that nobody else holds, a new one.
+    /// Makes a new send of one that rests. Nobody but the caller may hold this object.
     package func begin(
         key: APIKey, body: RequestBody, owner: any APICallOwner, deadline: MonotonicTime
     ) {
@@ -99,6 +104,51 @@ package final class APICall {
         isHandedOver = false
     }
 
+    /// More was written to the body.
+    package func bodyGrew() {
+        if case .onConnection(let connection) = place { connection.bodyGrew() }
+    }
+
+    /// `body.complete()` was called; the answer is due at `deadline`.
+    package func bodyCompleted(deadline: MonotonicTime) {
+        self.deadline = deadline
+        if let pool { askedAt = pool.loop.now }
+        switch place {
+        case .queued(let number): pool?.deadlineChanged(of: self, number)
+        case .onConnection(let connection): connection.bodyGrew()
+        case .notStarted, .finished: break
+        }
+    }
+
+    /// Nobody waits any more. An unfinished body is never completed on the wire (the connection is
+    /// closed); the API may still act on a finished one.
+    package func abandon() {
+        isAbandoned = true
+        switch place {
+        case .queued(let number): pool?.withdraw(self, number)
+        case .onConnection(let connection): connection.callAbandoned()
+        case .notStarted, .finished: break
+        }
+    }
+
+    // MARK: - The notes of the pool
+
+    /// The owner has started the call in `pool`.
+    func started(in pool: ConnectionPool, at now: MonotonicTime) {
+        guard case .notStarted = place else { preconditionFailure("a call is started once") }
+        self.pool = pool
+        askedAt = now
+    }
+
+    /// The call waits for a connection.
+    func queued(as number: CallNumber) { place = .queued(number) }
+
+    /// The connection carries the call from now on.
+    func carried(by connection: APIConnection) {
+        place = .onConnection(connection)
+        tries += 1
+    }
+
     /// All of the request is written to a connection, up to `wireEnd` of its bytes.
     func handedOver(wireEnd: UInt64) {
         isHandedOver = true
@@ -111,30 +161,23 @@ package final class APICall {
         body?.rewind()
     }
 
-    /// More was written to the body.
-    package func bodyGrew() {
-        if case .onConnection(let connection) = place { connection.bodyGrew() }
+    /// The owner is to hear that more of the body may be written.
+    /// - Returns: whether it was not going to hear it already.
+    func wantBody() -> Bool {
+        defer { isBodyWanted = true }
+        return !isBodyWanted
     }
 
-    /// `body.complete()` was called; the answer is due at `deadline`.
-    package func bodyCompleted(deadline: MonotonicTime) {
-        self.deadline = deadline
-        if let pool { askedAt = pool.loop.now }
-        switch place {
-        case .queued(let number): pool?.deadlineChanged(of: self, number: number)
-        case .onConnection(let connection): connection.bodyGrew()
-        case .notStarted, .finished: break
-        }
+    /// Tells the owner that more may be written, if the call is still on a connection and somebody
+    /// waits for it.
+    func tellOwnerToWrite() {
+        isBodyWanted = false
+        if case .onConnection = place, !isAbandoned { owner?.callWantsBody(self) }
     }
 
-    /// Nobody waits any more. An unfinished body is never completed on the wire (the connection is
-    /// closed); a finished one may still be acted on.
-    package func abandon() {
-        isAbandoned = true
-        switch place {
-        case .queued(let number): pool?.withdraw(self, number: number)
-        case .onConnection(let connection): connection.callAbandoned()
-        case .notStarted, .finished: break
-        }
+    /// The result is known.
+    func finished() {
+        place = .finished
+        pool = nil
     }
 }

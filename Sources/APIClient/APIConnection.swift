@@ -1,8 +1,9 @@
 // One HTTP/1.1 connection to the API: opens, carries one call after the other, closes.
 //
-// It promises that an upload which was not finished can never look finished to the API: whatever
-// ends it early ends the connection with a reset. It never decides whether a request is sent again
-// (RetryRule does) nor which call comes next (PoolMachine does).
+// It promises that an unfinished upload can never look finished to the API: whatever ends an upload
+// early ends the connection with a reset. It never decides whether a request is sent again
+// (`RetryRule` does) or which call comes next (`PoolMachine` does), and it asks the pool for its
+// state instead of keeping one.
 
 import Glibc
 import Reactor
@@ -10,32 +11,25 @@ import Wire
 
 /// A keep-alive connection of a `ConnectionPool`.
 final class APIConnection: StreamHandler {
-    enum State: Equatable { case opening, idle, busy, closing }
-
-    let number: Int
+    let number: ConnectionNumber
     let address: SocketAddress
-    let pool: ConnectionPool
-    private(set) var stream: Stream?
-    private(set) var state = State.opening
+    private let pool: ConnectionPool
+    private var stream: Stream?
 
-    /// The call that it carries; set while busy.
-    private(set) var call: APICall?
+    /// The call that it carries; set while the connection is busy.
+    private var call: APICall?
+    private var writer: RequestWriter
     private var reader = ResponseReader()
-    /// The framing of the request that is being written.
-    private(set) var isChunked = false
-    /// The head of the request was written, and so at least one byte.
-    var isHeadWritten = false
-    /// Where in the bytes of the connection the request begins.
-    private var wireStart: UInt64 = 0
     /// When an upload that the API does not read is given up.
     private var stallDeadline = MonotonicTime.never
-    /// Why we are closing it, if it is us.
+    /// Why we close the connection, if we are the ones who do.
     private var closeCause: String?
 
-    init(number: Int, address: SocketAddress, pool: ConnectionPool) {
+    init(number: ConnectionNumber, address: SocketAddress, pool: ConnectionPool) {
         self.number = number
         self.address = address
         self.pool = pool
+        writer = RequestWriter(head: pool.head)
         super.init()
     }
 
@@ -50,36 +44,29 @@ final class APIConnection: StreamHandler {
         self.stream = stream
     }
 
-    /// Carries `call` from now on; the connection must be idle.
+    /// Carries `call` from now on.
     func begin(_ call: APICall) {
-        precondition(state == .idle)
-        state = .busy
+        precondition(self.call == nil, "a connection carries one call at a time")
         self.call = call
-        call.place = .onConnection(self)
-        call.tries += 1
+        call.carried(by: self)
         reader.reset()
-        isHeadWritten = false
-        isChunked = call.body.map { !$0.isComplete } ?? false
+        writer.begin(call, on: stream)
         stallDeadline = .never
-        wireStart = stream?.sealedEnd() ?? 0
         advance(call)
     }
 
-    /// Closes an idle connection.
+    /// Closes a connection that carries no call.
     func close() {
-        state = .closing
         stream?.deadline = .never
         stream?.finish()
     }
 
     override func streamOpened(_ stream: Stream) {
-        guard state == .opening else { return }
-        becomeIdle(stream)
+        waitForCall(stream)
         pool.connectionOpened(self)
     }
 
-    private func becomeIdle(_ stream: Stream) {
-        state = .idle
+    private func waitForCall(_ stream: Stream) {
         call = nil
         stream.deadline = now.advanced(byMilliseconds: pool.options.idleTimeoutMilliseconds)
     }
@@ -88,20 +75,25 @@ final class APIConnection: StreamHandler {
 
     /// The owner wrote more of the body, or completed it.
     func bodyGrew() {
-        guard let call, state == .busy else { return }
-        _ = writeRequest(call)
+        guard let call else { return }
+        _ = write(call)
         setDeadline(call)
     }
 
     override func streamDrained(_ stream: Stream) {
-        guard let call, state == .busy else { return }
+        guard let call else { return }
         advance(call)
     }
 
     /// Writes on, and tells the owner when that made room for more.
     private func advance(_ call: APICall) {
-        if writeRequest(call), let body = call.body, !body.isComplete { pool.wantBody(call) }
+        if write(call), let body = call.body, !body.isComplete { pool.wantBody(call) }
         setDeadline(call)
+    }
+
+    private func write(_ call: APICall) -> Bool {
+        guard let stream else { return false }
+        return writer.write(call, to: stream)
     }
 
     /// The call's own deadline, or that of an upload that stalls.
@@ -116,11 +108,12 @@ final class APIConnection: StreamHandler {
         stream.deadline = min(call.deadline, stallDeadline)
     }
 
-    /// Nobody waits for the call any more. What was handed over whole may still be acted on, and
-    /// its connection stays good; anything else is cut off, so that it can't look complete.
+    /// Nobody waits for the call any more. The API may still act on a request that was handed over
+    /// whole, and its connection stays good. Any other request is cut off, so that it can't look
+    /// complete.
     func callAbandoned() {
-        guard let call, state == .busy, !call.isHandedOver else { return }
-        breakOff(call)
+        guard let call, !call.isHandedOver else { return }
+        breakOff()
         pool.brokeOff(self, isFault: false)
         pool.finish(call, .notSent(reason: "abandoned"))
     }
@@ -128,14 +121,12 @@ final class APIConnection: StreamHandler {
     // MARK: - The answer
 
     override func streamReceived(_ stream: Stream, _ bytes: Span<UInt8>) {
-        guard state == .busy, let call else {
-            guard state == .idle else { return }
+        guard let call else {
+            // Nobody asked for these bytes.
             pool.retired(self)
-            state = .closing
-            stream.abort()
-            return
+            return stream.abort()
         }
-        guard isHeadWritten else {
+        guard writer.isHeadWritten else {
             return callBroke(call, "bytes in front of the request")
         }
         if call.isHandedOver { call.body?.release() }
@@ -154,7 +145,7 @@ final class APIConnection: StreamHandler {
             return answeredEarly(call, response)
         }
         if isReusable {
-            becomeIdle(stream)
+            waitForCall(stream)
         } else {
             self.call = nil
             close()
@@ -164,9 +155,9 @@ final class APIConnection: StreamHandler {
     }
 
     /// The API answered before it had the whole request: sending stops, and the connection is of
-    /// no further use. A success for half a message is nothing that a client may be told.
+    /// no more use. A success for half a message is nothing that a client may be told.
     private func answeredEarly(_ call: APICall, _ response: APIResponse) {
-        breakOff(call)
+        breakOff()
         pool.answered(self, isReusable: false)
         guard (200...299).contains(response.status) else {
             return pool.finish(call, .response(response))
@@ -176,54 +167,39 @@ final class APIConnection: StreamHandler {
             requestID: response.requestID)
     }
 
-    /// Ends the connection under the call: with a reset, whatever was queued thrown away.
-    private func breakOff(_ call: APICall) {
-        self.call = nil
-        state = .closing
+    /// Ends the connection under its call with a reset; what was queued is thrown away.
+    private func breakOff() {
+        call = nil
         stream?.abort()
     }
 
     /// The connection failed under the call.
     private func callBroke(_ call: APICall, _ reason: String) {
-        let progress = progress(of: call)
+        let progress = writer.progress(of: call, on: stream)
         let requestID = reader.requestID
-        breakOff(call)
+        breakOff()
         pool.brokeOff(self, isFault: true)
         pool.callBroke(call, on: self, progress: progress, reason: reason, requestID: requestID)
-    }
-
-    private func progress(of call: APICall) -> RequestProgress {
-        guard isHeadWritten else { return .nothingWritten }
-        guard let stream else { return .handedOver }
-        if call.isHandedOver && !stream.certainlyKept(upTo: call.wireEnd) { return .handedOver }
-        let isBodyHeld = call.body?.isHeld ?? true
-        // What an upload has queued is gone with the queue, whether the kernel has seen it or not.
-        if isBodyHeld, stream.certainlyKept(upTo: wireStart + 1) { return .nothingWritten }
-        return .partlyWritten(isBodyHeld: isBodyHeld)
     }
 
     // MARK: - The end
 
     override func streamTimedOut(_ stream: Stream) {
-        switch state {
-        case .opening:
+        if let call { return callTimedOut(call) }
+        if pool.isOpening(self) {
             closeCause = "timed out"
             stream.abort()
-        case .idle:
+        } else {
             pool.retired(self)
             close()
-        case .busy:
-            if let call { callTimedOut(call) }
-        case .closing:
-            stream.abort()
         }
     }
 
-    /// The deadline is not a reason to try again: nobody would wait for the answer.
+    /// The deadline is no reason to try again: nobody would wait for the answer.
     private func callTimedOut(_ call: APICall) {
         let requestID = reader.requestID
-        let isHandedOver = progress(of: call) == .handedOver
-        breakOff(call)
+        let isHandedOver = writer.progress(of: call, on: stream) == .handedOver
+        breakOff()
         pool.brokeOff(self, isFault: true)
         if isHandedOver {
             pool.uncertain(call, on: self, reason: "no answer in time", requestID: requestID)
@@ -233,18 +209,10 @@ final class APIConnection: StreamHandler {
     }
 
     override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
-        switch state {
-        case .opening:
-            state = .closing
+        if pool.isOpening(self) {
             pool.openingFailed(self, reason: closeCause ?? reason.words)
-        case .idle:
-            pool.retired(self)
-            state = .closing
-            pool.closed(self)
-        case .busy:
-            if let call { closedUnder(call, reason) }
-            pool.closed(self)
-        case .closing:
+        } else {
+            if let call { closedUnder(call, reason) } else { pool.retired(self) }
             pool.closed(self)
         }
         // The stream and its handler hold each other; this is the last call.
@@ -253,7 +221,7 @@ final class APIConnection: StreamHandler {
     }
 
     private func closedUnder(_ call: APICall, _ reason: CloseReason) {
-        if reason == .peer, isHeadWritten, case .complete = reader.peerClosed() {
+        if reason == .peer, writer.isHeadWritten, case .complete = reader.peerClosed() {
             answered(call, isReusable: false)
         } else {
             callBroke(call, reason.words)
@@ -263,7 +231,7 @@ final class APIConnection: StreamHandler {
 
 extension CloseReason {
     /// For the log and for `APIResult`.
-    var words: String {
+    fileprivate var words: String {
         switch self {
         case .local: "closed by us"
         case .peer: "closed by the API"

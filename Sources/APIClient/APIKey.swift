@@ -1,30 +1,30 @@
 // One API key in memory, from AUTH until the last session or call that uses it lets go.
 //
-// The bytes live in one allocation that is wiped before it is freed. They can be written into a
+// The bytes are in one allocation, which is wiped before it is freed. They can be written into a
 // request head and nowhere else: no description, mirror, log or error shows them.
 
 import Glibc
 import Wire
 
-/// One API key in memory: wiped when the last owner lets go; never printed.
+/// One API key in memory: wiped when its last owner lets go, never printed.
 ///
 /// `@unchecked`: nothing changes between `init` and `deinit`, so any thread may read it.
 package final class APIKey: @unchecked Sendable {
-    /// HMAC-SHA-256 under a random key made at start, cut to 128 bits: what caches are keyed by.
+    /// HMAC-SHA-256 under a random key of this process, cut to 128 bits; caches use it as their key.
     package struct Hash: Hashable, Sendable {
         package var high: UInt64
         package var low: UInt64
     }
 
-    /// A key of more bytes is not one; keeps request heads bounded.
+    /// A longer text is no key; this keeps request heads bounded.
     static let bytesMax = 512
 
     package let hash: Hash
-    /// Whether it can be sent in a header at all.
+    /// Whether the key can be sent in a header.
     package let isWellFormed: Bool
     private let memory: UnsafeMutableBufferPointer<UInt8>
 
-    /// - Parameter bytes: copied; the caller wipes its own.
+    /// - Parameter bytes: copied; the caller wipes its own copy.
     package init(_ bytes: Bytes) {
         let (high, low) = KeyedHash.hash(bytes)
         hash = Hash(high: high, low: low)
@@ -41,16 +41,16 @@ package final class APIKey: @unchecked Sendable {
     /// Bytes of the key.
     var byteCount: Int { memory.count }
 
-    /// Writes the key's bytes (for the Authorization header only). False, and nothing written,
-    /// when they do not fit or are not fit for a header.
+    /// Writes the key's bytes (for the Authorization header only).
+    /// - Returns: false, and nothing is written, when they don't fit or can't stand in a header.
     func write(into output: inout Region) -> Bool {
         guard isWellFormed, memory.count <= output.room else { return false }
         output.append(UnsafeBufferPointer(memory).span)
         return true
     }
 
-    /// Whether it can be sent in a header at all: 1 to 512 visible ASCII characters (a stricter
-    /// form of RFC 9110 5.5, which keeps CR, LF and spaces out of the request head).
+    /// Whether a key can be sent in a header: 1 to 512 visible ASCII characters. Stricter than
+    /// RFC 9110 5.5; it keeps CR, LF and spaces out of the request head.
     package static func isWellFormed(_ bytes: Bytes) -> Bool {
         guard bytes.count >= 1, bytes.count <= bytesMax else { return false }
         for index in bytes.indices where !(0x21...0x7E).contains(bytes[index]) { return false }

@@ -1,4 +1,4 @@
-// Where the API is, and how its client behaves: every setting of this module, with its one default.
+// Where the API is, and how its client behaves: each setting of this module, with its one default.
 
 /// Where the Postscale API is: `https://api.postscale.io`, or plain HTTP to a loopback address.
 package struct APIEndpoint: Sendable, Equatable {
@@ -6,7 +6,7 @@ package struct APIEndpoint: Sendable, Equatable {
     /// Name or address literal (without brackets), for DNS, SNI, verification and `Host`.
     package var host: String
     package var port: UInt16
-    /// Path in front of `/v1/…`; empty, or begins with `/` and does not end with one.
+    /// Path in front of `/v1/…`: empty, or it begins with `/` and does not end with one.
     package var basePath: String
     /// The value of the `Host` header.
     package var authority: String
@@ -20,11 +20,12 @@ package struct APIEndpoint: Sendable, Equatable {
     }
 }
 
-/// The API side: addresses, pool, clocks.
+/// The settings of the API side: addresses, pool, times.
 package struct APIOptions: Sendable, Equatable {
     package var endpoint: APIEndpoint
     /// PEM file that replaces the system's trust store.
     package var caFile: String?
+    /// What a key is checked with, by GET.
     package var keyCheckPath = "/v1/emails?limit=1"
     /// From the final dot to the reply.
     package var timeoutMilliseconds = 50_000
@@ -33,8 +34,11 @@ package struct APIOptions: Sendable, Equatable {
     package var connectionsMax = 256
     /// Calls of one loop that may wait for a connection.
     package var queueMax = 10_000
+    /// An idle connection is closed after this.
     package var idleTimeoutMilliseconds = 30_000
+    /// How long the answer of a name service is used.
     package var dnsTTLMilliseconds = 30_000
+    /// How long the answer to the check of a key is used.
     package var validKeyTTLMilliseconds = 60_000
     package var refusedKeyTTLMilliseconds = 10_000
 

@@ -1,29 +1,32 @@
 // A complete answer of the API, and what it means for a message.
 //
 // The status decides; the body only adds words (the API's message, the kind of limit) and the
-// message id. The three error shapes of the API are all read. A success whose body is not a JSON
-// object is nobody's answer that we know (a captive portal says 200 too): it is not a 250.
+// message id. All three error shapes of the API are read. A success whose body is not a JSON object
+// is not the API's answer (a captive portal says 200 too), so it does not become a 250.
 
 import Wire
 
-/// A complete, strictly read answer.
+/// A complete answer, read strictly.
 package struct APIResponse {
     package var status: Int
-    /// Printable ASCII, at most 128 characters; empty when there is none.
+    /// The API's X-Request-ID: printable ASCII, at most 128 characters; empty when there is none.
     package var requestIDBytes: [UInt8]
+    /// What the Retry-After header says; nil when there is none.
     var retryAfterSeconds: Int?
     /// At most 64 KiB.
     var body: [UInt8]
 
     package var requestID: String { String(decoding: requestIDBytes, as: UTF8.self) }
 
-    /// Reads the body (three error shapes, message_id) into what it means for the message.
+    /// Reads the body (three error shapes, message_id): what the answer means for the message.
     package func outcome() -> Outcome {
         var memory: [UInt8] = []
         return outcome(reusing: &memory)
     }
 
-    /// - Parameter memory: where the message id is put; used again when nobody else holds it.
+    /// The same without an allocation, when the message id fits into `memory` and nobody else holds
+    /// that.
+    /// - Parameter memory: where the message id is put.
     package func outcome(reusing memory: inout [UInt8]) -> Outcome {
         switch status {
         case 200...299:
@@ -43,7 +46,7 @@ package struct APIResponse {
         }
     }
 
-    /// What a 429 says; the body's figure goes before the header's.
+    /// What a 429 says. The figure of the body is preferred to that of the header.
     private var rateLimit: RateLimit {
         let answer = APIAnswer(body.span)
         return RateLimit(
@@ -59,16 +62,16 @@ struct APIAnswer {
     private(set) var messageID: [UInt8] = []
     /// "message" at the top or inside "error".
     private var message: [UInt8] = []
-    /// "error" as a string, or "code" inside it: what is said when there is no message.
+    /// "error" as a string, or "code" inside it; used when there is no message.
     private var code: [UInt8] = []
     /// Printable ASCII, at most 32 characters.
     private(set) var limitKind = ""
     private(set) var retryAfterSeconds: Int?
 
-    /// The API's own words, the longest form there is; empty when it said nothing.
+    /// The API's own words: the message, else the code; empty when it sent neither.
     var errorText: [UInt8] { message.isEmpty ? code : message }
 
-    /// nil when `body` is not one JSON object.
+    /// nil when `body` is not one JSON object and nothing else.
     init?(_ body: Bytes) {
         var memory: [UInt8] = []
         self.init(body, messageIDMemory: &memory)
@@ -125,7 +128,7 @@ struct APIAnswer {
         return readFields(body, &reader, isError: true)
     }
 
-    /// The last one counts, as for every other field.
+    /// The last message id counts, as with every other field.
     private mutating func readMessageID(_ body: Bytes, _ reader: inout JSONReader) -> Bool {
         var ahead = reader
         guard case .string(let range) = ahead.next(body) else {

@@ -1,7 +1,7 @@
-// Calls that wait for a connection, in order, each with a deadline: a value without pointers.
+// The calls that wait for a connection, in order, each with a deadline. A value without pointers.
 //
-// A doubly linked list through the slots of an array, so that a call anywhere in the queue leaves
-// in O(1) when its client does, and nothing is allocated once the array has grown.
+// A doubly linked list through the slots of an array: a call leaves in O(1) wherever it stands (its
+// client may have gone), and nothing is allocated once the array has grown.
 
 import Reactor
 
@@ -20,7 +20,7 @@ struct CallQueue {
     private var freeHead = none
     private var head = none
     private var tail = none
-    /// Not later than the earliest deadline in the queue; exact after `popExpired` found nothing.
+    /// Not later than the earliest deadline in the queue. Exact after `popExpired` found nothing.
     private(set) var earliestDeadline = MonotonicTime.never
 
     /// Calls that wait.
@@ -29,11 +29,11 @@ struct CallQueue {
     var isEmpty: Bool { count == 0 }
 
     /// The number of the call that is next.
-    var first: Int? { head == CallQueue.none ? nil : head }
+    var first: CallNumber? { head == CallQueue.none ? nil : CallNumber(value: head) }
 
-    /// Puts a new call last (or first, for one that was waiting before) and returns its number,
-    /// which is reused after the call has left.
-    mutating func add(deadline: MonotonicTime, isFirst: Bool) -> Int {
+    /// Puts a new call last, or first when it waited before.
+    /// - Returns: its number, which is used again after the call has left.
+    mutating func add(deadline: MonotonicTime, isFirst: Bool) -> CallNumber {
         let number = takeNode(deadline: deadline)
         if isFirst {
             nodes[number].next = head
@@ -46,11 +46,12 @@ struct CallQueue {
         }
         count += 1
         earliestDeadline = min(earliestDeadline, deadline)
-        return number
+        return CallNumber(value: number)
     }
 
     /// Takes the call out of the queue, wherever it stands.
-    mutating func remove(_ number: Int) {
+    mutating func remove(_ call: CallNumber) {
+        let number = call.value
         precondition(nodes[number].isQueued, "a call leaves the queue once")
         let node = nodes[number]
         if node.previous != CallQueue.none { nodes[node.previous].next = node.next }
@@ -64,23 +65,24 @@ struct CallQueue {
         if count == 0 { earliestDeadline = .never }
     }
 
-    /// Changes when the call must have left.
-    mutating func setDeadline(_ deadline: MonotonicTime, of number: Int) {
-        precondition(nodes[number].isQueued)
-        nodes[number].deadline = deadline
+    /// Changes the time by which the call must have left.
+    mutating func setDeadline(_ deadline: MonotonicTime, of call: CallNumber) {
+        precondition(nodes[call.value].isQueued)
+        nodes[call.value].deadline = deadline
         earliestDeadline = min(earliestDeadline, deadline)
     }
 
-    /// Removes and returns a call whose deadline has passed at `now`. Linear in the queue, but only
+    /// Removes and returns a call whose deadline has passed at `now`. Linear in the queue, and only
     /// when a deadline may have passed.
-    mutating func popExpired(at now: MonotonicTime) -> Int? {
+    mutating func popExpired(at now: MonotonicTime) -> CallNumber? {
         guard count > 0, earliestDeadline <= now else { return nil }
         var earliest = MonotonicTime.never
         var cursor = head
         while cursor != CallQueue.none {
             if nodes[cursor].deadline <= now {
-                remove(cursor)
-                return cursor
+                let call = CallNumber(value: cursor)
+                remove(call)
+                return call
             }
             earliest = min(earliest, nodes[cursor].deadline)
             cursor = nodes[cursor].next

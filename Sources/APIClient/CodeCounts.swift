@@ -1,5 +1,5 @@
-// Counts by three-digit code. They lie inside a loop's counters: to count is an index and an
-// addition, and never allocates.
+// Counts by three-digit code, inside the counters of a loop: to count is an index and an addition,
+// and never allocates.
 
 /// Counts of three-digit codes, 100 to 599: SMTP replies, HTTP statuses.
 package struct CodeCounts: Sendable {
@@ -8,21 +8,23 @@ package struct CodeCounts: Sendable {
 
     package init() {}
 
-    /// A code that is none is not counted.
+    /// Counts `code` once; a number outside 100 to 599 is ignored.
     package mutating func count(_ code: Int) {
         let index = code &- Self.codes.lowerBound
         if index >= 0, index < 500 { counts[index] &+= 1 }
     }
 
+    /// Adds all counts of `other`.
     package mutating func add(_ other: CodeCounts) {
         for index in 0..<500 { counts[index] &+= other.counts[index] }
     }
 
+    /// How often `code` was counted.
     subscript(code: Int) -> Int {
         Self.codes.contains(code) ? counts[code - Self.codes.lowerBound] : 0
     }
 
-    /// Codes that were counted, in their order.
+    /// The codes that were counted, in ascending order.
     package var present: [(code: Int, count: Int)] {
         Self.codes.compactMap { self[$0] > 0 ? ($0, self[$0]) : nil }
     }

@@ -1,7 +1,7 @@
 // HTTP/1.1 keep-alive connections of one loop to all addresses of the API.
 //
 // The driver of `PoolMachine`: it opens, assigns and closes as the machine says. Everything is
-// carried out in one pass at the end of the tick, after the events: so a connection that the API
+// carried out in one pass at the end of the tick, after the events. So a connection that the API
 // has just closed is known to be gone before a call is put on it, and no owner is ever called
 // during a call that it makes itself.
 
@@ -16,17 +16,19 @@ package final class ConnectionPool {
     let tls: TLSContext?
     let head: RequestHead
     private let log: PoolLog
-    /// The pool's own, and its report's (PoolCounters.swift).
-    var machine: PoolMachine
-    var counters = PoolCounters()
+    private var machine: PoolMachine
+    private var counters = PoolCounters()
+    /// By the value of their number.
     private var connections: [APIConnection?] = []
-    /// The calls of the machine's queue by number.
+    /// The calls of the machine's queue, by the value of their number.
     private var queued: [APICall?] = []
+    /// Calls whose owners are to hear the result.
     private var finished: [(call: APICall, result: APIResult)] = []
+    /// Calls whose owners are to hear that they may write more of the body.
     private var wanting: [APICall] = []
-    /// Those of `finished` and `wanting` whose owners are being told.
-    private var done: [(call: APICall, result: APIResult)] = []
-    private var hungry: [APICall] = []
+    /// Those of `finished` and `wanting` whose owners are being told. Empty between two passes.
+    private var finishedNow: [(call: APICall, result: APIResult)] = []
+    private var wantingNow: [APICall] = []
     /// `service`, as a closure that is made once.
     private lazy var serviceWork: () -> Void = { [weak self] in self?.service() }
     private var resolver: Resolver?
@@ -57,22 +59,17 @@ package final class ConnectionPool {
         } else {
             let resolver = Resolver(
                 loop: loop, endpoint: options.endpoint,
-                ttlMilliseconds: options.dnsTTLMilliseconds, names: names,
-                owner: PoolResolution(pool: self))
+                ttlMilliseconds: options.dnsTTLMilliseconds, names: names, owner: self)
             self.resolver = resolver
             resolver.start()
         }
         loop.whenEnded { [weak self] in self?.end() }
     }
 
-    /// Sends the call when a connection is free; Content-Length when its body is complete by then,
-    /// else chunked.
+    /// Sends the call when a connection is free: with a Content-Length when its body is complete by
+    /// then, else chunked.
     package func start(_ call: APICall) {
-        guard case .notStarted = call.place else {
-            preconditionFailure("a call is started once")
-        }
-        call.pool = self
-        call.askedAt = loop.now
+        call.started(in: self, at: loop.now)
         if hasEnded {
             finish(call, .notSent(reason: "the relay has ended"))
         } else if head.fits(call.key) {
@@ -80,6 +77,12 @@ package final class ConnectionPool {
         } else {
             finish(call, .notSent(reason: "the key does not fit into a request head"))
         }
+    }
+
+    /// Has the addresses of the API looked at as if a call had come.
+    package func probe() {
+        machine.probe()
+        serviceLater()
     }
 
     /// Closes idle connections and stops resolving; calls in flight finish.
@@ -90,8 +93,8 @@ package final class ConnectionPool {
         serviceLater()
     }
 
-    /// The loop has ended before all calls had. Those that are left get their result now, so that
-    /// what became of them is in the log, and nothing keeps anything else alive.
+    /// The loop has ended, and some calls may not have. They get their result now, so that the log
+    /// says what became of them, and no object keeps another alive.
     private func end() {
         drain()
         hasEnded = true
@@ -108,6 +111,14 @@ package final class ConnectionPool {
 
     /// Connections in any state.
     package var connectionCount: Int { machine.connectionCount }
+
+    /// What the pool has now. On the loop's thread.
+    package var report: PoolReport {
+        let addresses = machine.addressReports
+        return PoolReport(
+            counters: counters, addresses: addresses, queued: machine.queuedCount,
+            isReady: addresses.contains { $0.isListed && $0.health == .healthy })
+    }
 }
 
 // MARK: - Calls
@@ -120,9 +131,9 @@ extension ConnectionPool {
             counters.notSentQueueFull += 1
             return finish(call, .notSent(reason: "too many calls wait for a connection"))
         }
-        if number == queued.count { queued.append(nil) }
-        queued[number] = call
-        call.place = .queued(number: number)
+        if number.value == queued.count { queued.append(nil) }
+        queued[number.value] = call
+        call.queued(as: number)
         serviceLater()
     }
 
@@ -131,19 +142,20 @@ extension ConnectionPool {
         min(call.deadline, loop.now.advanced(byMilliseconds: options.timeoutMilliseconds))
     }
 
-    func deadlineChanged(of call: APICall, number: Int) {
-        machine.setDeadline(queueDeadline(of: call), ofCall: number)
+    /// The deadline of a waiting call has changed.
+    func deadlineChanged(of call: APICall, _ number: CallNumber) {
+        machine.setDeadline(queueDeadline(of: call), of: number)
         serviceLater()
     }
 
     /// The owner of a waiting call has left.
-    func withdraw(_ call: APICall, number: Int) {
-        machine.withdraw(call: number)
-        queued[number] = nil
+    func withdraw(_ call: APICall, _ number: CallNumber) {
+        machine.withdraw(number)
+        queued[number.value] = nil
         finish(call, .notSent(reason: "abandoned"))
     }
 
-    /// The connection under the call failed: the rule decides.
+    /// The connection failed under the call: the rule decides what follows.
     func callBroke(
         _ call: APICall, on connection: APIConnection, progress: RequestProgress, reason: String,
         requestID: String
@@ -151,7 +163,7 @@ extension ConnectionPool {
         guard !call.isAbandoned else { return finish(call, .notSent(reason: reason)) }
         switch RetryRule.verdict(progress, tries: call.tries, isRead: call.kind == .checkKey) {
         case .retryNow:
-            counters.retries.count(progress)
+            countRetry(progress)
             call.rewind()
             enqueue(call, isRetry: true)
         case .notSent:
@@ -162,7 +174,7 @@ extension ConnectionPool {
         }
     }
 
-    /// The API may have acted on the call, and nobody will know from us.
+    /// The API may have acted on the call, and we can't find out.
     func uncertain(
         _ call: APICall, on connection: APIConnection, reason: String, requestID: String
     ) {
@@ -173,29 +185,60 @@ extension ConnectionPool {
         finish(call, .uncertain(reason: reason, requestID: requestID))
     }
 
-    /// Notes the result; the owner is told at the end of the tick.
+    /// The API did not read the request by its deadline.
+    func notTaken(_ call: APICall) {
+        counters.notSentBroken += 1
+        finish(call, .notSent(reason: "the API did not take the request in time"))
+    }
+
+    /// Notes the result; the owner hears it at the end of the tick.
     func finish(_ call: APICall, _ result: APIResult) {
-        call.place = .finished
-        call.pool = nil
-        if case .response(let response) = result {
-            counters.answered(call, status: response.status, at: loop.now)
-        }
+        call.finished()
+        if case .response(let response) = result { countAnswer(response.status, to: call) }
         finished.append((call, result))
         serviceLater()
     }
 
-    /// Notes that the owner may write more; it is told at the end of the tick.
+    /// Notes that the owner may write more; it hears that at the end of the tick.
     func wantBody(_ call: APICall) {
-        guard !call.isBodyWanted else { return }
-        call.isBodyWanted = true
+        guard call.wantBody() else { return }
         wanting.append(call)
         serviceLater()
+    }
+}
+
+// MARK: - Counts
+
+extension ConnectionPool {
+    private func countAnswer(_ status: Int, to call: APICall) {
+        let took = loop.now.nanoseconds(since: call.askedAt)
+        switch call.kind {
+        case .send:
+            counters.sendStatuses.count(status)
+            counters.sendTimes.record(nanoseconds: took)
+        case .checkKey:
+            counters.checkStatuses.count(status)
+            counters.checkTimes.record(nanoseconds: took)
+        }
+    }
+
+    private func countRetry(_ progress: RequestProgress) {
+        switch progress {
+        case .nothingWritten: counters.retries.nothingWritten += 1
+        case .partlyWritten: counters.retries.partlyWritten += 1
+        case .handedOver: counters.retries.handedOver += 1
+        }
     }
 }
 
 // MARK: - Connections
 
 extension ConnectionPool {
+    /// Whether the connection is not open yet.
+    func isOpening(_ connection: APIConnection) -> Bool {
+        machine.state(of: connection.number) == .opening
+    }
+
     func connectionOpened(_ connection: APIConnection) {
         machine.opened(connection.number)
         serviceLater()
@@ -203,25 +246,29 @@ extension ConnectionPool {
 
     func openingFailed(_ connection: APIConnection, reason: String) {
         log.connectionFailed(connection.address, reason: reason, at: loop.now)
-        connections[connection.number] = nil
+        connections[connection.number.value] = nil
         machine.openingFailed(connection.number, at: loop.now)
         serviceLater()
     }
 
+    /// The call on the connection has its answer.
     func answered(_ connection: APIConnection, isReusable: Bool) {
         machine.answered(connection.number, isReusable: isReusable)
         serviceLater()
     }
 
+    /// The connection has cut its call off.
     func brokeOff(_ connection: APIConnection, isFault: Bool) {
         machine.broke(connection.number, isFault: isFault, at: loop.now)
         serviceLater()
     }
 
+    /// The connection is of no more use. Harmless unless it is idle.
     func retired(_ connection: APIConnection) { machine.retired(connection.number) }
 
+    /// The connection is gone.
     func closed(_ connection: APIConnection) {
-        connections[connection.number] = nil
+        connections[connection.number.value] = nil
         machine.closed(connection.number)
         serviceLater()
     }
@@ -229,13 +276,13 @@ extension ConnectionPool {
 
 // MARK: - Addresses
 
-extension ConnectionPool {
-    fileprivate func resolved(_ addresses: [SocketAddress]) {
+extension ConnectionPool: ResolverOwner {
+    func resolved(_ addresses: [SocketAddress]) {
         machine.resolved(addresses)
         serviceLater()
     }
 
-    fileprivate func resolutionFailed(_ reason: String) {
+    func resolutionFailed(_ reason: String) {
         log.resolutionFailed(options.endpoint.host, reason: reason, at: loop.now)
         machine.resolutionFailed()
         serviceLater()
@@ -262,10 +309,10 @@ extension ConnectionPool {
     private func carryOut(_ verdict: PoolMachine.Verdict) -> Bool {
         switch verdict {
         case .nothing: return false
-        case .open(let number, let address): open(number, address)
-        case .assign(let call, let number): assign(call, to: number)
+        case .open(let connection, let address): open(connection, address)
+        case .assign(let call, let connection): assign(call, to: connection)
         case .fail(let call, let refusal): fail(call, refusal)
-        case .close(let number): connections[number]?.close()
+        case .close(let connection): connections[connection.value]?.close()
         case .rests(let address, let milliseconds):
             log.rests(address, milliseconds: milliseconds)
         case .isBack(let address): log.isBack(address)
@@ -273,22 +320,22 @@ extension ConnectionPool {
         return true
     }
 
-    private func open(_ number: Int, _ address: SocketAddress) {
+    private func open(_ number: ConnectionNumber, _ address: SocketAddress) {
         let connection = APIConnection(number: number, address: address, pool: self)
-        while connections.count <= number { connections.append(nil) }
-        connections[number] = connection
+        while connections.count <= number.value { connections.append(nil) }
+        connections[number.value] = connection
         connection.open()
     }
 
-    private func assign(_ number: Int, to connection: Int) {
-        guard let call = takeQueued(number), let connection = connections[connection] else {
+    private func assign(_ call: CallNumber, to connection: ConnectionNumber) {
+        guard let call = takeQueued(call), let connection = connections[connection.value] else {
             preconditionFailure("the machine knows calls and connections that are there")
         }
         connection.begin(call)
     }
 
-    private func fail(_ number: Int, _ refusal: PoolMachine.Refusal) {
-        guard let call = takeQueued(number) else {
+    private func fail(_ call: CallNumber, _ refusal: PoolMachine.Refusal) {
+        guard let call = takeQueued(call) else {
             preconditionFailure("the machine knows calls that are there")
         }
         switch refusal {
@@ -301,30 +348,25 @@ extension ConnectionPool {
         }
     }
 
-    private func takeQueued(_ number: Int) -> APICall? {
-        defer { queued[number] = nil }
-        return queued[number]
+    private func takeQueued(_ number: CallNumber) -> APICall? {
+        defer { queued[number.value] = nil }
+        return queued[number.value]
     }
 
     /// Owners may start new calls meanwhile; those wait for the next pass.
     private func tellOwners() {
-        swap(&hungry, &wanting)
-        swap(&done, &finished)
-        for call in hungry {
-            call.isBodyWanted = false
-            if case .onConnection = call.place, !call.isAbandoned {
-                call.owner?.callWantsBody(call)
-            }
-        }
-        for (call, result) in done where !call.isAbandoned {
+        swap(&wantingNow, &wanting)
+        swap(&finishedNow, &finished)
+        for call in wantingNow { call.tellOwnerToWrite() }
+        for (call, result) in finishedNow where !call.isAbandoned {
             call.owner?.callFinished(call, result)
         }
-        hungry.removeAll(keepingCapacity: true)
-        done.removeAll(keepingCapacity: true)
+        wantingNow.removeAll(keepingCapacity: true)
+        finishedNow.removeAll(keepingCapacity: true)
     }
 }
 
-/// The pool's one timer: deadlines in the queue. The pool owns it, so it does not hold the pool.
+/// The pool's one timer, for deadlines in the queue. The pool owns it, so it does not keep the pool.
 private final class PoolTimer: TimerHandler {
     private weak var pool: ConnectionPool?
 
@@ -334,14 +376,4 @@ private final class PoolTimer: TimerHandler {
     }
 
     override func timerFired(_ timer: LoopTimer) { pool?.service() }
-}
-
-/// Passes the resolver's answers on.
-private final class PoolResolution: ResolverOwner {
-    private let pool: ConnectionPool
-
-    init(pool: ConnectionPool) { self.pool = pool }
-
-    override func resolved(_ addresses: [SocketAddress]) { pool.resolved(addresses) }
-    override func resolutionFailed(_ reason: String) { pool.resolutionFailed(reason) }
 }

@@ -1,41 +1,67 @@
-// The connections of a pool by number: which address each belongs to, and what it is doing.
+// The connections of one pool by number. This is the only place that holds a connection's state.
+//
+// Part of `PoolMachine`, which makes every change through `move`. The driver of a connection
+// (`APIConnection`) asks for its state and keeps none.
 
-/// A table of numbered connections whose numbers are reused.
+/// A table of numbered connections. Numbers are used again.
 struct ConnectionTable {
-    enum State: Equatable { case free, opening, idle, busy, closing }
+    enum State: Equatable, CaseIterable {
+        /// No connection has the number.
+        case free
+        case opening
+        /// Ready for a call.
+        case idle
+        /// Carries a call.
+        case busy
+        /// Of no more use. The driver closes it, or has begun to.
+        case closing
 
-    struct Entry {
+        /// Whether a connection can go from this state to `next`.
+        func canBecome(_ next: State) -> Bool {
+            switch self {
+            case .free: next == .opening
+            case .opening: next == .idle || next == .closing || next == .free
+            case .idle: next == .busy || next == .closing
+            case .busy: next == .idle || next == .closing
+            case .closing: next == .free
+            }
+        }
+    }
+
+    private struct Entry {
         var state: State
-        /// Index in the `AddressTable`.
-        var address: Int
+        var address: AddressIndex
     }
 
     private var entries: [Entry] = []
-    private var freeNumbers: [Int] = []
+    private var freeNumbers: [ConnectionNumber] = []
 
-    /// Connections in any state but free.
+    /// Numbers in use: connections in any state but free.
     var count: Int { entries.count - freeNumbers.count }
 
-    subscript(number: Int) -> Entry {
-        get { entries[number] }
-        set { entries[number] = newValue }
-    }
+    func state(of number: ConnectionNumber) -> State { entries[number.value].state }
 
-    /// A new connection that is opening.
-    mutating func add(address: Int) -> Int {
-        let entry = Entry(state: .opening, address: address)
+    /// The address that the connection goes to.
+    func address(of number: ConnectionNumber) -> AddressIndex { entries[number.value].address }
+
+    /// Takes a number for a connection to `address`. It is free until `move` says that it opens.
+    mutating func take(for address: AddressIndex) -> ConnectionNumber {
+        let entry = Entry(state: .free, address: address)
         if let number = freeNumbers.popLast() {
-            entries[number] = entry
+            entries[number.value] = entry
             return number
         }
         entries.append(entry)
-        return entries.count - 1
+        return ConnectionNumber(value: entries.count - 1)
     }
 
-    /// Frees the number.
-    mutating func remove(_ number: Int) {
-        precondition(entries[number].state != .free)
-        entries[number].state = .free
-        freeNumbers.append(number)
+    /// Changes the state of a connection. `.free` gives its number back.
+    /// - Returns: the state before.
+    mutating func move(_ number: ConnectionNumber, to state: State) -> State {
+        let old = entries[number.value].state
+        precondition(old.canBecome(state), "a connection can't go from \(old) to \(state)")
+        entries[number.value].state = state
+        if state == .free { freeNumbers.append(number) }
+        return old
     }
 }

@@ -1,4 +1,4 @@
-// Names for secrets: HMAC-SHA-256 (RFC 2104) under a key that this process made for itself.
+// Names for secrets: HMAC-SHA-256 (RFC 2104) under a key that this process draws for itself.
 //
 // The key is drawn once and never leaves the process, so a hash that leaks from a core or a log
 // can't be tried against a list of API keys, and hashes of two runs can't be compared.
@@ -7,11 +7,11 @@ import COpenSSL
 import Glibc
 import Wire
 
-/// A keyed hash of `bytes`, cut to 128 bits.
+/// Makes keyed hashes, cut to 128 bits.
 package enum KeyedHash {
     private static let secretBytes = 32
 
-    /// Drawn at first use; a process without randomness must not run.
+    /// Drawn at the first use; a process without randomness must not run.
     private static let secret: [UInt8] = {
         var bytes = [UInt8](repeating: 0, count: secretBytes)
         let status = bytes.withUnsafeMutableBufferPointer {

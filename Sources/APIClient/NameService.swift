@@ -1,24 +1,25 @@
-// Where the API's host name is looked up: the system, or whatever a test puts in its place.
+// Where the API's host name is looked up: in the system, or in what a test puts in its place.
 //
-// The system has no way to look a name up without blocking, so each question gets a short-lived
-// helper thread, and its answer comes back through the mailbox of the loop that asked.
+// The system can't look a name up without blocking. So each question gets a short-lived thread, and
+// the answer comes back through the mailbox of the loop that asked.
 
 import Glibc
 import Reactor
 
-/// What came of a question to a name service.
+/// The answer of a name service.
 package enum NameAnswer: Sendable {
     case addresses([SocketAddress])
+    /// Why there is none, for the log.
     case failed(String)
 }
 
-/// Who asked a name service. Called on the asking loop, never during `lookUp`.
+/// Asks a name service. Called on the asking loop, never during `lookUp`.
 package protocol NameInquirer: AnyObject {
     /// - Parameter question: as given to `lookUp`.
     func answered(_ answer: NameAnswer, to question: Int)
 }
 
-/// Answers which addresses a name has. Shared by all loops.
+/// Says which addresses a name has. Shared by all loops.
 package protocol NameService: Sendable {
     /// Looks `host` up; the answer follows, once, on `loop`.
     /// - Parameter question: handed back with the answer.
@@ -33,7 +34,7 @@ package struct SystemNameService: NameService {
     package func lookUp(
         host: String, port: UInt16, on loop: Loop, question: Int, for inquirer: any NameInquirer
     ) {
-        // The inquirer is touched on its loop only; the thread just carries the reference.
+        // The inquirer is used on its loop only; the thread just carries the reference.
         nonisolated(unsafe) let inquirer = inquirer
         let mailbox = loop.mailbox
         let isStarted = DetachedThread.start {

@@ -1,5 +1,5 @@
-// What became of a message, as the API's answer or the relay's own checks say. The replies for each
-// are the relay's.
+// What became of a message, by the API's answer or by the relay's own checks. The replies to the
+// client are made elsewhere.
 
 /// What became of a message; every case has its reply.
 package enum Outcome: Equatable {
@@ -26,9 +26,10 @@ package enum Outcome: Equatable {
 
 /// What a 429 said.
 package struct RateLimit: Sendable, Equatable {
-    /// "daily", "hourly", "per minute"…: printable ASCII, at most 32 characters; empty if not said.
+    /// "daily", "hourly", "per minute"…: printable ASCII, at most 32 characters; empty when the
+    /// answer has none.
     package var kind: String
-    /// Seconds to wait as of now; nil if not said.
+    /// Seconds to wait from now on; nil when the answer has none.
     package var retryAfterSeconds: Int?
 
     package init(kind: String, retryAfterSeconds: Int?) {

@@ -1,20 +1,21 @@
 // What a pool writes to the log: addresses, request ids, reasons; never a key, never a body.
 //
-// A dead address fails again and again; its failures are logged at most once in ten seconds, with
-// the number of those that were not. So are those of the name server.
+// A dead address fails again and again. Its failures are logged at most once in ten seconds, with
+// the number of failures that were not logged; those of the name service as seldom, without it.
 
 import Log
 import Reactor
 
 /// The log events of one pool.
 final class PoolLog {
+    /// Until when failures of an address are only counted.
     private struct Silence {
         var until: MonotonicTime
         var suppressed: Int
     }
 
     private static let intervalMilliseconds = 10_000
-    /// Addresses come and go with DNS; what is remembered about them is bounded.
+    /// Addresses come and go with DNS; this bounds what is remembered about them.
     private static let addressesMax = 64
 
     private let log: EventLog
@@ -37,7 +38,7 @@ final class PoolLog {
             ["address": "\(address)", "reason": reason, "suppressed": "\(suppressed)"])
     }
 
-    /// The outcome of a message is logged with its session by who sent it; this says which address.
+    /// Says which address; the outcome of the message is logged with its session.
     func uncertain(_ address: SocketAddress, reason: String, requestID: String) {
         log.event(
             .debug, "api-call-broken",

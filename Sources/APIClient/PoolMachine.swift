@@ -1,11 +1,11 @@
-// Decides which connection carries which call, and which address deserves a new connection.
+// Decides which connection carries which call, and which address gets a new connection.
 //
-// A value without sockets, clocks or closures: events go in through the methods, `next` hands out
-// one verdict after the other until there is nothing left to do. Connections are opened for the
-// queue, not for one call, so an address that does not answer costs no call its turn: whichever
-// connection opens first takes the first call. An address that refuses rests, with exponential
-// backoff, and comes back through one probing connection. When no address is usable the queue
-// fails at once instead of piling up.
+// A value without sockets, clocks or closures: events go in through the methods, and `next` hands
+// out one verdict after the other until there is nothing left to do. Connections are opened for the
+// queue and not for one call, so an address that does not answer delays no call: the connection
+// that opens first takes the first call. An address that refuses rests, with exponential backoff,
+// and comes back through one probing connection. When no address is usable, the queue fails at once
+// and does not pile up.
 
 import Reactor
 
@@ -23,7 +23,7 @@ struct PoolMachine {
         var restMillisecondsMax = 15_000
         /// Calls in a row that may break on an address before it rests like one that refuses.
         var brokenCallsMax = 5
-        /// Addresses beyond this are ignored.
+        /// Further addresses are ignored.
         var addressesMax = 16
     }
 
@@ -35,30 +35,31 @@ struct PoolMachine {
     /// What the driver has to do.
     enum Verdict: Equatable {
         case nothing
-        /// Open a connection under this number; then `opened` or `openingFailed`.
-        case open(connection: Int, address: SocketAddress)
-        /// The call left the queue for this idle connection; then `answered` or `broke`.
-        case assign(call: Int, connection: Int)
-        /// The call left the queue for nothing.
-        case fail(call: Int, Refusal)
-        /// Close this idle connection.
-        case close(connection: Int)
+        /// Open a connection under this number, then say `opened` or `openingFailed`.
+        case open(ConnectionNumber, SocketAddress)
+        /// The call has left the queue for this connection; then say `answered` or `broke`.
+        case assign(CallNumber, to: ConnectionNumber)
+        /// The call has left the queue and gets no connection.
+        case fail(CallNumber, Refusal)
+        /// Close this connection, which carries no call.
+        case close(ConnectionNumber)
         /// For the log: no new connections to this address for so long.
         case rests(address: SocketAddress, milliseconds: Int)
         /// For the log: the address answers again.
         case isBack(address: SocketAddress)
     }
 
-    let limits: Limits
-    private(set) var queue = CallQueue()
-    private(set) var addresses = AddressTable()
+    private let limits: Limits
+    private var queue = CallQueue()
+    private var addresses = AddressTable()
     private var connections = ConnectionTable()
     /// Decided, and not yet handed out.
     private var pending: [Verdict] = []
     private var pendingStart = 0
-    /// Name resolution has answered at least once, well or badly: no address means no address.
+    /// Name resolution has answered at least once, well or badly. From then on, no address means
+    /// that there is none.
     private var isResolved = false
-    /// A call came since the addresses were last looked over for one that could do with a probe.
+    /// A call came after the last search for an address that should get a first connection.
     private var hasDemand = false
     private var isDraining = false
 
@@ -67,23 +68,34 @@ struct PoolMachine {
     /// Connections in any state.
     var connectionCount: Int { connections.count }
 
-    /// When `next` must be asked again though nothing happened.
+    /// Calls that wait for a connection.
+    var queuedCount: Int { queue.count }
+
+    /// When `next` must be asked again although nothing happened.
     var wakeTime: MonotonicTime { queue.earliestDeadline }
 
-    /// Whether a new call would have somewhere to go.
+    /// What the metrics show of the addresses.
+    var addressReports: [AddressReport] { addresses.reports }
+
+    /// What a connection is doing.
+    func state(of connection: ConnectionNumber) -> ConnectionTable.State {
+        connections.state(of: connection)
+    }
+
+    /// Whether a new call would have an address to go to.
     func isReady(at now: MonotonicTime) -> Bool { addresses.hasUsable(at: now) }
 
-    /// Has addresses looked at as if a call had come: those without a connection get one, and those
-    /// that have rested enough are probed. So a host that gets no clients because no address was
-    /// usable finds out when one is.
+    /// Treats the addresses as if a call had come: those without a connection get one, and those
+    /// that have rested enough are probed. A host that gets no clients because no address was
+    /// usable finds out in this way when one is.
     mutating func probe() { hasDemand = true }
 }
 
 // MARK: - Addresses
 
 extension PoolMachine {
-    /// The host's addresses as of now. Ones that are gone get no new connections, and their idle
-    /// ones are closed. An empty list changes nothing: the last good answer is kept.
+    /// The addresses that the host has now. Addresses that are gone get no new connections, and
+    /// their idle ones are closed. An empty list changes nothing: the last good answer is kept.
     mutating func resolved(_ list: [SocketAddress]) {
         isResolved = true
         guard !list.isEmpty else { return }
@@ -93,28 +105,28 @@ extension PoolMachine {
         }
     }
 
-    /// The host could not be resolved; what was known stays known.
+    /// The host could not be resolved; the addresses of the last good answer are kept.
     mutating func resolutionFailed() { isResolved = true }
 
-    private mutating func rest(_ index: Int, at now: MonotonicTime) {
+    private mutating func rest(_ index: AddressIndex, at now: MonotonicTime) {
         guard
             let milliseconds = addresses.rest(
                 index, at: now, from: limits.restMillisecondsMin, to: limits.restMillisecondsMax)
         else { return }
         pending.append(
-            .rests(address: addresses[index].socketAddress, milliseconds: milliseconds))
+            .rests(address: addresses.socketAddress(index), milliseconds: milliseconds))
         closeIdle(of: index)
     }
 
-    private mutating func recover(_ index: Int) {
+    private mutating func recover(_ index: AddressIndex) {
         guard addresses.recover(index) else { return }
-        pending.append(.isBack(address: addresses[index].socketAddress))
+        pending.append(.isBack(address: addresses.socketAddress(index)))
     }
 
-    private mutating func closeIdle(of index: Int) {
-        while let connection = addresses.popIdle(index) {
-            connections[connection].state = .closing
-            pending.append(.close(connection: connection))
+    private mutating func closeIdle(of index: AddressIndex) {
+        while let connection = addresses.latestIdle(of: index) {
+            move(connection, to: .closing)
+            pending.append(.close(connection))
         }
     }
 }
@@ -125,80 +137,77 @@ extension PoolMachine {
     /// A call wants a connection by `deadline`. `isRetry` puts it in front of the others, even when
     /// the queue is full: it had its turn.
     /// - Returns: its number until it is assigned, fails or is withdrawn; nil: the queue is full.
-    mutating func submit(deadline: MonotonicTime, isRetry: Bool) -> Int? {
+    mutating func submit(deadline: MonotonicTime, isRetry: Bool) -> CallNumber? {
         guard isRetry || queue.count < limits.queueMax else { return nil }
         hasDemand = true
         return queue.add(deadline: deadline, isFirst: isRetry)
     }
 
-    /// The call must have a connection by `deadline`, not by what `submit` said.
-    mutating func setDeadline(_ deadline: MonotonicTime, ofCall number: Int) {
-        queue.setDeadline(deadline, of: number)
+    /// From now on the call must have a connection by `deadline`.
+    mutating func setDeadline(_ deadline: MonotonicTime, of call: CallNumber) {
+        queue.setDeadline(deadline, of: call)
     }
 
-    /// The call's owner does not wait any more.
-    mutating func withdraw(call number: Int) { queue.remove(number) }
+    /// The owner of the call does not wait any more.
+    mutating func withdraw(_ call: CallNumber) { queue.remove(call) }
 }
 
 // MARK: - Connections
 
 extension PoolMachine {
     /// The connection is ready for a call.
-    mutating func opened(_ connection: Int) {
-        let index = connections[connection].address
-        precondition(connections[connection].state == .opening)
-        addresses.openingEnded(index, isOpen: true)
-        recover(index)
-        makeIdle(connection)
+    mutating func opened(_ connection: ConnectionNumber) {
+        precondition(connections.state(of: connection) == .opening)
+        recover(connections.address(of: connection))
+        keepOrClose(connection)
     }
 
-    /// The connection could not be opened. The number is free again.
-    mutating func openingFailed(_ connection: Int, at now: MonotonicTime) {
-        let index = connections[connection].address
-        precondition(connections[connection].state == .opening)
-        addresses.openingEnded(index, isOpen: false)
-        connections.remove(connection)
+    /// The connection could not be opened. Its number is free again.
+    mutating func openingFailed(_ connection: ConnectionNumber, at now: MonotonicTime) {
+        precondition(connections.state(of: connection) == .opening)
+        let index = connections.address(of: connection)
+        move(connection, to: .free)
         rest(index, at: now)
         addresses.forgetIfUnused(index)
     }
 
-    /// The call on this connection has its answer. A connection that can't be reused is closed by
-    /// the driver, who then says `closed`.
-    mutating func answered(_ connection: Int, isReusable: Bool) {
-        let index = connections[connection].address
-        precondition(connections[connection].state == .busy)
-        addresses.callEnded(index, isFault: false)
+    /// The call on this connection has its answer. The driver closes a connection that can't be
+    /// used again, and then says `closed`.
+    mutating func answered(_ connection: ConnectionNumber, isReusable: Bool) {
+        precondition(connections.state(of: connection) == .busy)
+        let index = connections.address(of: connection)
+        addresses.callAnswered(index)
         recover(index)
         if isReusable {
-            makeIdle(connection)
+            keepOrClose(connection)
         } else {
-            connections[connection].state = .closing
+            move(connection, to: .closing)
         }
     }
 
-    /// The call on this connection came to nothing, through the address's fault or (abandoned,
-    /// answered early) through nobody's. The driver closes the connection and then says `closed`.
-    mutating func broke(_ connection: Int, isFault: Bool, at now: MonotonicTime) {
-        let index = connections[connection].address
-        precondition(connections[connection].state == .busy)
-        connections[connection].state = .closing
-        addresses.callEnded(index, isFault: isFault ? true : nil)
-        if addresses[index].brokenCalls >= limits.brokenCallsMax { rest(index, at: now) }
+    /// The call on this connection has ended without an answer. The driver closes the connection
+    /// and then says `closed`.
+    /// - Parameter isFault: the address is at fault; false when the call was abandoned.
+    mutating func broke(_ connection: ConnectionNumber, isFault: Bool, at now: MonotonicTime) {
+        precondition(connections.state(of: connection) == .busy)
+        let index = connections.address(of: connection)
+        move(connection, to: .closing)
+        let brokenCalls = addresses.callBroke(index, isFault: isFault)
+        if brokenCalls >= limits.brokenCallsMax { rest(index, at: now) }
     }
 
-    /// An idle connection is about to be closed by the driver (idle for too long, bytes that nobody
-    /// asked for, closed by the peer). Harmless when it is being closed already.
-    mutating func retired(_ connection: Int) {
-        guard connections[connection].state == .idle else { return }
-        addresses.removeIdle(connection, of: connections[connection].address)
-        connections[connection].state = .closing
+    /// The driver is about to close an idle connection (idle for too long, bytes that belong to no
+    /// call, closed by the peer). Harmless when the connection is closing already.
+    mutating func retired(_ connection: ConnectionNumber) {
+        guard connections.state(of: connection) == .idle else { return }
+        move(connection, to: .closing)
     }
 
-    /// A closing connection is gone. The number is free again.
-    mutating func closed(_ connection: Int) {
-        precondition(connections[connection].state == .closing)
-        let index = connections[connection].address
-        connections.remove(connection)
+    /// A closing connection is gone. Its number is free again.
+    mutating func closed(_ connection: ConnectionNumber) {
+        precondition(connections.state(of: connection) == .closing)
+        let index = connections.address(of: connection)
+        move(connection, to: .free)
         addresses.forgetIfUnused(index)
     }
 
@@ -208,15 +217,20 @@ extension PoolMachine {
         for index in addresses.indices { closeIdle(of: index) }
     }
 
-    private mutating func makeIdle(_ connection: Int) {
-        let index = connections[connection].address
-        let isWanted = addresses[index].isListed && !(isDraining && queue.isEmpty)
-        connections[connection].state = isWanted ? .idle : .closing
-        if isWanted {
-            addresses.pushIdle(connection, of: index)
-        } else {
-            pending.append(.close(connection: connection))
+    private mutating func keepOrClose(_ connection: ConnectionNumber) {
+        let isListed = addresses.isListed(connections.address(of: connection))
+        guard isListed && !(isDraining && queue.isEmpty) else {
+            move(connection, to: .closing)
+            return pending.append(.close(connection))
         }
+        move(connection, to: .idle)
+    }
+
+    /// Every change of a connection's state, with the counts of its address.
+    private mutating func move(_ connection: ConnectionNumber, to state: ConnectionTable.State) {
+        let old = connections.move(connection, to: state)
+        addresses.connectionMoved(
+            connection, of: connections.address(of: connection), from: old, to: state)
     }
 }
 
@@ -226,12 +240,12 @@ extension PoolMachine {
     /// The next thing to do; ask again until it is `.nothing`.
     mutating func next(at now: MonotonicTime) -> Verdict {
         if let verdict = popPending() { return verdict }
-        if let call = queue.popExpired(at: now) { return .fail(call: call, .deadlinePassed) }
+        if let call = queue.popExpired(at: now) { return .fail(call, .deadlinePassed) }
         if let call = queue.first {
-            if let connection = addresses.popIdleOfLeastBusy() { return assign(call, connection) }
+            if let connection = addresses.takeTurnOfLeastBusy() { return assign(call, connection) }
             if isResolved && !addresses.hasUsable(at: now) {
                 queue.remove(call)
-                return .fail(call: call, .noAddress)
+                return .fail(call, .noAddress)
             }
             if addresses.openingCount < min(queue.count, limits.openingMax),
                 let index = addresses.bestForOpening(at: now),
@@ -259,17 +273,16 @@ extension PoolMachine {
         return pending[pendingStart - 1]
     }
 
-    private mutating func assign(_ call: Int, _ connection: Int) -> Verdict {
+    private mutating func assign(_ call: CallNumber, _ connection: ConnectionNumber) -> Verdict {
         queue.remove(call)
-        connections[connection].state = .busy
-        addresses.callBegan(connections[connection].address)
-        return .assign(call: call, connection: connection)
+        move(connection, to: .busy)
+        return .assign(call, to: connection)
     }
 
-    private mutating func open(_ index: Int) -> Verdict? {
+    private mutating func open(_ index: AddressIndex) -> Verdict? {
         guard connections.count < limits.connectionsMax else { return nil }
-        let connection = connections.add(address: index)
-        addresses.openingBegan(index)
-        return .open(connection: connection, address: addresses[index].socketAddress)
+        let connection = connections.take(for: index)
+        move(connection, to: .opening)
+        return .open(connection, addresses.socketAddress(index))
     }
 }

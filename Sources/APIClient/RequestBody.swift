@@ -4,29 +4,30 @@
 //     first slab   |  HTTP head, right-aligned  |chunk head|  payload …        |CRLF|
 //     other slabs  |chunk head|  payload …                                     |CRLF|
 //
-// One writer, one reader, one loop. A slab whose payload is full, or the last one of a complete
-// body, is ready to be sent; a half-full one waits, so that every record is a full one.
+// One writer, one reader, one loop. A slab is ready to be sent when its payload is full or when it
+// is the last one of a complete body. A slab that is only partly full waits, so every record but
+// the last is a full one.
 
 import Reactor
 import Wire
 
 /// The bytes of one request body on their way from the mapper to an API connection.
 ///
-/// The first slab leaves `headRoom` bytes free for the HTTP head, every slab `ChunkedEncoder
-/// .headBytes` for a chunk head in front and two bytes behind, so that a whole record goes out
-/// without a copy. One writer (a Submission), one reader (an API connection), one loop.
+/// The first slab leaves `headRoom` bytes free for the HTTP head. Every slab leaves `ChunkedEncoder
+/// .headBytes` free in front of the payload for a chunk head and two bytes after it, so a whole
+/// record goes out without a copy. One writer, one reader (an API connection), one loop.
 package final class RequestBody {
     /// Room for the HTTP head, chunk head included, in front of the first payload byte.
     static let headRoom = 1_536
-    /// The payload of a slab ends here at the latest, so that a record is at most 16,384 bytes.
+    /// The payload of a slab ends here at the latest: a record has at most 16,384 bytes.
     static let payloadEnd = 16_382
 
     private let pool: SlabPool
     private var slabs = SlabChain()
-    /// The last slab of `slabs` that was handed over (only when the body is held).
+    /// The last slab of `slabs` that was handed over, when the body is held.
     private var lastHandedOver: Slab?
     private var isDiscarded = false
-    /// Handed-over slabs were given back: the body can't be sent from its beginning any more.
+    /// Slabs were given back: the body can't be sent from its beginning any more.
     private var hasGivenBack = false
 
     /// Payload bytes written so far.
@@ -61,12 +62,12 @@ extension RequestBody {
         return result
     }
 
-    /// Copies all of `bytes` (for short texts such as JSON punctuation).
+    /// Copies all of `bytes`; for short texts such as JSON punctuation.
     package func append(_ bytes: Bytes) {
         if !isDiscarded, let slab = slabs.last,
             bytes.count <= RequestBody.payloadEnd - slab.end, bytes.count > 0
         {
-            // Most of what is written comes in short pieces, and they fit.
+            // Most pieces are short, and fit.
             let memory = slab.payload + slab.end
             bytes.withUnsafeBufferPointer { source in
                 if let start = source.baseAddress {
@@ -101,7 +102,7 @@ extension RequestBody {
         hasGivenBack = true
     }
 
-    /// Makes a discarded body that nobody else holds a new, empty one.
+    /// Makes a new, empty body of one that was discarded. Nobody but the caller may hold it.
     package func begin() {
         precondition(isDiscarded)
         byteCount = 0
@@ -129,8 +130,8 @@ extension RequestBody {
     /// Whether the body is complete and all of it has been handed over (or thrown away).
     var isHandedOver: Bool { isComplete && pendingBytes == 0 }
 
-    /// The next slab that may be sent; still the body's. Around its payload there is room for the
-    /// framing. nil when there is none now.
+    /// The next slab that may be sent; it stays the body's. Around its payload there is room for the
+    /// framing. nil when no slab is ready.
     package var nextReady: Slab? {
         guard pendingBytes > 0 else { return nil }
         let next = lastHandedOver.map { slabs.slab(after: $0) } ?? slabs.first
@@ -140,7 +141,7 @@ extension RequestBody {
     }
 
     /// `slab`, which was `nextReady`, has been handed to a connection.
-    /// - Parameter isHeld: keep it, so that the request can be sent again; else it goes back.
+    /// - Parameter isHeld: keep the slab, so that the request can be sent again; else it goes back.
     package func handedOver(_ slab: Slab, isHeld: Bool) {
         pendingBytes -= slab.count
         if isHeld {
@@ -159,7 +160,7 @@ extension RequestBody {
         pendingBytes = byteCount
     }
 
-    /// The answer has begun: the slabs are not needed any more. Harmless when it was said before.
+    /// The answer has begun: the slabs are not needed any more. Harmless when called again.
     func release() {
         precondition(isHandedOver)
         slabs.removeAll(to: pool)
@@ -171,7 +172,7 @@ extension RequestBody {
 // MARK: - All at once
 
 extension RequestBody {
-    /// Completes the body and takes all of it, for whoever shows requests instead of sending them.
+    /// Completes the body and takes all of it; for a program that shows requests and sends none.
     package func contents() -> [UInt8] {
         complete()
         var bytes: [UInt8] = []

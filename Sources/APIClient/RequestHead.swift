@@ -1,8 +1,8 @@
 // The head of a request to the API (RFC 9112 3, RFC 9110): fixed text, the key, the framing.
 //
-// Written backwards, so that it ends where the payload of the first slab begins and head and body
+// Written backwards, so that it ends where the payload of the first slab begins, and head and body
 // of a small message are one record. Everything but the key is the relay's own text or its
-// configuration; nothing from a message or an SMTP client can reach it.
+// configuration; nothing from a message can reach it.
 
 import Log
 import Reactor
@@ -10,7 +10,7 @@ import Wire
 
 /// Writes request heads for one endpoint.
 struct RequestHead {
-    /// How the body's end is told.
+    /// How the end of the body is marked.
     enum Framing: Equatable {
         /// No body (GET).
         case none
@@ -35,7 +35,7 @@ struct RequestHead {
         checkPrefix = Array("GET \(base)\(path)\(common)Authorization: Bearer ".utf8)
     }
 
-    /// Whether a head with this key can be written into `RequestBody.headRoom` bytes at all.
+    /// Whether a head with this key fits into `RequestBody.headRoom` bytes.
     func fits(_ key: APIKey) -> Bool {
         let framingBytesMax = 64
         let prefixBytes = max(sendPrefix.count, checkPrefix.count)
@@ -46,8 +46,8 @@ struct RequestHead {
     /// Writes a head that ends at `end`.
     /// - Parameters:
     ///   - key: one that `fits`.
-    ///   - end: one past the last byte of the head; the `room` bytes in front are writable.
-    /// - Returns: its length in bytes; nil when it does not fit or the key is not fit for a header.
+    ///   - end: one past the last byte of the head; the `room` bytes in front of it are writable.
+    /// - Returns: its length in bytes; nil when it does not fit or the key can't stand in a header.
     func write(
         _ kind: APICall.Kind, key: APIKey, framing: Framing,
         before end: UnsafeMutablePointer<UInt8>, room: Int

@@ -1,15 +1,14 @@
-// Finds the API's addresses again and again, without ever blocking the loop.
+// Finds the API's addresses again and again, and never blocks the loop.
 //
-// A name service is asked (see there); its answer comes back on the loop. One look-up at a time; an
-// answer for an older generation (the resolver was stopped meanwhile) is dropped. Address literals
-// need no look-up.
+// It asks a `NameService`, one question at a time; the answer comes back on the loop. An answer to
+// a question from before `stop` is dropped. Address literals and localhost need no question.
 
 import Reactor
 
-/// What a resolver tells the pool, on the loop.
-class ResolverOwner {
-    func resolved(_ addresses: [SocketAddress]) {}
-    func resolutionFailed(_ reason: String) {}
+/// Hears what a resolver finds, on the loop.
+protocol ResolverOwner: AnyObject {
+    func resolved(_ addresses: [SocketAddress])
+    func resolutionFailed(_ reason: String)
 }
 
 /// Name resolution for one pool.
@@ -19,17 +18,21 @@ final class Resolver: TimerHandler {
     private let port: UInt16
     private let ttlMilliseconds: Int
     private let names: any NameService
-    private let owner: ResolverOwner
+    private let owner: any ResolverOwner
     private var timer: LoopTimer?
+    /// Goes into each question; another one after each `stop`.
     private var generation = 0
-    /// Failures in a row; they are retried sooner than the TTL.
+    /// Failures in a row; they are tried again sooner than after the TTL.
     private var failures = 0
 
     private static let retryMillisecondsMin = 1_000
 
+    /// - Parameters:
+    ///   - ttlMilliseconds: how long an answer is used before the next question.
+    ///   - owner: kept as long as the resolver.
     init(
         loop: Loop, endpoint: APIEndpoint, ttlMilliseconds: Int, names: any NameService,
-        owner: ResolverOwner
+        owner: any ResolverOwner
     ) {
         self.loop = loop
         self.names = names
@@ -59,8 +62,8 @@ final class Resolver: TimerHandler {
 
     override func timerFired(_ timer: LoopTimer) { lookUp() }
 
-    /// The addresses of a host that is none of DNS's business.
-    static func literal(host: String, port: UInt16) -> [SocketAddress]? {
+    /// The addresses of a host that DNS has nothing to say about; nil for any other.
+    private static func literal(host: String, port: UInt16) -> [SocketAddress]? {
         if host.lowercased() == "localhost" {
             return [SocketAddress("127.0.0.1:\(port)"), SocketAddress("[::1]:\(port)")]
                 .compactMap { $0 }
@@ -68,19 +71,17 @@ final class Resolver: TimerHandler {
         let text = host.utf8.contains(0x3A) ? "[\(host)]:\(port)" : "\(host):\(port)"
         return SocketAddress(text).map { [$0] }
     }
+
+    private func lookUp() {
+        names.lookUp(host: host, port: port, on: loop, question: generation, for: self)
+    }
 }
 
-// MARK: - Look-ups
+// MARK: - Answers
 
-extension Resolver {
-    private func lookUp() {
-        names.lookUp(
-            host: host, port: port, on: loop, question: generation,
-            for: ResolverQuestion(resolver: self))
-    }
-
-    fileprivate func answered(_ answer: NameAnswer, generation answered: Int) {
-        guard answered == generation else { return }
+extension Resolver: NameInquirer {
+    func answered(_ answer: NameAnswer, to question: Int) {
+        guard question == generation else { return }
         var delay = ttlMilliseconds
         switch answer {
         case .addresses(let addresses) where !addresses.isEmpty:
@@ -96,16 +97,5 @@ extension Resolver {
         delay = min(delay, Resolver.retryMillisecondsMin << min(failures, 10))
         failures += 1
         owner.resolutionFailed(reason)
-    }
-}
-
-/// Brings one answer back.
-private final class ResolverQuestion: NameInquirer {
-    private let resolver: Resolver
-
-    init(resolver: Resolver) { self.resolver = resolver }
-
-    func answered(_ answer: NameAnswer, to question: Int) {
-        resolver.answered(answer, generation: question)
     }
 }

@@ -1,8 +1,8 @@
 // Reads one response of HTTP/1.1 (RFC 9112) from pieces of any size, strictly and within bounds.
 //
-// A machine: bytes in, one verdict out. Interim responses (1xx) are skipped, a bounded number of
-// them. A body that is longer than we keep is cut for an error, whose status says enough, and
-// refused for a success, which must be read whole to be believed.
+// A machine: bytes in, one verdict out. A bounded number of interim responses (1xx) is skipped. When
+// a body is longer than we keep, the body of an error is cut, because the status says enough; a
+// success is refused, because only a whole one can be believed.
 
 import Wire
 
@@ -16,7 +16,7 @@ struct ResponseReader {
         case broken(String)
     }
 
-    /// Interim responses in front of the answer.
+    /// Interim responses that are skipped in front of an answer, at most.
     static let interimMax = 20
     /// Bytes of body that are kept.
     static let bodyBytesMax = 65_536
@@ -32,20 +32,20 @@ struct ResponseReader {
     }
 
     private var phase = Phase.head
-    /// The beginning of a head that came in pieces.
+    /// The part of a head that has come, when it comes in pieces.
     private var headBuffer: [UInt8] = []
     private var interimCount = 0
     private var chunkedBytes = 0
     private var keepAlive = false
 
-    /// 0 until the head of the answer was read.
+    /// 0 until the head of the answer is read.
     private(set) var status = 0
     /// Printable ASCII, at most 128 characters.
     var requestID: String { hasOldAnswer ? "" : String(decoding: requestIDBytes, as: UTF8.self) }
     private var requestIDBytes: [UInt8] = []
     private(set) var retryAfter: [UInt8] = []
     private(set) var body: [UInt8] = []
-    /// The arrays still hold what an earlier answer said.
+    /// The arrays still hold what the answer before said.
     private var hasOldAnswer = false
 
     /// A body of up to this many bytes leaves its memory to the next one.
@@ -62,8 +62,8 @@ struct ResponseReader {
             retryAfterSeconds: RetryAfter.seconds(retryAfter.span, now: now), body: body)
     }
 
-    /// Makes it ready for the next answer on the same connection. Memory is kept: it is cleared
-    /// when that answer begins, for until then the one before may still be shown to somebody.
+    /// Makes it ready for the next answer on the same connection. The memory is kept, and cleared
+    /// only when that answer begins: until then somebody may hold the answer before.
     mutating func reset() {
         phase = .head
         headBuffer = []
@@ -251,7 +251,7 @@ extension ResponseReader {
 
     private mutating func fail(_ reason: String) { phase = .ended(.broken(reason)) }
 
-    /// Bytes behind the answer belong to nothing: such a connection is not used again.
+    /// Bytes after the answer belong to nothing: such a connection is not used again.
     private mutating func verdictWithLeftover(_ verdict: Verdict, _ leftover: Int) -> Verdict {
         if leftover > 0, case .complete(isReusable: true) = verdict {
             phase = .ended(.complete(isReusable: false))

@@ -1,5 +1,5 @@
 // The Retry-After header (RFC 9110 10.2.3): seconds, or a date in one of the three forms of
-// RFC 9110 5.6.7. Time is an argument: wall-clock seconds, because dates are.
+// RFC 9110 5.6.7. The time is an argument, in wall-clock seconds, because dates are wall-clock time.
 
 import Wire
 
@@ -16,7 +16,7 @@ enum RetryAfter {
         return Int(clamping: max(0, date - now))
     }
 
-    /// All digits, at most a year's worth of seconds: what is more is cut to that.
+    /// A number of digits only; more than the seconds of a year becomes a year.
     private static func number(_ text: Bytes) -> Int? {
         var value = 0
         for index in text.indices {

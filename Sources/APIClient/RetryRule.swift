@@ -1,14 +1,15 @@
 // Whether a request may be sent again: the table of "When the answer is not certain".
 //
-// The API has no idempotency. A message is repeated only when it provably was not acted on; once
-// the kernel may have its last byte, only the API knows what it did, and we do not ask twice. A read
-// (the check of a key) changes nothing and may be repeated in any case (RFC 9110 9.2.2).
+// The API has no idempotency. A message is repeated only when the API provably did not act on it.
+// Once the kernel may have its last byte, only the API knows what it did, and we don't send again. A
+// read (the check of a key) changes nothing and may be repeated in any case (RFC 9110 9.2.2).
 
 /// How far a request got before its connection failed.
 enum RequestProgress: Hashable, Sendable {
     /// A connection was there, and the kernel has taken nothing of the request.
     case nothingWritten
-    /// The kernel has taken some bytes, and not the last one: the API saw half a request at most.
+    /// The kernel has taken some bytes, and not the last one: the API saw a part of the request at
+    /// most.
     case partlyWritten(isBodyHeld: Bool)
     /// The kernel has taken the last byte, or may have.
     case handedOver
@@ -24,13 +25,13 @@ enum RetryVerdict: Equatable, Sendable {
     case uncertain
 }
 
-/// The rule itself.
+/// The rule itself, a pure function.
 enum RetryRule {
-    /// A request is put on a connection at most so often.
+    /// How often a request is put on a connection at most.
     static let triesMax = 3
 
     /// - Parameters:
-    ///   - tries: how often the request was put on a connection, this time included.
+    ///   - tries: how often the request was put on a connection, with this time.
     ///   - isRead: the request changes nothing at the API.
     static func verdict(
         _ progress: RequestProgress, tries: Int, isRead: Bool

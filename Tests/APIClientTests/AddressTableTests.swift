@@ -1,4 +1,4 @@
-// Which address gets the calls, which one rests, and how it comes back.
+// Which address gets the calls, which one rests, and how it comes back into use.
 
 import Reactor
 import Testing
@@ -33,7 +33,7 @@ struct AddressTableTests {
         var bench = PoolBench.resolved(3)
         bench.submit()
         #expect(bench.verdicts() == ["open 0 a", "open 1 b", "open 2 c"])
-        for connection in 0..<3 { bench.machine.opened(connection) }
+        for connection: ConnectionNumber in [0, 1, 2] { bench.machine.opened(connection) }
         #expect(bench.verdicts() == ["assign 0 to 0"])
         bench.submit()
         bench.submit()

@@ -53,8 +53,8 @@ struct ConnectionPoolTests {
         }
         _ = bench.send([0x7B, 0x7D], to: pool, owner: owner)
         bench.turn { owner.results.count == 5 }
-        // A FIN that comes after the request was handed over leaves it uncertain; both are right,
-        // a second sending is not.
+        // A FIN that comes after the request was handed over leaves it uncertain. Both results are
+        // right; a second sending is not.
         #expect(server.requestCount <= 5)
         #expect(owner.summary.allSatisfy { $0.hasPrefix("202") || $0 == "uncertain" })
         owner.onFinished = { _ in }
@@ -166,7 +166,8 @@ struct ConnectionPoolTests {
         #expect(owner.summary == ["not sent", "uncertain"])
     }
 
-    @Test("Idle connections are closed after a while, on bytes that nobody asked for, and at drain")
+    @Test(
+        "Idle connections are closed after a while, on bytes that belong to no call, and at drain")
     func idle() throws {
         let server = try ScriptedServer(bench.loop) { peer in
             ScriptedServer.accepting(peer)
@@ -187,7 +188,9 @@ struct ConnectionPoolTests {
         #expect(server.peers.count == 3 && owner.summary.allSatisfy { $0.hasPrefix("202") })
     }
 
-    @Test("When the loop ends every call that is left has its result, and nothing keeps the pool")
+    @Test(
+        "When the loop ends, every call that is left has its result, and nothing keeps the pool alive"
+    )
     func loopEnds() throws {
         let server = try ScriptedServer(bench.loop) { _ in }
         weak var trace: ConnectionPool?

@@ -13,7 +13,7 @@ struct OutcomeTests {
             body: Array(body.utf8))
     }
 
-    @Test func `a message id takes the memory of the one before, when nobody has that`() {
+    @Test func `a message id reuses the memory of the one before when nobody else holds it`() {
         var memory: [UInt8] = []
         let first = response(202, #"{"message_id":"first"}"#).outcome(reusing: &memory)
         let second = response(202, #"{"message_id":"se\u0063ond"}"#).outcome(reusing: &memory)
@@ -25,7 +25,7 @@ struct OutcomeTests {
         #expect(none == .accepted(messageID: []))
     }
 
-    @Test("Only a server's failure, or a success that can't be read, leaves it open")
+    @Test("Only a server's failure, or a success that can't be read, is uncertain")
     func uncertain() {
         #expect(response(500, "").outcome() == .unavailable(isUncertain: true))
         #expect(response(200, "x").outcome() == .unavailable(isUncertain: true))

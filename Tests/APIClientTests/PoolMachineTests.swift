@@ -5,7 +5,17 @@ import Testing
 
 @testable import APIClient
 
-/// A pool with its verdicts written down as short texts: "open 0 a", "assign 0 to 0"…
+extension CallNumber: ExpressibleByIntegerLiteral {
+    /// For short tests.
+    public init(integerLiteral value: Int) { self.init(value: value) }
+}
+
+extension ConnectionNumber: ExpressibleByIntegerLiteral {
+    /// For short tests.
+    public init(integerLiteral value: Int) { self.init(value: value) }
+}
+
+/// A pool that writes its verdicts down as short texts: "open 0 a", "assign 0 to 0"…
 struct PoolBench {
     var machine: PoolMachine
     let all: [SocketAddress]
@@ -43,10 +53,10 @@ struct PoolBench {
     private func describe(_ verdict: PoolMachine.Verdict) -> String {
         switch verdict {
         case .nothing: "nothing"
-        case .open(let connection, let address): "open \(connection) \(name(address))"
-        case .assign(let call, let connection): "assign \(call) to \(connection)"
-        case .fail(let call, let refusal): "fail \(call) \(refusal)"
-        case .close(let connection): "close \(connection)"
+        case .open(let connection, let address): "open \(connection.value) \(name(address))"
+        case .assign(let call, let connection): "assign \(call.value) to \(connection.value)"
+        case .fail(let call, let refusal): "fail \(call.value) \(refusal)"
+        case .close(let connection): "close \(connection.value)"
         case .rests(let address, let milliseconds): "rests \(name(address)) \(milliseconds)"
         case .isBack(let address): "back \(name(address))"
         }
@@ -124,7 +134,7 @@ struct PoolMachineTests {
         #expect(bench.verdicts(at: 99) == [])
         #expect(bench.verdicts(at: 100) == ["fail 1 deadlinePassed", "fail 2 deadlinePassed"])
         #expect(bench.machine.wakeTime == .at(500))
-        bench.machine.setDeadline(.at(200), ofCall: 0)
+        bench.machine.setDeadline(.at(200), of: 0)
         #expect(bench.verdicts(at: 200) == ["fail 0 deadlinePassed"])
         #expect(bench.machine.wakeTime == .never)
     }
@@ -133,7 +143,7 @@ struct PoolMachineTests {
     func withdraw() {
         var bench = PoolBench.resolved(1)
         for _ in 0..<3 { bench.submit() }
-        bench.machine.withdraw(call: 1)
+        bench.machine.withdraw(1)
         #expect(bench.verdicts() == ["open 0 a", "open 1 a"])
         bench.machine.opened(0)
         bench.machine.opened(1)
@@ -154,6 +164,7 @@ struct PoolMachineTests {
         #expect(bench.verdicts() == ["open 1 a"])
         bench.machine.closed(0)
         #expect(bench.machine.connectionCount == 1)
+        #expect(bench.machine.state(of: 0) == .free && bench.machine.state(of: 1) == .opening)
     }
 
     @Test("Draining closes what is idle, serves the queue, and keeps nothing afterwards")

@@ -47,7 +47,7 @@ struct RequestBodyTests {
         body.discard()
     }
 
-    @Test("A half-full slab waits until the body is complete")
+    @Test("A slab that is partly full waits until the body is complete")
     func waitsForFull() {
         let pool = SlabPool()
         let body = RequestBody(pool: pool)
@@ -89,7 +89,7 @@ struct RequestBodyTests {
         #expect(pool.outstanding == 0 && !body.isHeld)
     }
 
-    @Test("A discarded body gives all back and swallows the rest")
+    @Test("A discarded body gives all slabs back and throws away what is written afterwards")
     func discard() {
         let pool = SlabPool()
         let body = RequestBody(pool: pool)
@@ -100,7 +100,7 @@ struct RequestBodyTests {
         #expect(pool.outstanding == 0 && body.nextReady == nil)
     }
 
-    @Test("A body that nobody needs any more gives its slabs back")
+    @Test("A body that nobody holds any more gives its slabs back")
     func deinitGivesBack() {
         let pool = SlabPool()
         do { _ = fill(RequestBody(pool: pool), 20_000) }

@@ -22,7 +22,7 @@ struct RequestHeadTests {
         }
     }
 
-    @Test("A send says everything that the API asks for")
+    @Test("A send has every header that the API asks for")
     func send() {
         var options = APIOptions.plain(port: 8_080)
         options.endpoint.basePath = "/api"

@@ -1,3 +1,4 @@
+// Questions and answers of name resolution, with a name service that answers when the test says.
 
 import Reactor
 import Testing
@@ -21,11 +22,11 @@ private final class ScriptedNames: NameService, @unchecked Sendable {
 }
 
 private final class Owner: ResolverOwner {
-    var found: [[SocketAddress]] = []
-    var failures: [String] = []
+    private(set) var found: [[SocketAddress]] = []
+    private(set) var failures: [String] = []
 
-    override func resolved(_ addresses: [SocketAddress]) { found.append(addresses) }
-    override func resolutionFailed(_ reason: String) { failures.append(reason) }
+    func resolved(_ addresses: [SocketAddress]) { found.append(addresses) }
+    func resolutionFailed(_ reason: String) { failures.append(reason) }
 }
 
 @Suite("Name resolution")
@@ -48,7 +49,7 @@ struct ResolverTests {
         while names.questions.isEmpty { loop.tick() }
     }
 
-    @Test("asks, tells, and asks again when the time is over; a failure is told too")
+    @Test("asks, tells, and asks again after the TTL; it tells a failure too")
     func asksAgain() {
         let resolver = resolver()
         resolver.start()
@@ -72,7 +73,7 @@ struct ResolverTests {
         #expect(owner.found.isEmpty)
     }
 
-    @Test("an address literal is nobody's question")
+    @Test("an address literal needs no question")
     func literal() {
         let resolver = resolver(host: "127.0.0.1")
         resolver.start()

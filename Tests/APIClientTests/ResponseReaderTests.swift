@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Response reader")
 struct ResponseReaderTests {
-    /// What is left of a reading: the verdict, and what was read.
+    /// The result of reading an answer: the verdict, and what was read.
     struct Reading: Equatable {
         var verdict: ResponseReader.Verdict
         var status: Int
@@ -84,7 +84,7 @@ struct ResponseReaderTests {
         #expect(read("HTTP/1.1 200 OK\r\n\r\nhello").verdict == .needMore)
     }
 
-    @Test("A connection that is to be closed, or says more than the answer, is not used again")
+    @Test("A connection that closes, or sends more than the answer, is not used again")
     func notReusable() {
         let close = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
         #expect(read(close).verdict == .complete(isReusable: false))

@@ -1,4 +1,5 @@
-// The table of "When the answer is not certain": every progress, every count of tries, both kinds.
+// The table of "When the answer is not certain": each progress, several counts of tries, both kinds
+// of requests.
 
 import Testing
 
@@ -12,7 +13,7 @@ struct RetryRuleTests {
     ]
     static let tries = [0, 1, 2, 3, 4, 1_000, .max]
 
-    /// What must come of each row while tries are left, and when they are spent.
+    /// The verdict on each row while tries are left, and after they are spent.
     static let messages: [RequestProgress: (first: RetryVerdict, last: RetryVerdict)] = [
         .nothingWritten: (.retryNow, .notSent),
         .partlyWritten(isBodyHeld: true): (.retryNow, .notSent),
@@ -20,14 +21,16 @@ struct RetryRuleTests {
         .handedOver: (.uncertain, .uncertain),
     ]
 
-    @Test("A message is sent again only when it was not acted on", arguments: progresses, tries)
+    @Test(
+        "A message is sent again only when the API did not act on it", arguments: progresses, tries)
     func message(_ progress: RequestProgress, tries: Int) throws {
         let row = try #require(Self.messages[progress])
         let verdict = RetryRule.verdict(progress, tries: tries, isRead: false)
         #expect(verdict == (tries < 3 ? row.first : row.last))
     }
 
-    @Test("A read is sent again even when it may have been acted on", arguments: progresses, tries)
+    @Test(
+        "A read is sent again even when the API may have acted on it", arguments: progresses, tries)
     func read(_ progress: RequestProgress, tries: Int) {
         let verdict = RetryRule.verdict(progress, tries: tries, isRead: true)
         guard progress == .handedOver else {
@@ -37,7 +40,7 @@ struct RetryRuleTests {
         #expect(verdict == (tries < 3 ? .retryNow : .uncertain))
     }
 
-    @Test("What the API may have is never sent again, and only that is uncertain")
+    @Test("A message that the API may have is never sent again, and only that is uncertain")
     func invariants() {
         for progress in Self.progresses {
             for tries in Self.tries {

@@ -1,8 +1,8 @@
 // The moment of reuse: a connection that the API ends while the next request is put on it.
 //
-// The server is a plain blocking socket in the test's own thread, so that FIN and reset lie in the
-// kernel exactly where the test wants them: behind the last thing that the loop has heard, and in
-// front of the first byte that it sends. On loopback either is there when the call returns.
+// The server is a plain blocking socket in the test's own thread. So FIN and reset are in the kernel
+// exactly when the test wants them: after the last thing that the loop has heard, and before the
+// first byte that it sends. On loopback either is there when the call returns.
 
 import Glibc
 import Reactor
@@ -105,7 +105,7 @@ struct ReuseTests {
     func before(_ end: End) throws {
         let server = try HandServer()
         let pool = idleConnection(server)
-        // It lies in the kernel when the call is made; the tick that hears of it assigns the call.
+        // It is in the kernel when the call is made; the tick that hears of it assigns the call.
         if end == .finish { server.finish(0) } else { server.reset(0) }
         _ = bench.send([0x7B, 0x7D], to: pool, owner: owner)
         bench.turn(milliseconds: 20)
@@ -120,14 +120,14 @@ struct ReuseTests {
         let server = try HandServer()
         let pool = idleConnection(server)
         var handed: APICall?
-        // In the next tick, behind its events: the reset, then the pool's pass, which assigns.
+        // In the next tick, after its events: the reset, then the pool's pass, which assigns.
         bench.act { [bench, owner] in
             bench.loop.later { server.reset(0) }
             handed = bench.send([0x7B, 0x7D], to: pool, owner: owner)
         }
         bench.turn(milliseconds: 20)
         if testBackend == .uring, owner.results.count == 2 {
-            // The end was heard while the send was under way: nobody knows what became of it.
+            // The end was heard during the send: nobody knows what became of the request.
             #expect(owner.summary.last == "uncertain" && handed?.tries == 1)
             return
         }
@@ -137,8 +137,8 @@ struct ReuseTests {
         #expect(bench.loop.slabs.outstanding == 0)
     }
 
-    @Test("An end behind a request that left is uncertain, and the request is not repeated")
-    func behind() throws {
+    @Test("An end after a request that left is uncertain, and the request is not repeated")
+    func after() throws {
         for end in End.allCases {
             let server = try HandServer()
             let pool = idleConnection(server)
@@ -168,7 +168,7 @@ struct ReuseTests {
     }
 
     @Test(
-        "A reset under an upload that has given slabs away: it can't be repeated, and is not sent")
+        "A reset under an upload that has given slabs back: it can't be repeated, and is not sent")
     func uploadBetween() throws {
         let server = try HandServer()
         let pool = idleConnection(server)

@@ -15,7 +15,7 @@ struct UploadTests {
     /// Writes `content` as fast as the call takes it, with at most 128 KiB pending.
     private func feed(_ content: [UInt8], to call: APICall) {
         var at = 0
-        // It holds neither the bench nor the owner, which holds it.
+        // The closure holds neither the bench nor the owner, because the owner holds the closure.
         let more: (APICall) -> Void = { [loop = bench.loop] call in
             guard let body = call.body, !body.isComplete else { return }
             while at < content.count, body.pendingBytes < 131_072 {
@@ -83,7 +83,7 @@ struct UploadTests {
         #expect(server.requestCount == 3 && bench.loop.slabs.outstanding == 0)
     }
 
-    @Test("An early refusal ends the upload, and the API never sees the end of it")
+    @Test("An early refusal ends the upload, and the API never sees its end")
     func early() throws {
         let server = try ScriptedServer(bench.loop) { peer in
             guard peer.step == 0, peer.received.count > 100_000 else { return }

@@ -1,0 +1,41 @@
+// What a pool has at a moment, for the metrics and the status page: plain data, copied on the loop.
+
+import Reactor
+
+/// One address of the API as a pool sees it.
+package struct AddressReport: Sendable {
+    package enum Health: String, Sendable { case healthy, resting, probing }
+
+    package var address: SocketAddress
+    package var health: Health
+    /// In the latest answer of name resolution.
+    package var isListed: Bool
+    /// Connections by what they are doing.
+    package var opening: Int
+    package var idle: Int
+    package var busy: Int
+    /// Since the address became known.
+    package var calls: Int
+    package var connectionsOpened: Int
+    package var connectionsFailed: Int
+}
+
+/// What a pool has at a moment.
+package struct PoolReport: Sendable {
+    package var counters: PoolCounters
+    package var addresses: [AddressReport]
+    /// Calls that wait for a connection.
+    package var queued: Int
+    /// An address is believed to work. One that has only rested enough to be tried does not count.
+    package var isReady: Bool
+}
+
+extension AddressReport.Health {
+    init(_ health: AddressTable.Health) {
+        switch health {
+        case .healthy: self = .healthy
+        case .resting: self = .resting
+        case .probing: self = .probing
+        }
+    }
+}
