@@ -1,8 +1,10 @@
 // Counts by three-digit code. They lie inside a loop's counters: to count is an index and an
 // addition, and never allocates.
 
+import Reactor
+
 /// Counts of three-digit codes, 100 to 599: SMTP replies, HTTP statuses.
-package struct CodeCounts: Sendable {
+package struct CodeCounts: Countable {
     static let codes = 100..<600
     private var counts = InlineArray<500, Int>(repeating: 0)
 
@@ -21,6 +23,8 @@ package struct CodeCounts: Sendable {
     subscript(code: Int) -> Int {
         Self.codes.contains(code) ? counts[code - Self.codes.lowerBound] : 0
     }
+
+    package var reading: CounterReading { .byKind(present.map { ("\($0.code)", $0.count) }) }
 
     /// Codes that were counted, in their order.
     package var present: [(code: Int, count: Int)] {
