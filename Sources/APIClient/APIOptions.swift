@@ -20,6 +20,18 @@ package struct APIEndpoint: Sendable, Equatable {
     }
 }
 
+extension APIEndpoint {
+    /// Postscale's own.
+    package static let postscale = APIEndpoint(
+        isTLS: true, host: "api.postscale.io", port: 443, basePath: "",
+        authority: "api.postscale.io")
+}
+
+extension APIEndpoint: CustomStringConvertible {
+    /// The URL.
+    package var description: String { "\(isTLS ? "https" : "http")://\(authority)\(basePath)" }
+}
+
 /// The API side: addresses, pool, clocks.
 package struct APIOptions: Sendable, Equatable {
     package var endpoint: APIEndpoint
@@ -35,8 +47,6 @@ package struct APIOptions: Sendable, Equatable {
     package var queueMax = 10_000
     package var idleTimeoutMilliseconds = 30_000
     package var dnsTTLMilliseconds = 30_000
-    package var validKeyTTLMilliseconds = 60_000
-    package var refusedKeyTTLMilliseconds = 10_000
 
-    package init(endpoint: APIEndpoint) { self.endpoint = endpoint }
+    package init(endpoint: APIEndpoint = .postscale) { self.endpoint = endpoint }
 }

@@ -126,7 +126,7 @@ package final class AdminServer {
 
     private func health() -> AdminAnswer {
         // Loops that have drained are gone, which is not the same as stuck.
-        if context.shared.isLeaving.load(ordering: .relaxed) {
+        if context.shared.isLeaving {
             return AdminAnswer(200, "draining")
         }
         let stuck = silence.stuck(at: loop.now)
@@ -228,14 +228,14 @@ extension AdminContext {
         facts.listeners = shared.configuration.listeners
         facts.now = now
         facts.startedAt = startedAt
-        facts.isDraining = shared.isLeaving.load(ordering: .relaxed)
+        facts.isDraining = shared.isLeaving
         facts.certificateEnd = shared.serverTLS.notAfter
         facts.memoryBytesMax = shared.budget.bytesMax
         facts.memoryBytesReserved = shared.budget.reservedBytes
         facts.memoryWaiting = shared.budget.waitingCount
         facts.duplicateRecords = shared.duplicates.count
         facts.abuseEntries = shared.abuse.entryCount
-        facts.sessionCount = shared.sessionCount.load(ordering: .relaxed)
+        facts.sessionCount = shared.clientCount
         facts.sessionsMax = shared.configuration.sessionsMax
         facts.logLinesDropped = shared.log.control.droppedLines
         facts.process = ProcessFacts.read()

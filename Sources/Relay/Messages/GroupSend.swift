@@ -53,7 +53,7 @@ final class GroupSend: APICallOwner {
         isRecorded = Array(repeating: false, count: recipients.count)
         self.deadline = deadline
         let affordable =
-            worker.configuration.bufferThresholdBytes
+            worker.configuration.messages.bufferThresholdBytes
             / max(1, held.byteCount)
         machine = GroupMachine(
             count: recipients.count, inFlightMax: max(1, min(Self.inFlightMax, affordable)))
@@ -152,7 +152,7 @@ final class GroupSend: APICallOwner {
         sink.string(address.span)
         sink.literal("],")
         sink.aim(at: nil)
-        let threshold = worker.configuration.bufferThresholdBytes
+        let threshold = worker.configuration.messages.bufferThresholdBytes
         let isHeldWhole = held.byteCount <= threshold
         let call = APICall(
             kind: .send, key: key, body: body, owner: self,

@@ -227,7 +227,7 @@ final class Submission: APICallOwner {
         guard let body else { return .decided }
         if let call {
             call.bodyGrew()
-        } else if body.byteCount > worker.configuration.bufferThresholdBytes {
+        } else if body.byteCount > worker.configuration.messages.bufferThresholdBytes {
             startCall(body, deadline: .never)
         } else {
             return .goOn
@@ -247,7 +247,7 @@ final class Submission: APICallOwner {
     /// that takes bytes at once does not ask for more: it is given more until it has enough.
     private func drain() {
         guard let mapper, let body else { return }
-        let threshold = worker.configuration.bufferThresholdBytes
+        let threshold = worker.configuration.messages.bufferThresholdBytes
         let isHeldWhole = call == nil && body.byteCount + mapper.waitingBytes <= threshold
         if call == nil && !isHeldWhole { startCall(body, deadline: .never) }
         var isComplete = false

@@ -91,7 +91,7 @@ extension Session {
             return nil
         }
         return Outcome.rateLimited(limit)
-            .reply(isVerbose: worker.configuration.hasVerboseReplies)
+            .reply(isVerbose: worker.configuration.reloadable.hasVerboseReplies)
     }
 
     /// Counts a handshake that is about to begin; the reply to STARTTLS when it must not.

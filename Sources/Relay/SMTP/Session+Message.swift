@@ -68,7 +68,7 @@ extension Session {
         }
         write(.startData)
         // While the process drains, the first message of a session is its last.
-        if worker.drainWatch != nil { perform(machine.drain(at: now)) }
+        if worker.isDraining { perform(machine.drain(at: now)) }
     }
 
     func feed(_ content: Bytes) {
@@ -119,7 +119,7 @@ extension Session {
         let done = submission
         submission = nil
         releaseMemory()
-        let reply = outcome.reply(isVerbose: worker.configuration.hasVerboseReplies)
+        let reply = outcome.reply(isVerbose: worker.configuration.reloadable.hasVerboseReplies)
         if log.control.allows(.info) {
             logMessage(outcome, reply, requestID: done?.requestIDBytes ?? [])
         }

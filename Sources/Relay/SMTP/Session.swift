@@ -74,8 +74,7 @@ package final class Session: SubmissionOwner {
 
     package override func streamAccepted(_ stream: Stream) {
         self.stream = stream
-        id = worker.sessions.enter(self, loopIndex: worker.loop.index)
-        worker.shared.sessionCount.add(1, ordering: .relaxed)
+        id = worker.enter(self)
         isTraced = worker.shared.configuration.trace?.matches(peer) ?? false
         worker.counters.sessionsAccepted += 1
         worker.listenerCounters[listener].accepted += 1
@@ -131,8 +130,7 @@ package final class Session: SubmissionOwner {
         restingSubmission = nil
         input.wipe()
         self.stream = nil
-        worker.sessions.leave(self)
-        worker.shared.sessionCount.subtract(1, ordering: .relaxed)
+        worker.leave(self)
         worker.counters.sessionsClosed += 1
         worker.counters.bareLineFeeds += input.bareLineFeeds
         worker.shared.abuse.disconnected(peer, at: now)
@@ -204,8 +202,8 @@ extension SessionMachine.Options {
 
     init(_ configuration: Configuration) {
         self.init(
-            limits: configuration.limits,
-            bufferThresholdBytes: configuration.bufferThresholdBytes,
+            limits: configuration.reloadable.limits,
+            bufferThresholdBytes: configuration.messages.bufferThresholdBytes,
             answerTimeoutMilliseconds: configuration.api.timeoutMilliseconds
                 + Self.answerGraceMilliseconds)
     }

@@ -35,7 +35,7 @@ struct SessionMachine {
     struct Options {
         var limits = SessionLimits()
         /// The most that a message holds in memory, so the most that DATA reserves.
-        var bufferThresholdBytes = 262_144
+        var bufferThresholdBytes = MessageOptions().bufferThresholdBytes
         /// When the driver's own waits (key check, outcome) should long have been answered.
         var answerTimeoutMilliseconds = 55_000
     }
