@@ -20,6 +20,18 @@ package struct APIEndpoint: Sendable, Equatable {
     }
 }
 
+extension APIEndpoint {
+    /// Postscale's own.
+    package static let postscale = APIEndpoint(
+        isTLS: true, host: "api.postscale.io", port: 443, basePath: "",
+        authority: "api.postscale.io")
+}
+
+extension APIEndpoint: CustomStringConvertible {
+    /// The URL.
+    package var description: String { "\(isTLS ? "https" : "http")://\(authority)\(basePath)" }
+}
+
 /// The settings of the API side: addresses, pool, times.
 package struct APIOptions: Sendable, Equatable {
     package var endpoint: APIEndpoint
@@ -38,9 +50,6 @@ package struct APIOptions: Sendable, Equatable {
     package var idleTimeoutMilliseconds = 30_000
     /// How long the answer of a name service is used.
     package var dnsTTLMilliseconds = 30_000
-    /// How long the answer to the check of a key is used.
-    package var validKeyTTLMilliseconds = 60_000
-    package var refusedKeyTTLMilliseconds = 10_000
 
-    package init(endpoint: APIEndpoint) { self.endpoint = endpoint }
+    package init(endpoint: APIEndpoint = .postscale) { self.endpoint = endpoint }
 }

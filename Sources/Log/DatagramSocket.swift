@@ -1,7 +1,7 @@
-// A datagram socket to a path of the file system, for the log's thread: it may wait.
+// A datagram socket to a path of the file system, for the log's thread, which may wait.
 //
-// Who listens there may be started anew at any time (journald is, at updates): then it is connected
-// again for the next entry.
+// The listener may restart at any time, as journald does at updates: then the socket connects again
+// for the next entry.
 
 import CEpoll.Process
 import Glibc
@@ -24,7 +24,7 @@ package final class DatagramSocket: Sendable {
 
     deinit { descriptor.withLock { _ = close($0) } }
 
-    /// Sends one; false when nobody took it.
+    /// Sends one datagram; false when it was not delivered.
     func send(_ bytes: ArraySlice<UInt8>) -> Bool {
         descriptor.withLock { descriptor in
             if Self.send(bytes, to: descriptor) { return true }

@@ -1,7 +1,7 @@
-// One line for each thing that an operator would ask about, through swift-log.
+// One line for each event that an operator would ask about, through swift-log.
 //
-// Formatting happens on the caller's thread, writing on a thread of its own (LogWriter), so a slow
-// terminal or a full pipe never blocks a loop. Keys and bodies are never passed in here.
+// The caller's thread formats, and a thread of its own writes (LogWriter), so a slow terminal or a
+// full pipe never blocks a loop. Keys and bodies are never passed in here.
 
 import Logging
 
@@ -22,7 +22,7 @@ package final class EventLog: Sendable {
         let old = control.level
         control.level = level
         guard level != old else { return }
-        // Written whatever the new level is: a log that has become silent says since when.
+        // This is written at any level: a log that has become silent says since when.
         logger.log(
             level: .notice, "log-level",
             metadata: ["level": .string(level.rawValue), "was": .string(old.rawValue)])
@@ -35,11 +35,11 @@ package final class EventLog: Sendable {
 
     /// Writes one event.
     /// - Parameters:
-    ///   - name: what happened, in words that never change: people grep for them.
+    ///   - name: what happened, in words that never change, because people search for them.
     ///   - session: the session's id; 0 for events outside a session.
     ///   - message: the number of the message in its session; 0 for events of no message.
-    ///   - fields: evaluated only when the level is enabled. Values may hold what a peer sent (the
-    ///     formatter escapes them), never a key, never a part of a body.
+    ///   - fields: evaluated only when the level is logged. Values may hold what a peer sent (the
+    ///     formatter escapes them), but never a key or a part of a body.
     package func event(
         _ level: Logger.Level, _ name: StaticString, session: UInt64 = 0, message: Int = 0,
         _ fields: @autoclosure () -> KeyValuePairs<StaticString, String> = [:]

@@ -1,12 +1,12 @@
 // One log event in journald's native form (systemd.io/JOURNAL_NATIVE_PROTOCOL): a datagram of fields,
 // one a line.
 //
-// Values are escaped as in the other formats, so none holds a line end and none needs the binary
-// form; a peer can't add a field. `MESSAGE` is the text line without its time, which journald keeps.
+// Values are escaped as in the other formats. So no value holds a line end or needs the binary form,
+// and a peer can't add a field. `MESSAGE` is the text line without its time, which journald adds.
 
 import Logging
 
-/// Makes entries.
+/// Formats entries for journald.
 package enum JournalEntry {
     /// Where journald listens.
     package static let usualPath = "/run/systemd/journal/socket"
@@ -26,7 +26,7 @@ package enum JournalEntry {
             + "SYSLOG_IDENTIFIER=postscale-relay\nPOSTSCALE_EVENT=\(name)\n" + lines
     }
 
-    /// A field's name: capitals, digits and underscores.
+    /// A field's name, with capitals, digits and underscores only.
     private static func variable(_ key: String) -> String {
         String(key.uppercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
     }

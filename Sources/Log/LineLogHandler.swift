@@ -1,7 +1,7 @@
 // Turns a swift-log event into one line, as text or as JSON.
 //
-// One event is one line whatever its values hold: control characters, quotes and bytes that are
-// not UTF-8 are escaped, so a peer can't forge a line or move the operator's cursor.
+// One event is always one line: control characters and quotes are escaped, so a peer can't forge a
+// line or move the operator's cursor.
 
 import Glibc
 import Logging
@@ -11,8 +11,9 @@ package enum LogFormat: String, Sendable, CaseIterable { case text, json, journa
 
 /// The swift-log handler of the relay.
 package struct LineLogHandler: LogHandler {
-    let writer: LogWriter
-    let format: LogFormat
+    private let writer: LogWriter
+    private let format: LogFormat
+    /// swift-log may set these two; the relay does not.
     package var logLevel: Logger.Level
     package var metadata: Logger.Metadata = [:]
 
@@ -70,6 +71,7 @@ package struct LineLogHandler: LogHandler {
             && value.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C }
     }
 
+    /// With `\\uXXXX` for controls, line separators and marks of text direction.
     static func escaped(_ value: String) -> String {
         var result = ""
         for scalar in value.unicodeScalars {

@@ -1,9 +1,9 @@
-// What can be changed about the log, and seen of it, while the relay runs. Safe from any thread.
+// What an operator can change about the log and see of it while the relay runs.
 
 import Logging
 import Synchronization
 
-/// The least level that is logged, and the lines that nobody read.
+/// The least level that is logged, and the number of lost lines. Safe to use from any thread.
 package final class LogControl: Sendable {
     private let threshold: Atomic<Int>
     private let dropped = Atomic<Int>(0)
@@ -16,13 +16,15 @@ package final class LogControl: Sendable {
         set { threshold.store(Self.rank(newValue), ordering: .relaxed) }
     }
 
+    /// Whether events of this level are logged.
     package func allows(_ level: Logger.Level) -> Bool {
         Self.rank(level) >= threshold.load(ordering: .relaxed)
     }
 
-    /// Lines that were dropped since the start.
+    /// Lines dropped since the start, because too many waited.
     package var droppedLines: Int { dropped.load(ordering: .relaxed) }
 
+    /// One line is lost.
     func dropLine() { dropped.add(1, ordering: .relaxed) }
 
     /// The place in `allCases`, which goes from trace to critical.

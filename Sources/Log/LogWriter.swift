@@ -1,8 +1,8 @@
 // The thread that writes log lines, and the queue in front of it.
 //
-// Whoever logs appends to a buffer under a lock that is held for a copy, nothing more. When the
-// reader of standard error is slow the buffer fills to its bound; then lines are dropped and
-// counted, and the count is written as soon as there is room. The relay never waits for its log.
+// A caller appends to a buffer, under a lock that is held for one copy. When the reader of standard
+// error is slow, the buffer fills to its bound; then lines are dropped and counted, and the count is
+// written as soon as there is room. The relay never waits for its log.
 
 import CEpoll.System
 import Glibc
@@ -10,12 +10,12 @@ import Reactor
 
 /// Writes lines to one descriptor, or entries to a datagram socket, from a thread of its own.
 package final class LogWriter: Sendable {
-    /// Bytes of lines that may wait.
-    static let pendingBytesMax = 4 * 1_048_576
+    /// Bytes of lines that may wait to be written.
+    private static let pendingBytesMax = 4 * 1_048_576
 
     private struct State {
         var pending: [UInt8] = []
-        /// Ends of the entries in `pending`, when each is a datagram.
+        /// The ends of the entries in `pending`; used when each entry is a datagram.
         var ends: [Int] = []
         var droppedLines = 0
         var isStopping = false
@@ -28,8 +28,10 @@ package final class LogWriter: Sendable {
     private let socket: DatagramSocket?
     private let control: LogControl?
 
-    /// Starts the thread. `descriptor` stays the caller's and must outlive the writer.
-    /// - Parameter control: told of each line that is dropped.
+    /// Starts the thread.
+    /// - Parameters:
+    ///   - descriptor: stays the caller's, and must outlive the writer.
+    ///   - control: counts each line that is dropped.
     package init(descriptor: Int32, control: LogControl? = nil) {
         self.descriptor = descriptor
         socket = nil
@@ -51,7 +53,7 @@ package final class LogWriter: Sendable {
         }
     }
 
-    /// Queues one line (with its line end), or drops it when too much waits.
+    /// Queues one line with its line end, or drops it when too many bytes wait.
     func write(_ line: [UInt8]) {
         let isFirst = state.withLock { state in
             guard state.pending.count + line.count <= Self.pendingBytesMax else {
@@ -66,7 +68,7 @@ package final class LogWriter: Sendable {
         if isFirst { wake.signal() }
     }
 
-    /// Writes what waits and ends the thread; called once, at the end of `main`.
+    /// Writes what waits and ends the thread. Called once, at the end of the process.
     package func finish() {
         state.withLock { $0.isStopping = true }
         wake.signal()
@@ -116,7 +118,7 @@ package final class LogWriter: Sendable {
                 } else if errno == EAGAIN {
                     waitWritable()
                 } else if errno != EINTR {
-                    return  // Nobody reads: there is no one left to tell.
+                    return  // The reader is gone: there is no one to tell.
                 }
             }
         }

@@ -1,7 +1,7 @@
 // The process's entry: it calls one nonisolated function and nothing else.
 //
-// Closures that are formed in main-actor code get an executor check at every call, also when they
-// run on another thread; so nothing is formed here.
+// Swift checks the executor at every call of a closure that is formed in main-actor code, also on
+// another thread; so none is formed here.
 
 import CEpoll.Process
 import Glibc
@@ -14,7 +14,7 @@ enum EntryPoint {
 
 /// Parses the command line and runs the command; ends the process with its status.
 nonisolated func runProcess() {
-    // Before the first thread, for it holds for threads that are started later.
+    // Before the first thread, because threads take both from the thread that starts them.
     _ = ck_set_no_new_privileges()
     Signals.block([SIGTERM, SIGINT])
     var command: any ParsedCommand

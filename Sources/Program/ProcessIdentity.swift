@@ -1,7 +1,7 @@
-// Who the process is: `--user` and `--group`, and how root's rights are given up.
+// The user and the group of the process: `--user` and `--group`, and how it gives root's rights up.
 //
-// Rights are given up once, after the ports are bound and before the first client is accepted, in
-// all threads, for good. If any of it fails, or cannot be seen to have worked, the process ends.
+// It gives them up once and for good, in all threads, after the ports are bound and before the first
+// client is accepted. If that fails, or cannot be seen to have worked, the process ends.
 
 import ArgumentParser
 import CEpoll.Process
@@ -20,8 +20,8 @@ struct ProcessIdentity: Sendable, Equatable {
 
     /// - Parameters:
     ///   - user: a name, or a number.
-    ///   - group: a name, or a number; nil for the user's own, which a number without an entry in
-    ///     the user database has not.
+    ///   - group: a name, or a number; nil for the user's own group. A number that is not in the user
+    ///     database has none.
     /// - Throws: `ValidationError` that names the flag.
     init(user: String, group: String?) throws {
         let entry = Self.entry(ofUser: user)
@@ -35,7 +35,7 @@ struct ProcessIdentity: Sendable, Equatable {
         self.init(user: id, group: ownGroup)
     }
 
-    /// Becomes it.
+    /// The process becomes this user and group.
     /// - Throws: `ValidationError` when that did not work; the process must end then.
     func assume() throws {
         guard ck_become(user, group) == 0 else {

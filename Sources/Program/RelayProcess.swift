@@ -1,38 +1,42 @@
-// The relay as a process: certificates, sandbox, loops, signals, drain.
+// The relay as a process, from checked settings to exit: certificates, loops, sandbox, signals.
 //
-// Everything that can fail at start fails before the first client is accepted, with the file or
-// address that is to blame. After that only signals end it.
+// Everything that can fail at start fails before the first client is accepted, and the error names
+// the file or address. After that only signals end the process.
 
 import APIClient
 import ArgumentParser
-import CEpoll.Process
 import Glibc
 import Log
 import Logging
 import Reactor
 import Relay
 
-/// One run of the relay, from checked settings to exit.
+/// One run of the relay.
 struct RelayProcess {
     private let settings: RelaySettings
     private let serverTLS: TLSContext
     private let clientTLS: TLSContext?
     private let tickets = TLSTickets()
     private let service = ServiceManager(environment: processEnvironment())
+    private let rights: ProcessRights
     private let log: EventLog
 
     /// Loads certificates and the trust store; starts nothing.
     /// - Throws: `TLSError` that names the file.
     init(settings: RelaySettings, log: EventLog) throws {
+        let configuration = settings.configuration
         self.settings = settings
         self.log = log
-        let configuration = settings.configuration
-        try tickets.use(try settings.readTicketKeys())
-        serverTLS = try settings.loadCertificates(sealing: tickets)
+        rights = ProcessRights(
+            identity: settings.identity,
+            temporaryFolder: configuration.messages.temporaryFolder, log: log)
+        try tickets.use(try configuration.reloadable.readTicketKeys())
+        serverTLS = try configuration.reloadable.loadCertificates(
+            hostname: configuration.hostname, sealing: tickets)
         clientTLS =
             configuration.api.endpoint.isTLS
             ? try TLSContext.client(caFile: configuration.api.caFile) : nil
-        try Self.checkFolder(configuration.temporaryFolder)
+        try rights.checkTemporaryFolder()
     }
 
     /// Writes the server certificate (never its key) as PEM.
@@ -45,57 +49,75 @@ struct RelayProcess {
         fclose(stream)
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains. SIGHUP has the settings read again.
+    /// What `--check-config` prints.
+    var summary: String { ProcessSummary(settings).text(serverTLS) }
+
+    /// Serves until SIGTERM or SIGINT, then drains. At SIGHUP the settings are read again.
     /// - Throws: `SystemError` when a socket can't be bound.
     func run(reader: SettingsReader) throws {
         let shared = Shared(
             configuration: withinDescriptors(settings.configuration), serverTLS: serverTLS,
             clientTLS: clientTLS, log: log)
-        try forbidCoreDumps()
+        try rights.forbidCoreDumps()
         let backend = try chooseBackend()
-        var sandbox: LoopGroup?
-        var admin: LoopGroup?
         let roster = WorkerRoster()
-        let group: LoopGroup
+        var companions: [LoopGroup] = []
+        let group = try startLoops(shared, roster, backend) {
+            try rights.giveUpRoot()
+            companions += try startCompanions(shared, roster, backend)
+        }
+        announce(backend)
+        let reload = Reload(reader: reader, shared: shared, roster: roster, tickets: tickets)
+        serve(roster, reload)
+        service.stopping()
+        ProcessDrain(options: settings.configuration.drain, service: service, log: log)
+            .run(group, shared, roster)
+        for companion in companions {
+            companion.stop()
+            companion.join()
+        }
+    }
+
+    // MARK: Start
+
+    /// The loops with their workers, whose ports are bound.
+    /// - Parameter whenReady: called once all ports are bound, before a client is accepted.
+    private func startLoops(
+        _ shared: Shared, _ roster: WorkerRoster, _ backend: BackendKind,
+        whenReady: () throws -> Void
+    ) throws -> LoopGroup {
         do {
-            group = try LoopGroup(
+            return try LoopGroup(
                 count: settings.configuration.loops, backend: backend,
                 setUp: { loop in
                     let worker = try Worker(
                         loop: loop, shared: shared, listening: shared.configuration)
                     roster.enter(worker)
                     return worker
-                },
-                whenReady: {
-                    try becomeUnprivileged()
-                    sandbox = try Self.alone("--sandbox-listen") {
-                        try settings.sandbox.map {
-                            try SandboxProcess(settings: $0, tls: nil, log: log).start(on: backend)
-                        }
-                    }
-                    admin = try Self.alone("--admin") {
-                        try startAdmin(shared, roster, backend)
-                    }
-                })
+                }, whenReady: whenReady)
         } catch let error as SystemError where error.errno == EACCES {
             throw ValidationError(
                 "\(error). Ports below 1024 need root or the capability: "
                     + "setcap cap_net_bind_service=+ep postscale-relay.")
         }
-        announce(backend)
-        let reload = Reload(reader: reader, shared: shared, roster: roster, tickets: tickets)
-        service.ready(status: status)
-        serve(roster, reload)
-        service.stopping()
-        drain(group, shared, roster)
-        for others in [admin, sandbox] {
-            others?.stop()
-            others?.join()
-        }
     }
 
-    /// Starts what binds addresses that no two relays can share.
-    /// - Throws: `ValidationError` that names the flag when somebody has the address already.
+    /// The admin listener and the sandbox, each on a thread of its own, as far as they are asked for.
+    /// They end after the loops, in this order.
+    private func startCompanions(
+        _ shared: Shared, _ roster: WorkerRoster, _ backend: BackendKind
+    ) throws -> [LoopGroup] {
+        let sandbox = try Self.alone("--sandbox-listen") {
+            try settings.sandbox.map {
+                try SandboxProcess(options: $0, log: log).start(on: backend)
+            }
+        }
+        let admin = try Self.alone("--admin") { try startAdmin(shared, roster, backend) }
+        return [admin, sandbox].compactMap { $0 }
+    }
+
+    /// Starts a group that binds addresses which no two relays can share.
+    /// - Throws: `ValidationError` that names the flag when the address is taken.
     private static func alone(
         _ flag: String, _ start: () throws -> LoopGroup?
     ) throws -> LoopGroup? {
@@ -105,7 +127,6 @@ struct RelayProcess {
         }
     }
 
-    /// The admin listener on a thread of its own, if it is asked for.
     private func startAdmin(
         _ shared: Shared, _ roster: WorkerRoster, _ backend: BackendKind
     ) throws -> LoopGroup? {
@@ -121,23 +142,6 @@ struct RelayProcess {
                 ["url": "http://\(address)/", "reach": address.isLoopback ? "host" : "network"])
         }
         return group
-    }
-
-    /// The ports are bound and nobody has been accepted yet: root's rights are not needed any more.
-    private func becomeUnprivileged() throws {
-        if let identity = settings.identity {
-            try identity.assume()
-            try forbidCoreDumps()
-            try Self.checkFolder(settings.configuration.temporaryFolder)
-        }
-        if geteuid() == 0 { log.event(.warning, "running-as-root") }
-    }
-
-    /// Keeps keys out of core dumps and from other processes of the same user.
-    private func forbidCoreDumps() throws {
-        guard ck_set_undumpable() == 0 else {
-            throw SystemError(operation: "forbid core dumps", errno: errno)
-        }
     }
 
     /// The same with as many sessions and API connections as there are descriptors for.
@@ -159,63 +163,7 @@ struct RelayProcess {
         return configuration
     }
 
-    /// Until SIGTERM or SIGINT.
-    private func serve(_ roster: WorkerRoster, _ reload: Reload) {
-        while true {
-            let signal = Signals.wait(
-                for: [SIGTERM, SIGINT, SIGHUP], timeoutMilliseconds: service.beatMilliseconds)
-            switch signal {
-            case nil: service.beat(roster)
-            case SIGHUP:
-                service.reloading()
-                reload.perform()
-                service.ready(status: status)
-            default: return
-            }
-        }
-    }
-
-    /// Goes on accepting for a while; a signal ends that.
-    private func waitForBalancers(_ shared: Shared) {
-        shared.isLeaving.store(true, ordering: .relaxed)
-        var left = settings.configuration.drainDelayMilliseconds
-        if left > 0 { log.event(.notice, "leaving", ["delay_ms": "\(left)"]) }
-        while left > 0 {
-            let pause = min(left, service.beatMilliseconds ?? left)
-            guard Signals.wait(for: [SIGTERM, SIGINT], timeoutMilliseconds: pause) == nil else {
-                return
-            }
-            service.beat()
-            left -= pause
-        }
-    }
-
-    /// For `systemctl status`.
-    private var status: String {
-        "\(settings.configuration.listeners.count) listeners, API "
-            + "\(settings.configuration.api.endpoint)"
-    }
-
-    private func drain(_ group: LoopGroup, _ shared: Shared, _ roster: WorkerRoster) {
-        waitForBalancers(shared)
-        let limit = settings.configuration.drainTimeoutMilliseconds
-        log.event(.notice, "draining", ["timeout_ms": "\(limit)"])
-        roster.drainAll()
-        let start = MonotonicTime.readClock()
-        var isForced = false
-        while roster.liveCount > 0 && !isForced {
-            let elapsed = MonotonicTime.readClock().milliseconds(since: start)
-            let signal = Signals.wait(for: [SIGTERM, SIGINT], timeoutMilliseconds: 20)
-            isForced = signal != nil || elapsed >= limit
-            service.beat()
-        }
-        if isForced { log.event(.warning, "drain-cut-short") }
-        group.stop()
-        group.join()
-        log.event(.notice, "stopped")
-    }
-
-    /// What `--backend` comes to here; says so when `auto` is not given what it would take.
+    /// What `--backend` means on this kernel; logs why `auto` is not io_uring.
     /// - Throws: `ValidationError` when io_uring is asked for and refused.
     private func chooseBackend() throws -> BackendKind {
         let configuration = settings.configuration
@@ -247,8 +195,7 @@ struct RelayProcess {
             .notice, "ready",
             [
                 "version": RelayVersion.current, "loops": "\(configuration.loops)",
-                "backend": backend.rawValue,
-                "api": configuration.api.endpoint.description,
+                "backend": backend.rawValue, "api": configuration.api.endpoint.description,
             ])
         if settings.sandbox != nil {
             print(SandboxBanner.text(for: configuration))
@@ -256,41 +203,23 @@ struct RelayProcess {
         }
     }
 
-    /// What `--check-config` prints.
-    func summary() -> String {
-        let configuration = settings.configuration
-        var lines = ["The configuration is valid."]
-        lines += configuration.listeners.map {
-            "listen   \($0.address) \($0.isImplicitTLS ? "TLS" : "STARTTLS")"
-        }
-        lines.append("hostname \(configuration.hostname)")
-        lines.append("api      \(configuration.api.endpoint.description)")
-        lines.append("loops    \(configuration.loops)")
-        if let identity = settings.identity { lines.append("user     \(identity)") }
-        lines.append("memory   \(ByteSize(bytes: configuration.memoryBudgetBytes)) for messages")
-        if let end = serverTLS.notAfter {
-            lines.append(
-                "tls      certificate valid until "
-                    + Timestamp.text(seconds: Int(end), milliseconds: 0))
-            for names in serverTLS.servedNames {
-                lines.append("tls      " + names.joined(separator: " "))
+    // MARK: Run
+
+    /// Until SIGTERM or SIGINT.
+    private func serve(_ roster: WorkerRoster, _ reload: Reload) {
+        let status = ProcessSummary(settings).status
+        service.ready(status: status)
+        while true {
+            let signal = Signals.wait(
+                for: [SIGTERM, SIGINT, SIGHUP], timeoutMilliseconds: service.beatMilliseconds)
+            switch signal {
+            case nil: service.beat(roster)
+            case SIGHUP:
+                service.reloading()
+                reload.perform()
+                service.ready(status: status)
+            default: return
             }
         }
-        return lines.joined(separator: "\n")
     }
-
-    private static func checkFolder(_ folder: String) throws {
-        guard access(folder, W_OK | X_OK) == 0 else {
-            let reason = String(cString: strerror(errno))
-            throw ValidationError("--temporary-folder \(folder): \(reason).")
-        }
-    }
-}
-
-extension APIEndpoint: CustomStringConvertible {
-    package var description: String { "\(isTLS ? "https" : "http")://\(authority)\(basePath)" }
-}
-
-extension ByteSize: CustomStringConvertible {
-    var description: String { defaultValueDescription }
 }

@@ -1,10 +1,11 @@
-// What a newcomer sees first: the settings for a mail client, and a command to paste.
+// The first thing that a newcomer sees: the settings for a mail client, and a command to paste.
 
 import Mapping
 import Relay
 
 /// The text that `--sandbox` prints when it is ready.
 enum SandboxBanner {
+    /// Several lines with their line ends.
     static func text(for configuration: Configuration) -> String {
         let startTLS = configuration.listeners.first { !$0.isImplicitTLS }
         let implicit = configuration.listeners.first { $0.isImplicitTLS }

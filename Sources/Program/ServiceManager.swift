@@ -1,8 +1,8 @@
-// Tells systemd how the relay is: ready, reading files again, alive, stopping (sd_notify(3)), in
-// datagrams of our own. Without systemd nothing is sent.
+// Tells systemd the relay's state: ready, reading files again, alive, stopping (sd_notify(3)). The
+// relay sends the datagrams itself; without systemd it sends none.
 //
-// The watchdog's sign of life is given by the main thread, and only when every loop has run what it
-// was posted since the last one: a loop that hangs ends the service, and systemd starts it again.
+// The main thread gives the watchdog its sign of life, and only when every loop has run the work that
+// was posted at the last one. So when a loop hangs, systemd restarts the service.
 
 import CEpoll.Process
 import Glibc
@@ -10,22 +10,22 @@ import Reactor
 import Relay
 import Synchronization
 
-/// How many times loops have shown that they live.
+/// How many times loops have answered.
 private final class Answers: Sendable {
     let count = Atomic<Int>(0)
 }
 
-/// The way to the service manager. Used by the main thread alone.
+/// The connection to the service manager. Used by the main thread alone.
 final class ServiceManager {
     private let path: String?
-    /// How often a sign of life is due; nil when nobody watches.
+    /// How often a sign of life is due; nil without a watchdog.
     let beatMilliseconds: Int?
     private let answers = Answers()
     private var asked = 0
 
     /// - Parameters:
     ///   - environment: NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID.
-    ///   - process: our own number; a watchdog for another process is not ours.
+    ///   - process: the number of this process; a watchdog for another is ignored.
     init(environment: [String: String], process: Int32 = getpid()) {
         path = environment["NOTIFY_SOCKET"].flatMap { $0.isEmpty ? nil : $0 }
         let isOurs = environment["WATCHDOG_PID"].map { $0 == "\(process)" } ?? true
@@ -46,11 +46,11 @@ final class ServiceManager {
     /// The drain has begun.
     func stopping() { send("STOPPING=1\nSTATUS=Draining") }
 
-    /// During the drain, which has an end of its own.
+    /// A sign of life during the drain, which has a time limit of its own.
     func beat() { if beatMilliseconds != nil { send("WATCHDOG=1") } }
 
-    /// A beat is due: gives a sign of life if all loops have answered the last question, and asks
-    /// the next.
+    /// A sign of life is due: gives it if all loops have answered the last question, and asks the
+    /// next one.
     func beat(_ roster: WorkerRoster) {
         guard beatMilliseconds != nil else { return }
         guard answers.count.load(ordering: .acquiring) >= asked else { return }

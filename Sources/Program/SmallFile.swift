@@ -1,8 +1,8 @@
-// Files that an operator writes: settings, keys. Read whole, within a bound.
+// Reads files that an operator writes (settings, keys) as a whole, within a bound.
 
 import Glibc
 
-/// What the system refused, on which file: "relay.conf: No such file or directory".
+/// An error of the system with its file: "relay.conf: No such file or directory".
 struct FileError: Error, CustomStringConvertible {
     let description: String
 
@@ -12,7 +12,7 @@ struct FileError: Error, CustomStringConvertible {
     init(_ path: String) { self.init(path, String(cString: strerror(errno))) }
 }
 
-/// Reading of files that are small.
+/// Reads small files and the names in folders.
 enum SmallFile {
     /// All bytes of a file.
     /// - Throws: `FileError`, also for a file of more than `bytesMax`.
@@ -48,8 +48,8 @@ enum SmallFile {
         return names.sorted()
     }
 
-    /// Whether there is something at `path`, or may be: what cannot be looked at counts, so that it
-    /// is read and the reason told.
+    /// Whether there is a file at `path`, or may be one. A path that cannot be checked counts, so that
+    /// reading it gives the reason.
     static func mayExist(_ path: String) -> Bool {
         access(path, F_OK) == 0 || errno != ENOENT && errno != ENOTDIR
     }

@@ -1,8 +1,8 @@
-// Listening sockets that were bound before the relay was started: systemd's socket activation
-// (sd_listen_fds(3)), spoken by us.
+// Listening sockets that were bound before the relay started: systemd's socket activation
+// (sd_listen_fds(3)), read by the relay itself.
 //
-// The sockets stay open in whoever made them, so a connection that comes while one relay ends and
-// the next begins waits in the kernel, and is not refused.
+// systemd keeps the sockets open. So a connection that comes between the end of one relay and the
+// start of the next waits in the kernel, and is not refused.
 
 import ArgumentParser
 import CEpoll.Process
@@ -14,12 +14,11 @@ import Relay
 enum SocketActivation {
     private static let firstDescriptor: Int32 = 3
 
-    /// One listener for each inherited socket: the name says what is spoken on it.
-    ///
+    /// One listener for each inherited socket; its name tells STARTTLS from TLS.
     /// - Parameters:
     ///   - environment: LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES.
-    ///   - process: our own number; what is meant for another process is left alone.
-    /// - Throws: `ValidationError` for what is no listening socket, or has another name.
+    ///   - process: the number of this process; sockets for another process are ignored.
+    /// - Throws: `ValidationError` for a descriptor that is no listening socket, or has another name.
     static func listeners(
         _ environment: [String: String], process: Int32 = getpid()
     ) throws -> [ListenerSpec] {

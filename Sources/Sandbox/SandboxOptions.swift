@@ -8,9 +8,9 @@ import Reactor
 /// Settings of a `SandboxServer`.
 package struct SandboxOptions: Sendable {
     /// Where to listen; port 0 picks a free one.
-    var addresses: [SocketAddress]
+    package var addresses: [SocketAddress]
     /// HTTPS with this certificate; nil for plain HTTP.
-    var tls: TLSContext?
+    package var tls: TLSContext?
     /// Folder that accepted messages are written to; nil keeps them in memory. It must exist.
     var storeFolder: String?
     /// Accepted messages remembered; the oldest are forgotten (files in `storeFolder` stay).
@@ -18,7 +18,7 @@ package struct SandboxOptions: Sendable {
     /// Bytes of accepted requests held in memory; the oldest are forgotten.
     var messageBytesMax = 256 * 1_048_576
     /// How long `ps_test_slow` waits with its answer.
-    var slowMilliseconds: Int
+    package var slowMilliseconds: Int
     /// Faults that messages meet from the start.
     var chaos = SandboxChaos()
     /// How long a connection may be silent, between requests and inside one.
@@ -28,8 +28,12 @@ package struct SandboxOptions: Sendable {
     /// Bytes of requests that are still arriving, over all connections; beyond it the answer is 503.
     var uploadBytesMax = 2_048 * 1_048_576
 
+    /// Where the sandbox listens when it is told nothing else.
+    package static let usualAddress = SocketAddress(ipv4: 0x7F00_0001, port: 8587)
+
     package init(
-        addresses: [SocketAddress], tls: TLSContext? = nil, storeFolder: String? = nil,
+        addresses: [SocketAddress] = [Self.usualAddress], tls: TLSContext? = nil,
+        storeFolder: String? = nil,
         slowMilliseconds: Int = 3_000, chaos: SandboxChaos = SandboxChaos()
     ) {
         self.addresses = addresses

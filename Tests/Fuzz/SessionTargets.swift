@@ -90,10 +90,10 @@ private final class SessionRun {
             hostname: "relay.example", listeners: [], loops: 1, api: APIOptions(endpoint: endpoint),
             memoryBudgetBytes: 6_000)
         // Small, so that an input of the fuzzer's size reaches them.
-        configuration.bufferThresholdBytes = 2_000
-        configuration.limits.messageBytesMax = 6_000
-        configuration.limits.recipientsMax = 5
-        configuration.abuse.failedLoginsPerAddressMax = 5
+        configuration.messages.bufferThresholdBytes = 2_000
+        configuration.reloadable.limits.messageBytesMax = 6_000
+        configuration.reloadable.limits.recipientsMax = 5
+        configuration.reloadable.abuse.failedLoginsPerAddressMax = 5
         return configuration
     }()
 

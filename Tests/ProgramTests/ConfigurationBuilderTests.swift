@@ -1,5 +1,5 @@
-
 import ArgumentParser
+import Mapping
 import Reactor
 import Testing
 
@@ -37,13 +37,27 @@ struct ConfigurationBuilderTests {
         #expect(ipv4.map(\.address.port) == [587, 2525, 2587, 465])
         #expect(ipv4.map(\.isImplicitTLS) == [false, false, false, true])
         #expect(settings.configuration.api.endpoint.description == "https://api.postscale.io")
-        #expect(settings.configuration.limits.messageBytesMax == 52_428_800)
-        #expect(settings.configuration.limits.recipientsMax == 100)
-        #expect(settings.configuration.limits.idleTimeoutMilliseconds == 60_000)
+        #expect(settings.configuration.reloadable.limits.messageBytesMax == 52_428_800)
+        #expect(settings.configuration.reloadable.limits.recipientsMax == 100)
+        #expect(settings.configuration.reloadable.limits.idleTimeoutMilliseconds == 60_000)
         #expect(
-            settings.certificate
+            settings.configuration.reloadable.certificate
                 == .files([TLSCertificateFiles(certificate: "c.pem", key: "k.pem")]))
         #expect(settings.sandbox == nil)
+    }
+
+    @Test func `without flags every module has its own defaults`() throws {
+        let configuration = try build(Self.certificate).configuration
+        var reloadable = configuration.reloadable
+        reloadable.certificate = .selfSigned
+        #expect(reloadable == ReloadableSettings())
+        #expect(configuration.api == APIOptions())
+        #expect(try APIEndpoint(url: "https://api.postscale.io") == .postscale)
+        #expect(configuration.keys == KeyOptions())
+        #expect(configuration.mapping == MappingOptions())
+        #expect(configuration.messages == MessageOptions())
+        #expect(configuration.drain == DrainOptions())
+        #expect(configuration.backend == Configuration.usualBackend)
     }
 
     @Test func `the sandbox binds loopback and unprivileged ports`() throws {
@@ -51,7 +65,7 @@ struct ConfigurationBuilderTests {
         let listeners = settings.configuration.listeners
         #expect(listeners.allSatisfy { $0.address.isLoopback && $0.address.port > 1_024 })
         #expect(listeners.map(\.address.port) == [2525, 2587, 2465])
-        #expect(settings.certificate == .selfSigned)
+        #expect(settings.configuration.reloadable.certificate == .selfSigned)
         #expect(settings.configuration.api.endpoint.description == "http://127.0.0.1:8587")
     }
 
@@ -72,7 +86,7 @@ struct ConfigurationBuilderTests {
         #expect(fromFlags.configuration.api.endpoint.port == 8443)
         #expect(fromFlags.configuration.listeners.map(\.address.port) == [2587])
         let files = TLSCertificateFiles(certificate: "c.pem", key: "k.pem")
-        #expect(fromFlags.certificate == .files([files]))
+        #expect(fromFlags.configuration.reloadable.certificate == .files([files]))
     }
 
     @Test(arguments: [
@@ -128,8 +142,8 @@ struct ConfigurationBuilderTests {
 
     @Test func `bounds on hostile clients are flags`() throws {
         let plain = try build(Self.certificate).configuration
-        #expect(plain.abuse == AbuseLimits())
-        #expect(plain.limits.failedLoginDelayMilliseconds == 1_000)
+        #expect(plain.reloadable.abuse == AbuseLimits())
+        #expect(plain.reloadable.limits.failedLoginDelayMilliseconds == 1_000)
         let flags = [
             "--max-handshakes-per-address", "11", "--max-handshakes-per-prefix", "12",
             "--max-connections-per-address", "13", "--max-connections-per-prefix", "14",
@@ -144,8 +158,8 @@ struct ConfigurationBuilderTests {
         abuse.connectionsPerPrefixMax = 14
         abuse.failedLoginsPerAddressMax = 15
         abuse.failedLoginsPerPrefixMax = 16
-        #expect(changed.abuse == abuse)
-        #expect(changed.limits.failedLoginDelayMilliseconds == 20)
+        #expect(changed.reloadable.abuse == abuse)
+        #expect(changed.reloadable.limits.failedLoginDelayMilliseconds == 20)
     }
 
     @Test func `a user is known by name or number, with a group`() throws {

@@ -37,13 +37,13 @@ final class SimulatedRelay {
             ],
             loops: plan.isScripted ? 1 : dice.number(1...2), api: APIOptions(endpoint: endpoint),
             memoryBudgetBytes: 64 * 1_048_576)
-        configuration.bufferThresholdBytes = dice.pick([16_384, 65_536, 262_144])
+        configuration.messages.bufferThresholdBytes = dice.pick([16_384, 65_536, 262_144])
         if dice.happens(0.2) {
-            configuration.memoryBudgetBytes = configuration.bufferThresholdBytes
+            configuration.memoryBudgetBytes = configuration.messages.bufferThresholdBytes
         }
         configuration.api.connectionsMax = dice.pick([1, 2, 256])
         configuration.hasEnhancedStatusCodes = dice.happens(0.2)
-        if dice.happens(0.05) { configuration.temporaryFolder = "/nonexistent" }
+        if dice.happens(0.05) { configuration.messages.temporaryFolder = "/nonexistent" }
         self.configuration = configuration
         names = SimulatedNames(world: world, addresses: apiAddresses)
         let log = plan.isVerbose ? SimulatedLog.make(world) : EventLog.silent()
@@ -121,7 +121,7 @@ final class SimulatedRelay {
                 if draining == 0 { world.after(microseconds: 0) { end(true) } }
             }
         }
-        world.after(microseconds: configuration.drainTimeoutMilliseconds * 1_000) { end(false) }
+        world.after(microseconds: configuration.drain.timeoutMilliseconds * 1_000) { end(false) }
     }
 
     /// kill -9.

@@ -100,7 +100,8 @@ final class Simulation {
             apiAddresses: apiAddresses, pem: pemFile, key: keyFile)
         relays.append(relay)
         ledger.apiTimeoutMilliseconds = relay.configuration.api.timeoutMilliseconds
-        ledger.duplicateWindowMilliseconds = relay.configuration.duplicateWindowMilliseconds
+        ledger.duplicateWindowMilliseconds =
+            relay.configuration.messages.duplicateWindowMilliseconds
     }
 
     /// Ends the relay as an operator or the kernel does; another one takes its place.

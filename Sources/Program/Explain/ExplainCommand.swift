@@ -66,7 +66,7 @@ struct ExplainCommand: ParsableCommand {
         if !isAllRead { throw ExitCode.failure }
     }
 
-    /// Writes all of `text`, or as much as somebody reads.
+    /// Writes all of `text`, or as much as the reader takes.
     private func write(_ text: [UInt8], to descriptor: Int32) {
         var rest = text[...]
         while !rest.isEmpty {
@@ -78,7 +78,7 @@ struct ExplainCommand: ParsableCommand {
     }
 }
 
-/// A message file that could not be read: which, and why.
+/// Names a message file that could not be read, and the reason.
 struct MessageFileError: Error, CustomStringConvertible {
     let description: String
 
@@ -103,7 +103,7 @@ enum MessageFile {
         }
     }
 
-    /// `path`, or the .eml files in and below the folder that it is, in order.
+    /// `path` itself; of a folder, the .eml files in it and below it, in order.
     static func messages(in path: String) -> [String] {
         guard let folder = opendir(path) else { return [path] }
         defer { closedir(folder) }

@@ -1,27 +1,12 @@
-// What a message would become: its structure, the API request, what it loses, or the refusal.
+// Finds what a message would become: its structure, the API request, what it loses, or the refusal.
 //
-// Runs the mapper that the relay runs, on a message that is all in memory, and sends nothing.
+// It runs the relay's own mapper on a message that is all in memory, and sends nothing.
 
 import APIClient
 import Mapping
 import Reactor
 import Relay
 import Wire
-
-/// What one message becomes for one envelope.
-struct Explanation {
-    var byteCount: Int
-    var sender: [UInt8]
-    var recipients: [[UInt8]]
-    var structure: MessageStructure
-    /// Each recipient gets a call of its own, with itself as `to`.
-    var isGroup = false
-    /// The API request as JSON; without `to` for a group, empty when the message is refused.
-    var request: [UInt8] = []
-    /// The reply to a message that is refused, without its line end.
-    var refusal: String?
-    var losses = MappingLosses()
-}
 
 /// Explains messages, one after the other.
 final class MessageExplainer {
@@ -31,19 +16,20 @@ final class MessageExplainer {
 
     /// Memory for the request to several hidden recipients, before it goes to a file.
     private static let heldBytesMax = 1_048_576
-    /// Recipients that are taken from a message's header, as many as a session may name.
-    private static let recipientsMax = 100
+    /// Recipients that are taken from a message's header: as many as a session may name.
+    private static let recipientsMax = SessionLimits().recipientsMax
 
     init(options: MappingOptions) {
         mapper = MessageMapper(
             options: options, charsets: charsets, scratch: MapperScratch(), pool: slabs,
-            heldBytesMax: Self.heldBytesMax, temporaryFolder: "/tmp")
+            heldBytesMax: Self.heldBytesMax,
+            temporaryFolder: MessageOptions().temporaryFolder)
     }
 
     /// - Parameters:
     ///   - message: the content, dots not doubled.
     ///   - sender: MAIL FROM, empty for the null sender.
-    ///   - recipients: RCPT TO; when empty, everybody whom To, Cc and Bcc name, or
+    ///   - recipients: RCPT TO. When empty: the mailboxes that To, Cc and Bcc name; without any,
     ///     `recipient@example.com`.
     func explain(_ message: Bytes, sender: [UInt8], recipients: [[UInt8]]) -> Explanation {
         let structure = MessageStructure(of: message, charsets: charsets)

@@ -1,7 +1,7 @@
 // The MIME structure of a message as the relay reads it: every multipart and leaf, with its size
 // and the SHA-256 of its content without transfer encoding (FIPS 180-4).
 //
-// For people and for comparing with other parsers; the relay itself never walks a message twice.
+// It is for people and for comparisons with other parsers; the relay itself walks a message once.
 
 import COpenSSL
 import Wire
@@ -24,7 +24,7 @@ struct MessageStructure {
     /// The message's header block with its blank line.
     private(set) var header: [UInt8] = []
 
-    /// Walks a whole message. One that is refused has the entities in front of the fault.
+    /// Walks a whole message. A refused message has the entities in front of the fault.
     init(of message: Bytes, charsets: CharsetCache) {
         var walker = PartWalker(charsets: charsets)
         var leaf = LeafDigest()

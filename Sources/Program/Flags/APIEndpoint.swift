@@ -1,4 +1,4 @@
-// The API's base URL, taken apart and checked.
+// Reads the API's base URL and checks it.
 
 import APIClient
 import ArgumentParser

@@ -1,12 +1,19 @@
-// Flags: the API that messages go to, and the connections to it.
+// Flags: the API that messages go to, the connections to it, and how long its answers about keys are
+// believed.
 
+import APIClient
 import ArgumentParser
+import Reactor
+import Relay
 
 struct APIFlags: ParsableArguments {
+    private static let defaults = APIOptions()
+    private static let keyDefaults = KeyOptions()
+
     @Option(
         name: .customLong("api-url"),
         help: ArgumentHelp(
-            "Base URL of the Postscale API (default: https://api.postscale.io).",
+            "Base URL of the Postscale API (default: \(defaults.endpoint)).",
             discussion: """
                 HTTPS, or plain HTTP to a loopback address for development. Environment: \
                 POSTSCALE_API_URL.
@@ -25,48 +32,86 @@ struct APIFlags: ParsableArguments {
         help: ArgumentHelp(
             "How long a client may wait from its final dot to the reply; then 451.",
             valueName: "time"))
-    var timeout = TimeSpan.seconds(50)
+    var timeout = TimeSpan(milliseconds: defaults.timeoutMilliseconds)
 
     @Option(
         name: .customLong("api-connect-timeout"),
         help: ArgumentHelp("TCP and TLS to the API must be up within this.", valueName: "time"))
-    var connectTimeout = TimeSpan.seconds(10)
+    var connectTimeout = TimeSpan(milliseconds: defaults.connectTimeoutMilliseconds)
 
     @Option(
         name: .customLong("api-connections"),
         help: ArgumentHelp("Connections to the API, at most, per loop.", valueName: "count"))
-    var connectionsMax = 256
+    var connectionsMax = defaults.connectionsMax
 
     @Option(
         name: .customLong("api-queue"),
         help: ArgumentHelp(
             "Calls that may wait for a connection, at most, per loop; then 451.",
             valueName: "count"))
-    var queueMax = 10_000
+    var queueMax = defaults.queueMax
 
     @Option(
         name: .customLong("api-idle-timeout"),
         help: ArgumentHelp(
             "Close API connections unused for this long; keep it below the API's own limit.",
             valueName: "time"))
-    var idleTimeout = TimeSpan.seconds(30)
+    var idleTimeout = TimeSpan(milliseconds: defaults.idleTimeoutMilliseconds)
 
     @Option(
         help: ArgumentHelp("Resolve the API's name again after this.", valueName: "time"))
-    var dnsTTL = TimeSpan.seconds(30)
+    var dnsTTL = TimeSpan(milliseconds: defaults.dnsTTLMilliseconds)
 
     @Option(
         help: ArgumentHelp(
             "The read that shows whether a key is valid, below the base URL.", valueName: "path"))
-    var keyCheckPath = "/v1/emails?limit=1"
+    var keyCheckPath = defaults.keyCheckPath
 
     @Option(
         help: ArgumentHelp(
             "A key found valid is not checked again for this long.", valueName: "time"))
-    var keyTTL = TimeSpan.seconds(60)
+    var keyTTL = TimeSpan(milliseconds: keyDefaults.validTTLMilliseconds)
 
     @Option(
         help: ArgumentHelp(
             "A refused key is refused again without asking for this long.", valueName: "time"))
-    var refusedKeyTTL = TimeSpan.seconds(10)
+    var refusedKeyTTL = TimeSpan(milliseconds: keyDefaults.refusedTTLMilliseconds)
+
+    /// - Parameter sandbox: where the sandbox listens; nil without one.
+    /// - Throws: `ValidationError` with the flag, its value and what would do instead.
+    func options(environment: [String: String], sandbox: SocketAddress?) throws -> APIOptions {
+        var options = APIOptions()
+        let given = url ?? environment["POSTSCALE_API_URL"]
+        if let sandbox {
+            if let given {
+                throw ValidationError(
+                    "--sandbox and an API URL (\(given)) exclude each other: leave one out.")
+            }
+            options.endpoint = try APIEndpoint(url: "http://\(sandbox)")
+        } else if let given {
+            options.endpoint = try APIEndpoint(url: given)
+        }
+        options.caFile = caFile ?? environment["POSTSCALE_API_CA"]
+        try FlagCheck.check(
+            keyCheckPath.hasPrefix("/")
+                && keyCheckPath.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F },
+            "--key-check-path", keyCheckPath, "a path such as \(Self.defaults.keyCheckPath)")
+        options.keyCheckPath = keyCheckPath
+        options.timeoutMilliseconds = try FlagCheck.positive("--api-timeout", timeout)
+        options.connectTimeoutMilliseconds = try FlagCheck.positive(
+            "--api-connect-timeout", connectTimeout)
+        options.connectionsMax = try FlagCheck.positive("--api-connections", connectionsMax)
+        options.queueMax = try FlagCheck.positive("--api-queue", queueMax)
+        options.idleTimeoutMilliseconds = try FlagCheck.positive(
+            "--api-idle-timeout", idleTimeout)
+        options.dnsTTLMilliseconds = try FlagCheck.positive("--dns-ttl", dnsTTL)
+        return options
+    }
+
+    func keyOptions() -> KeyOptions {
+        var options = KeyOptions()
+        options.validTTLMilliseconds = keyTTL.milliseconds
+        options.refusedTTLMilliseconds = refusedKeyTTL.milliseconds
+        return options
+    }
 }

@@ -1,11 +1,9 @@
-// The command line: `postscale-relay [run]`, `postscale-relay sandbox` and `postscale-relay explain`
-// (which has a folder of its own).
+// The command line: `postscale-relay [run]`. `sandbox` has a file of its own, `explain` a folder.
 
 import ArgumentParser
 import Glibc
 import Log
 import Reactor
-import Sandbox
 
 typealias ParsedCommand = ParsableCommand
 
@@ -21,7 +19,7 @@ struct PostscaleRelay: ParsableCommand {
     private static let subcommandNames: Set<String> = ["sandbox", "explain", "help"]
 
     /// The command of this command line. `--help` alone shows the flags of `run`, because that is
-    /// what everybody who asks wants to know.
+    /// what most people want to know.
     static func parseCommand() throws -> any ParsedCommand {
         let arguments = Array(CommandLine.arguments.dropFirst())
         let isHelp = arguments == ["--help"] || arguments == ["-h"] || arguments == ["help"]
@@ -77,7 +75,7 @@ struct RunCommand: ParsableCommand {
     var checkConfig = false
 
     func run() throws {
-        // Before the log's thread, like the others (`runProcess`).
+        // Before the log's thread starts, so that only the main thread takes it (`runProcess`).
         Signals.block([SIGHUP])
         let environment = processEnvironment()
         let reader = try SettingsReader(
@@ -87,7 +85,7 @@ struct RunCommand: ParsableCommand {
         let relay = try RelayProcess(settings: settings, log: log.events)
         if let file = listen.writeCertificate { try relay.writeCertificate(to: file) }
         if checkConfig {
-            print(relay.summary())
+            print(relay.summary)
         } else {
             try relay.run(reader: reader)
         }
@@ -102,59 +100,5 @@ struct RunCommand: ParsableCommand {
             process: process, sandbox: sandbox, environment: environment,
             inherited: try SocketActivation.listeners(environment)
         ).build()
-    }
-}
-
-struct SandboxCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "sandbox",
-        abstract: "Run only the imitation of the API, for a relay or a client elsewhere.")
-
-    @Option(
-        help: ArgumentHelp(
-            "Listen here. Repeatable (default: \(SandboxFlags.defaultListen)).",
-            valueName: "address:port"))
-    var listen: [AddressArgument] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "Keep accepted messages in this folder.", valueName: "folder"))
-    var store: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "Percentages of messages that meet a fault: 429=5,500=1,503=1,slow=10,reset=1.",
-            valueName: "shares"))
-    var chaos = SandboxChaos()
-
-    @Option(help: ArgumentHelp("How long the key ps_test_slow waits.", valueName: "time"))
-    var slow = TimeSpan.seconds(3)
-
-    @Option(help: ArgumentHelp("PEM file with a certificate: serve HTTPS.", valueName: "file"))
-    var tlsCert: String?
-
-    @Option(help: ArgumentHelp("PEM file with the certificate's key.", valueName: "file"))
-    var tlsKey: String?
-
-    @OptionGroup var log: LogFlags
-
-    func validate() throws {
-        guard (tlsCert == nil) == (tlsKey == nil) else {
-            throw ValidationError("--tls-cert and --tls-key belong together: give both or none.")
-        }
-    }
-
-    func run() throws {
-        let log = try log.makeLog(environment: processEnvironment())
-        let settings = SandboxSettings(
-            listen: listen.isEmpty
-                ? [SocketAddress(SandboxFlags.defaultListen)!] : listen.map(\.address),
-            storeFolder: store, slowMilliseconds: slow.milliseconds, chaos: chaos)
-        var tls: TLSContext?
-        if let tlsCert, let tlsKey {
-            tls = try TLSContext.server(certificateFile: tlsCert, keyFile: tlsKey)
-        }
-        try SandboxProcess(settings: settings, tls: tls, log: log.events).run()
-        log.writer.finish()
     }
 }

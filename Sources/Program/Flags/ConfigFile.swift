@@ -1,4 +1,4 @@
-// `--config FILE`: flags in a file, one a line, as they are written on the command line.
+// `--config FILE`: flags in a file, one per line, as they are written on the command line.
 //
 //     # A comment.
 //     --hostname smtp.example.com
@@ -6,14 +6,14 @@
 //     --max-connections-per-address 5000
 //     --verbose-replies
 //
-// The file's lines are put in front of the command line's flags before anything is parsed, so both
+// The file's lines are put before the command line's flags, and then the whole is parsed. So both
 // mean the same and are checked alike. A flag of the command line replaces all lines of its name.
 
 import ArgumentParser
 
 /// The lines of a settings file.
 struct ConfigFile: Equatable {
-    /// One line: a flag's name with its dashes, and what stands behind it.
+    /// One line: a flag's name with its dashes, and the text after it.
     struct Line: Equatable {
         var name: String
         var value: String?
@@ -27,8 +27,8 @@ struct ConfigFile: Equatable {
     /// No lines.
     init() {}
 
-    /// - Parameter path: for messages.
-    /// - Throws: `ValidationError` with the file, the line's number and what is wrong with it.
+    /// - Parameter path: for error messages.
+    /// - Throws: `ValidationError` with the file, the line's number and the error in it.
     init(text: String, path: String) throws {
         // CR and LF are one Character together.
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
@@ -56,8 +56,8 @@ struct ConfigFile: Equatable {
         return text
     }
 
-    /// The file that these arguments name, read; without the lines that they replace. No lines when
-    /// they name none.
+    /// Reads the file that these arguments name, without the lines that they replace. Without a file
+    /// there are no lines.
     /// - Throws: `ValidationError`.
     init(namedIn arguments: [String]) throws {
         guard let path = Self.path(in: arguments) else {
@@ -85,14 +85,14 @@ struct ConfigFile: Equatable {
         return nil
     }
 
-    /// `arguments` (of `run`, with or without its name) behind the file's lines.
+    /// The file's lines, then `arguments` (of `run`, with or without its name).
     func before(_ arguments: [String]) -> [String] {
         let isNamed = arguments.first == "run"
         return (isNamed ? ["run"] : []) + lines.map(\.argument)
             + arguments.dropFirst(isNamed ? 1 : 0)
     }
 
-    /// Names of flags that stand differently in `other`, in order.
+    /// Names of flags whose lines are not the same in `other`, in order.
     func differences(from other: ConfigFile) -> [String] {
         Set(lines.map(\.name) + other.lines.map(\.name)).sorted().filter { name in
             lines.filter { $0.name == name } != other.lines.filter { $0.name == name }

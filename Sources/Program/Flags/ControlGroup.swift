@@ -1,18 +1,18 @@
-// What the control groups that this process is in allow it: a container's limits, a unit's.
+// What the control groups of this process allow it: the limits of a container or a unit.
 //
 // Source: Linux, Documentation/admin-guide/cgroup-v2.rst ("memory.max", "cpu.max") and
-// cgroup-v1/memory.rst, scheduler/sched-bwc.rst. A group is bound by those above it too, so the
-// least of all counts. Inside a container the paths of /proc/self/cgroup may be the host's, while
-// only the container's own group is mounted; so the root of each mount is asked as well.
+// cgroup-v1/memory.rst, scheduler/sched-bwc.rst. The limits of the groups above a group bind it too,
+// so the least of all counts. Inside a container the paths of /proc/self/cgroup may be the host's,
+// while only the container's own group is mounted; so the root of each mount is read as well.
 
 /// The least limits of all groups around this process.
 struct ControlGroup: Equatable {
-    /// Bytes; nil where nobody limits them.
+    /// Bytes; nil without a limit.
     private(set) var memoryBytesMax: Int?
-    /// Processor time, in whole cores, rounded up; nil where nobody limits it.
+    /// Processor time in whole cores, rounded up; nil without a limit.
     private(set) var coresMax: Int?
 
-    /// - Parameter read: the text of a file; nil when there is none.
+    /// - Parameter read: returns the text of a file, or nil when there is no such file.
     init(_ read: (_ path: String) -> String?) {
         for line in (read("/proc/self/cgroup") ?? "").split(separator: "\n") {
             // hierarchy:controllers:path
@@ -37,7 +37,7 @@ struct ControlGroup: Equatable {
         }
     }
 
-    /// Those of this process.
+    /// The limits of this process.
     static func own() -> ControlGroup {
         ControlGroup { path in
             guard let bytes = try? SmallFile.read(path, bytesMax: 65_536) else { return nil }
@@ -60,7 +60,7 @@ struct ControlGroup: Equatable {
         return (0...names.count).map { count in names[..<count].map { "/" + $0 }.joined() }
     }
 
-    /// Nil for "max", and for what version 1 says when there is no limit: more than any machine has.
+    /// Nil for "max", and for the number that version 1 writes for no limit, which no machine has.
     private static func number(_ text: String?) -> Int? {
         let digits = text?.prefix { $0 != "\n" && $0 != " " } ?? ""
         return Int(digits).flatMap { $0 < 1 << 60 ? $0 : nil }

@@ -1,10 +1,10 @@
-// What flags' values must be, said with the flag's name when they are not.
+// Checks of flags' values; the error names the flag.
 
 import ArgumentParser
 import Reactor
 import Relay
 
-/// Checks of values that a flag's type alone does not make.
+/// Checks that a flag's type alone does not make.
 enum FlagCheck {
     /// - Throws: `ValidationError`: "--loops 0: give 1 to 1024."
     static func check(_ holds: Bool, _ flag: String, _ value: String, _ want: String) throws {
@@ -18,8 +18,8 @@ enum FlagCheck {
         }
     }
 
-    /// No address for two listeners: the kernel would share its connections out among them.
-    /// - Parameter inherited: those that the service manager has bound.
+    /// No address for two listeners, because the kernel would divide its connections among them.
+    /// - Parameter inherited: listeners that the service manager has bound.
     static func checkDistinct(inherited: [ListenerSpec], _ own: [ListenerSpec]) throws {
         for (index, listener) in own.enumerated() {
             let address = listener.address

@@ -1,10 +1,11 @@
-// Flags: where mail clients connect, and with which certificate.
+// Flags: where mail clients connect, and the relay's name.
 
 import ArgumentParser
 import Reactor
+import Relay
 
 extension AddressBlock: ExpressibleByArgument {
-    /// "10.0.0.0/24"; nil for what is no block of addresses.
+    /// "10.0.0.0/24"; nil for a text that is no block of addresses.
     public init?(argument: String) { self.init(argument) }
 }
 
@@ -29,6 +30,95 @@ struct ListenFlags: ParsableArguments {
             valueName: "address:port"))
     var implicitTLS: [AddressArgument] = []
 
+    @OptionGroup var balancers: BalancerFlags
+
+    @Option(
+        help: ArgumentHelp(
+            "The relay's name in its greeting (default: this host's name).",
+            discussion: "Environment: POSTSCALE_HOSTNAME.", valueName: "name"))
+    var hostname: String?
+
+    @OptionGroup var certificates: CertificateFlags
+
+    @Option(
+        help: ArgumentHelp(
+            "Write the certificate in use to this file, for clients that should verify it.",
+            discussion: "For the certificate that --sandbox makes when none is given.",
+            valueName: "file"))
+    var writeCertificate: String?
+
+    /// Where the relay listens without any --listen and --listen-tls.
+    private static let productionPorts: [(port: UInt16, isImplicitTLS: Bool)] = [
+        (587, false), (2525, false), (2587, false), (465, true),
+    ]
+    /// The same with a sandbox, on 127.0.0.1.
+    private static let sandboxPorts: [(port: UInt16, isImplicitTLS: Bool)] = [
+        (2525, false), (2587, false), (2465, true),
+    ]
+
+    /// - Parameter inherited: sockets that the process was started with.
+    /// - Throws: `ValidationError` that names the flag or the variable.
+    func listeners(
+        environment: [String: String], inherited: [ListenerSpec], hasSandbox: Bool
+    ) throws -> [ListenerSpec] {
+        var startTLS = startTLS.map(\.address)
+        var implicitTLS = implicitTLS.map(\.address)
+        if startTLS.isEmpty && implicitTLS.isEmpty {
+            startTLS = try addresses(from: "POSTSCALE_LISTEN", in: environment)
+            implicitTLS = try addresses(from: "POSTSCALE_LISTEN_TLS", in: environment)
+        }
+        if startTLS.isEmpty && implicitTLS.isEmpty && inherited.isEmpty {
+            return usualListeners(hasSandbox: hasSandbox)
+        }
+        for address in startTLS + implicitTLS {
+            try FlagCheck.check(
+                address.port > 0, "--listen", "\(address)", "a port from 1 to 65535")
+        }
+        let own =
+            startTLS.map { ListenerSpec(address: $0, isImplicitTLS: false) }
+            + implicitTLS.map { ListenerSpec(address: $0, isImplicitTLS: true) }
+        try FlagCheck.checkDistinct(inherited: inherited, own)
+        return inherited + own
+    }
+
+    private func usualListeners(hasSandbox: Bool) -> [ListenerSpec] {
+        let hosts = hasSandbox ? ["127.0.0.1"] : hasIPv6() ? ["0.0.0.0", "[::]"] : ["0.0.0.0"]
+        let ports = hasSandbox ? Self.sandboxPorts : Self.productionPorts
+        return ports.flatMap { entry in
+            hosts.compactMap { SocketAddress("\($0):\(entry.port)") }
+                .map { ListenerSpec(address: $0, isImplicitTLS: entry.isImplicitTLS) }
+        }
+    }
+
+    private func addresses(
+        from variable: String, in environment: [String: String]
+    ) throws -> [SocketAddress] {
+        try (environment[variable] ?? "").split(separator: ",").map { part in
+            let text = part.filter { $0 != " " }
+            guard let address = SocketAddress(text) else {
+                throw ValidationError(
+                    "\(variable)=\(text): give address:port, such as 0.0.0.0:587 or [::]:465.")
+            }
+            return address
+        }
+    }
+
+    /// - Throws: `ValidationError` for a name that no greeting can hold.
+    func name(environment: [String: String]) throws -> String {
+        let name = hostname ?? environment["POSTSCALE_HOSTNAME"] ?? ownHostname()
+        let isValid = name.utf8.allSatisfy {
+            ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7A || $0 >= 0x30 && $0 <= 0x39
+                || [0x2D, 0x2E, 0x3A, 0x5B, 0x5D, 0x5F].contains($0)
+        }
+        try FlagCheck.check(
+            isValid && !name.isEmpty && name.utf8.count <= 255, "--hostname", name,
+            "a host name such as smtp.example.com")
+        return name
+    }
+}
+
+/// Balancers in front of the relay; SIGHUP reads them again.
+struct BalancerFlags: ParsableArguments {
     @Option(
         name: .customLong("proxy-from"),
         help: ArgumentHelp(
@@ -39,50 +129,4 @@ struct ListenFlags: ParsableArguments {
                 and in the log. From anywhere else it is not understood.
                 """, valueName: "address/bits"))
     var proxies: [AddressBlock] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "The relay's name in its greeting (default: this host's name).",
-            discussion: "Environment: POSTSCALE_HOSTNAME.", valueName: "name"))
-    var hostname: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "PEM file with a certificate and its chain. Repeatable; see --tls-folder.",
-            discussion: "Environment: POSTSCALE_TLS_CERT.", valueName: "file"))
-    var tlsCert: [String] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "PEM file with the certificate's private key: one for each --tls-cert, in their order.",
-            discussion: "Environment: POSTSCALE_TLS_KEY.", valueName: "file"))
-    var tlsKey: [String] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "Folder with fullchain.pem and privkey.pem, or with such folders. Repeatable.",
-            discussion: """
-                As certbot writes them: /etc/letsencrypt/live/smtp.example.com, or \
-                /etc/letsencrypt/live. Of several certificates the name that a client asks for \
-                chooses; a client that asks for none gets the one for --hostname, or else the \
-                first. Without any certificate: the folder $CREDENTIALS_DIRECTORY (systemd). \
-                SIGHUP reads all certificates again.
-                """, valueName: "folder"))
-    var tlsFolder: [String] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "File of session ticket keys, 80 bytes each, for relays that share their clients.",
-            discussion: """
-                The first key seals, all open: openssl rand 80 >ticket.key. Without it the relay \
-                makes keys of its own and changes them every six hours. SIGHUP reads it again.
-                """, valueName: "file"))
-    var ticketKeys: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "Write the certificate in use to this file, for clients that should verify it.",
-            discussion: "For the certificate that --sandbox makes when none is given.",
-            valueName: "file"))
-    var writeCertificate: String?
 }

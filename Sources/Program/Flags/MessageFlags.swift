@@ -2,9 +2,12 @@
 
 import ArgumentParser
 import Mapping
+import Relay
 
-/// What `run` and `explain` both need to know.
+/// How messages become API requests: flags of `run` and of `explain`.
 struct MappingFlags: ParsableArguments {
+    private static let defaults = MappingOptions()
+
     @Flag(help: "Send recipients as bare addresses, without their display names.")
     var bareRecipients = false
 
@@ -22,16 +25,16 @@ struct MappingFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp("Attachments of one message; then 554.", valueName: "count"))
-    var maxAttachments = 10
+    var maxAttachments = defaults.attachmentsMax
 
     @Option(
         help: ArgumentHelp("Decoded size of one attachment; then 552.", valueName: "size"))
-    var maxAttachmentSize = ByteSize.megabytes(25)
+    var maxAttachmentSize = ByteSize(bytes: defaults.attachmentBytesMax)
 
     @Option(
         help: ArgumentHelp("Decoded size of all attachments together; then 552.", valueName: "size")
     )
-    var maxAttachmentsSize = ByteSize.megabytes(50)
+    var maxAttachmentsSize = ByteSize(bytes: defaults.attachmentsBytesMax)
 
     /// - Throws: `ValidationError` with the flag, its value and what would do instead.
     func options() throws -> MappingOptions {
@@ -53,22 +56,38 @@ struct MappingFlags: ParsableArguments {
 }
 
 struct MessageFlags: ParsableArguments {
+    private static let defaults = MessageOptions()
+
     @Option(
         help: ArgumentHelp(
             "How long to remember a message whose 250 the client can't have seen.",
             discussion: "When it is sent again, it is answered without a second call.",
             valueName: "time"))
-    var duplicateWindow = TimeSpan.seconds(600)
+    var duplicateWindow = TimeSpan(milliseconds: defaults.duplicateWindowMilliseconds)
 
     @Option(
         help: ArgumentHelp(
             "Folder for unlinked temporary files (late bodies, hidden recipients).",
             valueName: "folder"))
-    var temporaryFolder = "/tmp"
+    var temporaryFolder = defaults.temporaryFolder
 
     @Flag(help: "Put RFC 3463 status codes into replies, and advertise ENHANCEDSTATUSCODES.")
     var enhancedStatusCodes = false
 
+    @OptionGroup var replies: ReplyFlags
+
+    /// - Parameter bufferThreshold: a flag of `LimitFlags`.
+    func options(bufferThreshold: ByteSize) -> MessageOptions {
+        var options = MessageOptions()
+        options.bufferThresholdBytes = bufferThreshold.bytes
+        options.temporaryFolder = temporaryFolder
+        options.duplicateWindowMilliseconds = duplicateWindow.milliseconds
+        return options
+    }
+}
+
+/// How replies look; SIGHUP reads it again.
+struct ReplyFlags: ParsableArguments {
     @Flag(help: "Say in a 452 which limit was met and how long to wait.")
     var verboseReplies = false
 }

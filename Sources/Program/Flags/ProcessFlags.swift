@@ -1,15 +1,14 @@
-// Flags: threads, logging, stopping.
+// Flags: threads, the drain, the process's user, the admin listener.
 
 import ArgumentParser
-import Log
-import Logging
 import Reactor
+import Relay
 
 extension BackendKind: ExpressibleByArgument {}
-extension LogFormat: ExpressibleByArgument {}
-extension Logger.Level: @retroactive ExpressibleByArgument {}
 
 struct ProcessFlags: ParsableArguments {
+    private static let drainDefaults = DrainOptions()
+
     @Option(
         help: ArgumentHelp(
             "Event loops, one thread each (default: one per core this process may use; a control group's quota counts).",
@@ -20,13 +19,13 @@ struct ProcessFlags: ParsableArguments {
         help: ArgumentHelp(
             "How bytes are moved: epoll, io_uring (kernel 6.1 or newer), or auto, which is io_uring "
                 + "where the kernel grants it.", valueName: "backend"))
-    var backend = BackendKind.auto
+    var backend = Configuration.usualBackend
 
     @Option(
         help: ArgumentHelp(
             "Once no more connections are accepted, how long messages in flight may take.",
             valueName: "time"))
-    var drainTimeout = TimeSpan.seconds(30)
+    var drainTimeout = TimeSpan(milliseconds: drainDefaults.timeoutMilliseconds)
 
     @Option(
         help: ArgumentHelp(
@@ -35,7 +34,7 @@ struct ProcessFlags: ParsableArguments {
                 A balancer that checks with PROXY headers of its own (LOCAL) hears 421 from then on, \
                 and sends its clients elsewhere before there is nobody to accept them.
                 """, valueName: "time"))
-    var drainDelay = TimeSpan.seconds(0)
+    var drainDelay = TimeSpan(milliseconds: drainDefaults.delayMilliseconds)
 
     @Option(
         help: ArgumentHelp(
@@ -44,7 +43,7 @@ struct ProcessFlags: ParsableArguments {
                 For rolling restarts, where another relay listens already: a client that has just \
                 connected is not sent away. Clients that wait behind a message hear 421 at once.
                 """, valueName: "time"))
-    var drainGrace = TimeSpan.seconds(0)
+    var drainGrace = TimeSpan(milliseconds: drainDefaults.graceMilliseconds)
 
     @Option(
         help: ArgumentHelp(
@@ -69,6 +68,44 @@ struct ProcessFlags: ParsableArguments {
 
     @OptionGroup var trace: TraceFlags
     @OptionGroup var log: LogFlags
+
+    /// - Throws: `ValidationError` with the flag, its value and what would do instead.
+    func loopCount() throws -> Int {
+        let count = loops ?? availableCores()
+        try FlagCheck.check(count >= 1 && count <= 1_024, "--loops", "\(count)", "1 to 1024")
+        return count
+    }
+
+    func drainOptions() -> DrainOptions {
+        var options = DrainOptions()
+        options.delayMilliseconds = drainDelay.milliseconds
+        options.timeoutMilliseconds = drainTimeout.milliseconds
+        options.graceMilliseconds = drainGrace.milliseconds
+        return options
+    }
+
+    /// Where the admin listener is; empty for none.
+    /// - Throws: `ValidationError` that names the flag or the variable.
+    func adminAddresses(environment: [String: String]) throws -> [SocketAddress] {
+        let addresses =
+            admin.isEmpty
+            ? try AdminAddress.list(from: environment["POSTSCALE_ADMIN"] ?? "")
+            : admin.map(\.address)
+        try FlagCheck.checkDistinct("--admin", addresses)
+        return addresses
+    }
+
+    /// The user and group that the process becomes; nil when it stays as it is.
+    /// - Throws: `ValidationError` that names the flag.
+    func identity() throws -> ProcessIdentity? {
+        guard let user else {
+            guard group == nil else {
+                throw ValidationError("--group without --user: give both, or --user alone.")
+            }
+            return nil
+        }
+        return try ProcessIdentity(user: user, group: group)
+    }
 }
 
 /// Where the admin listener is: an address with its port, or a port of 127.0.0.1.
@@ -80,54 +117,16 @@ struct AdminAddress: ExpressibleByArgument, Equatable, Sendable {
         guard let address = SocketAddress(text), address.port > 0 else { return nil }
         self.address = address
     }
-}
 
-struct LogFlags: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "How log lines on standard error look; journald: to systemd's journal, by its socket.",
-            discussion: "Environment: POSTSCALE_LOG_FORMAT.", valueName: "format"))
-    var logFormat: LogFormat?
-
-    @Option(
-        help: ArgumentHelp(
-            "The least level that is logged: a line per message at info, per session at debug.",
-            discussion: "Environment: POSTSCALE_LOG_LEVEL.", valueName: "level"))
-    var logLevel: Logger.Level?
-}
-
-extension LogFlags {
-    /// Starts the log's thread. The writer must be finished at the end of the process.
-    /// - Throws: `ValidationError` for an environment variable that means nothing.
-    func makeLog(environment: [String: String]) throws -> (events: EventLog, writer: LogWriter) {
-        let format = try logFormat ?? value(of: "POSTSCALE_LOG_FORMAT", in: environment) ?? .text
-        let level = try logLevel ?? value(of: "POSTSCALE_LOG_LEVEL", in: environment) ?? .info
-        let control = LogControl(level: level)
-        let writer: LogWriter
-        if format == .journald {
-            let path = environment["POSTSCALE_JOURNAL_SOCKET"] ?? JournalEntry.usualPath
-            do throws(SystemError) {
-                writer = LogWriter(socket: try DatagramSocket(path: path), control: control)
-            } catch {
-                throw ValidationError("--log-format journald: \(error).")
+    /// Addresses separated by commas, as in the environment.
+    /// - Throws: `ValidationError` that names the variable.
+    static func list(from text: String) throws -> [SocketAddress] {
+        try text.split(separator: ",").map { text in
+            guard let entry = AdminAddress(argument: text.filter { $0 != " " }) else {
+                throw ValidationError(
+                    "POSTSCALE_ADMIN=\(text): give address:port or a port, such as 127.0.0.1:9587.")
             }
-        } else {
-            writer = LogWriter(descriptor: 2, control: control)
+            return entry.address
         }
-        // The control decides what is logged; it can change while the relay runs.
-        let handler = LineLogHandler(writer: writer, format: format, level: .trace)
-        let logger = Logger(label: "postscale-relay") { _ in handler }
-        return (EventLog(logger: logger, control: control), writer)
-    }
-
-    private func value<Value: ExpressibleByArgument & CaseIterable>(
-        of variable: String, in environment: [String: String]
-    ) throws -> Value? {
-        guard let text = environment[variable] else { return nil }
-        guard let value = Value(argument: text) else {
-            let names = Value.allValueStrings.joined(separator: ", ")
-            throw ValidationError("\(variable)=\(text): give one of \(names).")
-        }
-        return value
     }
 }

@@ -1,4 +1,4 @@
-// Flags: the imitation of the API inside the relay.
+// Flags: the imitation of the API inside the relay (`--sandbox`).
 
 import ArgumentParser
 import Reactor
@@ -21,7 +21,7 @@ extension SandboxChaos: ExpressibleByArgument {
 }
 
 struct SandboxFlags: ParsableArguments {
-    static let defaultListen = "127.0.0.1:8587"
+    private static let defaults = SandboxOptions()
 
     @Flag(
         name: .customLong("sandbox"),
@@ -33,7 +33,7 @@ struct SandboxFlags: ParsableArguments {
     @Option(
         name: .customLong("sandbox-listen"),
         help: ArgumentHelp(
-            "Where the sandbox API listens (default: \(defaultListen)).",
+            "Where the sandbox API listens (default: \(SandboxOptions.usualAddress)).",
             valueName: "address:port"))
     var listen: [AddressArgument] = []
 
@@ -54,5 +54,19 @@ struct SandboxFlags: ParsableArguments {
     @Option(
         name: .customLong("sandbox-slow"),
         help: ArgumentHelp("How long the key ps_test_slow waits.", valueName: "time"))
-    var slow = TimeSpan.seconds(3)
+    var slow = TimeSpan(milliseconds: defaults.slowMilliseconds)
+
+    /// The sandbox's settings; nil when there is none.
+    func options(environment: [String: String]) -> SandboxOptions? {
+        guard isEnabled || isTrue(environment["POSTSCALE_SANDBOX"]) else { return nil }
+        var options = SandboxOptions(
+            storeFolder: store, slowMilliseconds: slow.milliseconds, chaos: chaos)
+        if !listen.isEmpty { options.addresses = listen.map(\.address) }
+        return options
+    }
+
+    /// Whether an environment variable's text means yes.
+    private func isTrue(_ text: String?) -> Bool {
+        ["1", "true", "yes", "on"].contains(text?.lowercased() ?? "")
+    }
 }

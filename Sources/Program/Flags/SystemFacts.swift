@@ -1,20 +1,20 @@
-// What the machine says about itself, for defaults.
+// Facts about the machine and the process, for defaults.
 
 import CEpoll.Process
 import Glibc
 
-/// Cores that this process may run on, as far as its control groups let it.
+/// Cores that this process may run on, within the limits of its control groups.
 func availableCores() -> Int {
     max(1, min(Int(ck_available_cores()), ControlGroup.own().coresMax ?? .max))
 }
 
-/// RAM that this process may have, in bytes: the machine's, or what its control groups let it.
+/// RAM that this process may have, in bytes: the machine's, or the limit of its control groups.
 func availableMemoryBytes() -> Int {
     let physical = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     return max(1 << 26, min(physical, ControlGroup.own().memoryBytesMax ?? .max))
 }
 
-/// Descriptors that this process may have open, after raising that to what is permitted.
+/// Raises the limit of descriptors to what is permitted, and returns it.
 func descriptorLimit() -> Int {
     let limit = ck_raise_descriptor_limit()
     return limit > 0 ? limit : 1_024

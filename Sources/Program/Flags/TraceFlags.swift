@@ -1,4 +1,4 @@
-// Flags: whose sessions are written down line by line.
+// Flags: the clients whose sessions are written to the log line by line.
 
 import ArgumentParser
 import Log
@@ -21,13 +21,13 @@ struct TraceFlags: ParsableArguments {
             valueName: "address"))
     var traceAddress: [String] = []
 
-    /// - Returns: nil when nobody is traced.
+    /// - Returns: nil when no client is traced.
     /// - Throws: `ValidationError` that names the flag.
     func rules() throws -> TraceRules? {
         guard !traceKey.isEmpty || !traceAddress.isEmpty else { return nil }
         let hashes = try traceKey.map { text in
             guard let hash = TraceRules.hash(text) else {
-                // What was given may be a key: it is not repeated.
+                // The text may be a key: the error does not repeat it.
                 throw ValidationError(
                     "--trace-key: give a hash of 16 to 64 hexadecimal digits, not a key: "
                         + "printf %s KEY | sha256sum.")

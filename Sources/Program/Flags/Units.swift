@@ -1,7 +1,7 @@
-// Sizes and durations as people write them: `50MB`, `60s`.
+// Sizes and times as people write them: `50MB`, `60s`.
 //
-// A size's unit is binary (1 MB = 1,048,576 bytes), as on the product's page, where 50 MB is
-// 52,428,800 bytes. A plain number is bytes for a size; a duration needs its unit.
+// A size's unit is binary (1 MB is 1,048,576 bytes), as on the product's page, where 50 MB is
+// 52,428,800 bytes. A size without a unit is in bytes; a time needs its unit.
 
 import ArgumentParser
 

@@ -32,14 +32,14 @@ package struct AdminContext: Sendable {
         facts.listeners = shared.configuration.listeners
         facts.now = now
         facts.startedAt = startedAt
-        facts.isDraining = shared.isLeaving.load(ordering: .relaxed)
+        facts.isDraining = shared.isLeaving
         facts.certificateEnd = shared.serverTLS.notAfter
         facts.memoryBytesMax = shared.budget.bytesMax
         facts.memoryBytesReserved = shared.budget.reservedBytes
         facts.memoryWaiting = shared.budget.waitingCount
         facts.duplicateRecords = shared.ledger.count
         facts.abuseEntries = shared.abuse.entryCount
-        facts.sessionCount = shared.sessionCount.load(ordering: .relaxed)
+        facts.sessionCount = shared.clientCount
         facts.sessionsMax = shared.configuration.sessionsMax
         facts.logLinesDropped = shared.log.control.droppedLines
         facts.process = ProcessFacts.read()

@@ -93,7 +93,7 @@ final class AdminService: HTTPService {
 
     private func health() -> HTTPAnswer {
         // Loops that have drained are gone, which is not the same as stuck.
-        if context.shared.isLeaving.load(ordering: .relaxed) { return .text(200, "draining") }
+        if context.shared.isLeaving { return .text(200, "draining") }
         let stuck = observer.stuckLoops
         guard !stuck.isEmpty else { return .text(200, "alive") }
         let names = stuck.map { "loop \($0)" }.joined(separator: ", ")

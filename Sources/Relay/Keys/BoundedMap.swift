@@ -1,9 +1,9 @@
 // A dictionary with a bound, for caches that strangers can fill.
 //
-// Two generations: when the young one has taken half of the bound it becomes the old one, and what
-// was old is forgotten. Every operation is O(1), and no sweep ever holds a lock for long.
+// It has two generations. When the young one has taken half of the bound it becomes the old one, and
+// the former old one is forgotten. Every operation is O(1), and no sweep holds a lock for long.
 
-/// A map of at most `countMax` entries that forgets the oldest half when it is full.
+/// A map of at most `countMax` entries. When it is full it forgets its older half.
 struct BoundedMap<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private var young: [Key: Value] = [:]
     private var old: [Key: Value] = [:]

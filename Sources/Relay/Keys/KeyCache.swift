@@ -1,10 +1,10 @@
 // What is known about API keys, shared by all loops.
 //
-// A verdict lives for its own time: valid ones for `validKeyTTLMilliseconds`, refused ones for
-// `refusedKeyTTLMilliseconds`, an outage for no time at all. One loop at a time asks about a key
-// (single flight); others that want to know are noted and told through their own mailbox. So
-// guessing reaches the API at most once per key and refused-key time. Valid and refused keys have
-// bounds of their own: a flood of wrong keys can't push out the right ones.
+// A valid or a refused key is remembered for the time that `KeyOptions` gives it, an outage not at
+// all. One loop at a time asks about a key (single flight); the other loops that want to know are
+// noted, and told through their mailboxes. So an attacker who guesses keys reaches the API at most
+// once per key and refused-key time. Valid and refused keys have bounds of their own: a flood of
+// wrong keys can't push out the right ones.
 
 import APIClient
 import Reactor
@@ -12,58 +12,59 @@ import Reactor
 /// What the API said about a key.
 enum KeyVerdict: Sendable { case valid, refused, unavailable }
 
-/// Verdicts on keys, shared by all loops: valid for 60 s, refused for 10 s, single flight.
+/// Verdicts on keys. Safe to use from any loop.
 final class KeyCache: Sendable {
     /// How one loop is told of a verdict that another loop was asking for.
     struct Waiter: Sendable {
         let loopIndex: Int
-        /// Called on the asking loop's thread; hops to its own loop.
+        /// Called on the thread of the loop that asked; it posts to its own loop.
         let tell: @Sendable (APIKey.Hash, KeyVerdict) -> Void
     }
 
     /// What a look-up found.
     enum Finding: Equatable {
         case known(KeyVerdict)
-        /// Nobody knows and nobody asks: the caller must ask, then call `settle`.
+        /// Not known, and no loop is asking: the caller must ask, then call `settle`.
         case ask
-        /// Somebody asks; the waiter will be told.
+        /// Another loop is asking; the waiter will be told.
         case wait
     }
 
     private struct Flight {
-        /// A flight that was not settled by then was lost; the next caller asks again.
-        var until: MonotonicTime
+        /// A flight that is not settled by then is lost; the next caller asks again.
+        let until: MonotonicTime
         var waiters: [Waiter]
     }
 
+    /// One sixteenth of the keys.
     private struct Shard: Sendable {
         var valid = BoundedMap<APIKey.Hash, MonotonicTime>(countMax: KeyCache.shardEntriesMax)
         var refused = BoundedMap<APIKey.Hash, MonotonicTime>(countMax: KeyCache.shardEntriesMax)
         var flights: [APIKey.Hash: Flight] = [:]
     }
 
-    private static let shardCount = 16
-    /// 65,536 keys of each kind in all, about 4 MB at most.
-    private static let shardEntriesMax = 4_096
-
     private final class LockedShard: Sendable {
         let state = Locked(Shard())
     }
 
+    private static let shardCount = 16
+    /// 65,536 keys of each kind in all, about 4 MB at most.
+    private static let shardEntriesMax = 4_096
+    /// A flight is lost this much after the end of its question: the time of the hop between loops.
+    private static let hopMilliseconds = 1_000
+
     private let shards: [LockedShard]
-    private let validMilliseconds: Int
-    private let refusedMilliseconds: Int
+    private let options: KeyOptions
     private let flightMilliseconds: Int
 
-    init(options: APIOptions) {
+    /// - Parameter questionMillisecondsMax: by then the pool has ended every question to the API.
+    init(options: KeyOptions, questionMillisecondsMax: Int) {
         shards = (0..<KeyCache.shardCount).map { _ in LockedShard() }
-        validMilliseconds = options.validKeyTTLMilliseconds
-        refusedMilliseconds = options.refusedKeyTTLMilliseconds
-        // The pool ends every call by its deadline; the second is for the hop between loops.
-        flightMilliseconds = options.timeoutMilliseconds + 1_000
+        self.options = options
+        flightMilliseconds = questionMillisecondsMax + Self.hopMilliseconds
     }
 
-    /// What is known about a key at `now`; `waiter` is noted only when somebody else asks.
+    /// What is known about a key at `now`; `waiter` is noted only when another loop is asking.
     func find(_ hash: APIKey.Hash, at now: MonotonicTime, waiter: Waiter) -> Finding {
         shard(of: hash).state.withLock { shard in
             if let until = shard.valid[hash], until > now { return .known(.valid) }
@@ -86,11 +87,11 @@ final class KeyCache: Sendable {
         let waiters = shard(of: hash).state.withLock { shard in
             switch verdict {
             case .valid:
-                let until = now.advanced(byMilliseconds: validMilliseconds)
+                let until = now.advanced(byMilliseconds: options.validTTLMilliseconds)
                 shard.valid.insert(until, for: hash)
                 shard.refused.remove(hash)
             case .refused:
-                let until = now.advanced(byMilliseconds: refusedMilliseconds)
+                let until = now.advanced(byMilliseconds: options.refusedTTLMilliseconds)
                 shard.refused.insert(until, for: hash)
                 shard.valid.remove(hash)
             case .unavailable: break
@@ -100,7 +101,7 @@ final class KeyCache: Sendable {
         for waiter in waiters { waiter.tell(hash, verdict) }
     }
 
-    /// The API refused the key while sending: the next login asks again.
+    /// The API refused the key when a message was sent with it: the next login asks again.
     func forget(_ hash: APIKey.Hash) {
         shard(of: hash).state.withLock { $0.valid.remove(hash) }
     }

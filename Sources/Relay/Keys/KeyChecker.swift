@@ -1,11 +1,11 @@
 // Answers "is this key good?" for the sessions of one loop: from the cache, from a check that is
-// already under way, or by asking the API. Lives on its loop; the cache is what loops share.
+// already under way, or by asking the API. It lives on its loop; the cache is what the loops share.
 
 import APIClient
 import Reactor
 import Wire
 
-/// Who asks about a key.
+/// A session that asks about a key.
 package class KeyCheckOwner: StreamHandler {
     /// The answer to a `check` that returned nil, on the owner's loop.
     func keyChecked(_ verdict: KeyVerdict) {}
@@ -13,17 +13,15 @@ package class KeyCheckOwner: StreamHandler {
 
 /// Asks the cache or the API about a key, for the sessions of one loop.
 final class KeyChecker {
-    /// One key that sessions of this loop wait for.
-    private struct Wait {
-        var owners: [KeyCheckOwner]
-    }
-
     private let loop: Loop
     private let cache: KeyCache
     private let pool: ConnectionPool
     private let timeoutMilliseconds: Int
+    /// Questions, by who answered them.
     private(set) var counts = KeyCheckCounts()
-    private var waits: [APIKey.Hash: Wait] = [:]
+    /// The owners that wait for a key's verdict.
+    private var waits: [APIKey.Hash: [KeyCheckOwner]] = [:]
+    /// The key that an owner waits for.
     private var hashes: [ObjectIdentifier: APIKey.Hash] = [:]
 
     init(loop: Loop, cache: KeyCache, pool: ConnectionPool) {
@@ -33,8 +31,9 @@ final class KeyChecker {
         timeoutMilliseconds = pool.options.timeoutMilliseconds
     }
 
-    /// The verdict if it is known now, else nil and `keyChecked` follows exactly once, unless
-    /// `cancel` comes first. An owner asks about one key at a time.
+    /// An owner asks about one key at a time.
+    /// - Returns: the verdict if it is known now; else nil, and `keyChecked` follows exactly once,
+    ///   unless `cancel` comes first.
     func check(_ key: APIKey, for owner: KeyCheckOwner) -> KeyVerdict? {
         guard key.isWellFormed else { return .refused }
         let id = ObjectIdentifier(owner)
@@ -53,15 +52,15 @@ final class KeyChecker {
             counts.joined += 1
         }
         hashes[id] = key.hash
-        waits[key.hash, default: Wait(owners: [])].owners.append(owner)
+        waits[key.hash, default: []].append(owner)
         return nil
     }
 
-    /// The owner does not wait any more. The check itself goes on, for the cache.
+    /// The owner no longer waits. The check goes on, so that the cache learns the verdict.
     func cancel(_ owner: KeyCheckOwner) {
         guard let hash = hashes.removeValue(forKey: ObjectIdentifier(owner)) else { return }
-        waits[hash]?.owners.removeAll { $0 === owner }
-        if waits[hash]?.owners.isEmpty == true { waits[hash] = nil }
+        waits[hash]?.removeAll { $0 === owner }
+        if waits[hash]?.isEmpty == true { waits[hash] = nil }
     }
 
     private func ask(_ key: APIKey) {
@@ -71,20 +70,20 @@ final class KeyChecker {
             APICall(kind: .checkKey, key: key, body: nil, owner: flight, deadline: deadline))
     }
 
-    /// The API answered this loop's own question.
+    /// The API has answered a question of this loop.
     fileprivate func settle(_ hash: APIKey.Hash, _ verdict: KeyVerdict) {
         cache.settle(hash, verdict, at: loop.now)
         tell(hash, verdict)
     }
 
     private func tell(_ hash: APIKey.Hash, _ verdict: KeyVerdict) {
-        guard let wait = waits.removeValue(forKey: hash) else { return }
-        for owner in wait.owners where hashes.removeValue(forKey: ObjectIdentifier(owner)) != nil {
+        guard let owners = waits.removeValue(forKey: hash) else { return }
+        for owner in owners where hashes.removeValue(forKey: ObjectIdentifier(owner)) != nil {
             owner.keyChecked(verdict)
         }
     }
 
-    /// How other loops reach this one. The checker is touched on its own loop only.
+    /// How other loops tell this one a verdict. The checker is touched on its own loop only.
     private var waiter: KeyCache.Waiter {
         nonisolated(unsafe) let checker = self
         let mailbox = loop.mailbox
@@ -109,8 +108,8 @@ private final class KeyCheckFlight: APICallOwner {
 }
 
 extension KeyVerdict {
-    /// What the result of a key check says about the key: 403 and 429 only come to real keys;
-    /// anything that is not an answer about the key says nothing about it.
+    /// What the result of a key check says about the key. Only a real key gets 403 or 429. A result
+    /// that is no answer about the key says nothing about it.
     init(_ result: APIResult) {
         guard case .response(let response) = result else {
             self = .unavailable

@@ -1,19 +1,19 @@
-// Which keys the API has told to wait, and until when, so that MAIL can be refused before a byte
-// is uploaded. Shared by all loops; bounded, because keys are many.
+// Which keys the API has told to wait, and until when, so that MAIL is refused before the client
+// uploads a byte. Shared by all loops, and bounded, because keys are many.
 
 import APIClient
 import Reactor
 
-/// Which keys are throttled until when: what MAIL asks before a byte is uploaded. Bounded memory.
+/// The keys that the API has told to wait. Safe to use from any loop.
 final class RateLimitMemory: Sendable {
     private struct Entry {
-        var kind: String
-        var until: MonotonicTime
+        let kind: String
+        let until: MonotonicTime
     }
 
-    /// Keys remembered at most; the oldest half is forgotten first.
+    /// Keys remembered at most; the older half is forgotten first.
     static let keysMax = 65_536
-    /// No limit is believed for longer than a day: the longest one that the API knows.
+    /// No limit is believed for longer than a day, which is the longest one that the API knows.
     static let secondsMax = 86_400
 
     private let entries = Locked(BoundedMap<APIKey.Hash, Entry>(countMax: keysMax))

@@ -52,7 +52,7 @@ final class GroupSend: UploadOwner {
             hash.feed(recipient.span)
             return hash.digest()
         }
-        let affordable = worker.configuration.bufferThresholdBytes / max(1, held.byteCount)
+        let affordable = worker.configuration.messages.bufferThresholdBytes / max(1, held.byteCount)
         machine = GroupMachine(
             count: recipients.count, inFlightMax: max(1, min(Self.inFlightMax, affordable)))
     }

@@ -97,7 +97,7 @@ final class Upload: TimerHandler, APICallOwner {
         self.deadline = deadline
         self.source = source
         let bytes = body.byteCount + source.waitingBytes
-        if call == nil && bytes > worker.configuration.bufferThresholdBytes { start() }
+        if call == nil && bytes > worker.configuration.messages.bufferThresholdBytes { start() }
         return pump()
     }
 

@@ -31,8 +31,7 @@ final class ProxyDoor: StreamHandler {
     /// The connection has a descriptor, like a session, and the drain waits for it.
     override func streamAccepted(_ stream: Stream) {
         isInside = true
-        worker.doorCount += 1
-        worker.shared.sessionCount.add(1, ordering: .relaxed)
+        worker.doorOpened()
         stream.deadline = worker.loop.now.advanced(byMilliseconds: Self.timeoutMilliseconds)
     }
 
@@ -46,7 +45,7 @@ final class ProxyDoor: StreamHandler {
         case .done(let header):
             leave()
             // The balancer itself checks whether the relay serves.
-            if header == .local, worker.shared.isLeaving.load(ordering: .relaxed) {
+            if header == .local, worker.shared.isLeaving {
                 return listener.sendAway(stream)
             }
             listener.enter(
@@ -71,8 +70,7 @@ final class ProxyDoor: StreamHandler {
     private func leave() {
         guard isInside else { return }
         isInside = false
-        worker.doorCount -= 1
-        worker.shared.sessionCount.subtract(1, ordering: .relaxed)
+        worker.doorClosed()
     }
 
     private func refuse(_ stream: Stream, _ reason: String) {

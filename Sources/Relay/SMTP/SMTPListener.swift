@@ -46,7 +46,7 @@ final class SMTPListener: ListenerHandler {
             worker.listenerCounters[index].overDescriptors += 1
             return nil
         }
-        let proxies = worker.configuration.proxies
+        let proxies = worker.configuration.reloadable.proxies
         if !proxies.isEmpty, proxies.contains(where: { $0.contains(address) }) {
             return ProxyDoor(worker: worker, listener: self, balancer: address)
         }
@@ -56,7 +56,7 @@ final class SMTPListener: ListenerHandler {
     /// The handler of a client at `address`; nil to close its connection at once.
     func admit(_ address: SocketAddress) -> StreamHandler? {
         // The kernel accepted it before the listener was closed.
-        if let drain = worker.drainWatch, !drain.isGraceful {
+        if worker.turnsClientsAway {
             return isImplicitTLS ? nil : TurnedAway(worker: worker, with: .shuttingDown)
         }
         let abuse = worker.shared.abuse
@@ -85,7 +85,7 @@ final class SMTPListener: ListenerHandler {
             .warning, "accept-paused",
             [
                 "reason": why.words,
-                "sessions": "\(worker.shared.sessionCount.load(ordering: .relaxed))",
+                "sessions": "\(worker.shared.clientCount)",
             ])
     }
 }
@@ -112,11 +112,11 @@ final class TurnedAway: StreamHandler {
 
     /// The connection has a descriptor until the client has gone, like a session.
     override func streamAccepted(_ stream: Stream) {
-        worker.shared.sessionCount.add(1, ordering: .relaxed)
+        worker.shared.clientEntered()
     }
 
     override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
-        worker.shared.sessionCount.subtract(1, ordering: .relaxed)
+        worker.shared.clientLeft()
     }
 
     override func streamOpened(_ stream: Stream) {

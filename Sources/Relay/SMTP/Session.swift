@@ -61,8 +61,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
 
     package override func streamAccepted(_ stream: Stream) {
         self.stream = stream
-        id = worker.sessions.enter(self, loopIndex: worker.loop.index)
-        worker.shared.sessionCount.add(1, ordering: .relaxed)
+        id = worker.enter(self)
         worker.counters.sessionsAccepted += 1
         worker.listenerCounters[listener].accepted += 1
         log.opened(id, isTLS: machine.isTLS)
@@ -107,8 +106,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         login.logOut()
         input.wipe()
         self.stream = nil
-        worker.sessions.leave(self)
-        worker.shared.sessionCount.subtract(1, ordering: .relaxed)
+        worker.leave(self)
         worker.counters.sessionsClosed += 1
         worker.counters.bareLineFeeds += machine.bareLineFeeds
         worker.shared.abuse.disconnected(peer, at: now)
@@ -450,7 +448,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             let limit = worker.shared.rateLimits.limit(on: key.hash, at: now)
         else { return nil }
         return Outcome.rateLimited(limit)
-            .reply(isVerbose: worker.configuration.hasVerboseReplies)
+            .reply(isVerbose: worker.configuration.reloadable.hasVerboseReplies)
     }
 
     private func reserve(_ bytes: Int) -> SessionVerdict {
@@ -469,12 +467,12 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         messages.begin(on: worker, key: key, owner: self, session: id)
         write(.startData)
         // While the process drains, the first message of a session is its last.
-        return worker.drainWatch == nil ? .none : machine.drain(at: now)
+        return worker.isDraining ? machine.drain(at: now) : .none
     }
 
     /// The message has its outcome, and the client its reply.
     private func conclude(_ outcome: Outcome) -> SessionVerdict {
-        let reply = outcome.reply(isVerbose: worker.configuration.hasVerboseReplies)
+        let reply = outcome.reply(isVerbose: worker.configuration.reloadable.hasVerboseReplies)
         log.message(outcome, reply, messages, contentBytes: machine.data.byteCount)
         worker.counters.answerTimes.record(
             nanoseconds: now.nanoseconds(since: machine.clock.waitingSince))
@@ -526,10 +524,10 @@ extension SessionVerdict {
 }
 
 extension SessionMachine.Options {
-    init(_ configuration: Configuration) {
+    package init(_ configuration: Configuration) {
         self.init(
-            limits: configuration.limits,
-            bufferThresholdBytes: configuration.bufferThresholdBytes,
+            limits: configuration.reloadable.limits,
+            bufferThresholdBytes: configuration.messages.bufferThresholdBytes,
             apiTimeoutMilliseconds: configuration.api.timeoutMilliseconds)
     }
 }

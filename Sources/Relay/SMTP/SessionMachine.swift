@@ -111,7 +111,7 @@ struct SessionMachine {
     struct Options {
         var limits = SessionLimits()
         /// The most that a message holds in memory, so the most that DATA reserves.
-        var bufferThresholdBytes = 262_144
+        var bufferThresholdBytes = MessageOptions().bufferThresholdBytes
         /// When the API's answer is due, from the final dot or from the question about a key.
         var apiTimeoutMilliseconds = 50_000
     }

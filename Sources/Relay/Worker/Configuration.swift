@@ -1,6 +1,7 @@
-// Every setting of the relay as one value, after the flags have been read and checked.
+// All settings of the relay as one value, after the flags have been read and checked.
 //
-// Flags make it, tests make it by hand; nothing else does. It never changes while the relay runs.
+// It only gathers: each setting lives beside what it sets, with its default. The flags make this
+// value, and tests make it by hand. Of a running relay only `reloadable` is ever replaced.
 
 import APIClient
 import Mapping
@@ -8,36 +9,31 @@ import Reactor
 
 /// All settings.
 package struct Configuration: Sendable {
+    /// io_uring where the kernel grants it.
+    package static let usualBackend = BackendKind.auto
+
+    /// The relay's name in its greeting.
     package var hostname: String
     package var listeners: [ListenerSpec]
-    /// Balancers: their connections begin with a PROXY header, which says whose they are.
-    package var proxies: [AddressBlock] = []
     package var loops: Int
-    package var backend: BackendKind = .auto
-    package var limits = SessionLimits()
-    package var abuse = AbuseLimits()
-    package var mapping = MappingOptions()
+    package var backend = Configuration.usualBackend
+    /// What SIGHUP replaces.
+    package var reloadable = ReloadableSettings()
     package var api: APIOptions
-    /// Request bodies up to this size are held whole; larger ones are cut through.
-    package var bufferThresholdBytes = 262_144
+    package var keys = KeyOptions()
+    package var mapping = MappingOptions()
+    package var messages = MessageOptions()
+    /// Memory that all messages in flight may hold together.
     package var memoryBudgetBytes: Int
-    /// Sessions of all loops together; more wait until one ends.
+    /// Sessions of all loops together; further connections wait until one ends.
     package var sessionsMax = Int.max
-    package var duplicateWindowMilliseconds = 600_000
-    /// After SIGTERM, how long connections are still accepted, so that a balancer learns of the end
-    /// before there is one.
-    package var drainDelayMilliseconds = 0
-    package var drainTimeoutMilliseconds = 30_000
-    /// Of that, how long clients that have sent no message yet may go on to send one.
-    package var drainGraceMilliseconds = 0
+    package var drain = DrainOptions()
+    /// Replies have RFC 3463 codes, and EHLO says so.
     package var hasEnhancedStatusCodes = false
-    package var hasVerboseReplies = false
     /// Whose sessions are written down; nil for nobody's.
     package var trace: TraceRules?
-    /// Where operators and their machines are answered; empty for nowhere.
+    /// Where the admin listener is; empty for none.
     package var admin: [SocketAddress] = []
-    /// Where bodies beyond the threshold are spilled when they must be held.
-    package var temporaryFolder = "/tmp"
 
     package init(
         hostname: String, listeners: [ListenerSpec], loops: Int, api: APIOptions,

@@ -1,65 +1,13 @@
-// What one loop has: the pool, the caches' front ends, the counters, and a way to the shared parts.
+// What one loop has: its listeners, its sessions, the pool, the front ends of the caches, the
+// counters, and the way to what all loops share.
 //
-// One worker per loop, made on the loop's thread, never touched by another. Sessions reach
-// everything through it; nothing here is global.
+// There is one worker per loop. It is made on the loop's thread, and no other thread touches it.
+// Sessions reach everything through it; nothing is global.
 
 import APIClient
-import Log
 import Mapping
 import Reactor
-import Synchronization
 import Wire
-
-/// What all loops share. Each part is safe to use from any of them.
-package final class Shared: Sendable {
-    /// As the relay was started; what sessions go by is their worker's.
-    package let configuration: Configuration
-    let clientTLS: TLSContext?
-    let keyCache: KeyCache
-    let rateLimits: RateLimitMemory
-    let ledger: Ledger
-    package let budget: MemoryBudget
-    package let abuse: AbuseThrottle
-    package let log: EventLog
-    /// Where the API's host is looked up.
-    let names: any NameService
-    /// Live sessions of all loops, and connections that are being turned away.
-    let sessionCount = Atomic<Int>(0)
-    /// The process is about to drain: whoever asks how it is should send clients elsewhere.
-    package let isLeaving = Atomic<Bool>(false)
-    private let certificates: Locked<TLSContext>
-
-    package init(
-        configuration: Configuration, serverTLS: TLSContext, clientTLS: TLSContext?, log: EventLog,
-        names: any NameService = SystemNameService()
-    ) {
-        self.configuration = configuration
-        certificates = Locked(serverTLS)
-        self.clientTLS = clientTLS
-        self.log = log
-        self.names = names
-        keyCache = KeyCache(options: configuration.api)
-        rateLimits = RateLimitMemory()
-        ledger = Ledger(windowMilliseconds: configuration.duplicateWindowMilliseconds)
-        budget = MemoryBudget(bytesMax: configuration.memoryBudgetBytes)
-        abuse = AbuseThrottle(limits: configuration.abuse)
-    }
-
-    /// The certificates that new connections get; replaced when they are read again.
-    package var serverTLS: TLSContext {
-        get { certificates.withLock { $0 } }
-        set { certificates.withLock { $0 = newValue } }
-    }
-
-    /// No descriptor is to spare for one more session.
-    var isFull: Bool { sessionCount.load(ordering: .relaxed) >= configuration.sessionsMax }
-
-    /// More were accepted at once than could be stopped in time: one more would cost the reserve.
-    var isOverfull: Bool {
-        let most = configuration.sessionsMax
-        return sessionCount.load(ordering: .relaxed) - most >= DescriptorBudget.overshoot(most)
-    }
-}
 
 /// Everything that belongs to one loop.
 package final class Worker {
@@ -69,43 +17,126 @@ package final class Worker {
     let keyChecker: KeyChecker
     let charsets = CharsetCache()
     package let mappers: MapperPool
-    package var counters = RelayCounters()
-    /// By the index of the listener; tests without listeners have one all the same.
-    var listenerCounters: [ListenerCounters]
-    /// Live sessions, for drain; a session enters itself when accepted and leaves when closed.
-    package var sessions: SessionList
-    var listeners: [Listener] = []
-    /// Connections of balancers that have not said yet whose they are.
-    var doorCount = 0
-    /// Set while the worker drains.
-    var drainWatch: DrainWatch?
 
-    /// What new sessions go by. Sessions that are open keep the limits that they began with.
+    /// Live sessions. A session enters when it is accepted, and leaves when it is closed.
+    package private(set) var sessions: SessionList
+    private(set) var listeners: [Listener] = []
+    /// What new sessions go by. Open sessions keep the limits that they began with.
     private(set) var configuration: Configuration
     private(set) var serverTLS: TLSContext
 
+    /// Connections of balancers that have not named their client yet.
+    private var doorCount = 0
+    private var drainWatch: DrainWatch?
+    private var counted = RelayCounters()
+    /// By the index of the listener; a worker without listeners has one too.
+    private var listenerCounted: [ListenerCounters]
+
     package init(loop: Loop, shared: Shared) {
+        let configuration = shared.configuration
         self.loop = loop
         self.shared = shared
-        configuration = shared.configuration
+        self.configuration = configuration
         serverTLS = shared.serverTLS
         sessions = SessionList(startedAt: loop.readWallClock(), loop.now)
         pool = ConnectionPool(
-            loop: loop, options: shared.configuration.api, tls: shared.clientTLS, log: shared.log,
+            loop: loop, options: configuration.api, tls: shared.clientTLS, log: shared.log,
             names: shared.names)
         mappers = MapperPool(
-            options: shared.configuration.mapping, charsets: charsets, slabs: loop.slabs,
-            heldBytesMax: shared.configuration.bufferThresholdBytes,
-            temporaryFolder: shared.configuration.temporaryFolder)
+            options: configuration.mapping, charsets: charsets, slabs: loop.slabs,
+            heldBytesMax: configuration.messages.bufferThresholdBytes,
+            temporaryFolder: configuration.messages.temporaryFolder)
         keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
-        listenerCounters = Array(
-            repeating: ListenerCounters(), count: max(1, shared.configuration.listeners.count))
+        listenerCounted = Array(
+            repeating: ListenerCounters(), count: max(1, configuration.listeners.count))
+    }
+
+    /// Makes the worker and opens its listeners.
+    /// - Throws: `SystemError` that names the address.
+    package convenience init(
+        loop: Loop, shared: Shared, listening configuration: Configuration
+    ) throws {
+        self.init(loop: loop, shared: shared)
+        for (index, spec) in configuration.listeners.enumerated() {
+            let handler = SMTPListener(
+                worker: self, isImplicitTLS: spec.isImplicitTLS, index: index)
+            listeners.append(
+                try Listener(
+                    loop: loop, address: spec.address,
+                    tls: spec.isImplicitTLS ? shared.serverTLS : nil, inherited: spec.inherited,
+                    handler: handler))
+        }
     }
 
     /// From now on new sessions go by these; on the loop's thread.
-    package func adopt(_ configuration: Configuration, _ serverTLS: TLSContext) {
-        self.configuration = configuration
+    package func adopt(_ settings: ReloadableSettings, _ serverTLS: TLSContext) {
+        configuration.reloadable = settings
         self.serverTLS = serverTLS
         for listener in listeners where listener.tls != nil { listener.use(serverTLS) }
     }
+
+    // MARK: Counting
+
+    /// Each part of the loop adds to these where the event happens; nobody takes away.
+    package var counters: RelayCounters {
+        get { counted }
+        _modify { yield &counted }
+    }
+
+    /// The same, by the index of the listener.
+    var listenerCounters: [ListenerCounters] {
+        get { listenerCounted }
+        _modify { yield &listenerCounted }
+    }
+
+    // MARK: Clients
+
+    /// A session begins.
+    /// - Returns: its id, unique in the process and never 0.
+    func enter(_ session: Session) -> UInt64 {
+        shared.clientEntered()
+        return sessions.enter(session, loopIndex: loop.index)
+    }
+
+    /// A session has ended; once for each that has entered.
+    func leave(_ session: Session) {
+        sessions.leave(session)
+        shared.clientLeft()
+    }
+
+    /// A balancer's connection begins. It has a descriptor like a session, and the drain waits for it.
+    func doorOpened() {
+        doorCount += 1
+        shared.clientEntered()
+    }
+
+    /// Its client is known, or it has ended.
+    func doorClosed() {
+        doorCount -= 1
+        shared.clientLeft()
+    }
+
+    /// Sessions, or connections of balancers that may become sessions.
+    var hasClients: Bool { sessions.count > 0 || doorCount > 0 }
+
+    // MARK: The end
+
+    /// The worker takes no new connections, and ends with its last client.
+    var isDraining: Bool { drainWatch != nil }
+
+    /// Clients that still come in hear 421: the drain has begun, and its grace is over.
+    var turnsClientsAway: Bool { drainWatch.map { !$0.isGraceful } ?? false }
+
+    /// Stops accepting, ends idle sessions, and lets messages in flight have their answer; then stops
+    /// the loop and calls `whenDone`. On the loop's thread, once.
+    package func drain(_ whenDone: @escaping () -> Void) {
+        for listener in listeners { listener.close() }
+        listeners.removeAll()
+        let grace = configuration.drain.graceMilliseconds
+        sessions.drainAll(isGraceful: grace > 0)
+        drainWatch = DrainWatch(worker: self, graceMilliseconds: grace, whenDone: whenDone)
+    }
+
+    /// By the drain's watch alone: it needs the worker no more.
+    func drainEnded() { drainWatch = nil }
 }

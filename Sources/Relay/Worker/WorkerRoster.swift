@@ -1,16 +1,16 @@
-// The workers of all loops, as the main thread knows them: enough to ask them to drain.
+// The workers of all loops, as other threads know them: enough to post work to each.
 //
-// A worker belongs to its loop's thread. The main thread holds it here but never touches it; it
-// only posts work to the worker's mailbox, and there it runs on the right thread.
+// A worker belongs to its loop's thread. Others hold it here but never touch it: they post work to
+// its loop's mailbox, and the work runs on the right thread.
 
 import Reactor
 import Synchronization
 
-/// Who is running, and how many have ended.
+/// The workers of all loops, and how many have ended. Safe to use from any thread.
 package final class WorkerRoster: Sendable {
     private struct Entry: @unchecked Sendable {
         let mailbox: Mailbox
-        /// Only ever touched inside `mailbox.post`.
+        /// Touched only inside `mailbox.post`.
         let worker: Worker
     }
 
@@ -19,7 +19,7 @@ package final class WorkerRoster: Sendable {
 
     package init() {}
 
-    /// From the worker's own thread, before its loop runs.
+    /// Adds a worker: on its own thread, before its loop runs.
     package func enter(_ worker: Worker) {
         let entry = Entry(mailbox: worker.loop.mailbox, worker: worker)
         entries.withLock { $0.append(entry) }
@@ -28,12 +28,12 @@ package final class WorkerRoster: Sendable {
     /// Workers that have not ended yet.
     package var liveCount: Int { entries.withLock { $0.count } - ended.load(ordering: .acquiring) }
 
-    /// Has every worker run `work`, each on its own thread, soon.
+    /// Every worker runs `work` soon, each on its own thread.
     package func tellAll(_ work: @escaping @Sendable (Worker) -> Void) {
         for entry in entries.withLock({ $0 }) { entry.mailbox.post { work(entry.worker) } }
     }
 
-    /// Asks every worker to drain and to stop its loop when it has.
+    /// Every worker drains, then stops its loop.
     package func drainAll() {
         for entry in entries.withLock({ $0 }) {
             entry.mailbox.post { [self] in

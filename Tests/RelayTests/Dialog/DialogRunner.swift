@@ -235,7 +235,7 @@ final class DialogRunner {
                 ListenerSpec(address: any, isImplicitTLS: true),
             ],
             loops: 1, api: APIOptions(endpoint: endpoint), memoryBudgetBytes: 1_048_576)
-        configuration.limits.failedLoginDelayMilliseconds = 20
+        configuration.reloadable.limits.failedLoginDelayMilliseconds = 20
         for (name, value) in dialog.settings { try set(name, value, &configuration) }
         return configuration
     }
@@ -244,21 +244,23 @@ final class DialogRunner {
         throws
     {
         switch name {
-        case "idleTimeoutMilliseconds": configuration.limits.idleTimeoutMilliseconds = value
+        case "idleTimeoutMilliseconds":
+            configuration.reloadable.limits.idleTimeoutMilliseconds = value
         case "sessionTimeoutMilliseconds":
-            configuration.limits.sessionTimeoutMilliseconds = value
-        case "messageBytesMax": configuration.limits.messageBytesMax = value
+            configuration.reloadable.limits.sessionTimeoutMilliseconds = value
+        case "messageBytesMax": configuration.reloadable.limits.messageBytesMax = value
         case "memoryBudgetBytes": configuration.memoryBudgetBytes = value
         case "apiTimeoutMilliseconds": configuration.api.timeoutMilliseconds = value
-        case "bufferThresholdBytes": configuration.bufferThresholdBytes = value
+        case "bufferThresholdBytes": configuration.messages.bufferThresholdBytes = value
         case "connectionsPerAddressMax":
-            configuration.abuse.connectionsPerAddressMax = value
-        case "handshakesPerAddressMax": configuration.abuse.handshakesPerAddressMax = value
+            configuration.reloadable.abuse.connectionsPerAddressMax = value
+        case "handshakesPerAddressMax":
+            configuration.reloadable.abuse.handshakesPerAddressMax = value
         case "failedLoginsPerAddressMax":
-            configuration.abuse.failedLoginsPerAddressMax = value
+            configuration.reloadable.abuse.failedLoginsPerAddressMax = value
         case "reservedBytes": break
         case "enhancedStatusCodes": configuration.hasEnhancedStatusCodes = value != 0
-        case "verboseReplies": configuration.hasVerboseReplies = value != 0
+        case "verboseReplies": configuration.reloadable.hasVerboseReplies = value != 0
         default: throw DialogError(description: "no setting \(name)")
         }
     }

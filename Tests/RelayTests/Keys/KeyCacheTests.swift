@@ -46,7 +46,7 @@ struct APIKeyTests {
 
 @Suite("Key cache")
 struct KeyCacheTests {
-    private let cache = KeyCache(options: .plain(port: 1))
+    private let cache = KeyCache(options: KeyOptions(), questionMillisecondsMax: 50_000)
 
     private func waiter(
         _ loop: Int, _ tell: @escaping @Sendable (APIKey.Hash, KeyVerdict) -> Void = { _, _ in }

@@ -25,7 +25,8 @@ struct KeyCheckerTests {
             }
         }
         let pool = bench.pool([server.address])
-        let cache = KeyCache(options: pool.options)
+        let cache = KeyCache(
+            options: KeyOptions(), questionMillisecondsMax: pool.options.timeoutMilliseconds)
         let checker = KeyChecker(loop: bench.loop, cache: cache, pool: pool)
         for (text, verdict) in [("good", KeyVerdict.valid), ("bad", .refused)] {
             let askers = [Asker(), Asker(), Asker()]
@@ -44,7 +45,10 @@ struct KeyCheckerTests {
         let bench = Bench()
         let pool = bench.pool([SocketAddress("127.0.0.1:1")!])
         let checker = KeyChecker(
-            loop: bench.loop, cache: KeyCache(options: pool.options), pool: pool)
+            loop: bench.loop,
+            cache: KeyCache(
+                options: KeyOptions(), questionMillisecondsMax: pool.options.timeoutMilliseconds),
+            pool: pool)
         let asker = Asker()
         #expect(checker.check(APIKey(text: "k"), for: asker) == nil)
         bench.turn { asker.verdicts.count == 1 }

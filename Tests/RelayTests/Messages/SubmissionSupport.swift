@@ -198,7 +198,7 @@ final class SubmissionBench {
             hostname: "relay.test", listeners: [], loops: 1, api: APIOptions(endpoint: endpoint),
             memoryBudgetBytes: 1 << 28)
         configuration.api.timeoutMilliseconds = 20_000
-        configuration.temporaryFolder = NSTemporaryDirectory()
+        configuration.messages.temporaryFolder = NSTemporaryDirectory()
         adjust(&configuration)
         let shared = Shared(
             configuration: configuration,

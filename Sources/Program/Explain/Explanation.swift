@@ -1,10 +1,56 @@
-// An explanation as one line of JSON, for programs.
+// What one message becomes for one envelope, and how that is shown: as text for people (the structure
+// as a tree, then the request with long strings cut short), or as one line of JSON for programs.
 
 import Mapping
 import Relay
 import Wire
 
-extension Explanation {
+/// What one message becomes for one envelope.
+struct Explanation {
+    var byteCount: Int
+    var sender: [UInt8]
+    var recipients: [[UInt8]]
+    var structure: MessageStructure
+    /// Each recipient gets its own call, in which it is `to`.
+    var isGroup = false
+    /// The API request as JSON; without `to` for a group, empty when the message is refused.
+    var request: [UInt8] = []
+    /// The reply to a message that is refused, without its line end.
+    var refusal: String?
+    var losses = MappingLosses()
+
+    // MARK: For people
+
+    /// Several lines with their line ends.
+    func text(file: String) -> String {
+        var lines = ["\(file): \(byteCount) bytes"]
+        lines += structure.entities.map(Self.line)
+        if losses.sum > 0 { lines.append("lost: \(losses.summary)") }
+        if let refusal {
+            lines.append("refused: \(refusal)")
+        } else if isGroup {
+            lines.append("\(recipients.count) calls, each with one of the recipients as \"to\":")
+        }
+        if refusal == nil { lines.append(JSONOutline(request).text) }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// `  image/png attachment "a.png" <id> base64, 120 bytes`
+    private static func line(_ entity: MessageStructure.Entity) -> String {
+        let head = entity.head
+        var words = [head.mediaType.span.copiedText()]
+        if !entity.isMultipart {
+            if head.isAttachment { words.append("attachment") }
+            if !head.filename.isEmpty { words.append("\"\(head.filename.span.copiedText())\"") }
+            if !head.contentID.isEmpty { words.append("<\(head.contentID.span.copiedText())>") }
+            if head.encoding != .identity { words.append(head.encoding.label) }
+            words.append("\(entity.byteCount) bytes")
+        }
+        return String(repeating: "  ", count: entity.depth + 1) + words.joined(separator: " ")
+    }
+
+    // MARK: For programs
+
     /// One JSON object without a line end.
     func json(file: String) -> [UInt8] {
         var text: [UInt8] = []
@@ -60,7 +106,7 @@ extension Explanation {
 
 extension TransferEncoding {
     /// As RFC 2045 writes it.
-    var label: String {
+    fileprivate var label: String {
         switch self {
         case .identity: "identity"
         case .base64: "base64"

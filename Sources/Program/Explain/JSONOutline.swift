@@ -1,38 +1,8 @@
-// An explanation for people: the structure as a tree, then the request with long texts cut short.
+// A JSON text for people: one member per line, and long strings cut short.
 
 import Wire
 
-extension Explanation {
-    /// Several lines with their line ends.
-    func text(file: String) -> String {
-        var lines = ["\(file): \(byteCount) bytes"]
-        lines += structure.entities.map(Self.line)
-        if losses.sum > 0 { lines.append("lost: \(losses.summary)") }
-        if let refusal {
-            lines.append("refused: \(refusal)")
-        } else if isGroup {
-            lines.append("\(recipients.count) calls, each with one of the recipients as \"to\":")
-        }
-        if refusal == nil { lines.append(JSONOutline(request).text) }
-        return lines.joined(separator: "\n") + "\n"
-    }
-
-    /// `  image/png attachment "a.png" <id> base64, 120 bytes`
-    private static func line(_ entity: MessageStructure.Entity) -> String {
-        let head = entity.head
-        var words = [head.mediaType.span.copiedText()]
-        if !entity.isMultipart {
-            if head.isAttachment { words.append("attachment") }
-            if !head.filename.isEmpty { words.append("\"\(head.filename.span.copiedText())\"") }
-            if !head.contentID.isEmpty { words.append("<\(head.contentID.span.copiedText())>") }
-            if head.encoding != .identity { words.append(head.encoding.label) }
-            words.append("\(entity.byteCount) bytes")
-        }
-        return String(repeating: "  ", count: entity.depth + 1) + words.joined(separator: " ")
-    }
-}
-
-/// A JSON text with one member a line, and long strings cut short.
+/// An indented copy of a JSON text.
 struct JSONOutline {
     private(set) var text = ""
     private var depth = 0
@@ -45,7 +15,7 @@ struct JSONOutline {
     init(_ json: [UInt8]) {
         let input = json.span
         var reader = JSONReader()
-        var isBehindKey = false
+        var isAfterKey = false
         while true {
             let token = reader.next(input)
             switch token {
@@ -54,13 +24,13 @@ struct JSONOutline {
             case .key(let range):
                 newLine()
                 text += Self.quoted(input, range) + ": "
-                isBehindKey = true
+                isAfterKey = true
                 continue
             default:
-                if !isBehindKey, depth > 0 { newLine() }
+                if !isAfterKey, depth > 0 { newLine() }
                 open(token, input)
             }
-            isBehindKey = false
+            isAfterKey = false
         }
     }
 

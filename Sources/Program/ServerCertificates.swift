@@ -1,0 +1,36 @@
+// Reads the server's certificates and the keys of its session tickets, at start and at each SIGHUP.
+
+import ArgumentParser
+import Reactor
+import Relay
+
+extension ReloadableSettings {
+    /// The server's certificates from their files, or a new one in memory.
+    /// - Parameter hostname: of several certificates, the one for this name is the default.
+    /// - Throws: `TLSError` that names the file.
+    func loadCertificates(hostname: String, sealing tickets: TLSTickets) throws -> TLSContext {
+        switch certificate {
+        case .files(let files):
+            return try TLSContext.server(
+                certificates: files, defaultName: hostname, tickets: tickets)
+        case .selfSigned:
+            return try TLSContext.selfSignedServer(
+                names: [hostname, "localhost", "127.0.0.1", "::1"])
+        }
+    }
+
+    /// The keys for session tickets; nil when there is no file of them.
+    /// - Throws: `ValidationError` that names the file.
+    func readTicketKeys() throws -> [UInt8]? {
+        guard let ticketKeyFile else { return nil }
+        do {
+            let bytes = try SmallFile.read(ticketKeyFile)
+            try TLSTickets().use(bytes)
+            return bytes
+        } catch let error as FileError {
+            throw ValidationError("--ticket-keys \(error).")
+        } catch {
+            throw ValidationError("--ticket-keys \(ticketKeyFile): \(error).")
+        }
+    }
+}

@@ -1,0 +1,13 @@
+// How messages are held on their way, each setting with its one default.
+
+/// Settings of messages in flight.
+package struct MessageOptions: Sendable, Equatable {
+    /// Request bodies up to this size are held whole; larger ones are cut through.
+    package var bufferThresholdBytes = 262_144
+    /// The folder of the unlinked files that hold what memory must not. It must be writable.
+    package var temporaryFolder = "/tmp"
+    /// How long a message is remembered whose 250 the client cannot have seen.
+    package var duplicateWindowMilliseconds = 600_000
+
+    package init() {}
+}
