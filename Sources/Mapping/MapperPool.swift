@@ -1,9 +1,9 @@
-// Mappers that rest between two messages, with all their buffers.
+// The mappers of one loop that rest between two messages, with all their buffers.
 
 import Reactor
 import Wire
 
-/// The mappers of one loop. One is taken for each message in flight and given back at its end.
+/// The mappers of one loop. Each message in flight takes one and gives it back at its end.
 package final class MapperPool {
     private let options: MappingOptions
     private let charsets: CharsetCache
@@ -13,10 +13,10 @@ package final class MapperPool {
     private let scratch = MapperScratch()
     private var free: [MessageMapper] = []
 
-    /// Mappers kept for reuse; a burst of more goes back to the heap.
-    static let freeMax = 64
+    /// Mappers that are kept for reuse; the rest of a burst goes back to the heap.
+    private static let freeMax = 64
 
-    /// Mappers that are out.
+    /// Mappers that are in use.
     package private(set) var outstanding = 0
 
     /// - Parameters:
@@ -42,7 +42,7 @@ package final class MapperPool {
                 heldBytesMax: heldBytesMax, temporaryFolder: temporaryFolder)
     }
 
-    /// Takes a mapper back, whatever state its message was in.
+    /// Takes a mapper back, whatever state its message is in.
     package func give(back mapper: MessageMapper) {
         mapper.end()
         outstanding -= 1

@@ -2,18 +2,16 @@
 
 import Wire
 
-/// Scratch regions for decoding. One per worker: a mapper fills and reads them inside one call, so
-/// that thousands of messages in flight need no more than one does.
+/// Scratch regions for decoding, one set per loop. A mapper fills and reads them inside one call,
+/// so thousands of messages in flight need no more memory than one.
 package final class MapperScratch {
-    /// Text behind its transfer encoding.
-    let decoded: UnsafeMutableBufferPointer<UInt8>
-    /// Text behind its charset.
-    let converted: UnsafeMutableBufferPointer<UInt8>
+    private let decoded: UnsafeMutableBufferPointer<UInt8>
+    private let converted: UnsafeMutableBufferPointer<UInt8>
     private var header: UnsafeMutableBufferPointer<UInt8>
     private var mailbox: UnsafeMutableBufferPointer<UInt8>
 
     /// Bytes of each of the two text regions; an L1 cache holds both beside the input.
-    static let textBytes = 8_192
+    private static let textBytes = 8_192
 
     package init() {
         decoded = .allocate(capacity: Self.textBytes)
@@ -29,6 +27,12 @@ package final class MapperScratch {
         mailbox.deallocate()
     }
 
+    /// An empty region for content without its transfer encoding. Ends the use of the one before.
+    var decodedRegion: Region { Region(decoded) }
+
+    /// An empty region for text that was converted to UTF-8. Ends the use of the one before.
+    var convertedRegion: Region { Region(converted) }
+
     /// An empty region that holds any decoding of a header value of `count` bytes, as text or as
     /// mailboxes (`AddressParser.next`). Ends the use of the one before.
     func headerRegion(forValueOf count: Int) -> Region {
@@ -36,8 +40,8 @@ package final class MapperScratch {
         return Region(header)
     }
 
-    /// An empty region for one mailbox in its written form, every byte quoted at worst. Ends the
-    /// use of the one before.
+    /// An empty region for one mailbox in its written form, even when every byte is quoted. Ends
+    /// the use of the one before.
     func mailboxRegion(forTextOf count: Int) -> Region {
         Self.grow(&mailbox, to: 2 * count + 64)
         return Region(mailbox)

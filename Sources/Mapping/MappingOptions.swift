@@ -1,14 +1,17 @@
-// How a message becomes the API's fields: every setting of this module, with its one default.
+// How a message becomes the API's fields: each setting of this module, with its one default.
 
-/// How the message is mapped to the API's fields.
+/// How a message is mapped to the API's fields.
 package struct MappingOptions: Sendable, Equatable {
+    /// Writes recipients without their display names.
     package var hasBareRecipients = false
     /// Sends `content_id` with inline parts.
     package var hasInlineContentID = true
-    /// Lower-case names of headers that are passed although they would not be.
+    /// Lower-case names of headers that pass although the policy drops them.
     package var passedHeaders: [String] = []
     package var attachmentsMax = 10
+    /// Decoded bytes of one attachment.
     package var attachmentBytesMax = 25 * 1_048_576
+    /// Decoded bytes of all attachments of a message.
     package var attachmentsBytesMax = 50 * 1_048_576
 
     package init() {}

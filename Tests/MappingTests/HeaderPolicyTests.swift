@@ -1,3 +1,4 @@
+// Which header passes, as a table; and the grouping of headers of the same name.
 
 import Testing
 import Wire

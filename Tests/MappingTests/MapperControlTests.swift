@@ -1,5 +1,5 @@
-// Nothing that is decoded may start a header, end a line or end a text: a property of the whole
-// mapper, over header blocks put together at random from what could smuggle a control in.
+// Decoded text may not start a header, end a line or end a text: a property of the whole mapper, over
+// header blocks that are put together at random from pieces that could smuggle a control character in.
 
 import Foundation
 import TestSupport
@@ -8,7 +8,7 @@ import Wire
 
 @testable import Mapping
 
-@Suite("No control character gets into the request")
+@Suite("No control character comes into the request")
 struct MapperControlTests {
     let bench = MapperBench()
 

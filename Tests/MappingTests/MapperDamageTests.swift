@@ -1,3 +1,5 @@
+// A property of the whole mapper: golden messages with random damage still become valid JSON with
+// unique keys, the same however they are cut, or are refused.
 
 import Foundation
 import TestSupport
@@ -6,7 +8,7 @@ import Wire
 
 @testable import Mapping
 
-@Suite("Whatever comes in, valid JSON with unique keys comes out")
+@Suite("Any input becomes valid JSON with unique keys")
 struct MapperDamageTests {
     let bench = MapperBench()
 

@@ -1,11 +1,11 @@
-// Golden pairs: a message and its envelope, and the request that the API is to get.
+// Golden pairs: a message with its envelope, and the request that the API must get.
 
 import TestSupport
 import Wire
 
 @testable import Mapping
 
-/// One pair. The message's line ends are written as CRLF.
+/// One pair. The line ends of the message become CRLF.
 struct GoldenPair: CustomStringConvertible, Sendable {
     var name: String
     var sender = "sender@example.com"

@@ -52,7 +52,7 @@ extension GoldenPairs {
                      "content": "JVBERi0="}]}
                 """#),
         GoldenPair(
-            name: "a picture beside the HTML keeps its id, though it is called an attachment",
+            name: "a picture beside the HTML keeps its id although it is called an attachment",
             message: """
                 From: a@example.com
                 Content-Type: multipart/mixed; boundary=m
@@ -91,7 +91,7 @@ extension GoldenPairs {
                      "content": "JVBERi0="}]}
                 """#),
         GoldenPair(
-            name: "a body behind the attachments is written behind them",
+            name: "a body after the attachments is written after them",
             message: """
                 From: a@example.com
                 Content-Type: multipart/mixed; boundary=m

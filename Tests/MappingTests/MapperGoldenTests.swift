@@ -1,3 +1,5 @@
+// The golden pairs: each message becomes its request, however it is cut, with a new mapper and with
+// one that was used before.
 
 import Foundation
 import TestSupport

@@ -1,3 +1,4 @@
+// The limits of the mapper, its refusals, and what goes to a file.
 
 import Foundation
 import TestSupport
@@ -56,7 +57,7 @@ struct MapperTests {
         var message = MappedMessage(attachments(["AAAA", "", "AAAA"]))
         message.options.attachmentsMax = 2
         #expect(bench.map(message).failure == nil)
-        #expect(bench.map(message).losses.attachmentsEmpty == 1)
+        #expect(bench.map(message).losses[.attachmentsEmpty] == 1)
         message.options.attachmentsMax = 1
         guard case .attachmentLimit(isSize: false, _) = bench.map(message).failure else {
             Issue.record("not refused")
@@ -132,7 +133,7 @@ struct MapperTests {
         let recipients = (0..<100).map { "u\($0 * 30)@EXAMPLE.com" }
         let result = bench.map(MappedMessage(crlf("\(head)\nb"), to: recipients))
         #expect((result.object?["to"] as? [String])?.count == 100)
-        #expect(result.losses.addressesNotInEnvelope == 7_900)
+        #expect(result.losses[.addressesNotInEnvelope] == 7_900)
     }
 
     @Test("a list of more addresses than the parser takes is refused")

@@ -4,18 +4,33 @@ import Testing
 
 @testable import Mapping
 
+@Suite("Losses by kind")
 struct MappingLossesTests {
-    @Test func `adding up takes every kind`() {
+    @Test("Adding takes every kind, each in a place of its own")
+    func add() {
         var one = MappingLosses()
-        for (index, kind) in MappingLosses.kinds.enumerated() {
-            one[keyPath: kind.count] = index + 1
-        }
+        for (index, kind) in MappingLosses.Kind.allCases.enumerated() { one[kind] = index + 1 }
         var sum = one
         sum.add(one)
-        for (index, kind) in MappingLosses.kinds.enumerated() {
-            #expect(sum[keyPath: kind.count] == 2 * (index + 1), "\(kind.name)")
+        for (index, kind) in MappingLosses.Kind.allCases.enumerated() {
+            #expect(one[kind] == index + 1 && sum[kind] == 2 * (index + 1), "\(kind)")
         }
-        let fields = Mirror(reflecting: one).children.count
-        #expect(fields == MappingLosses.kinds.count)
+        #expect(sum != one && sum.sum == 2 * one.sum)
+        let places = MemoryLayout<MappingLosses>.size / MemoryLayout<Int>.size
+        #expect(places == MappingLosses.Kind.allCases.count)
+    }
+
+    @Test("Each kind has a name of its own, and the summary shows those that were counted")
+    func names() {
+        var losses = MappingLosses()
+        #expect(losses.summary.isEmpty)
+        losses[.preambles] = 1
+        losses[.headersNotPassed] = 2
+        #expect(losses.summary == "headers_not_passed=2 preambles=1")
+        #expect(Set(MappingLosses.kinds.map { "\($0.name)" }).count == MappingLosses.kinds.count)
+        for (kind, place) in zip(MappingLosses.Kind.allCases, MappingLosses.kinds) {
+            losses[keyPath: place.count] = 7
+            #expect(losses[kind] == 7 && "\(place.name)" == "\(kind.name)")
+        }
     }
 }

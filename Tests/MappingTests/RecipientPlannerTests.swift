@@ -1,10 +1,11 @@
+// Who is written into to, cc and bcc: a table of envelopes and headers.
 
 import Testing
 import Wire
 
 @testable import Mapping
 
-/// An envelope, headers, and who is to be seen where.
+/// An envelope, headers, and who is shown where.
 struct RecipientCase: CustomStringConvertible, Sendable {
     var name: String
     var envelope: [String]
@@ -43,19 +44,24 @@ struct RecipientPlannerTests {
             name: "twice in To is there once", envelope: ["a@x"], to: ["a@x", "a@X", "A@x"],
             expected: ["to a@x"]),
         RecipientCase(
-            name: "domains without case, the envelope's spelling is sent", envelope: ["a@X.Org"],
+            name: "domains are compared without case; the envelope's spelling is sent",
+            envelope: ["a@X.Org"],
             to: ["a@x.oRG"], expected: ["to a@X.Org"]),
         RecipientCase(
-            name: "local parts without case, when none is exact", envelope: ["Bob@x"],
+            name: "local parts are compared without case when none is the same",
+            envelope: ["Bob@x"],
             to: ["bOB@x"], expected: ["to Bob@x"]),
         RecipientCase(
-            name: "an exact local part comes first", envelope: ["a@x", "A@x"], to: ["A@x"],
+            name: "a local part in the same case comes first", envelope: ["a@x", "A@x"],
+            to: ["A@x"],
             cc: ["a@x"], expected: ["to A@x", "cc a@x"]),
         RecipientCase(
-            name: "the exact one alone is named", envelope: ["a@x", "A@x"], to: ["A@x"],
+            name: "only the recipient in the same case is named", envelope: ["a@x", "A@x"],
+            to: ["A@x"],
             expected: ["to A@x", "bcc a@x"]),
         RecipientCase(
-            name: "neither exact: both are named", envelope: ["ab@x", "AB@x"], to: ["aB@x"],
+            name: "neither is in the same case: both are named", envelope: ["ab@x", "AB@x"],
+            to: ["aB@x"],
             expected: ["to ab@x", "to AB@x"]),
         RecipientCase(
             name: "each envelope recipient once", envelope: ["a@x", "a@X"], to: ["a@x"],
@@ -65,7 +71,7 @@ struct RecipientPlannerTests {
     @Test("each recipient appears exactly once, where the headers show it", arguments: cases)
     func plan(example: RecipientCase) {
         var planner = RecipientPlanner()
-        // Few recipients are looked through, many are hashed.
+        // With few recipients each is compared, with many they are hashed.
         for announced in [example.envelope.count, max(5, example.envelope.count)] {
             planner.begin(recipientCount: announced)
             for address in example.envelope { add(address, &planner) }

@@ -1,3 +1,4 @@
+// Bytes in memory and in the file: read back, bounded, given back, and failures.
 
 import Foundation
 import Reactor
@@ -49,7 +50,7 @@ struct SpillBufferTests {
         #expect(!buffer.hasFailed)
     }
 
-    @Test("nothing is left in the folder")
+    @Test("no file is left in the folder")
     func unlinked() throws {
         let folder = NSTemporaryDirectory() + "spill-\(UUID().uuidString)"
         try FileManager.default.createDirectory(

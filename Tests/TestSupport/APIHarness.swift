@@ -1,4 +1,4 @@
-// A loop with a pool and scripted servers on it, all in the test's own thread.
+// A loop with a pool and scripted servers, all in the thread of the test.
 
 import APIClient
 import Glibc
@@ -16,7 +16,7 @@ package final class ScriptedPeer: StreamHandler {
     package private(set) var stream: Reactor.Stream?
     package private(set) var received: [UInt8] = []
     package private(set) var closeReason: CloseReason?
-    /// For the script's own use.
+    /// For the script alone.
     package var step = 0
 
     package init(number: Int, script: @escaping Script) {
@@ -46,16 +46,16 @@ package final class ScriptedPeer: StreamHandler {
         stream?.write(bytes.span)
     }
 
-    /// The requests that were received whole.
+    /// The requests that have come whole.
     package private(set) var requests: [(head: String, body: [UInt8])] = []
     private var head: HTTPRequestHead?
     private var headText = ""
     private var decoder = ChunkedDecoder()
     private var body: [UInt8] = []
-    /// Where in `received` reading goes on.
+    /// How much of `received` is read.
     private var offset = 0
 
-    /// Reads on as far as it goes; linear in what was received.
+    /// Reads whatever is complete; linear in what was received.
     private func readRequests() {
         while head != nil || readHead() {
             guard let head, readBody(head) else { return }
@@ -95,7 +95,7 @@ package final class ScriptedPeer: StreamHandler {
     }
 }
 
-/// A server that does what a script says, for each connection and each receive.
+/// A server that runs a script when a connection opens and when bytes come.
 package final class ScriptedServer: ListenerHandler {
     package private(set) var peers: [ScriptedPeer] = []
     private var listener: Listener?
@@ -104,7 +104,8 @@ package final class ScriptedServer: ListenerHandler {
     package var address: SocketAddress { listener!.address }
     package var requestCount: Int { peers.reduce(0) { $0 + $1.requests.count } }
 
-    package init(_ loop: Loop, tls: TLSContext? = nil, script: @escaping ScriptedPeer.Script) throws {
+    package init(_ loop: Loop, tls: TLSContext? = nil, script: @escaping ScriptedPeer.Script) throws
+    {
         self.script = script
         super.init()
         listener = try Listener(
@@ -169,7 +170,7 @@ package final class TestOwner: APICallOwner {
     }
 }
 
-/// A loop that the test turns by hand, with a guard against waiting for ever.
+/// A loop that the test turns by hand, and that does not let it wait for ever.
 package final class Bench {
     package let loop: Loop
     private let patience = Patience()
@@ -191,7 +192,7 @@ package final class Bench {
         loop.run()
     }
 
-    /// Does `work` inside a tick, where calls on streams and on the pool belong.
+    /// Does `work` inside a tick, where calls to streams and to the pool belong.
     package func act(_ work: @escaping () -> Void) {
         loop.later(work)
         loop.tick()
@@ -210,7 +211,7 @@ package final class Bench {
         return true
     }
 
-    /// Turns the loop for a while, for what must not happen.
+    /// Turns the loop for a while, to see that something does not happen.
     package func turn(milliseconds: Int) {
         let end = MonotonicTime.readClock().advanced(byMilliseconds: milliseconds)
         let timer = LoopTimer(loop: loop, handler: TimerHandler())

@@ -41,7 +41,7 @@ package struct APISeed: RandomNumberGenerator {
         return z ^ (z >> 31)
     }
 
-    /// Eight at a time: some tests send megabytes.
+    /// Eight bytes at a time, because some tests send megabytes.
     package mutating func bytes(_ count: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: count + 8) { memory, used in
             let raw = UnsafeMutableRawBufferPointer(memory)

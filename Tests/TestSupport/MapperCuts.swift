@@ -1,5 +1,4 @@
-// Seeded cuts of an input, for the tests of this module. Same seed, same test.
-
+// Seeded cuts of an input: the same seed gives the same test.
 
 /// Piece lengths that add up to `count`: byte by byte, and seeded cuts of several sizes.
 package func mapperCuts(of count: Int, seed: UInt64) -> [[Int]] {

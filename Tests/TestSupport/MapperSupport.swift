@@ -1,4 +1,5 @@
-// What the mapper's tests share: a message and an envelope in, JSON out, cut in any way.
+// What the mapper's tests share: a message and an envelope go in, in pieces of any size, and JSON
+// comes out.
 
 import APIClient
 import Foundation
@@ -52,7 +53,7 @@ package struct MappedRequest {
     }
 }
 
-/// The mapper of a test, reused from message to message as in the relay.
+/// Maps the messages of a test.
 package final class MapperBench {
     package let slabs = SlabPool()
     package let charsets = CharsetCache()
@@ -101,7 +102,7 @@ package final class MapperBench {
     }
 }
 
-/// What `text`, written as JSON, is in Foundation's types.
+/// A JSON object in Foundation's types; nil when `text` is none.
 package func parsed(_ text: String) -> NSDictionary? {
     try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? NSDictionary
 }

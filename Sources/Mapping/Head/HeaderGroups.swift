@@ -1,24 +1,26 @@
 // Header fields of the same name, found in linear time.
 //
-// A JSON object has each key once, and a name is the same in any case (RFC 5322 2.2), so repeated
-// fields are chained behind the first one and written as one value.
+// A JSON object has each key once, and names are compared without case (RFC 5322 2.2), so repeated
+// fields are chained to the first one and written as one value. The hash has a random seed: nobody
+// can choose names that collide.
 
 import Wire
 
-/// Fields that pass, grouped by name in the order of their first appearance. Its memory is reused.
+/// Fields that pass, grouped by name in the order of their first appearance. Its memory is used
+/// again.
 struct HeaderGroups {
     private struct Entry {
         var field: HeaderField
         var isAddresses: Bool
         /// The next entry of the same name; -1 ends.
         var next: Int32 = -1
-        /// The last entry of the chain; kept in its first.
+        /// The last entry of the chain; kept in the first one.
         var last: Int32
         var isFirst: Bool
     }
 
     private var entries: [Entry] = []
-    /// Entry number plus one, 0 is free; at least twice as many as there are fields.
+    /// The number of an entry plus one; 0 is free. At least twice as many slots as fields.
     private var slots: [Int32] = []
     private let seed: UInt64
 
@@ -39,6 +41,7 @@ struct HeaderGroups {
         }
     }
 
+    /// Adds a field of the header block `block`.
     mutating func add(_ field: HeaderField, isAddresses: Bool, in block: Bytes) {
         let number = Int32(entries.count)
         var entry = Entry(field: field, isAddresses: isAddresses, last: number, isFirst: true)

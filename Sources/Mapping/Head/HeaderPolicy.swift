@@ -1,12 +1,12 @@
 // Which header fields of a message the API is told about.
 //
-// Everything passes except what other fields of the request carry, what describes the MIME
-// structure that is not kept, traces and signatures that would be wrong in the rebuilt message,
-// and what the API stamps itself. X-Postscale-* is for the relay alone.
+// Everything passes except: what other fields of the request carry, what describes the MIME
+// structure (which is not kept), traces and signatures (which would be wrong in the rebuilt
+// message), and what the API writes itself. X-Postscale-* is for the relay alone.
 
 import Wire
 
-/// The fate of one header field.
+/// Decides what becomes of each header field.
 struct HeaderPolicy {
     enum Verdict: Equatable {
         /// Into `headers`.
@@ -19,7 +19,7 @@ struct HeaderPolicy {
         case dropped
         /// X-Postscale-*: mapped to a field of its own.
         case postscale
-        /// X-Postscale-* that means nothing: removed and counted.
+        /// An unknown X-Postscale-*: removed and counted.
         case postscaleUnknown
     }
 
@@ -49,7 +49,8 @@ struct HeaderPolicy {
         case .postscaleOther:
             .postscaleUnknown
         case .resent:
-            // Resent-Bcc names people whom the other recipients must not know of (RFC 5322 3.6.6).
+            // Resent-Bcc names people who must stay unknown to the other recipients
+            // (RFC 5322 3.6.6).
             name.equalsIgnoringCase("Resent-Bcc") ? .dropped : .pass
         case .other:
             .pass

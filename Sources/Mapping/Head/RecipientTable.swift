@@ -1,22 +1,22 @@
 // Finds an address among the envelope's recipients in constant time.
 //
-// Open addressing over a keyed hash, so that nobody can choose addresses that collide. A header may
-// name ten thousand addresses and the envelope a hundred; each is looked at once.
+// Open addressing over a keyed hash: nobody can choose addresses that collide. A header may name ten
+// thousand addresses and the envelope a hundred; each is looked at once.
 
 import Wire
 
-/// A small hash table from addresses to numbers. Its memory is reused.
+/// A small hash table from addresses to numbers. Its memory is used again.
 struct RecipientTable {
     /// Whether local parts that differ in case alone are the same address.
     let ignoringLocalCase: Bool
 
     /// Number plus one; 0 is free. The count is a power of two, at least twice the entries.
     private var slots: [Int32] = []
-    /// So few are announced that looking at each is cheaper than hashing.
+    /// There are so few entries that looking at each is cheaper than hashing.
     private var isLinear = false
     private let seed: UInt64
 
-    /// Up to this many entries nothing is hashed.
+    /// With at most so many entries nothing is hashed.
     private static let linearMax = 4
 
     init(ignoringLocalCase: Bool) {
@@ -25,7 +25,7 @@ struct RecipientTable {
         seed = source.next() | 1
     }
 
-    /// Entries that there is room for.
+    /// How many entries have room.
     var capacity: Int { slots.count / 2 }
 
     /// Empties the table and makes room for `count` entries.
@@ -70,7 +70,7 @@ struct RecipientTable {
     }
 
     /// Quotes and backslashes of a local part are left out: they may stand where they change
-    /// nothing, and `same` does not heed them.
+    /// nothing, and `same` ignores them.
     private func hash(_ address: Bytes) -> UInt64 {
         var mark = address.count
         while mark > 0, address[mark - 1] != 0x40 { mark -= 1 }
@@ -86,7 +86,7 @@ struct RecipientTable {
     }
 }
 
-/// Addresses one behind the other in memory that is reused.
+/// Addresses one after the other in memory that is used again.
 struct AddressArena {
     private var text: [UInt8] = []
     private var ends: [Int] = []

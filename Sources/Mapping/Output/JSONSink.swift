@@ -1,33 +1,43 @@
 // Where the mapper's JSON goes: straight into an API request, or into a buffer that holds it back.
 //
-// Transforms write through `drive`, so that a transform that needs a few bytes at once gets them
-// even at the very end of a slab. What is written here is always whole JSON tokens or the inside
-// of one string, escaped.
+// Transforms write through `drive`: a transform that needs several bytes at once gets them even at
+// the very end of a slab. What is written here is always whole JSON tokens, or the inside of one
+// string, escaped.
 
 import APIClient
 import Reactor
 import Wire
 
-/// A place for JSON text. Reused from message to message; owns neither of its targets' bytes.
+/// A place for JSON text. Used again from message to message; owns no byte of its targets.
 package final class JSONSink {
-    /// Invalid UTF-8 that was written as U+FFFD.
-    var replacedCount = 0
+    /// Invalid UTF-8 that `string` and `escaped` wrote as U+FFFD, since `begin`.
+    private(set) var replacedCount = 0
 
     private var request: RequestBody?
     private var held: SpillBuffer?
 
     package init() {}
 
-    /// Directs what follows to `request`, or to `held`, or to nowhere.
+    /// What follows goes to `request`, or to nowhere.
     package func aim(at request: RequestBody?) {
         self.request = request
         held = nil
     }
 
-    func aim(at held: SpillBuffer) {
-        self.held = held
+    /// A new message: what follows goes to `request`.
+    func begin(_ request: RequestBody) {
+        replacedCount = 0
+        aim(at: request)
+    }
+
+    /// What follows goes to `buffer`.
+    func hold(in buffer: SpillBuffer) {
+        held = buffer
         request = nil
     }
+
+    /// Lets go of its targets, until `begin`.
+    func rest() { aim(at: nil) }
 
     /// Lets `body` write into free memory: at least one byte of room.
     func write<R>(_ body: (inout Region) -> R) -> R {
@@ -91,5 +101,14 @@ package final class JSONSink {
         }
         drive { escaper.finish(into: &$0) }
         replacedCount += escaper.replacedCount
+    }
+
+    /// Writes `Name <addr>`, or the address alone when there is no name, as a part of a JSON
+    /// string whose quotes are the caller's.
+    func mailbox(_ displayName: Bytes, _ address: Bytes, using scratch: MapperScratch) {
+        guard displayName.count > 0 else { return escaped(address) }
+        var region = scratch.mailboxRegion(forTextOf: displayName.count + address.count)
+        AddressParser.format(displayName: displayName, address: address, into: &region)
+        escaped(region.bytes)
     }
 }

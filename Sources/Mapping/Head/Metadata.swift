@@ -1,7 +1,7 @@
-// X-Postscale-Metadata and X-Postscale-Variables: JSON that a sender put into a header.
+// X-Postscale-Metadata and X-Postscale-Variables: JSON that a sender wrote into a header.
 //
-// The API wants metadata as strings, so a value that is none is sent as its JSON text. A key that
-// comes twice, in one header or in several, has its last value. Bad JSON says where it is bad.
+// The API wants metadata as strings, so any other value is sent as its JSON text. A key that comes
+// twice, in one header or in several, gets its last value. A fault says where the JSON is bad.
 
 import Wire
 
@@ -13,6 +13,7 @@ struct Metadata {
 
     var isEmpty: Bool { keys.isEmpty }
 
+    /// Sets one member; the last value of a key counts.
     mutating func set(_ key: [UInt8], to value: [UInt8]) {
         if let number = numbers[key] {
             values[number] = value
@@ -24,7 +25,7 @@ struct Metadata {
     }
 
     /// Adds the members of a JSON object.
-    /// - Returns: nil, or why `text` is none: "not a JSON object at byte 0".
+    /// - Returns: nil, or why `text` is no JSON object: "not a JSON object at byte 0".
     mutating func add(object text: Bytes) -> String? {
         if let fault = Self.fault(inObject: text) { return fault }
         var reader = JSONReader()

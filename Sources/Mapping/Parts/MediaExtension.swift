@@ -1,6 +1,6 @@
-// File names for attachments that have none.
+// The end of file names for attachments that have none, by media type (RFC 6838).
 
-/// The usual file name extension of a media type (the IANA registrations' own, where they give one).
+/// The usual file name extension of a media type: that of its IANA registration, where it has one.
 enum MediaExtension {
     /// - Parameter mediaType: "application/pdf", lower case.
     /// - Returns: the extension without its dot; "bin" for what is not in the table.

@@ -1,8 +1,8 @@
-// Bytes that have to wait: in slabs up to a cap, behind it in a temporary file without a name.
+// Bytes that have to wait: in slabs up to a bound, beyond it in a temporary file without a name.
 //
 // For JSON that can't be written in its place yet: a text body that comes after the attachments,
-// and messages to several hidden recipients. The file is unlinked as soon as it is open, so
-// nothing is left behind, whatever happens to the process. A full disk is remembered, not thrown.
+// and messages to several hidden recipients. The file is unlinked as soon as it is open, so no file
+// stays, whatever happens to the process. A full disk shows in `hasFailed`; no call throws.
 
 import Glibc
 import Reactor
@@ -28,7 +28,7 @@ package final class SpillBuffer {
     private var fileBytes = 0
 
     /// - Parameters:
-    ///   - memoryBytesMax: the cap, rounded down to whole slabs; one more slab gathers what goes
+    ///   - memoryBytesMax: the bound, rounded down to whole slabs; one more slab gathers what goes
     ///     to the file.
     ///   - folder: where the temporary file is made.
     init(pool: SlabPool, memoryBytesMax: Int, folder: String) {
@@ -56,7 +56,7 @@ package final class SpillBuffer {
         while taken < bytes.count { taken += write { $0.append(bytes.extracting(taken...)) } }
     }
 
-    /// Copies as much from `offset` on as is there and fits; returns how much that was.
+    /// Copies bytes from `offset` on, as many as are there and fit; returns how many.
     package func read(at offset: Int, into region: inout Region) -> Int {
         precondition(offset >= 0 && offset <= byteCount)
         let index = offset / Slab.capacity
@@ -98,8 +98,8 @@ package final class SpillBuffer {
         return slab
     }
 
-    /// Moves the staged bytes to the file. After a failure they are thrown away: the message will
-    /// be refused, and memory must not grow meanwhile.
+    /// Moves the staged bytes to the file. After a failure they are thrown away: the message will be
+    /// refused, and memory must not grow meanwhile.
     private func flush(_ slab: Slab) {
         if descriptor < 0 && !hasFailed { openFile() }
         var written = 0
@@ -143,7 +143,7 @@ package final class SpillBuffer {
 }
 
 extension SpillBuffer {
-    /// All that was written, for whoever shows requests instead of sending them.
+    /// All that was written; for a program that shows requests and sends none.
     package func contents() -> [UInt8] {
         var bytes: [UInt8] = []
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 65_536) { memory in

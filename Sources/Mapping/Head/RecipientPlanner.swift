@@ -1,19 +1,19 @@
 // Who is written into `to`, `cc` and `bcc` of the request.
 //
-// The envelope decides who gets the message; the To and Cc headers only decide where a recipient
-// is seen, and under which display name. Each envelope recipient appears exactly once, and header
-// addresses that are not in the envelope never. Linear in the addresses of both.
+// The envelope decides who gets the message. The To and Cc headers only decide where a recipient is
+// shown, and with which display name. Each recipient of the envelope is written exactly once; a
+// header address that is not in the envelope is never written. Linear in the addresses of both.
 
 import Wire
 
-/// The recipients of a message, each with its place. A value apart, because what is lent of it must not
-/// outlive the access to a property of a class: a copy, which takes five references, lends its own.
+/// The recipients of a message, each with its place.
 struct RecipientList {
     enum Field: UInt8 { case to, cc, bcc }
 
     fileprivate struct Recipient {
         var field = Field.bcc
-        /// Position of the header address that placed it; envelope order for hidden ones.
+        /// Position of the header address that placed it; hidden recipients stand in the order of
+        /// the envelope.
         var position: Int32 = .max
         /// Into `names`; empty when there is none.
         var name = 0..<0
@@ -44,8 +44,8 @@ struct RecipientList {
     func displayName(_ index: Int) -> Bytes { names.span.extracting(recipients[index].name) }
 }
 
-/// The recipients of one message. A value that is reused: `begin`, `add`…, then `name` for every address of
-/// To and Cc in their order, then `plan`.
+/// Decides who is written where, for one message after the other: `begin`, `add`…, then `name` for
+/// each address of To and Cc in their order, then `plan`.
 struct RecipientPlanner {
     typealias Field = RecipientList.Field
     fileprivate typealias Recipient = RecipientList.Recipient
@@ -55,11 +55,12 @@ struct RecipientPlanner {
     /// Header addresses that the envelope does not have.
     private(set) var strangerCount = 0
 
-    /// Who stands where, once `plan` has settled it.
+    /// Who stands where, after `plan`.
     private(set) var list = RecipientList()
     private var exact = RecipientTable(ignoringLocalCase: false)
     private var folded = RecipientTable(ignoringLocalCase: true)
-    /// What was named with another case of the local part, by first recipient of that folding.
+    /// What was named with another case of the local part, by the first recipient that is the same
+    /// without case.
     private var foldedMarks: [Recipient] = []
     private var named: Int32 = 0
 
@@ -77,8 +78,8 @@ struct RecipientPlanner {
         folded.reset(forCount: recipientCount)
     }
 
-    /// Copies one address of the envelope. One that is there already, to the letter of its local
-    /// part, is left out.
+    /// Copies one address of the envelope. An address whose local part is there already, in the
+    /// same case, is left out.
     mutating func add(_ address: Bytes) {
         let index = Int32(list.addresses.count)
         precondition(list.addresses.count < exact.capacity, "more recipients than announced")
@@ -93,8 +94,8 @@ struct RecipientPlanner {
         foldedMarks.append(Recipient())
     }
 
-    /// One mailbox of a To or Cc header. An address that is a recipient's to the letter names that
-    /// one alone; else it names those that differ in the case of the local part.
+    /// One mailbox of a To or Cc header. An address that is a recipient's in the same case names
+    /// that recipient alone; else it names those that differ in the case of the local part.
     mutating func name(_ address: Bytes, displayName: Bytes, in field: Field) {
         let position = named
         if named < .max { named += 1 }
@@ -112,7 +113,7 @@ struct RecipientPlanner {
         }
     }
 
-    /// Whether nothing is to be changed: a place in `to` stands, and the first one in each field.
+    /// Whether the recipient keeps its place: one in `to` stays, and so does the first in a field.
     private static func isPlaced(_ recipient: Recipient, in field: Field) -> Bool {
         recipient.position != .max && recipient.field.rawValue <= field.rawValue
     }
@@ -154,7 +155,7 @@ struct RecipientPlanner {
         sortByPosition()
     }
 
-    /// Hands what was named without regard to case to all recipients of that folding.
+    /// Applies what was named in another case to all recipients that are the same without case.
     private mutating func applyFoldedMarks() {
         for first in list.recipients.indices where foldedMarks[first].position != .max {
             let mark = foldedMarks[first]

@@ -1,0 +1,196 @@
+// Writes everything that the header block decides: from, to, cc, bcc, subject, headers, and the
+// fields of X-Postscale-*.
+//
+// `read` first finds what the block says of the message as a whole (its recipients, whether it has
+// a template), `write` then writes the fields of the request, always in the same order.
+
+import Wire
+
+/// The head of one request after the other.
+struct HeadWriter {
+    private let hasBareRecipients: Bool
+    private let scratch: MapperScratch
+    private let sink: JSONSink
+
+    /// MAIL FROM; empty for the null sender.
+    private var sender: [UInt8] = []
+    private var recipients = RecipientPlanner()
+    private var fields: HeaderFields
+    private var headers: PassedHeaders
+    private let postscale: PostscaleFields
+    /// Whether the head of the message is written.
+    private(set) var isWritten = false
+
+    init(
+        options: MappingOptions, charsets: CharsetCache, scratch: MapperScratch, sink: JSONSink
+    ) {
+        hasBareRecipients = options.hasBareRecipients
+        self.scratch = scratch
+        self.sink = sink
+        fields = HeaderFields(charsets: charsets, scratch: scratch)
+        headers = PassedHeaders(
+            policy: HeaderPolicy(passedHeaders: options.passedHeaders), scratch: scratch,
+            sink: sink)
+        postscale = PostscaleFields(sink: sink)
+    }
+
+    var hasMessageID: Bool { fields.hasMessageID }
+    /// Whether the API makes the text of the message from a template.
+    var hasTemplate: Bool { fields.hasTemplate }
+    /// Several recipients and all of them hidden: one call each, whose `to` is not written here.
+    var isGroup: Bool { recipients.isGroup }
+    /// What decoding has lost in the values so far.
+    var decodeLosses: DecodeLosses { fields.losses }
+
+    /// Starts a message; `addRecipient` for each of its envelope follows.
+    mutating func begin(sender: Bytes, recipientCount: Int) {
+        self.sender.removeAll(keepingCapacity: true)
+        sender.withUnsafeBufferPointer { self.sender.append(contentsOf: $0) }
+        recipients.begin(recipientCount: recipientCount)
+        fields.begin()
+        isWritten = false
+    }
+
+    /// One address of the envelope; copied.
+    mutating func addRecipient(_ address: Bytes) { recipients.add(address) }
+
+    /// The addresses of the envelope, each once.
+    func recipientAddresses() -> [[UInt8]] {
+        (0..<recipients.list.count).map { recipients.list.address($0).copied() }
+    }
+
+    /// Reads the header block: its fields, and who stands where.
+    mutating func read(_ block: Bytes, _ findings: inout Findings) {
+        findings.count(.headersMalformed, fields.read(block))
+        planRecipients(block, &findings)
+    }
+
+    /// Writes the request's fields, after `read` of the same block.
+    mutating func write(_ block: Bytes, _ findings: inout Findings) {
+        sink.literal(isGroup ? "\"from\":" : "{\"from\":")
+        writeFrom(block, &findings)
+        if !isGroup { writeRecipients() }
+        if !hasTemplate { writeSubject(block, &findings) }
+        headers.write(block, &fields, &findings)
+        postscale.write(block, &fields, &findings)
+        isWritten = true
+    }
+}
+
+// MARK: - Sender and recipients
+
+extension HeadWriter {
+    private mutating func planRecipients(_ block: Bytes, _ findings: inout Findings) {
+        for field in fields.list {
+            switch field.id {
+            case .to: name(field, .to, block, &findings)
+            case .cc: name(field, .cc, block, &findings)
+            default: continue
+            }
+        }
+        recipients.plan()
+        findings.count(.addressesNotInEnvelope, recipients.strangerCount)
+    }
+
+    /// Tells the planner which mailboxes a To or Cc header names.
+    private mutating func name(
+        _ field: HeaderField, _ place: RecipientPlanner.Field, _ block: Bytes,
+        _ findings: inout Findings
+    ) {
+        var reader = fields.mailboxes(of: field)
+        while true {
+            switch fields.next(&reader, of: field, in: block) {
+            case .mailbox:
+                recipients.name(reader.address, displayName: reader.displayName, in: place)
+            case .end: return
+            case .tooManyTokens: return findings.refuseTooManyAddresses()
+            }
+        }
+    }
+
+    /// The first mailbox of a From header, else MAIL FROM. Further ones are counted as lost.
+    private mutating func writeFrom(_ block: Bytes, _ findings: inout Findings) {
+        var isFound = false
+        for field in fields.list {
+            guard case .from = field.id else { continue }
+            if isFound {
+                findings.count(.headersNotPassed)
+            } else {
+                isFound = writeFirstMailbox(field, block, &findings)
+            }
+        }
+        guard !isFound else { return }
+        if sender.isEmpty { findings.refuse(unparsable: "no From header and a null sender") }
+        sink.string(sender.span)
+    }
+
+    private mutating func writeFirstMailbox(
+        _ field: HeaderField, _ block: Bytes, _ findings: inout Findings
+    ) -> Bool {
+        var reader = fields.mailboxes(of: field)
+        switch fields.next(&reader, of: field, in: block) {
+        case .mailbox:
+            sink.literal("\"")
+            sink.mailbox(reader.displayName, reader.address, using: scratch)
+            sink.literal("\"")
+        case .end:
+            return false
+        case .tooManyTokens:
+            findings.refuseTooManyAddresses()
+            return false
+        }
+        if fields.next(&reader, of: field, in: block) != .end {
+            findings.count(.headersNotPassed)
+        }
+        return true
+    }
+
+    private func writeRecipients() {
+        writeList(",\"to\":[", .to)
+        writeList(",\"cc\":[", .cc)
+        writeList(",\"bcc\":[", .bcc)
+    }
+
+    private func writeList(_ opening: StaticString, _ place: RecipientPlanner.Field) {
+        var isOpen = false
+        recipients.list.forEach(in: place) { index in
+            sink.literal(isOpen ? ",\"" : opening)
+            if !isOpen { sink.literal("\"") }
+            isOpen = true
+            if hasBareRecipients {
+                sink.escaped(recipients.list.address(index))
+            } else {
+                sink.mailbox(
+                    recipients.list.displayName(index), recipients.list.address(index),
+                    using: scratch)
+            }
+            sink.literal("\"")
+        }
+        if isOpen { sink.literal("]") }
+    }
+}
+
+// MARK: - Subject
+
+extension HeadWriter {
+    /// The first Subject header that has text. Others that have text are counted as lost.
+    private mutating func writeSubject(_ block: Bytes, _ findings: inout Findings) {
+        sink.literal(",\"subject\":")
+        var isFound = false
+        for field in fields.list {
+            guard case .subject = field.id else { continue }
+            let text = fields.text(of: field, in: block)
+            if text.isEmpty { continue }
+            if isFound { findings.count(.headersNotPassed) } else { sink.string(text.bytes) }
+            isFound = true
+        }
+        if !isFound { sink.literal("\"(no subject)\"") }
+    }
+}
+
+extension Findings {
+    /// An address header has more tokens than one may have.
+    mutating func refuseTooManyAddresses() {
+        refuse(unparsable: "too many addresses in a header")
+    }
+}

@@ -1,0 +1,153 @@
+// The fields of a message's header block, and their values decoded (RFC 5322, RFC 2047).
+//
+// The block is read once into a list of fields; the writers then take from it what they want. A
+// value is decoded into the loop's scratch memory, so it is valid only until the next one is.
+
+import Wire
+
+/// An unstructured header value, decoded and trimmed. Valid until the next value is decoded.
+struct DecodedValue: ~Copyable {
+    private let region: Region
+    private let range: Range<Int>
+
+    init(_ region: consuming Region) {
+        range = region.bytes.trimmed(0..<region.count)
+        self.region = region
+    }
+
+    var isEmpty: Bool { range.isEmpty }
+
+    /// UTF-8 without control characters.
+    var bytes: Bytes {
+        @_lifetime(borrow self)
+        get { region.bytes.extracting(range) }
+    }
+}
+
+/// The mailboxes of one From, To, Cc, Sender or Reply-To value, one after the other. Valid until the
+/// next value is decoded.
+struct MailboxReader: ~Copyable {
+    private var parser = AddressParser()
+    private var region: Region
+    /// Of the latest mailbox, in `region`.
+    private var displayNameRange = 0..<0
+    private var addressRange = 0..<0
+
+    enum Verdict: Equatable {
+        /// `displayName` and `address` have it until the next call.
+        case mailbox
+        case end
+        /// The value has more tokens than an address list may have; what came before stands.
+        case tooManyTokens
+    }
+
+    /// - Parameter region: room for any decoding of the value.
+    init(into region: consuming Region) { self.region = region }
+
+    /// Empty when the mailbox has none.
+    var displayName: Bytes {
+        @_lifetime(borrow self)
+        get { region.bytes.extracting(displayNameRange) }
+    }
+
+    var address: Bytes {
+        @_lifetime(borrow self)
+        get { region.bytes.extracting(addressRange) }
+    }
+
+    /// - Parameter value: the same in each call.
+    mutating func next(
+        _ value: Bytes, charsets: CharsetCache, losses: inout DecodeLosses
+    ) -> Verdict {
+        region.truncate(to: 0)
+        switch parser.next(value, charsets: charsets, into: &region, losses: &losses) {
+        case .mailbox(let mailbox):
+            displayNameRange = mailbox.displayName
+            addressRange = mailbox.address
+            return .mailbox
+        case .end: return .end
+        case .tooManyTokens: return .tooManyTokens
+        }
+    }
+}
+
+/// The fields of one header block in their order. Its memory is used again for the next message.
+struct HeaderFields {
+    /// What the fields say of the message as a whole.
+    private struct Facts {
+        var names = FieldNameSet()
+        var hasMessageID = false
+        var hasTemplate = false
+    }
+
+    private let charsets: CharsetCache
+    private let scratch: MapperScratch
+    private(set) var list: [HeaderField] = []
+    private var facts = Facts()
+    /// What decoding has lost in the values so far.
+    private(set) var losses = DecodeLosses()
+
+    init(charsets: CharsetCache, scratch: MapperScratch) {
+        self.charsets = charsets
+        self.scratch = scratch
+    }
+
+    /// A Message-ID that is not empty is among them.
+    var hasMessageID: Bool { facts.hasMessageID }
+
+    /// A template or a template id that is not empty is among them.
+    var hasTemplate: Bool { facts.hasTemplate }
+
+    /// Whether there is a field of this name.
+    func contains(_ name: FieldName) -> Bool { facts.names.contains(name) }
+
+    /// A new message.
+    mutating func begin() {
+        list.removeAll(keepingCapacity: true)
+        facts = Facts()
+        losses = DecodeLosses()
+    }
+
+    /// Finds the fields of `block`.
+    /// - Returns: how many lines are no field.
+    mutating func read(_ block: Bytes) -> Int {
+        var scanner = HeaderScanner()
+        while let field = scanner.next(block) {
+            list.append(field)
+            facts.names.insert(field.id)
+            switch field.id {
+            case .messageID:
+                if !block.trimmed(field.value).isEmpty { facts.hasMessageID = true }
+            case .postscaleTemplate, .postscaleTemplateID:
+                if !text(of: field, in: block).isEmpty { facts.hasTemplate = true }
+            default:
+                break
+            }
+        }
+        return scanner.malformedCount
+    }
+
+    /// The value of `field` as text.
+    mutating func text(of field: HeaderField, in block: Bytes) -> DecodedValue {
+        let value = block.extracting(field.value)
+        var region = scratch.headerRegion(forValueOf: value.count)
+        EncodedWord.decode(value, charsets: charsets, into: &region, losses: &losses)
+        return DecodedValue(region)
+    }
+
+    /// The value of `field` as mailboxes; `next` reads them.
+    func mailboxes(of field: HeaderField) -> MailboxReader {
+        MailboxReader(into: scratch.headerRegion(forValueOf: field.value.count))
+    }
+
+    /// The next mailbox of `field`.
+    /// - Parameter reader: made by `mailboxes(of:)` for the same field.
+    mutating func next(
+        _ reader: inout MailboxReader, of field: HeaderField, in block: Bytes
+    ) -> MailboxReader.Verdict {
+        reader.next(block.extracting(field.value), charsets: charsets, losses: &losses)
+    }
+
+    /// Forgets what decoding has lost since `losses` was this.
+    mutating func restore(_ losses: DecodeLosses) { self.losses = losses }
+}
