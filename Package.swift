@@ -48,11 +48,19 @@ let package = Package(
         module("Log", ["CEpoll", "Reactor", logging]),
         module("APIClient", ["COpenSSL", "Reactor", "Wire", "Log"]),
         module("Mapping", ["Reactor", "Wire", "APIClient"]),
+        module("HTTPServer", ["Reactor", "Wire"]),
         module(
             "Relay",
-            ["CEpoll", "COpenSSL", "Reactor", "Wire", "Log", "APIClient", "Mapping", logging]),
+            [
+                "CEpoll", "COpenSSL", "Reactor", "Wire", "HTTPServer", "Log", "APIClient",
+                "Mapping", logging,
+            ],
+            resources: [
+                .embedInCode("Admin/Page/status.html"), .embedInCode("Admin/Page/status.css"),
+                .embedInCode("Admin/Page/status.js"),
+            ]),
         module(
-            "Sandbox", ["Reactor", "Wire", "Log", logging],
+            "Sandbox", ["Reactor", "Wire", "HTTPServer", "Log", logging],
             resources: [
                 .embedInCode("Page/inbox.html"), .embedInCode("Page/inbox.css"),
                 .embedInCode("Page/inbox.js"),
@@ -80,11 +88,13 @@ let package = Package(
         tests("LogTests", ["Log", "Wire"]),
         tests("APIClientTests", ["Reactor", "Wire", "Log", "APIClient", "TestSupport"]),
         tests("MappingTests", ["Reactor", "Wire", "APIClient", "Mapping", "TestSupport"]),
-        tests("SandboxTests", ["Reactor", "Wire", "Log", "Sandbox", "TestSupport"]),
+        tests("HTTPServerTests", ["Reactor", "Wire", "HTTPServer", "TestSupport"]),
+        tests(
+            "SandboxTests", ["Reactor", "Wire", "HTTPServer", "Log", "Sandbox", "TestSupport"]),
         tests(
             "RelayTests",
             [
-                "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox",
+                "Reactor", "Wire", "HTTPServer", "Log", "APIClient", "Mapping", "Relay", "Sandbox",
                 "TestSupport", logging,
             ]),
         tests(

@@ -1,8 +1,10 @@
 // Counts by three-digit code, inside the counters of a loop: to count is an index and an addition,
 // and never allocates.
 
+import Reactor
+
 /// Counts of three-digit codes, 100 to 599: SMTP replies, HTTP statuses.
-package struct CodeCounts: Sendable {
+package struct CodeCounts: Countable {
     static let codes = 100..<600
     private var counts = InlineArray<500, Int>(repeating: 0)
 
@@ -23,6 +25,8 @@ package struct CodeCounts: Sendable {
     subscript(code: Int) -> Int {
         Self.codes.contains(code) ? counts[code - Self.codes.lowerBound] : 0
     }
+
+    package var reading: CounterReading { .byKind(present.map { ("\($0.code)", $0.count) }) }
 
     /// The codes that were counted, in ascending order.
     package var present: [(code: Int, count: Int)] {

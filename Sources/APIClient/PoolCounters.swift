@@ -28,6 +28,46 @@ package struct PoolCounters: Sendable {
     package init() {}
 }
 
+extension PoolCounters: CounterGroup {
+    package static let answerFamilies: [CounterFamily<PoolCounters>] = [
+        .counters(
+            "api_responses_total", "Answers of the API by call and status.", label: "call",
+            ["send": \.sendStatuses, "check": \.checkStatuses], kind: "status",
+            status: .one("statuses", of: "send"))
+    ]
+    package static let failureFamilies: [CounterFamily<PoolCounters>] = [
+        .counters(
+            "api_retries_total", "Requests sent again, by how far they had come.", label: "reason",
+            [
+                "nothing-written": \.retries.nothingWritten,
+                "partly-written": \.retries.partlyWritten, "key-check": \.retries.handedOver,
+            ], status: .sum("retries")),
+        .counters(
+            "api_not_sent_total", "Calls that were certainly not acted on, and why.",
+            label: "reason",
+            [
+                "queue-full": \.notSentQueueFull, "no-address": \.notSentNoAddress,
+                "no-connection-in-time": \.notSentLate, "broken": \.notSentBroken,
+            ], status: .sum("not_sent")),
+    ]
+    package static let doubtFamilies: [CounterFamily<PoolCounters>] = [
+        .counter(
+            "api_uncertain_total",
+            "Calls for messages that broke, or were not answered, when the API may have acted.",
+            of: \.uncertain, status: .value("uncertain"))
+    ]
+    package static let timeFamilies: [CounterFamily<PoolCounters>] = [
+        .counters(
+            "api_seconds",
+            "Answered calls of the API, from the whole request, waiting for a connection included.",
+            label: "call", ["send": \.sendTimes, "check": \.checkTimes], in: .histogram(step: 1),
+            status: .one("api", of: "send"))
+    ]
+
+    package static let families =
+        answerFamilies + failureFamilies + doubtFamilies + timeFamilies
+}
+
 /// Retries, by how far the request had got.
 package struct RetryCounts: Sendable {
     package var nothingWritten = 0

@@ -1,5 +1,7 @@
 // What messages lost on the way, by kind, and the sums of it.
 
+import Reactor
+
 /// What messages lost on the way, by kind ("Nothing is dropped in silence").
 package struct MappingLosses: Equatable, Sendable {
     package var headersNotPassed = 0
@@ -61,5 +63,11 @@ extension MappingLosses {
         addressesNotInEnvelope += other.addressesNotInEnvelope
         addressesMalformed += other.addressesMalformed
         attachmentsEmpty += other.attachmentsEmpty
+    }
+}
+
+extension MappingLosses: Countable {
+    package var reading: CounterReading {
+        .byKind(Self.kinds.map { ("\($0.name)", self[keyPath: $0.count]) })
     }
 }

@@ -1,8 +1,11 @@
-// The magic keys: what the sandbox does with a key, read off its name.
+// The magic keys: the name of a key tells what the sandbox does with it.
 //
 // `ps_live_…` and `ps_test_…` are valid, anything else is refused. A name from the table below,
 // alone or with a further `_suffix` (so that a test can have a fresh key), makes things go wrong in
 // one way. docs/sandbox.md shows the same table; a test compares them.
+
+import HTTPServer
+import Wire
 
 /// What happens to a request that is made with a key.
 enum SandboxEffect: Equatable {
@@ -29,7 +32,7 @@ enum SandboxEffect: Equatable {
     case slow
     /// Accepted with 201 instead of 202.
     case created
-    /// Accepted, and the connection closed behind the answer.
+    /// Accepted, and the connection is closed after the answer.
     case closing
     /// A 202 whose body is no JSON.
     case garbage
@@ -55,7 +58,7 @@ struct SandboxBehaviour: Equatable {
     /// `ps_test_…`: nothing is delivered, the status is `simulated`.
     var isTest: Bool
 
-    /// Names behind `ps_test_`; of two that fit, the longer one counts.
+    /// Names after `ps_test_`; of two that fit, the longer one counts.
     static let table: [(name: String, read: SandboxEffect, send: SandboxEffect)] = [
         ("revoked", .revoked, .revoked),
         ("revoked_later", .accept, .revoked),
@@ -82,7 +85,7 @@ struct SandboxBehaviour: Equatable {
         ("hang", .accept, .hang),
     ]
 
-    /// The behaviour of `key`; nil when it is no key of Postscale's at all.
+    /// The behaviour of `key`; nil when it has not the form of Postscale's keys.
     init?(key: [UInt8]?) {
         guard let key, key.count <= 512, key.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             return nil
@@ -109,7 +112,7 @@ struct SandboxBehaviour: Equatable {
 extension SandboxEffect {
     /// The answer that this effect gives in place of the ordinary one; nil for the effects that
     /// accept the request (and change at most how they are answered).
-    func refusal() -> SandboxAnswer? {
+    func refusal() -> HTTPAnswer? {
         switch self {
         case .accept, .slow, .created, .closing: return nil
         case .revoked: return .unauthorized()
@@ -120,21 +123,21 @@ extension SandboxEffect {
         case .down: return .error(503, .text, "service unavailable")
         case .broken: return .error(500, .text, "internal server error")
         case .badGateway:
-            var answer = SandboxAnswer(status: 502, json: "<html><h1>502 Bad Gateway</h1></html>\n")
-            answer.contentType = "text/html"
-            return answer
+            return HTTPAnswer(
+                status: 502, contentType: "text/html",
+                body: Array("<html><h1>502 Bad Gateway</h1></html>\n".utf8))
         case .invalid: return .badRequest("the request is invalid: asked for by the API key")
         case .conflict:
             return .error(409, .coded, code: "conflict", "the request conflicts with another one")
         case .tooLarge: return .tooLarge("request body exceeds the maximum size")
-        case .garbage: return SandboxAnswer(status: 202, json: #"{"message_id": oops"#)
+        case .garbage: return HTTPAnswer(status: 202, json: #"{"message_id": oops"#)
         case .reset: return silent(.reset)
         case .hang: return silent(.never)
         }
     }
 
-    private func silent(_ delivery: SandboxAnswer.Delivery) -> SandboxAnswer {
-        var answer = SandboxAnswer(status: 500, json: "")
+    private func silent(_ delivery: HTTPAnswer.Delivery) -> HTTPAnswer {
+        var answer = HTTPAnswer(status: 500, json: "")
         answer.delivery = delivery
         return answer
     }
@@ -142,18 +145,23 @@ extension SandboxEffect {
 
 extension SandboxLimit {
     /// The documented body of a 429, and `Retry-After`.
-    fileprivate func answer(now: Int) -> SandboxAnswer {
+    fileprivate func answer(now: Int) -> HTTPAnswer {
         let (kind, limit, seconds) =
             switch self {
             case .daily, .date: ("daily", 1_500, 3_600)
             case .hourly: ("hourly", 200, 600)
             case .minute: ("per_minute", 60, 30)
             }
-        var json = #"{"error":"rate_limit_exceeded","message":"\#(kind) sending limit exceeded","#
-        json += #""limit_type":"\#(kind)","limit":\#(limit),"used":\#(limit),"#
-        if self != .date { json += #""retry_after_seconds":\#(seconds),"# }
-        json += #""warming_phase":"phase_1"}"#
-        var answer = SandboxAnswer(status: 429, json: json)
+        let json = JSONDocument.object {
+            $0.field("error", "rate_limit_exceeded")
+            $0.field("message", "\(kind) sending limit exceeded")
+            $0.field("limit_type", kind)
+            $0.field("limit", limit)
+            $0.field("used", limit)
+            if self != .date { $0.field("retry_after_seconds", seconds) }
+            $0.field("warming_phase", "phase_1")
+        }
+        var answer = HTTPAnswer(status: 429, json: json)
         let after = self == .date ? SandboxText.httpDate(now + seconds) : String(seconds)
         answer.headers.append(("Retry-After", after))
         return answer

@@ -1,4 +1,4 @@
-// Chaos: a share of the messages meets a fault, whatever their key says.
+// Chaos: a share of the messages meets a fault, whatever key they come with.
 //
 // By flag (`--chaos 429=5,503=2`) and, while the sandbox runs, by the inbox page or `PUT
 // /sandbox/chaos`. A key with a fault of its own keeps that one.
@@ -19,7 +19,7 @@ package struct SandboxChaos: Equatable, Sendable {
     package init() {}
 
     /// Reads "429=5,slow=10".
-    /// - Returns: nil for another name, a name that comes twice, and shares of over 100 percent.
+    /// - Returns: nil for another name, a name that comes twice, and shares of more than 100 percent in all.
     package init?(_ text: String) {
         var seen: Set<Int> = []
         for part in text.split(separator: ",") {
@@ -52,7 +52,7 @@ package struct SandboxChaos: Equatable, Sendable {
         return true
     }
 
-    /// What a message meets.
+    /// The fault that a message meets; nil for none.
     /// - Parameter roll: 0 to 99, a random number.
     func effect(_ roll: Int) -> SandboxEffect? {
         var upTo = 0
@@ -64,8 +64,9 @@ package struct SandboxChaos: Equatable, Sendable {
     }
 
     /// `{"429":5,…}`, every kind.
-    var json: String {
-        let fields = zip(Self.kinds, percents).map { "\"\($0.name)\":\($1)" }
-        return "{" + fields.joined(separator: ",") + "}"
+    var json: [UInt8] {
+        JSONDocument.object {
+            for (kind, percent) in zip(Self.kinds, percents) { $0.field(kind.name, percent) }
+        }
     }
 }

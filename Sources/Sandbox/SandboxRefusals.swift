@@ -1,4 +1,6 @@
-// The sends that the sandbox refused last: what a client's developer wants to see beside the inbox.
+// The sends that the sandbox refused last: the inbox shows them to the developers of clients.
+
+import HTTPServer
 
 /// One refused `POST /v1/send`.
 struct SandboxRefusal {
@@ -16,7 +18,7 @@ struct SandboxRefusals {
 
     private(set) var list: [SandboxRefusal] = []
 
-    mutating func add(_ answer: SandboxAnswer, at seconds: Int) {
+    mutating func add(_ answer: HTTPAnswer, at seconds: Int) {
         if list.count == Self.countMax { list.removeFirst() }
         let body =
             switch answer.delivery {

@@ -3,6 +3,7 @@
 // Request bodies are kept as they came, byte for byte, in memory or as files of a folder. Both the
 // number of messages and the bytes in memory are bounded: the oldest are forgotten first.
 
+import Log
 import Wire
 
 /// One accepted message.
@@ -27,19 +28,33 @@ struct SandboxMessage {
 
     /// The body of the API's answer.
     var answer: [UInt8] {
-        var json = Array(#"{"message_id":"#.utf8)
-        json.append(jsonString: messageID)
-        json.append(text: #","status":"\#(status)""#)
-        json.append(text: isTest ? #","environment":"test"}"# : "}")
-        return json
+        JSONDocument.object {
+            $0.field("message_id", messageID)
+            $0.field("status", status)
+            if isTest { $0.field("environment", "test") }
+        }
+    }
+
+    /// Writes the fields that the API's list and the inbox share.
+    func writeSummary(to json: inout JSONDocument) {
+        json.field("message_id", messageID)
+        json.field("from", request.from)
+        json.field("to", request.to)
+        json.field("cc", request.cc)
+        json.field("bcc", request.bcc)
+        json.field("subject", request.subject ?? "")
+        json.field("status", status)
+        json.field("created_at", Timestamp.text(seconds: acceptedAt, milliseconds: 0))
+        if isTest { json.field("environment", "test") }
     }
 }
 
 /// Accepted messages, oldest first. Belongs to the sandbox's thread.
-struct SandboxStore {
+final class SandboxStore {
     private(set) var messages: [SandboxMessage] = []
+    /// Messages ever accepted, forgotten ones too; the number of the last one.
+    private(set) var acceptedCount = 0
     private var bytesHeld = 0
-    private var lastNumber = 0
     private let options: SandboxOptions
     private let folder: SandboxFolder?
 
@@ -50,11 +65,11 @@ struct SandboxStore {
 
     /// Keeps a message. With a folder its files are complete when this returns.
     /// - Throws: what the file system refused.
-    mutating func add(
+    func add(
         _ request: SendRequest, body: [UInt8], isTest: Bool, answerStatus: Int = 202
     ) throws(SandboxFolderError) -> SandboxMessage {
         var message = SandboxMessage(
-            number: lastNumber + 1, messageID: Self.newMessageID(from: request.from),
+            number: acceptedCount + 1, messageID: Self.newMessageID(from: request.from),
             id: SandboxText.randomUUID(), isTest: isTest, acceptedAt: SandboxText.unixTime(),
             request: request, body: nil, bodyBytes: body.count, answerStatus: answerStatus)
         if let folder {
@@ -63,7 +78,7 @@ struct SandboxStore {
             message.body = body
             bytesHeld += body.count
         }
-        lastNumber += 1
+        acceptedCount += 1
         messages.append(message)
         forgetOldest()
         return message
@@ -88,14 +103,14 @@ struct SandboxStore {
     }
 
     /// Forgets every message and removes its files.
-    mutating func removeAll() {
+    func removeAll() {
         for message in messages { folder?.remove(message) }
         messages = []
         bytesHeld = 0
     }
 
     /// Forgets one message and removes its files; false when there is no such.
-    mutating func remove(_ messageID: String) -> Bool {
+    func remove(_ messageID: String) -> Bool {
         guard let index = messages.lastIndex(where: { $0.messageID == messageID }) else {
             return false
         }
@@ -105,7 +120,7 @@ struct SandboxStore {
         return true
     }
 
-    private mutating func forgetOldest() {
+    private func forgetOldest() {
         var excess = max(0, messages.count - options.messagesMax)
         var bytes = bytesHeld - messages[..<excess].reduce(0) { $0 + ($1.body?.count ?? 0) }
         while bytes > options.messageBytesMax, excess < messages.count - 1 {

@@ -1,6 +1,7 @@
 // The inbox: what only the sandbox has. Heads and bodies in, answers out.
 
 import Foundation
+import HTTPServer
 import Testing
 import Wire
 
@@ -11,12 +12,16 @@ import Wire
     private let service = SandboxService(
         options: SandboxOptions(addresses: []), log: EventLog.silent())
 
-    private func ask(_ line: String, _ body: String = "") throws -> (Int, NSDictionary) {
+    private func request(_ line: String) -> HTTPRequest {
         let bytes = Array((line + " HTTP/1.1\r\nHost: x\r\n\r\n").utf8)
         guard case .head(let head) = HTTPRequestHead.parse(bytes.span) else {
             preconditionFailure("a test's own request head")
         }
-        let request = SandboxRequest(head, in: bytes.span)
+        return HTTPRequest(head, in: bytes.span)
+    }
+
+    private func ask(_ line: String, _ body: String = "") throws -> (Int, NSDictionary) {
+        let request = SandboxRequest(request(line))
         let answer =
             switch service.admit(request) {
             case .answer(let early): early
@@ -79,10 +84,12 @@ import Wire
 
     @Test("Refusals are kept, the last of them")
     func refusals() throws {
+        let send = request("POST /v1/send")
         for number in 0..<SandboxRefusals.countMax + 5 {
-            service.noteRefusal(.badRequest("number \(number)"))
+            service.note(.decided(.badRequest("number \(number)"), to: send))
         }
-        service.noteRefusal(SandboxAnswer(status: 202, json: "{}"))
+        service.note(.decided(HTTPAnswer(status: 202, json: "{}"), to: send))
+        service.note(.decided(.notFound(), to: request("GET /elsewhere")))
         let list = try ask("GET /sandbox/refusals").1["refusals"] as? [NSDictionary] ?? []
         #expect(list.count == SandboxRefusals.countMax)
         #expect((list.last?["body"] as? String)?.contains("number 204") == true)
@@ -95,9 +102,7 @@ import Wire
             "/", "/sandbox/inbox.css", "/sandbox/inbox.js",
         ])
     func page(_ path: String) throws {
-        let bytes = Array("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
-        guard case .head(let head) = HTTPRequestHead.parse(bytes.span) else { return }
-        let answer = service.respond(to: SandboxRequest(head, in: bytes.span), body: [])
+        let answer = service.respond(to: SandboxRequest(request("GET \(path)")), body: [])
         #expect(answer.status == 200 && answer.body.count > 1_000)
         let policy = answer.headers.first { $0.name == "Content-Security-Policy" }?.value ?? ""
         #expect(policy.hasPrefix("default-src 'none'") && !policy.contains("http"))
@@ -135,7 +140,7 @@ import Wire
     func call(_ text: String, _ isRight: Bool) {
         let chaos = SandboxChaos(json: Array(text.utf8).span)
         #expect((chaos != nil) == isRight)
-        if let chaos { #expect(SandboxChaos(json: Array(chaos.json.utf8).span) == chaos) }
+        if let chaos { #expect(SandboxChaos(json: chaos.json.span) == chaos) }
     }
 
     @Test("Each message meets what its number says")

@@ -1,8 +1,6 @@
 // The sandbox on a loop of its own, spoken to over a blocking socket.
 
-import Glibc
 import Reactor
-import Synchronization
 import TestSupport
 import Testing
 
@@ -10,52 +8,28 @@ import Testing
 @testable import Sandbox
 
 @Suite struct SandboxServerTests {
-    /// Hands the server's port from its thread to the test's.
-    private final class Port: Sendable {
-        let number = Mutex<UInt16>(0)
-    }
-
     /// A sandbox for the length of `body`, which gets the port.
     private func withSandbox(_ body: (UInt16) throws -> Void) throws {
-        let port = Port()
+        let port = Locked<UInt16>(0)
         let options = SandboxOptions(
             addresses: [try #require(SocketAddress("127.0.0.1:0"))], slowMilliseconds: 50)
         let group = try LoopGroup(count: 1, backend: testBackend) { loop in
             let server = try SandboxServer(loop: loop, options: options, log: EventLog.silent())
-            port.number.withLock { $0 = server.addresses[0].port }
+            port.withLock { $0 = server.addresses[0].port }
             return server
         }
         defer {
             group.stop()
             group.join()
         }
-        try body(port.number.withLock { $0 })
+        try body(port.withLock { $0 })
     }
 
     /// Sends `pieces`, each with a system call of its own, and reads until the server closes.
     private func exchange(_ port: UInt16, _ pieces: [String]) -> String {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let status = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard status == 0 else { return "no connection" }
-        for piece in pieces {
-            _ = Glibc.send(descriptor, piece, piece.utf8.count, Int32(MSG_NOSIGNAL))
-        }
-        var answer: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = recv(descriptor, &buffer, buffer.count, 0)
-            if count <= 0 { return String(decoding: answer, as: UTF8.self) }
-            answer.append(contentsOf: buffer[..<count])
-        }
+        guard let client = PlainClient(port: port) else { return "no connection" }
+        for piece in pieces { client.send(piece) }
+        return client.receiveAll()
     }
 
     private static let body =

@@ -20,7 +20,7 @@ import Wire
         guard case .head(let head) = HTTPRequestHead.parse(bytes.span) else {
             preconditionFailure("a test's own request head")
         }
-        return SandboxRequest(head, in: bytes.span)
+        return SandboxRequest(HTTPRequest(head, in: bytes.span))
     }
 
     /// Status and body of the answer to a whole request.

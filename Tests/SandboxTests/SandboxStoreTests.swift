@@ -26,7 +26,7 @@ import Testing
     func boundedNumber() throws {
         var options = SandboxOptions(addresses: [])
         options.messagesMax = 2
-        var store = SandboxStore(options: options)
+        let store = SandboxStore(options: options)
         for subject in ["1", "2", "3"] {
             let (request, body) = try message(subject)
             _ = try store.add(request, body: body, isTest: true)
@@ -38,7 +38,7 @@ import Testing
     func boundedBytes() throws {
         var options = SandboxOptions(addresses: [])
         options.messageBytesMax = 200
-        var store = SandboxStore(options: options)
+        let store = SandboxStore(options: options)
         for subject in ["1", "2", "3"] {
             let (request, body) = try message(subject)
             _ = try store.add(request, body: body, isTest: true)
@@ -55,7 +55,7 @@ import Testing
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        var store = SandboxStore(options: SandboxOptions(addresses: [], storeFolder: folder))
+        let store = SandboxStore(options: SandboxOptions(addresses: [], storeFolder: folder))
         let (request, body) = try message(
             attachments: #"[{"filename":"../../evil","content":"AQID"},"#
                 + #"{"filename":"📎.pdf","content":"\/\/8="}]"#)
@@ -73,7 +73,7 @@ import Testing
 
     @Test("A folder that is not there is an error, and nothing is kept")
     func missingFolder() throws {
-        var store = SandboxStore(
+        let store = SandboxStore(
             options: SandboxOptions(addresses: [], storeFolder: "/nonexistent/folder"))
         let (request, body) = try message()
         #expect(throws: SandboxFolderError.self) {

@@ -1,6 +1,7 @@
 // Which request means what: the table of the admin listener.
 
 import Logging
+import Wire
 
 /// What a request asks for.
 package enum AdminRoute: Equatable {
@@ -18,10 +19,10 @@ package enum AdminRoute: Equatable {
 
     /// Sessions of each loop that are listed without `?limit=`, and the most that may be asked for:
     /// a loop writes them down between two turns.
-    static let sessionsUsual = 500
+    package static let sessionsUsual = 500
     package static let sessionsMax = 10_000
 
-    package init(_ request: AdminRequest) {
+    package init(_ request: HTTPRequest) {
         if request.path == "/log-level" {
             self = Self.logLevel(request)
             return
@@ -31,7 +32,7 @@ package enum AdminRoute: Equatable {
         self = isRead || route == .notFound ? route : .wrongMethod(allowed: "GET, HEAD")
     }
 
-    private static func page(_ request: AdminRequest) -> AdminRoute {
+    private static func page(_ request: HTTPRequest) -> AdminRoute {
         switch request.path {
         case "/metrics": .metrics
         case "/healthz": .health
@@ -45,7 +46,7 @@ package enum AdminRoute: Equatable {
         }
     }
 
-    private static func sessions(_ request: AdminRequest, isJSON: Bool) -> AdminRoute {
+    private static func sessions(_ request: HTTPRequest, isJSON: Bool) -> AdminRoute {
         guard let text = request.value("limit") else {
             return .sessions(isJSON: isJSON, limit: sessionsUsual)
         }
@@ -55,7 +56,7 @@ package enum AdminRoute: Equatable {
         return .sessions(isJSON: isJSON, limit: limit)
     }
 
-    private static func logLevel(_ request: AdminRequest) -> AdminRoute {
+    private static func logLevel(_ request: HTTPRequest) -> AdminRoute {
         switch request.method {
         case "GET", "HEAD": return .logLevel
         case "PUT", "POST":

@@ -3,6 +3,7 @@
 
 import Log
 import Reactor
+import Wire
 
 /// One session at a moment.
 struct SessionReport: Sendable {
@@ -70,18 +71,13 @@ struct SessionsReport {
         }
     }
 
-    func answer(isJSON: Bool) -> AdminAnswer {
-        isJSON
-            ? .json(json)
-            : AdminAnswer(200, "text/plain; charset=utf-8", Array(table.utf8))
-    }
-
     private static let columns = [
         ("session", 16), ("peer", 24), ("state", 14), ("open_s", 9), ("silent_s", 9),
         ("messages", 8), ("bytes", 10), ("tls", 7), ("login", 5),
     ]
 
-    private var table: String {
+    /// The sessions line by line, for people.
+    var table: [UInt8] {
         var lines = [Self.row(Self.columns.map(\.0))]
         for session in listed {
             lines.append(
@@ -94,7 +90,7 @@ struct SessionsReport {
                 ]))
         }
         lines.append("\(listed.count) of \(total) sessions")
-        return lines.joined(separator: "\n") + "\n"
+        return Array((lines.joined(separator: "\n") + "\n").utf8)
     }
 
     private static func row(_ cells: [String]) -> String {
@@ -107,9 +103,9 @@ struct SessionsReport {
         MetricsText.seconds(nanoseconds: UInt64(max(0, milliseconds)) * 1_000_000)
     }
 
-    private var json: [UInt8] {
-        var json = JSONDocument()
-        json.object {
+    /// The same for programs.
+    var json: [UInt8] {
+        JSONDocument.object {
             $0.field("total", total)
             $0.array("sessions") { list in
                 for session in listed {
@@ -128,6 +124,5 @@ struct SessionsReport {
                 }
             }
         }
-        return json.bytes
     }
 }

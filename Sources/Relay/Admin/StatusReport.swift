@@ -1,148 +1,107 @@
 // The relay at a moment as JSON: what the status page draws, and for programs that are not
-// Prometheus. Totals since the start; rates are the reader's to work out.
+// Prometheus. Totals since the start; readers work the rates out.
 
+import APIClient
 import Log
-import Mapping
 import Reactor
+import Wire
 
 /// `/status.json`.
-enum StatusReport {
-    static func json(_ snapshot: RelaySnapshot) -> [UInt8] {
-        var json = JSONDocument()
-        let totals = snapshot.totals
-        json.object {
-            $0.process(snapshot)
-            $0.listeners(snapshot.facts, totals)
-            $0.traffic(totals)
-            $0.latencies(totals)
-            $0.api(totals)
-            $0.loops(snapshot)
-        }
-        return json.bytes
-    }
-}
+struct StatusReport {
+    private let snapshot: RelaySnapshot
+    private let facts: RelayFacts
+    private let totals: RelayTotals
 
-extension JSONDocument {
-    fileprivate mutating func process(_ snapshot: RelaySnapshot) {
-        let facts = snapshot.facts
+    static func json(_ snapshot: RelaySnapshot) -> [UInt8] {
+        let report = StatusReport(snapshot)
+        return JSONDocument.object {
+            report.process(&$0)
+            report.listeners(&$0)
+            report.traffic(&$0)
+            report.latencies(&$0)
+            report.api(&$0)
+            report.loops(&$0)
+        }
+    }
+
+    private init(_ snapshot: RelaySnapshot) {
+        self.snapshot = snapshot
+        facts = snapshot.facts
+        totals = snapshot.totals
+    }
+
+    private func process(_ json: inout JSONDocument) {
         let readiness = Readiness(snapshot)
-        field("version", RelayVersion.current)
-        field("hostname", facts.hostname)
-        field("backend", facts.backend)
-        field("now", Int(facts.now))
-        field("started", Int(facts.startedAt))
-        field("draining", facts.isDraining)
-        field("ready", readiness.isReady)
-        array("not_ready_because") { list in
-            for reason in readiness.reasons { list.element(reason) }
-        }
+        json.field("version", RelayVersion.current)
+        json.field("hostname", facts.hostname)
+        json.field("backend", facts.backend)
+        json.field("now", Int(facts.now))
+        json.field("started", Int(facts.startedAt))
+        json.field("draining", facts.isDraining)
+        json.field("ready", readiness.isReady)
+        json.field("not_ready_because", readiness.reasons)
         if let end = facts.certificateEnd {
-            field("certificate_end", Int(end))
+            json.field("certificate_end", Int(end))
         } else {
-            null("certificate_end")
+            json.null("certificate_end")
         }
-        object("memory") {
+        json.object("memory") {
             $0.field("budget", facts.memoryBytesMax)
             $0.field("reserved", facts.memoryBytesReserved)
             $0.field("waiting", facts.memoryWaiting)
             $0.field("resident", facts.process.residentBytes)
         }
-        object("descriptors") {
+        json.object("descriptors") {
             $0.field("open", facts.process.descriptors)
             $0.field("max", facts.process.descriptorsMax)
         }
-        field("sessions_max", facts.sessionsMax)
-        field("duplicate_records", facts.duplicateRecords)
-        field("log_lines_dropped", facts.logLinesDropped)
-        field("cpu_ns", facts.process.cpuNanoseconds)
+        json.field("sessions_max", facts.sessionsMax)
+        json.field("duplicate_records", facts.duplicateRecords)
+        json.field("log_lines_dropped", facts.logLinesDropped)
+        json.field("cpu_ns", facts.process.cpuNanoseconds)
     }
 
-    fileprivate mutating func listeners(_ facts: RelayFacts, _ totals: RelayTotals) {
-        array("listeners") { list in
+    private func listeners(_ json: inout JSONDocument) {
+        json.array("listeners") { list in
             for (spec, counts) in zip(facts.listeners, totals.listeners) {
                 list.object {
                     $0.field("address", "\(spec.address)")
                     $0.field("mode", spec.modeWord)
-                    $0.field("connections", counts.accepted)
-                    $0.field(
-                        "refused",
-                        counts.overConnections + counts.overHandshakes + counts.overDescriptors)
-                    $0.field("tls12", counts.handshakesTLS12)
-                    $0.field("tls13", counts.handshakesTLS13)
-                    $0.field("resumed", counts.handshakesResumed)
-                    $0.field("failed", counts.handshakesFailed)
+                    $0.families(ListenerCounters.families, of: counts)
                 }
             }
         }
     }
 
-    fileprivate mutating func traffic(_ totals: RelayTotals) {
-        let counters = totals.counters
-        field("sessions", totals.sessions)
-        object("messages") {
-            for kind in OutcomeKind.allCases {
-                $0.field(kind.word, counters.messages.count(kind))
-            }
-        }
-        field("content_bytes", counters.contentBytes)
-        object("replies") {
-            for (code, count) in counters.replies.present { $0.field("\(code)", count) }
-        }
-        object("logins") {
-            $0.field("accepted", counters.loginsAccepted)
-            $0.field("wrong-key", counters.loginsRefused)
-            $0.field("wrong-username", counters.loginsWrongUsername)
-            $0.field("unavailable", counters.loginsUnavailable)
-            $0.field("turned-away", counters.loginsTurnedAway)
-        }
-        object("losses") {
-            for kind in MappingLosses.kinds {
-                $0.field("\(kind.name)", counters.losses[keyPath: kind.count])
-            }
-        }
-        field(
-            "duplicates",
-            counters.duplicatesAnswered + counters.duplicatesPending + counters.duplicateRecipients)
+    private func traffic(_ json: inout JSONDocument) {
+        json.field("sessions", totals.sessions)
+        json.families(RelayCounters.messageFamilies, of: totals.counters)
+        json.families(RelayCounters.sessionFamilies, of: totals.counters)
+        json.families(KeyCheckCounts.families, of: totals.keyChecks)
+        json.families(RelayCounters.lossFamilies, of: totals.counters)
+        json.families(RelayCounters.guardFamilies, of: totals.counters)
+        json.families(LoopCounters.clientFamilies, of: totals.loop)
+        json.families(LoopCounters.networkFamilies, of: totals.loop)
     }
 
-    fileprivate mutating func latencies(_ totals: RelayTotals) {
-        array("bounds_us") { list in
+    private func latencies(_ json: inout JSONDocument) {
+        json.array("bounds_us") { list in
             for bucket in 0..<LatencyHistogram.boundCount {
                 list.element(LatencyHistogram.boundMicroseconds(bucket))
             }
         }
-        object("latency") {
-            $0.histogram("handshake", totals.counters.handshakeTimes)
-            $0.histogram("login", totals.counters.loginTimes)
-            $0.histogram("data", totals.counters.dataTimes)
-            $0.histogram("answer", totals.counters.answerTimes)
-            $0.histogram("api", totals.pool.sendTimes)
+        json.object("latency") {
+            $0.families(RelayCounters.timeFamilies, of: totals.counters)
+            $0.families(PoolCounters.timeFamilies, of: totals.pool)
         }
     }
 
-    private mutating func histogram(_ key: String, _ histogram: LatencyHistogram) {
-        array(key) { list in
-            for bucket in 0...LatencyHistogram.boundCount {
-                list.element(Int(clamping: histogram.count(inBucket: bucket)))
-            }
-        }
-    }
-
-    fileprivate mutating func api(_ totals: RelayTotals) {
-        object("api") {
+    private func api(_ json: inout JSONDocument) {
+        json.object("api") {
             $0.field("queued", totals.queued)
-            $0.field("uncertain", totals.pool.uncertain)
-            let retries = totals.pool.retries
-            $0.field(
-                "retries",
-                retries.nothingWritten + retries.partlyWritten + retries.handedOver)
-            $0.field(
-                "not_sent",
-                totals.pool.notSentQueueFull + totals.pool.notSentNoAddress
-                    + totals.pool.notSentLate + totals.pool.notSentBroken)
-            $0.object("statuses") {
-                for (code, count) in totals.pool.sendStatuses.present { $0.field("\(code)", count) }
-            }
+            $0.families(PoolCounters.doubtFamilies, of: totals.pool)
+            $0.families(PoolCounters.failureFamilies, of: totals.pool)
+            $0.families(PoolCounters.answerFamilies, of: totals.pool)
             $0.array("addresses") { list in
                 for entry in totals.addresses {
                     list.object {
@@ -159,21 +118,71 @@ extension JSONDocument {
         }
     }
 
-    fileprivate mutating func loops(_ snapshot: RelaySnapshot) {
-        array("loops") { list in
+    private func loops(_ json: inout JSONDocument) {
+        json.array("loops") { list in
             for worker in snapshot.workers {
                 list.object {
                     $0.field("loop", worker.index)
                     $0.field("answered", !snapshot.silentLoops.contains(worker.index))
                     $0.field("sessions", worker.sessions)
-                    $0.field("turns", worker.loop.ticks)
-                    $0.field("busy_ns", worker.loop.busyNanoseconds)
-                    $0.field("idle_ns", worker.loop.idleNanoseconds)
+                    $0.families(LoopCounters.timeFamilies, of: worker.loop)
                     $0.field("slabs", worker.gauges.slabsUsed)
                     $0.field("timers", worker.gauges.timersArmed)
-                    $0.histogram("turn", worker.loop.turns)
+                    $0.families(LoopCounters.turnFamilies, of: worker.loop)
                 }
             }
         }
+    }
+}
+
+extension JSONDocument {
+    /// What the status report shows of these families.
+    fileprivate mutating func families<Group: CounterGroup>(
+        _ families: [CounterFamily<Group>], of group: Group
+    ) {
+        for family in families {
+            let readings = family.counters.map { ($0.label, $0.counter.read(group)) }
+            for status in family.status {
+                switch status {
+                case .value(let key): field(key, readings[0].1)
+                case .sum(let key): field(key, readings.reduce(0) { $0 &+ $1.1.number })
+                case .object(let key):
+                    object(key) {
+                        for (label, reading) in readings { $0.field(label, reading) }
+                    }
+                case .one(let key, let wanted):
+                    guard let reading = readings.first(where: { $0.0 == wanted }) else {
+                        preconditionFailure("no counter of \(key) is called \(wanted)")
+                    }
+                    field(key, reading.1)
+                }
+            }
+        }
+    }
+
+    private mutating func field(_ key: String, _ reading: CounterReading) {
+        switch reading {
+        case .number(let number): field(key, number)
+        case .byKind(let kinds):
+            object(key) {
+                for (kind, count) in kinds { $0.field(kind, count) }
+            }
+        case .times(let times):
+            array(key) { list in
+                for bucket in 0...LatencyHistogram.boundCount {
+                    list.element(Int(clamping: times.count(inBucket: bucket)))
+                }
+            }
+        }
+    }
+}
+
+extension CounterReading {
+    /// The number of a plain counter; only such are added up.
+    fileprivate var number: UInt64 {
+        guard case .number(let number) = self else {
+            preconditionFailure("only numbers have a sum")
+        }
+        return number
     }
 }

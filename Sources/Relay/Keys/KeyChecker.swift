@@ -22,10 +22,7 @@ final class KeyChecker {
     private let cache: KeyCache
     private let pool: ConnectionPool
     private let timeoutMilliseconds: Int
-    /// Questions about keys by where their answer came from: known, asked for, already being asked.
-    private(set) var answeredFromCache = 0
-    private(set) var asked = 0
-    private(set) var joined = 0
+    private(set) var counts = KeyCheckCounts()
     private var waits: [APIKey.Hash: Wait] = [:]
     private var hashes: [ObjectIdentifier: APIKey.Hash] = [:]
 
@@ -45,15 +42,15 @@ final class KeyChecker {
         if waits[key.hash] == nil {
             switch cache.find(key.hash, at: loop.now, waiter: waiter) {
             case .known(let verdict):
-                answeredFromCache += 1
+                counts.fromCache += 1
                 return verdict
             case .ask:
-                asked += 1
+                counts.asked += 1
                 ask(key)
-            case .wait: joined += 1
+            case .wait: counts.joined += 1
             }
         } else {
-            joined += 1
+            counts.joined += 1
         }
         hashes[id] = key.hash
         waits[key.hash, default: Wait(owners: [])].owners.append(owner)

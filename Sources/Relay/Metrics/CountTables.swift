@@ -3,6 +3,7 @@
 // They lie inside the counters of a loop: to count is an index and an addition, and never allocates.
 
 import APIClient
+import Reactor
 
 /// What became of a message, without the details of `Outcome`.
 enum OutcomeKind: Int, CaseIterable {
@@ -51,23 +52,31 @@ extension Outcome {
     }
 }
 
+/// Numbers by outcome.
+struct OutcomeCounts: Countable {
+    private var counts = InlineArray<12, Int>(repeating: 0)
+
+    mutating func add(_ number: Int, to kind: OutcomeKind) { counts[kind.rawValue] &+= number }
+
+    mutating func add(_ other: OutcomeCounts) {
+        for index in 0..<12 { counts[index] &+= other.counts[index] }
+    }
+
+    subscript(kind: OutcomeKind) -> Int { counts[kind.rawValue] }
+
+    var reading: CounterReading {
+        .byKind(OutcomeKind.allCases.map { ($0.word, self[$0]) })
+    }
+}
+
 /// Messages and their bytes of content by outcome.
 struct MessageCounts: Sendable {
-    private var counts = InlineArray<12, Int>(repeating: 0)
-    private var bytes = InlineArray<12, Int>(repeating: 0)
+    /// Settable for the sums alone; messages are counted by `count`.
+    var counts = OutcomeCounts()
+    var bytes = OutcomeCounts()
 
     mutating func count(_ kind: OutcomeKind, bytes contentBytes: Int) {
-        counts[kind.rawValue] &+= 1
-        bytes[kind.rawValue] &+= contentBytes
+        counts.add(1, to: kind)
+        bytes.add(contentBytes, to: kind)
     }
-
-    mutating func add(_ other: MessageCounts) {
-        for index in 0..<12 {
-            counts[index] &+= other.counts[index]
-            bytes[index] &+= other.bytes[index]
-        }
-    }
-
-    func count(_ kind: OutcomeKind) -> Int { counts[kind.rawValue] }
-    func bytes(_ kind: OutcomeKind) -> Int { bytes[kind.rawValue] }
 }

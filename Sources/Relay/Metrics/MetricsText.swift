@@ -5,11 +5,31 @@
 
 import Reactor
 
+/// The labels of a sample, in their order.
+struct MetricLabels: ExpressibleByDictionaryLiteral {
+    private(set) var pairs: [(name: String, value: String)]
+
+    init(dictionaryLiteral pairs: (String, String)...) { self.pairs = pairs }
+
+    /// Those with these names, in the order of the names.
+    func only(_ names: [String]) -> MetricLabels {
+        var labels: MetricLabels = [:]
+        labels.pairs = names.compactMap { name in pairs.first { $0.name == name } }
+        return labels
+    }
+
+    func with(_ name: String, _ value: String) -> MetricLabels {
+        var labels = self
+        labels.pairs.append((name, value))
+        return labels
+    }
+}
+
 /// A page of metrics under construction.
 struct MetricsText {
     enum Kind: String { case counter, gauge, histogram }
 
-    typealias Labels = KeyValuePairs<String, String>
+    typealias Labels = MetricLabels
 
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
     /// In front of every name of ours.
@@ -20,7 +40,8 @@ struct MetricsText {
 
     init() { bytes.reserveCapacity(65_536) }
 
-    /// Begins a family; its samples follow. A name that begins with `process_` is nobody's own.
+    /// Begins a family; its samples follow. A name that begins with `process_` is common to all
+    /// programs and gets no prefix.
     mutating func family(_ name: String, _ kind: Kind, _ help: String) {
         self.name = name.hasPrefix("process_") ? name : Self.prefix + name
         append("# HELP \(self.name) \(help)\n# TYPE \(self.name) \(kind.rawValue)\n")
@@ -43,6 +64,58 @@ struct MetricsText {
     mutating func gauge(_ name: String, _ value: Int, _ help: String) {
         family(name, .gauge, help)
         sample([:], value)
+    }
+
+    /// The families of a group that has no labels of its own.
+    mutating func families<Group: CounterGroup>(
+        _ families: [CounterFamily<Group>], of group: Group
+    ) {
+        self.families(families, of: [(labels: [:] as Labels, counts: group)])
+    }
+
+    /// The families of several groups of one kind, by their labels.
+    mutating func families<Group: CounterGroup>(
+        _ families: [CounterFamily<Group>], of groups: [(labels: Labels, counts: Group)]
+    ) {
+        for family in families {
+            guard let name = family.name else { continue }
+            if case .histogram = family.unit {
+                self.family(name, .histogram, family.help)
+            } else {
+                self.family(name, .counter, family.help)
+            }
+            if family.owners.isEmpty {
+                var sum = Group()
+                for group in groups { sum.add(group.counts) }
+                samples(family, [:], sum)
+            } else {
+                for group in groups {
+                    samples(family, group.labels.only(family.owners), group.counts)
+                }
+            }
+        }
+    }
+
+    private mutating func samples<Group: CounterGroup>(
+        _ family: CounterFamily<Group>, _ labels: Labels, _ counts: Group
+    ) {
+        for (value, counter) in family.counters {
+            let labels = family.label.map { labels.with($0, value) } ?? labels
+            switch counter.read(counts) {
+            case .number(let number):
+                if case .seconds = family.unit {
+                    sample(labels, nanoseconds: number)
+                } else {
+                    sample(labels, number)
+                }
+            case .byKind(let kinds):
+                for (kind, count) in kinds { sample(labels.with(family.kindLabel, kind), count) }
+            case .times(let times):
+                var step = 1
+                if case .histogram(let every) = family.unit { step = every }
+                histogram(labels, times, step: step)
+            }
+        }
     }
 
     /// One histogram of a family.
@@ -77,7 +150,7 @@ struct MetricsText {
         append(name)
         append(suffix)
         var separator = "{"
-        for (key, text) in labels {
+        for (key, text) in labels.pairs {
             append("\(separator)\(key)=\"\(Self.escaped(text))\"")
             separator = ","
         }
@@ -88,7 +161,7 @@ struct MetricsText {
         append(separator == "{" ? " \(value)\n" : "} \(value)\n")
     }
 
-    /// The three characters that a label's value can't hold as they are.
+    /// Escapes the three characters that a label's value cannot hold as they are.
     private static func escaped(_ text: String) -> String {
         guard text.utf8.contains(where: { $0 == 0x5C || $0 == 0x22 || $0 == 0x0A }) else {
             return text

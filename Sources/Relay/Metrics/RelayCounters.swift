@@ -1,78 +1,126 @@
-// What one loop counts. Plain integers: the loop adds, a scrape sums the loops.
+// What one loop counts of clients and messages: each counter, and under which name it is shown.
+//
+// Plain integers: the loop adds, a scrape sums the loops. A new counter is a field and its line in a
+// list of families below, and then an addition where it happens; nothing else needs to know. A test
+// misses a field without a line. docs/metrics.md lists the names.
 
 import APIClient
 import Mapping
 import Reactor
 
-/// Counters of one worker; add fields where something happens that an operator would ask for.
+/// Counters of one loop; add fields where something happens that an operator would ask for.
 package struct RelayCounters: Sendable {
     package var sessionsAccepted = 0
     package var sessionsClosed = 0
     var commands = CommandCounts()
     var bareLineFeeds = 0
+    var replies = CodeCounts()
     var loginsAccepted = 0
     var loginsRefused = 0
     var loginsWrongUsername = 0
     var loginsUnavailable = 0
-    /// The address had failed too often: its keys were not looked at any more.
+    /// The address had failed too often; its keys were not looked at any more.
     var loginsTurnedAway = 0
     var messages = MessageCounts()
     /// Messages whose client left while the API was asked; their outcome is in `messages` too.
     var messagesUnawaited = 0
-    /// Submissions that were answered from the ledger.
+    var contentBytes = 0
+    var losses = MappingLosses()
+    /// Messages that were answered from the ledger.
     package var duplicatesAnswered = 0
-    /// Submissions that came again while their first try was still being answered.
+    /// Messages that came again while their first try was still being answered.
     var duplicatesPending = 0
     /// Recipients of a group that had the message from an earlier try.
     var duplicateRecipients = 0
-    var contentBytes = 0
-    var replies = CodeCounts()
-    var losses = MappingLosses()
 
     // How long it took, as the turns of the loop saw it.
 
     /// From the connection, or the STARTTLS command, until TLS stands.
     var handshakeTimes = LatencyHistogram()
-    /// From the key until the word on it.
+    /// From the client's key until the answer about it.
     var loginTimes = LatencyHistogram()
     /// From 354 to the final dot.
     var dataTimes = LatencyHistogram()
     /// From the final dot to the reply.
     var answerTimes = LatencyHistogram()
+
+    /// Nothing was counted.
+    package init() {}
+}
+
+extension RelayCounters: CounterGroup {
+    static let sessionFamilies: [CounterFamily<RelayCounters>] = [
+        .counter("sessions_closed_total", "Sessions that have ended.", of: \.sessionsClosed),
+        .counter(
+            "commands_total", "Lines of clients by command.", of: \.commands, kind: "command"),
+        .counter(
+            "bare_line_feeds_total",
+            "Command lines that ended without a carriage return, in sessions that have ended.",
+            of: \.bareLineFeeds),
+        .counter(
+            "replies_total", "Replies to clients by code.", of: \.replies, kind: "code",
+            status: .value("replies")),
+        .counters(
+            "logins_total", "Login attempts by outcome.", label: "outcome",
+            [
+                "accepted": \.loginsAccepted, "wrong-key": \.loginsRefused,
+                "wrong-username": \.loginsWrongUsername, "unavailable": \.loginsUnavailable,
+                "turned-away": \.loginsTurnedAway,
+            ], status: .object("logins")),
+    ]
+    static let messageFamilies: [CounterFamily<RelayCounters>] = [
+        .counter(
+            "messages_total", "Messages whose DATA began, by outcome.", of: \.messages.counts,
+            kind: "outcome", status: .value("messages")),
+        .counter(
+            "message_bytes_total", "Bytes of content of messages by outcome.",
+            of: \.messages.bytes, kind: "outcome"),
+        .counter(
+            "messages_unawaited_total", "Messages whose client left while the API was asked.",
+            of: \.messagesUnawaited),
+        .counter(
+            "content_bytes_total",
+            "Bytes of content that arrived, of messages that were thrown away too.",
+            of: \.contentBytes, status: .value("content_bytes")),
+    ]
+    static let lossFamilies: [CounterFamily<RelayCounters>] = [
+        .counter(
+            "message_losses_total", "What messages lost on the way to the API, by kind.",
+            of: \.losses, kind: "kind", status: .value("losses"))
+    ]
+    static let timeFamilies: [CounterFamily<RelayCounters>] = [
+        .counter(
+            "handshake_seconds", "TLS handshakes of clients, from the connection or STARTTLS.",
+            of: \.handshakeTimes, in: .histogram(step: 1), status: .value("handshake")),
+        .counter(
+            "login_seconds", "From a client's key until the word on it.", of: \.loginTimes,
+            in: .histogram(step: 1), status: .value("login")),
+        .counter(
+            "data_seconds", "From 354 to the final dot.", of: \.dataTimes,
+            in: .histogram(step: 1), status: .value("data")),
+        .counter(
+            "answer_seconds", "From the final dot to the reply.", of: \.answerTimes,
+            in: .histogram(step: 1), status: .value("answer")),
+    ]
+    static let guardFamilies: [CounterFamily<RelayCounters>] = [
+        .counters(
+            "duplicates_total", "Hits of the duplicate guard, and what they came to.",
+            label: "result",
+            [
+                "answered": \.duplicatesAnswered, "pending": \.duplicatesPending,
+                "recipient-skipped": \.duplicateRecipients,
+            ], status: .sum("duplicates"))
+    ]
+
+    package static let families =
+        sessionFamilies + messageFamilies + lossFamilies + timeFamilies + guardFamilies
+
+    package static let unshown: [Counter<RelayCounters>] = [Counter(\.sessionsAccepted)]
 }
 
 extension RelayCounters {
-    package var messagesAccepted: Int { messages.count(.accepted) }
-    package var messagesUncertain: Int { messages.count(.uncertain) }
+    package var messagesAccepted: Int { messages.counts[.accepted] }
+    package var messagesUncertain: Int { messages.counts[.uncertain] }
     /// Those whose client was gone before it had its reply.
-    package var messagesAbandoned: Int { messages.count(.abandoned) + messagesUnawaited }
-}
-
-/// What one listener of one loop counts.
-struct ListenerCounters: Sendable {
-    /// Connections that became sessions.
-    var accepted = 0
-    /// Refused: an address or prefix had too many connections or failed logins.
-    var overConnections = 0
-    /// Refused: an address or prefix had too many handshakes.
-    var overHandshakes = 0
-    /// Closed unseen: no descriptor to spare.
-    var overDescriptors = 0
-    var handshakesTLS12 = 0
-    var handshakesTLS13 = 0
-    /// Handshakes that resumed an earlier session, of all versions.
-    var handshakesResumed = 0
-    /// Ended before TLS stood, by either side.
-    var handshakesFailed = 0
-    /// Of balancers, reset for what stood in front instead of a PROXY header.
-    var headersBad = 0
-    /// Of balancers, reset because no whole header had come in time.
-    var headersLate = 0
-    /// Of balancers, ended before a whole header had come.
-    var headersMissing = 0
-
-    mutating func count(_ tls: TLSInfo) {
-        if tls.version == "TLSv1.3" { handshakesTLS13 += 1 } else { handshakesTLS12 += 1 }
-        if tls.resumed { handshakesResumed += 1 }
-    }
+    package var messagesAbandoned: Int { messages.counts[.abandoned] + messagesUnawaited }
 }

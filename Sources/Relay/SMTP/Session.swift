@@ -570,7 +570,7 @@ enum CommandVerb: Int, CaseIterable {
 }
 
 /// Lines of clients by verb.
-struct CommandCounts: Sendable {
+struct CommandCounts: Countable {
     private var counts = InlineArray<17, Int>(repeating: 0)
 
     mutating func count(_ verb: CommandVerb) { counts[verb.rawValue] &+= 1 }
@@ -580,4 +580,8 @@ struct CommandCounts: Sendable {
     }
 
     subscript(verb: CommandVerb) -> Int { counts[verb.rawValue] }
+
+    var reading: CounterReading {
+        .byKind(CommandVerb.allCases.map { ($0.word, self[$0]) })
+    }
 }

@@ -1,15 +1,16 @@
 
 import Testing
+import Wire
 
 @testable import Relay
 
 @Suite struct AdminRouteTests {
     private func route(_ method: String, _ target: String) -> AdminRoute {
-        let pieces = target.split(separator: "?", maxSplits: 1)
-        return AdminRoute(
-            AdminRequest(
-                method: method, path: String(pieces[0]),
-                query: pieces.count > 1 ? String(pieces[1]) : "", keepAlive: true))
+        let bytes = Array("\(method) \(target) HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
+        guard case .head(let head) = HTTPRequestHead.parse(bytes.span) else {
+            preconditionFailure("a test's own request head")
+        }
+        return AdminRoute(HTTPRequest(head, in: bytes.span))
     }
 
     @Test func pages() {

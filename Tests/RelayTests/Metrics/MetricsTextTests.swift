@@ -1,10 +1,10 @@
+// The text format of Prometheus, and the tables that counters are made of.
 
 import Reactor
 import Testing
 import Wire
 
 @testable import APIClient
-@testable import Mapping
 @testable import Relay
 
 @Suite struct MetricsTextTests {
@@ -84,37 +84,6 @@ import Wire
         #expect(sum[250] == 4)
     }
 
-    /// One loop's counts twice are twice the counts: nothing is forgotten in the sums. Every stored
-    /// integer is looked at, whatever fields there will be.
-    @Test func sumsForgetNothing() {
-        var counters = RelayCounters()
-        counters.commands.count(.mail)
-        counters.messages.count(.accepted, bytes: 5)
-        counters.replies.count(250)
-        counters.handshakeTimes.record(nanoseconds: 3)
-        counters.loginTimes.record(nanoseconds: 3)
-        counters.dataTimes.record(nanoseconds: 3)
-        counters.answerTimes.record(nanoseconds: 3)
-        for path: WritableKeyPath<RelayCounters, Int> in [
-            \.sessionsAccepted, \.sessionsClosed, \.bareLineFeeds, \.loginsAccepted,
-            \.loginsRefused,
-            \.loginsWrongUsername, \.loginsUnavailable, \.loginsTurnedAway, \.messagesUnawaited,
-            \.duplicatesAnswered, \.duplicatesPending, \.duplicateRecipients, \.contentBytes,
-        ] {
-            counters[keyPath: path] = 1
-        }
-        for kind in MappingLosses.kinds { counters.losses[keyPath: kind.count] = 1 }
-        var sum = RelayCounters()
-        sum.add(counters)
-        #expect(words(of: sum) == words(of: counters))
-        sum.add(counters)
-        #expect(words(of: sum) == words(of: counters).map { $0 * 2 })
-    }
-
-    private func words(of counters: RelayCounters) -> [Int] {
-        withUnsafeBytes(of: counters) { Array($0.bindMemory(to: Int.self)) }
-    }
-
     @Test func commandsAreToldApart() {
         let lines: [(String, CommandVerb)] = [
             ("EHLO x", .ehlo), ("HELO x", .helo), ("STARTTLS", .starttls), ("AUTH PLAIN", .auth),
@@ -128,24 +97,5 @@ import Wire
             #expect(CommandVerb(Command.parse(bytes.span)) == verb)
         }
         #expect(lines.count == CommandVerb.allCases.count - 1)  // `response` is none.
-    }
-
-    @Test func documents() {
-        var json = JSONDocument()
-        json.object {
-            $0.field("a\"b", "x\ny")
-            $0.array("list") {
-                $0.element(1)
-                $0.object { $0.field("empty", false) }
-                $0.array { _ in }
-                $0.element("two")
-            }
-            $0.null("nothing")
-            $0.field("large", UInt64.max)
-        }
-        #expect(
-            String(decoding: json.bytes, as: UTF8.self)
-                == #"{"a\"b":"x\ny","list":[1,{"empty":false},[],"two"],"nothing":null,"large":18446744073709551615}"#
-        )
     }
 }

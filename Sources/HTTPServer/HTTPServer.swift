@@ -1,0 +1,92 @@
+// A small HTTP/1.1 server on one loop: the listeners and connections of the sandbox and of the admin
+// listener. What is answered is a service's business (`HTTPService`).
+//
+// Bounded: connections, heads, bodies, bodies of all connections together, pipelined bytes, and the
+// time that each step may take. Not for the byte path of messages.
+
+import Reactor
+
+/// The bounds of a server.
+package struct HTTPServerOptions: Sendable {
+    /// Connections at once; further ones are closed at once.
+    package var connectionsMax: Int
+    /// A head of more bytes is refused.
+    package var headBytesMax: Int
+    /// Bytes of bodies that are still arriving, over all connections; above it the answer is 503.
+    package var uploadBytesMax: Int
+    /// How long a connection may rest between two requests.
+    package var idleMilliseconds: Int
+    /// How long a request may take to arrive, and an answer to leave.
+    package var requestMilliseconds: Int
+    /// Each piece of a request begins `requestMilliseconds` anew: for bodies of any size.
+    package var extendsRequests: Bool
+
+    package init(
+        connectionsMax: Int, headBytesMax: Int, uploadBytesMax: Int, idleMilliseconds: Int,
+        requestMilliseconds: Int, extendsRequests: Bool
+    ) {
+        self.connectionsMax = connectionsMax
+        self.headBytesMax = headBytesMax
+        self.uploadBytesMax = uploadBytesMax
+        self.idleMilliseconds = idleMilliseconds
+        self.requestMilliseconds = requestMilliseconds
+        self.extendsRequests = extendsRequests
+    }
+}
+
+/// Listeners and connections. Belongs to the loop that it was made on, which holds it until its
+/// own end.
+package final class HTTPServer: ListenerHandler {
+    let options: HTTPServerOptions
+    let service: any HTTPService
+    private var listeners: [Listener] = []
+    private var connections: [ObjectIdentifier: HTTPConnection] = [:]
+    private var uploadBytes = 0
+
+    /// Starts to listen. Call on the loop's thread.
+    /// - Parameter tls: HTTPS with this certificate; nil for plain HTTP.
+    /// - Throws: `SystemError` that names the address that cannot be bound.
+    package init(
+        loop: Loop, addresses: [SocketAddress], tls: TLSContext?, options: HTTPServerOptions,
+        service: any HTTPService
+    ) throws(SystemError) {
+        self.options = options
+        self.service = service
+        super.init()
+        for address in addresses {
+            // Not shared with another process: its clients must know which server answers.
+            listeners.append(
+                try Listener(
+                    loop: loop, address: address, tls: tls, isShared: false, handler: self))
+        }
+    }
+
+    /// The bound addresses, with real ports, in the order in which they were given.
+    package var addresses: [SocketAddress] { listeners.map(\.address) }
+
+    override package func accepted(
+        _ address: SocketAddress, on listener: Listener
+    ) -> StreamHandler? {
+        guard connections.count < options.connectionsMax else { return nil }
+        let connection = HTTPConnection(server: self)
+        connections[ObjectIdentifier(connection)] = connection
+        service.note(.opened(connections: connections.count))
+        return connection
+    }
+
+    /// A connection has ended.
+    func ended(_ connection: HTTPConnection) {
+        connections[ObjectIdentifier(connection)] = nil
+        service.note(.closed(connections: connections.count))
+    }
+
+    /// A connection holds so many more bytes of a body.
+    /// - Returns: false when all of them together hold too many now.
+    func hold(_ byteCount: Int) -> Bool {
+        uploadBytes += byteCount
+        return uploadBytes <= options.uploadBytesMax
+    }
+
+    /// A connection has given them back.
+    func release(_ byteCount: Int) { uploadBytes -= byteCount }
+}

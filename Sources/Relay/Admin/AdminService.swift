@@ -1,0 +1,122 @@
+// The answers of the admin listener: from a request to a page. No sockets in here.
+
+import HTTPServer
+import Log
+import Reactor
+import Wire
+
+/// Answers the admin listener's requests, on its loop.
+final class AdminService: HTTPService {
+    private let context: AdminContext
+    private let observer: RelayObserver
+
+    init(loop: Loop, context: AdminContext) {
+        self.context = context
+        observer = RelayObserver(loop: loop, context: context)
+    }
+
+    func admit(_ request: HTTPRequest) -> HTTPAdmission {
+        request.hasBody
+            ? .answer(.text(413, "Requests have no body here.")) : .body(bytesMax: 0)
+    }
+
+    func respond(
+        to request: HTTPRequest, body: [UInt8], _ reply: @escaping (HTTPAnswer) -> Void
+    ) {
+        switch AdminRoute(request) {
+        case .metrics:
+            observer.look {
+                reply(.page(MetricsText.contentType, MetricsPage.text($0)))
+            }
+        case .health: observer.look { _ in reply(self.health()) }
+        case .readiness:
+            observer.look(probing: true) { reply(Self.readiness(Readiness($0))) }
+        case .statusPage: reply(.page("text/html; charset=utf-8", StatusPage.bytes))
+        case .statusJSON: observer.look { reply(.json(StatusReport.json($0))) }
+        case .sessions(let isJSON, let limit):
+            observer.listSessions(limit) { report in
+                reply(isJSON ? .json(report.json) : .page("text/plain; charset=utf-8", report.table))
+            }
+        case .logLevel: reply(.text(200, context.shared.log.control.level.rawValue))
+        case .setLogLevel(let level):
+            context.shared.log.change(to: level)
+            reply(.text(200, level.rawValue))
+        case .index: reply(.text(200, Self.indexText))
+        case .wrongMethod(let allowed):
+            var answer = HTTPAnswer.text(405, "This path takes \(allowed).")
+            answer.headers = [("Allow", allowed)]
+            reply(answer)
+        case .badQuery(let reason): reply(.text(400, reason))
+        case .notFound: reply(.text(404, Self.indexText))
+        }
+    }
+
+    func answer(to refusal: HTTPRefusal) -> HTTPAnswer {
+        switch refusal {
+        case .invalid(let status, let reason): .text(status, reason)
+        case .bodyTooLarge: .text(413, "Requests have no body here.")
+        case .tooManyUploads: .text(503, "Requests have no body here.")
+        }
+    }
+
+    /// Pages may run their own script and style and talk to this listener, and nothing else; nobody
+    /// keeps a copy.
+    func finished(_ answer: HTTPAnswer, to request: HTTPRequest?) -> HTTPAnswer {
+        var answer = answer
+        answer.headers =
+            [
+                ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
+                ("X-Frame-Options", "DENY"),
+                (
+                    "Content-Security-Policy",
+                    "default-src 'none'; script-src 'unsafe-inline'; "
+                        + "style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'"
+                ),
+            ] + answer.headers
+        return answer
+    }
+
+    func note(_ event: HTTPEvent) {}
+
+    private static let indexText = """
+        postscale-relay \(RelayVersion.current)
+
+        /status               what goes on, for a browser
+        /status.json          the same for programs
+        /metrics              for Prometheus
+        /healthz              alive: 200, else 503
+        /readyz               ready for clients: 200, else 503 and why
+        /debug/sessions       who is connected (?limit=500, of each loop)
+        /debug/sessions.json  the same for programs
+        /log-level            the least level that is logged; PUT /log-level?level=debug
+        """
+
+    private func health() -> HTTPAnswer {
+        // Loops that have drained are gone, which is not the same as stuck.
+        if context.shared.isLeaving.load(ordering: .relaxed) { return .text(200, "draining") }
+        let stuck = observer.stuckLoops
+        guard !stuck.isEmpty else { return .text(200, "alive") }
+        let names = stuck.map { "loop \($0)" }.joined(separator: ", ")
+        let seconds = RelayObserver.silenceMillisecondsMax / 1_000
+        return .text(503, "no answer for \(seconds) s: \(names)")
+    }
+
+    private static func readiness(_ readiness: Readiness) -> HTTPAnswer {
+        readiness.isReady
+            ? .text(200, "ready") : .text(503, readiness.reasons.joined(separator: "\n"))
+    }
+}
+
+extension HTTPAnswer {
+    fileprivate static func text(_ status: Int, _ text: String) -> HTTPAnswer {
+        HTTPAnswer(
+            status: status, contentType: "text/plain; charset=utf-8",
+            body: Array((text + "\n").utf8))
+    }
+
+    fileprivate static func page(_ contentType: String, _ body: [UInt8]) -> HTTPAnswer {
+        HTTPAnswer(status: 200, contentType: contentType, body: body)
+    }
+
+    fileprivate static func json(_ body: [UInt8]) -> HTTPAnswer { page("application/json", body) }
+}

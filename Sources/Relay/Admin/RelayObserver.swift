@@ -1,0 +1,100 @@
+// Looks at the whole relay from the admin listener's loop, and remembers what it saw last.
+//
+// The loops answer a survey between two of their turns. A loop that is too busy is shown as it was,
+// and said to be silent; one that has been silent for long is stuck.
+
+import Reactor
+
+/// Asks the loops and puts their answers together. Belongs to the admin listener's loop.
+final class RelayObserver {
+    /// How long a loop may take to answer.
+    private static let surveyMilliseconds = 1_000
+    /// A loop that has not answered for so long is not alive.
+    static let silenceMillisecondsMax = 10_000
+
+    private let loop: Loop
+    private let context: AdminContext
+    /// What each loop said last.
+    private var latest: [Int: WorkerSnapshot] = [:]
+    private var silence: LoopSilence
+
+    init(loop: Loop, context: AdminContext) {
+        self.loop = loop
+        self.context = context
+        silence = LoopSilence(
+            loopCount: context.shared.configuration.loops,
+            millisecondsMax: Self.silenceMillisecondsMax)
+    }
+
+    /// Loops that have been silent for too long; only surveys find out, and each does.
+    var stuckLoops: [Int] { silence.stuck(at: loop.now) }
+
+    /// Calls `then` once, with the relay as it is now, within `surveyMilliseconds`.
+    /// - Parameter probing: every loop tries the API's addresses, so that the next who asks knows
+    ///   how they are.
+    func look(probing: Bool = false, _ then: @escaping (RelaySnapshot) -> Void) {
+        survey(
+            { worker in
+                if probing { worker.pool.probe() }
+                return worker.snapshot()
+            }, whenDone: { [self] in then(noted($0)) })
+    }
+
+    /// Calls `then` once, with the sessions of the loops that answered.
+    /// - Parameter limit: sessions of each loop, at most.
+    func listSessions(_ limit: Int, _ then: @escaping (SessionsReport) -> Void) {
+        survey(
+            { worker in worker.sessionReports(limit) },
+            whenDone: { answers in
+                then(SessionsReport(answers.sorted { $0.key < $1.key }.map(\.value)))
+            })
+    }
+
+    private func survey<Answer: Sendable>(
+        _ question: @escaping @Sendable (Worker) -> Answer,
+        whenDone: @escaping ([Int: Answer]) -> Void
+    ) {
+        LoopSurvey(
+            on: loop, of: context.roster, loopCount: context.shared.configuration.loops,
+            timeoutMilliseconds: Self.surveyMilliseconds, question, whenDone: whenDone)
+    }
+
+    private func noted(_ answers: [Int: WorkerSnapshot]) -> RelaySnapshot {
+        latest.merge(answers) { $1 }
+        silence.note(Set(answers.keys), at: loop.now)
+        return RelaySnapshot(
+            workers: latest.values.sorted { $0.index < $1.index },
+            silentLoops: latest.keys.filter { answers[$0] == nil }.sorted(),
+            facts: context.facts(now: loop.readWallClock()))
+    }
+}
+
+/// Since when loops have not answered.
+struct LoopSilence {
+    private var since: [MonotonicTime?]
+    private let millisecondsMax: Int
+
+    init(loopCount: Int, millisecondsMax: Int) {
+        since = Array(repeating: nil, count: loopCount)
+        self.millisecondsMax = millisecondsMax
+    }
+
+    /// A survey has ended; these loops have answered it.
+    mutating func note(_ answered: Set<Int>, at now: MonotonicTime) {
+        for index in since.indices {
+            if answered.contains(index) {
+                since[index] = nil
+            } else {
+                since[index] = since[index] ?? now
+            }
+        }
+    }
+
+    /// Loops that have been silent for too long.
+    func stuck(at now: MonotonicTime) -> [Int] {
+        since.indices.filter { index in
+            guard let start = since[index] else { return false }
+            return now.milliseconds(since: start) >= millisecondsMax
+        }
+    }
+}

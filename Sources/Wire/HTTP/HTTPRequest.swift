@@ -1,0 +1,54 @@
+// One HTTP/1.1 request without its body, copied out of the bytes of its connection (RFC 9112 3).
+//
+// It owns all that it shows, so it can outlive the read that it came with. Its credentials live as
+// long as it does; nobody logs them.
+
+/// A request: its head, taken apart.
+package struct HTTPRequest: Equatable {
+    package let method: String
+    /// Without the query, still percent-encoded.
+    package let path: String
+    /// After the `?`, still percent-encoded; empty when there is none.
+    package let query: String
+    /// The value of `Authorization`; nil without that field.
+    package let authorization: [UInt8]?
+    /// The value of `Content-Type` with its parameters; empty without that field.
+    package let contentType: String
+    package let framing: HTTPBodyFraming
+    /// Whether the client may send another request on the same connection.
+    package let keepAlive: Bool
+    /// Whether the client waits for `100 Continue` before it sends the body.
+    package let expectsContinue: Bool
+
+    /// Copies what `head` shows of `input`.
+    package init(_ head: HTTPRequestHead, in input: Bytes) {
+        func text(_ range: Range<Int>) -> String { input.extracting(range).copiedText() }
+        let target = text(head.target)
+        let pieces = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        method = text(head.method)
+        path = String(pieces[0])
+        query = pieces.count > 1 ? String(pieces[1]) : ""
+        authorization = head.authorization.map { input.extracting($0).copied() }
+        contentType = head.contentType.map(text) ?? ""
+        framing = head.framing
+        keepAlive = head.keepAlive
+        expectsContinue = head.expectsContinue
+    }
+
+    /// Whether a body of at least one byte may follow.
+    package var hasBody: Bool { framing != .none && framing != .length(0) }
+
+    /// The names and values of the query in their order, still percent-encoded. A name without a
+    /// value has an empty one.
+    package var queryItems: [(name: Substring, value: Substring)] {
+        query.split(separator: "&").map { pair in
+            let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            return (sides[0], sides.count > 1 ? sides[1] : "")
+        }
+    }
+
+    /// The first value of a query parameter, still percent-encoded; nil when it is not there.
+    package func value(_ name: String) -> String? {
+        queryItems.first { $0.name == name }.map { String($0.value) }
+    }
+}
