@@ -26,7 +26,7 @@ struct SandboxRequest {
                 SandboxText.percentDecoded($0.value, plusIsBlank: true)
             )
         }
-        key = request.authorization.flatMap { Self.bearerToken($0.span) }
+        key = request.bearerToken
         let type = request.contentType
         let essence = type.split(separator: ";", omittingEmptySubsequences: false).first ?? ""
         mediaType = essence.filter { $0 != " " && $0 != "\t" }.lowercased()
@@ -46,12 +46,5 @@ struct SandboxRequest {
         return path.dropFirst(prefix.count).split(separator: "/").map {
             SandboxText.percentDecoded($0)
         }
-    }
-
-    /// RFC 6750 2.1: the scheme without case, one or more blanks, the token.
-    private static func bearerToken(_ value: Bytes) -> [UInt8]? {
-        guard value.startsIgnoringCase("bearer ") else { return nil }
-        let range = value.trimmed(7..<value.count)
-        return range.isEmpty ? nil : value.extracting(range).copied()
     }
 }

@@ -90,20 +90,20 @@ private final class ScriptedService: HTTPService {
         _ body: (() throws -> PlainClient, ScriptedService.Notes) throws -> Void
     ) throws {
         let notes = ScriptedService.Notes()
-        let port = Locked<UInt16>(0)
+        let port = ServerPort()
         let address = try #require(SocketAddress("127.0.0.1:0"))
         let group = try LoopGroup(count: 1, backend: testBackend) { loop in
             let server = try HTTPServer(
                 loop: loop, addresses: [address], tls: nil, options: options,
                 service: ScriptedService(notes: notes))
-            port.withLock { $0 = server.addresses[0].port }
+            port.number = server.addresses[0].port
             return server
         }
         defer {
             group.stop()
             group.join()
         }
-        try body({ try #require(PlainClient(port: port.withLock { $0 })) }, notes)
+        try body({ try #require(PlainClient(port: port.number)) }, notes)
     }
 
     private func head(_ method: String, _ path: String, _ fields: String...) -> String {

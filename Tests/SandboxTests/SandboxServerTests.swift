@@ -10,19 +10,19 @@ import Testing
 @Suite struct SandboxServerTests {
     /// A sandbox for the length of `body`, which gets the port.
     private func withSandbox(_ body: (UInt16) throws -> Void) throws {
-        let port = Locked<UInt16>(0)
+        let port = ServerPort()
         let options = SandboxOptions(
             addresses: [try #require(SocketAddress("127.0.0.1:0"))], slowMilliseconds: 50)
         let group = try LoopGroup(count: 1, backend: testBackend) { loop in
             let server = try SandboxServer(loop: loop, options: options, log: EventLog.silent())
-            port.withLock { $0 = server.addresses[0].port }
+            port.number = server.addresses[0].port
             return server
         }
         defer {
             group.stop()
             group.join()
         }
-        try body(port.withLock { $0 })
+        try body(port.number)
     }
 
     /// Sends `pieces`, each with a system call of its own, and reads until the server closes.

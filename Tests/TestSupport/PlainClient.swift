@@ -1,6 +1,19 @@
 // A TCP client over a blocking socket, for servers that run on a loop of their own thread.
 
 import Glibc
+import Reactor
+
+/// Hands the port of a server from its thread to the test's.
+package final class ServerPort: Sendable {
+    private let value = Locked<UInt16>(0)
+
+    package init() {}
+
+    package var number: UInt16 {
+        get { value.withLock { $0 } }
+        set { value.withLock { $0 = newValue } }
+    }
+}
 
 /// One connection to 127.0.0.1. Reads give up after ten seconds.
 package final class PlainClient {
@@ -36,7 +49,7 @@ package final class PlainClient {
             let count = bytes.withUnsafeBytes {
                 Glibc.send(
                     descriptor, $0.baseAddress! + offset, bytes.count - offset,
-                    Int32(MSG_NOSIGNAL.rawValue))
+                    Int32(MSG_NOSIGNAL))
             }
             if count <= 0 { return }
             offset += count

@@ -38,6 +38,16 @@ package struct HTTPRequest: Equatable {
     /// Whether a body of at least one byte may follow.
     package var hasBody: Bool { framing != .none && framing != .length(0) }
 
+    /// The token of `Authorization: Bearer`; nil without that field, for another scheme, and for an
+    /// empty token (RFC 6750 2.1: the scheme without case, one or more blanks, the token).
+    package var bearerToken: [UInt8]? {
+        guard let authorization else { return nil }
+        let value = authorization.span
+        guard value.startsIgnoringCase("bearer ") else { return nil }
+        let range = value.trimmed(7..<value.count)
+        return range.isEmpty ? nil : value.extracting(range).copied()
+    }
+
     /// The names and values of the query in their order, still percent-encoded. A name without a
     /// value has an empty one.
     package var queryItems: [(name: Substring, value: Substring)] {

@@ -5,7 +5,6 @@ import Reactor
 import Wire
 
 @testable import Relay
-@testable import Sandbox
 
 /// What the API answers to one key.
 struct FakeAPIRule {
@@ -73,13 +72,13 @@ final class FakeAPI: ListenerHandler {
         FakeAPIConnection(api: self)
     }
 
-    fileprivate func rule(for request: SandboxRequest) -> FakeAPIRule {
-        var key = String(decoding: request.key ?? [], as: UTF8.self)
+    fileprivate func rule(for request: HTTPRequest) -> FakeAPIRule {
+        var key = String(decoding: request.bearerToken ?? [], as: UTF8.self)
         if key.hasSuffix(KeySearch.mark) { key.removeLast(KeySearch.mark.utf8.count) }
         return FakeAPIRule.rules[key] ?? FakeAPIRule(check: 401, send: 401)
     }
 
-    fileprivate func note(_ request: SandboxRequest, _ body: [UInt8], _ rule: FakeAPIRule) {
+    fileprivate func note(_ request: HTTPRequest, _ body: [UInt8], _ rule: FakeAPIRule) {
         guard request.method == "POST" else {
             checkCount += 1
             return
@@ -94,8 +93,8 @@ final class FakeAPI: ListenerHandler {
 /// One connection: requests one after the other.
 private final class FakeAPIConnection: StreamHandler {
     private let api: FakeAPI
-    private var reader = SandboxRequestReader()
-    private var request: SandboxRequest?
+    private var reader = HTTPRequestReader()
+    private var request: HTTPRequest?
     private var body: [UInt8] = []
 
     init(api: FakeAPI) {

@@ -162,4 +162,21 @@ import Testing
         #expect(request.value("e") == nil)
         #expect(request.queryItems.map(\.name) == ["a", "b", "c", "a", "d"])
     }
+
+    @Test(
+        "The token of a bearer, and of nobody else",
+        arguments: [
+            ("Bearer k1", "k1"), ("bearer   k1", "k1"), ("BEARER k1 k2", "k1 k2"), ("Bearer", nil),
+            ("Bearer  ", nil), ("Basic azE=", nil), ("Bearerk1", nil),
+        ])
+    func bearer(field: String, token: String?) {
+        var reader = HTTPRequestReader()
+        let bytes = Array("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: \(field)\r\n\r\n".utf8)
+        var offset = 0
+        guard case .head(let request) = reader.next(bytes.span, &offset) else {
+            Issue.record("no head")
+            return
+        }
+        #expect(request.bearerToken.map { String(decoding: $0, as: UTF8.self) } == token)
+    }
 }
