@@ -94,7 +94,7 @@ let package = Package(
         tests(
             "RelayTests",
             [
-                "Reactor", "Wire", "HTTPServer", "Log", "APIClient", "Mapping", "Relay", "Sandbox",
+                "Reactor", "Wire", "HTTPServer", "Log", "APIClient", "Mapping", "Relay",
                 "TestSupport", logging,
             ]),
         tests(
@@ -114,9 +114,7 @@ let package = Package(
         // `make fuzz-build` builds it with the fuzzer's instrumentation; without it, it replays.
         .executableTarget(
             name: "Fuzz",
-            dependencies: [
-                "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox",
-            ],
+            dependencies: ["Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay"],
             path: "Tests/Fuzz", exclude: ["Dictionaries", "Seeds", "run.sh"],
             swiftSettings: strict),
     ]

@@ -83,7 +83,9 @@ final class HTTPConnection: StreamHandler {
     /// Too slow, or idle for long enough; or a late answer is due.
     override func streamTimedOut(_ stream: Stream) {
         switch state {
-        case .reading, .discarding: end()
+        case .reading, .discarding:
+            noteIfIncomplete()
+            end()
         case .waiting(let answer): start(answer)
         case .sending: stream.abort()
         case .asking, .closing: break
@@ -100,12 +102,17 @@ final class HTTPConnection: StreamHandler {
     }
 
     override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
-        if case .reading = state, reader.isInsideRequest { service.note(.incomplete) }
+        noteIfIncomplete()
         releaseBody()
         pipelined = []
         self.stream = nil
         state = .closing
         server.ended(self)
+    }
+
+    /// The connection ends; a request that is being read will not be complete.
+    private func noteIfIncomplete() {
+        if case .reading = state, reader.isInsideRequest { service.note(.incomplete) }
     }
 
     private func arm(_ milliseconds: Int) {

@@ -3,7 +3,6 @@
 
 import APIClient
 import Reactor
-import Sandbox
 import Wire
 
 /// Moves bytes between the relay's streams and what stands in for their peers.
@@ -199,8 +198,8 @@ final class MemoryAPIConnection {
     }
 
     private let api: MemoryAPI
-    private var reader = SandboxRequestReader()
-    private var request: SandboxRequest?
+    private var reader = HTTPRequestReader()
+    private var request: HTTPRequest?
     private var body: [UInt8] = []
 
     init(_ api: MemoryAPI) { self.api = api }
@@ -223,7 +222,7 @@ final class MemoryAPIConnection {
 
     /// The answer to a whole request; nil for a reset.
     private func finish() -> [UInt8]? {
-        guard let request, let key = request.key else { fatalError("a request without a key") }
+        guard let request, let key = request.bearerToken else { fatalError("a request without a key") }
         defer {
             self.request = nil
             body = []

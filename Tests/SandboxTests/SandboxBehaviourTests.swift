@@ -46,7 +46,7 @@ import Testing
 
     @Test("docs/sandbox.md lists exactly the keys that there are")
     func documentation() throws {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..")
+        let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
         let text = try String(
             contentsOf: root.appending(path: "docs/sandbox.md"), encoding: .utf8)
         let documented = text.split(separator: "\n").compactMap { line -> String? in

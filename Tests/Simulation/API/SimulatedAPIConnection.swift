@@ -1,6 +1,5 @@
 // One connection to the simulated API.
 
-import Sandbox
 import Reactor
 import Wire
 
@@ -9,8 +8,8 @@ final class SimulatedAPIConnection: StreamHandler {
     private let api: SimulatedAPI
     private let number: Int
     private var stream: Stream?
-    private var reader = SandboxRequestReader()
-    private var request: SandboxRequest?
+    private var reader = HTTPRequestReader()
+    private var request: HTTPRequest?
     private var body: [UInt8] = []
     private var conduct = Conduct.accept
     private var isSend = false
@@ -76,7 +75,7 @@ final class SimulatedAPIConnection: StreamHandler {
 
     // MARK: The request
 
-    private func begin(_ request: SandboxRequest) {
+    private func begin(_ request: HTTPRequest) {
         if waiting != nil || !rest.isEmpty {
             simulation.ledger.complaints.append("a request before the last one was answered")
         }
@@ -167,7 +166,7 @@ final class SimulatedAPIConnection: StreamHandler {
         case .mumble(let mumble), .fail(let mumble):
             return answerLater { $0.mumble(mumble, nil) }
         }
-        if request?.key.map({ String(decoding: $0, as: UTF8.self) })?.hasPrefix("ps_live_wrong")
+        if request?.bearerToken.map({ String(decoding: $0, as: UTF8.self) })?.hasPrefix("ps_live_wrong")
             ?? true
         {
             status = 401
