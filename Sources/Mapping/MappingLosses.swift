@@ -63,7 +63,6 @@ package struct MappingLosses: Equatable, Sendable {
         a.counts.indices.allSatisfy { a.counts[$0] == b.counts[$0] }
     }
 }
-}
 
 extension MappingLosses: Countable {
     package var reading: CounterReading {

@@ -59,6 +59,44 @@ public struct LoopCounters: Sendable {
     }
 }
 
+extension LoopCounters: CounterGroup {
+    /// Of clients, added up over the loops.
+    package static let clientFamilies: [CounterFamily<LoopCounters>] = [
+        .counter(
+            "accept_pauses_total", "Times a listener rested for want of descriptors or memory.",
+            of: \.acceptPauses)
+    ]
+    package static let networkFamilies: [CounterFamily<LoopCounters>] = [
+        .counters(
+            "network_bytes_total", "Bytes on the wire, to and from clients and the API.",
+            label: "direction", ["received": \.bytesReceived, "sent": \.bytesSent])
+    ]
+    /// Of each loop.
+    package static let timeFamilies: [CounterFamily<LoopCounters>] = [
+        .onlyStatus(by: "loop", of: \.ticks, .value("turns")),
+        .counter(
+            "loop_busy_seconds_total", "Time that a loop spent working.", by: "loop",
+            of: \.busyNanoseconds, in: .seconds, status: .value("busy_ns")),
+        .counter(
+            "loop_idle_seconds_total", "Time that a loop waited for work.", by: "loop",
+            of: \.idleNanoseconds, in: .seconds, status: .value("idle_ns")),
+    ]
+    package static let turnFamilies: [CounterFamily<LoopCounters>] = [
+        .counter(
+            "loop_turn_seconds",
+            "How long a loop's turns took; whatever came meanwhile waited as long at most.",
+            by: "loop", of: \.turns, in: .histogram(step: 4), status: .value("turn"))
+    ]
+
+    package static let families =
+        clientFamilies + networkFamilies + timeFamilies + turnFamilies
+
+    package static let unshown: [Counter<LoopCounters>] = [
+        Counter(\.accepted), Counter(\.connected), Counter(\.closed), Counter(\.handshakesDone),
+        Counter(\.handshakesFailed), Counter(\.handshakesResumed),
+    ]
+}
+
 /// What a loop has at one moment.
 public struct LoopGauges: Sendable {
     /// Slabs handed out.
