@@ -1,15 +1,17 @@
-// Bytes on their way to the kernel: slabs in a row, filled at the end, sent from the front.
+// The sending half of a stream: bytes for the kernel in a row of slabs, filled at the end and sent
+// from the front; plaintext that is gathered for a record; the two marks of back pressure.
 //
 // What is in use stays where it is until it is sent, whatever is written after it, so a backend
-// may send straight from here. An empty queue holds no slab.
+// may send straight from here. An empty queue holds no slab. It has no descriptor, key or handler:
+// `Stream` encrypts what is gathered, and hands the queue to the backend. A class, because engines
+// and backends write to it and read from it; as a constant of its stream it costs no retain.
 
-/// The bytes that a stream has for the kernel, as they go over the wire.
+/// What a stream has to send.
 final class OutputQueue {
-    /// Where the slabs come from.
-    let pool: SlabPool
+    private let pool: SlabPool
     private var chain = SlabChain()
 
-    /// Bytes not yet taken by the kernel.
+    /// Bytes, as they go over the wire, that the kernel has not taken yet.
     private(set) var byteCount = 0
 
     /// Bytes that the kernel has taken so far.
@@ -18,9 +20,25 @@ final class OutputQueue {
     /// A backend is sending from here, and its completion has not come.
     private(set) var isSending = false
 
+    /// Plaintext not yet encrypted: less than a record, or what was written before the handshake.
+    private var gathered = SlabChain()
+    /// Bytes of it.
+    private(set) var gatheredByteCount = 0
+
+    /// More was queued than the high mark allows, and the queue has not been below the low mark
+    /// since; the handler waits for `streamDrained`.
+    private(set) var isOverfull = false
+    /// The kernel takes no more bytes.
+    private(set) var isDead = false
+
     init(pool: SlabPool) { self.pool = pool }
 
-    deinit { chain.removeAll(to: pool) }
+    deinit {
+        chain.removeAll(to: pool)
+        gathered.removeAll(to: pool)
+    }
+
+    // MARK: For the kernel
 
     /// The slab to send from; nil when there is nothing to send.
     var first: Slab? { chain.first }
@@ -84,4 +102,64 @@ final class OutputQueue {
         byteCount = 0
         isSending = false
     }
+
+    /// The kernel has refused: nothing that is queued will leave.
+    func die() {
+        removeAll()
+        isDead = true
+    }
+
+    // MARK: Gathered plaintext
+
+    /// What is gathered last is a full record.
+    var hasFullRecord: Bool { gathered.last.map { $0.end >= Stream.recordBytesMax } ?? false }
+
+    /// Copies plaintext from `offset` on, up to the end of a record.
+    /// - Returns: how many bytes.
+    func gather(_ bytes: UnsafeRawBufferPointer, from offset: Int) -> Int {
+        let slab: Slab
+        if let last = gathered.last, last.end < Stream.recordBytesMax {
+            slab = last
+        } else {
+            slab = pool.take()
+            gathered.append(slab)
+        }
+        let count = min(Stream.recordBytesMax - slab.end, bytes.count - offset)
+        UnsafeMutableRawBufferPointer(start: slab.payload + slab.end, count: count).copyMemory(
+            from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]))
+        slab.end += count
+        gatheredByteCount += count
+        return count
+    }
+
+    /// The oldest gathered record, which the caller encrypts and gives back to its pool.
+    func popGathered() -> Slab? {
+        guard let slab = gathered.popFirst() else { return nil }
+        gatheredByteCount -= slab.count
+        return slab
+    }
+
+    /// Throws away what is gathered.
+    func discardGathered() {
+        gathered.removeAll(to: pool)
+        gatheredByteCount = 0
+    }
+
+    // MARK: Marks
+
+    /// Bytes for the kernel, and plaintext that waits for encryption.
+    var queuedBytes: Int { byteCount + gatheredByteCount }
+    /// The queue is below the low mark after it was above the high one, and can be filled again.
+    var isDrained: Bool { isOverfull && queuedBytes < Stream.lowWater && !isDead }
+
+    /// Something was written.
+    /// - Returns: whether the queue is above the high mark.
+    func noteWritten() -> Bool {
+        guard queuedBytes > Stream.highWater else { return false }
+        isOverfull = true
+        return true
+    }
+
+    /// The handler is about to be told that it may write again.
+    func noteDrained() { isOverfull = false }
 }

@@ -3,7 +3,7 @@
 // Calls of the owner only change state and queue bytes; `settle`, at the end of the event, does
 // what follows from them. So a handler is never called from inside its own call on the stream, and
 // everything that is written during one event leaves together. What waits on either way is in
-// `ReceiveSide` and `SendSide`.
+// `ReceiveSide` and `OutputQueue`.
 //
 // Back pressure: a peer that does not read is not read either, whatever the owner thinks.
 
@@ -57,7 +57,7 @@ public final class Stream {
     package private(set) var token: Token
     package private(set) var phase: Phase
     private(set) var receiving = ReceiveSide()
-    private(set) var sending: SendSide
+    private let output: OutputQueue
 
     private var descriptor: Int32 = -1
     private var engine: TLSEngine?
@@ -88,7 +88,7 @@ public final class Stream {
         self.handler = handler
         self.peerAddress = peerAddress
         self.phase = phase
-        sending = SendSide(pool: loop.slabs)
+        output = OutputQueue(pool: loop.slabs)
         token = loop.reserveSlot()
         loop.occupy(token, .stream(self))
     }
@@ -282,12 +282,12 @@ public final class Stream {
     private func peerEnded() {
         receiving.disarmed()
         switch phase {
-        case .handshaking where !sending.isDead:
+        case .handshaking where !output.isDead:
             loop.count(.handshakeFailed)
             condemn(.tls("peer closed the connection during the handshake"))
         case .connecting, .handshaking, .open:
             if receiving.hasEnded { return }
-            if sending.isDead { return condemn(closeReason ?? .peer) }
+            if output.isDead { return condemn(closeReason ?? .peer) }
             if phase == .open, handler.streamPeerEnded(self) { return receiving.end() }
             guard phase <= .open, !isCondemned else { return }  // The handler has ended it itself.
             drain(.peer, awaitingEnd: false)
@@ -339,7 +339,7 @@ public final class Stream {
     // MARK: Sending
 
     /// Bytes (ciphertext) waiting for the kernel, and plaintext waiting to be encrypted.
-    public var queuedBytes: Int { sending.byteCount }
+    public var queuedBytes: Int { output.queuedBytes }
     /// More is queued than a writer should add to; `streamDrained` will follow.
     public var isAboveHighWater: Bool { queuedBytes > Stream.highWater }
 
@@ -348,7 +348,7 @@ public final class Stream {
     public func write(_ bytes: Span<UInt8>) {
         guard takesBytes else { return }
         bytes.withUnsafeBytes { raw in
-            if engine == nil { sending.output.append(raw) } else { gather(raw) }
+            if engine == nil { output.append(raw) } else { gather(raw) }
         }
         noteWritten()
     }
@@ -364,7 +364,7 @@ public final class Stream {
         guard takesBytes else { return }
         bytes.withUnsafeBytes { raw in
             if engine == nil {
-                sending.output.append(raw)
+                output.append(raw)
             } else if phase == .open {
                 sealGathered()
                 encrypt(raw)
@@ -379,34 +379,34 @@ public final class Stream {
     /// gathered, so that nothing written later comes before it. Only once the stream is open.
     public func sealedEnd() -> UInt64 {
         if phase == .open, engine != nil { sealGathered() }
-        return sending.output.takenBytes + UInt64(sending.output.byteCount)
+        return output.takenBytes + UInt64(output.byteCount)
     }
 
     /// Whether the kernel has certainly not taken the bytes of the wire up to `end`, a `sealedEnd`:
     /// then the peer cannot have them, and never will once this stream is aborted. False when that
     /// is not known, because a send of unknown outcome is under way.
     public func certainlyKept(upTo end: UInt64) -> Bool {
-        !sending.output.isSending && sending.output.takenBytes < end
+        !output.isSending && output.takenBytes < end
     }
 
-    private var takesBytes: Bool { phase < .draining && !sending.isDead && !isCondemned }
+    private var takesBytes: Bool { phase < .draining && !output.isDead && !isCondemned }
 
     private func noteWritten() {
-        if sending.noteWritten(), role == .accepted { receiving.stop(.output, at: loop.now) }
+        if output.noteWritten(), role == .accepted { receiving.stop(.output, at: loop.now) }
         settleLater()
     }
 
     private func gather(_ bytes: UnsafeRawBufferPointer) {
         var offset = 0
         while offset < bytes.count {
-            if sending.hasFullRecord, phase == .open { sealGathered() }
-            offset += sending.gather(UnsafeRawBufferPointer(rebasing: bytes[offset...]))
+            if output.hasFullRecord, phase == .open { sealGathered() }
+            offset += output.gather(bytes, from: offset)
         }
     }
 
     /// Encrypts what is gathered, one record per slab.
     private func sealGathered() {
-        while let slab = sending.popGathered() {
+        while let slab = output.popGathered() {
             encrypt(UnsafeRawBufferPointer(start: slab.payload + slab.start, count: slab.count))
             loop.slabs.give(back: slab)
         }
@@ -416,10 +416,10 @@ public final class Stream {
     private func flush() {
         guard phase != .connecting, phase != .closed else { return }
         if phase == .open, engine != nil { sealGathered() }
-        while !sending.output.isSending, let first = sending.output.first {
+        while !output.isSending, let first = output.first {
             switch loop.backend.send(token, first: first) {
             case .sent(let byteCount): sent(byteCount)
-            case .pending: sending.output.beginSending()
+            case .pending: output.beginSending()
             case .failed(let errno): sendFailed(errno)
             }
         }
@@ -428,7 +428,7 @@ public final class Stream {
     /// The kernel has taken bytes.
     private func sent(_ byteCount: Int) {
         guard phase != .closed else { return }
-        sending.output.consume(byteCount)
+        output.consume(byteCount)
         loop.count(.sent(byteCount: byteCount))
         if phase == .draining { armLinger() }
     }
@@ -437,7 +437,7 @@ public final class Stream {
     /// refusal, say), so reading goes on to the end, if it can.
     private func sendFailed(_ errno: Int32) {
         guard phase != .closed else { return }
-        sending.die()
+        output.die()
         if closeReason == nil { closeReason = .system(errno: errno) }
         guard delivers else { return condemn(closeReason ?? .system(errno: errno)) }
         armLinger()
@@ -446,12 +446,12 @@ public final class Stream {
     /// Tells the handler that it may write again; once per event, so that a writer who fills the
     /// queue each time takes turns with the others. A stream that was held back receives again.
     private func notifyDrained() {
-        guard phase == .open, sending.isDrained else { return }
-        sending.noteDrained()
+        guard phase == .open, output.isDrained else { return }
+        output.noteDrained()
         allowReceiving(.output)
         handler.streamDrained(self)
         flush()
-        if sending.isDrained {
+        if output.isDrained {
             settleNextTick()
         } else if delivers, receiving.hasMore {
             settleLater()
@@ -465,7 +465,7 @@ public final class Stream {
     /// - Parameter serverName: the server's name for a client (SNI, verification, session cache);
     ///   nil for the server's side.
     public func startTLS(_ context: TLSContext, serverName: String? = nil) {
-        guard phase == .open, !isCondemned, !sending.isDead else { return }
+        guard phase == .open, !isCondemned, !output.isDead else { return }
         precondition(engine == nil, "TLS is up already")
         beginHandshake(context, serverName: serverName)
         settleLater()
@@ -515,7 +515,7 @@ public final class Stream {
     /// Goes on with the handshake; returns the bytes it used.
     private func shakeHands(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard let engine else { return 0 }
-        let (used, outcome) = engine.handshake(bytes, into: sending.output, at: loop.now)
+        let (used, outcome) = engine.handshake(bytes, into: output, at: loop.now)
         switch outcome {
         case .needsInput: break
         case .finished:
@@ -535,7 +535,7 @@ public final class Stream {
         var used = 0
         while delivers, let engine {
             let step = engine.decrypt(
-                UnsafeRawBufferPointer(rebasing: bytes[used...]), replies: sending.output)
+                UnsafeRawBufferPointer(rebasing: bytes[used...]), replies: output)
             used += step.used
             receiving.decrypted(mayHaveMore: step.status == .hasMore)
             if !step.plaintext.isEmpty { deliver(step.plaintext) }
@@ -557,7 +557,7 @@ public final class Stream {
     /// Encrypts into the output queue.
     private func encrypt(_ bytes: UnsafeRawBufferPointer) {
         guard let engine, !bytes.isEmpty else { return }
-        if !engine.encrypt(bytes, into: sending.output) { failTLS(OpenSSLError.takeLine()) }
+        if !engine.encrypt(bytes, into: output) { failTLS(OpenSSLError.takeLine()) }
     }
 
     /// TLS is beyond repair. The alert that the engine has written leaves before the stream ends.
@@ -578,7 +578,7 @@ public final class Stream {
     /// What still arrives is thrown away. Bounded by `lingerMilliseconds` without progress.
     public func finish() {
         guard phase < .draining, !isCondemned else { return }
-        if phase == .connecting || sending.isDead { return condemn(closeReason ?? .local) }
+        if phase == .connecting || output.isDead { return condemn(closeReason ?? .local) }
         drain(.local, awaitingEnd: !receiving.hasEnded)
     }
 
@@ -602,12 +602,12 @@ public final class Stream {
         if let engine, phase == .open {
             sealGathered()
             guard phase == .open else { return }  // It could not be encrypted, and has ended.
-            engine.closeNotify(into: sending.output)
+            engine.closeNotify(into: output)
         }
         phase = .draining
         closeReason = closeReason ?? reason
         awaitsEnd = awaitingEnd
-        sending.discardGathered()
+        output.discardGathered()
         receiving.discardHeld(to: loop.slabs)
         armLinger()
         settleLater()
@@ -615,7 +615,7 @@ public final class Stream {
 
     /// Goes on with an orderly end, as far as the queue and the peer let it.
     private func advanceDraining() {
-        guard phase == .draining, !isCondemned, sending.output.isEmpty else { return }
+        guard phase == .draining, !isCondemned, output.isEmpty else { return }
         if !isShutDown {
             isShutDown = true
             loop.backend.shutDown(token)
@@ -635,7 +635,7 @@ public final class Stream {
 
     /// The peer has let the time pass. If it has not taken everything, it gets a reset.
     private func giveUpLingering() {
-        close(closeReason ?? .local, withReset: !sending.output.isEmpty)
+        close(closeReason ?? .local, withReset: !output.isEmpty)
     }
 
     /// Ends the stream now; only from the loop, never from inside a call of the owner.
@@ -646,7 +646,7 @@ public final class Stream {
         loop.disarm(token)
         let isHeld = descriptor >= 0 && loop.backend.close(token, withReset: withReset)
         descriptor = -1
-        sending.discardGathered()
+        output.discardGathered()
         receiving.discardHeld(to: loop.slabs)
         engine = nil
         if !isHeld { released() }
@@ -657,7 +657,7 @@ public final class Stream {
 
     /// The backend holds nothing of this stream any more.
     private func released() {
-        sending.output.removeAll()
+        output.removeAll()
         loop.release(token)
     }
 }
