@@ -27,10 +27,7 @@ struct MappingLossesTests {
         losses[.preambles] = 1
         losses[.headersNotPassed] = 2
         #expect(losses.summary == "headers_not_passed=2 preambles=1")
-        #expect(Set(MappingLosses.kinds.map { "\($0.name)" }).count == MappingLosses.kinds.count)
-        for (kind, place) in zip(MappingLosses.Kind.allCases, MappingLosses.kinds) {
-            losses[keyPath: place.count] = 7
-            #expect(losses[kind] == 7 && "\(place.name)" == "\(kind.name)")
-        }
+        let names = Set(MappingLosses.Kind.allCases.map { "\($0.name)" })
+        #expect(names.count == MappingLosses.Kind.allCases.count)
     }
 }

@@ -64,9 +64,8 @@ struct Explanation {
         text.append(jsonArray: structure.entities) { Self.append($1, to: &$0) }
         text.append(text: ",\"losses\":{")
         var isFirst = true
-        for kind in MappingLosses.kinds where losses[keyPath: kind.count] > 0 {
-            let count = losses[keyPath: kind.count]
-            text.append(text: "\(isFirst ? "" : ",")\"\(kind.name)\":\(count)")
+        for kind in MappingLosses.Kind.allCases where losses[kind] > 0 {
+            text.append(text: "\(isFirst ? "" : ",")\"\(kind.name)\":\(losses[kind])")
             isFirst = false
         }
         text.append(text: "}")

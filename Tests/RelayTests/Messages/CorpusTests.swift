@@ -74,8 +74,8 @@ struct CorpusTests {
 
     private func check(_ result: MappedRequest, _ golden: CorpusPair, _ name: String) throws {
         let losses = Dictionary(
-            uniqueKeysWithValues: MappingLosses.kinds.map {
-                ("\($0.name)", result.losses[keyPath: $0.count])
+            uniqueKeysWithValues: MappingLosses.Kind.allCases.map {
+                ("\($0.name)", result.losses[$0])
             })
         #expect(losses.filter { $0.value > 0 } == golden.losses, "\(name)")
         if let refusal = golden.refusal {
