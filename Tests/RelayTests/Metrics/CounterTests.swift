@@ -29,7 +29,7 @@ private func filled<Group: CounterGroup>(_ type: Group.Type, from first: Int) ->
         case let path as WritableKeyPath<Group, OutcomeCounts>:
             group[keyPath: path].add(number, to: .tooLarge)
         case let path as WritableKeyPath<Group, MappingLosses>:
-            group[keyPath: path].preambles = number
+            group[keyPath: path][.preambles] = number
         default: Issue.record("a counter of a type that this test cannot fill: \(counter.path)")
         }
     }
