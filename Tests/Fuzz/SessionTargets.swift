@@ -192,7 +192,7 @@ private final class SessionRun {
         require(loop.slabs.outstanding == 0, "slabs are left")
         var queued = 0
         for client in gone { queued += requireReplies(client.received) }
-        // Whoever was gone before its 250 may have it when it comes again (DuplicateGuard).
+        // Whoever was gone before its 250 may have it when it comes again (Ledger).
         let repeated = worker.counters.duplicatesAnswered - repeatedBefore
         require(
             queued <= backend.api.acceptedCount + repeated, "a 250 without a message at the API")

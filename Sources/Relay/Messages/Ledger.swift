@@ -9,6 +9,8 @@ import Reactor
 
 /// Says how long entries last; its store keeps them. All loops share one.
 final class Ledger: Sendable {
+    /// Makes the digests of everybody who uses this ledger comparable.
+    let hashKey: ContentHash.Key
     private let store: any LedgerStore
     private let windowMilliseconds: Int
 
@@ -16,10 +18,8 @@ final class Ledger: Sendable {
     init(windowMilliseconds: Int, store: any LedgerStore = MemoryLedger()) {
         self.windowMilliseconds = windowMilliseconds
         self.store = store
+        hashKey = store.hashKey
     }
-
-    /// Makes the digests of everybody who uses this ledger comparable.
-    var hashKey: ContentHash.Key { store.hashKey }
 
     /// Entries held; for tests and metrics.
     var count: Int { store.count }

@@ -35,13 +35,6 @@ final class Submission: UploadOwner {
         case decided
     }
 
-    /// What is left of a submission that nobody waits for.
-    enum Remains {
-        case nothing
-        /// The API has it; its body and its memory are in use until the answer comes.
-        case isAwaited
-    }
-
     let worker: Worker
     private(set) var key: APIKey
     /// The API's, of the latest answer.
@@ -51,7 +44,7 @@ final class Submission: UploadOwner {
     /// nil when the session is not to be told anything more.
     private var owner: (any SubmissionOwner)?
     private var mapper: MessageMapper?
-    private var upload: Upload
+    private let upload: Upload
     private var group: GroupSend?
     /// Of what has arrived; nil when nobody will ask for it.
     private var fingerprint: ContentHash?
@@ -94,7 +87,7 @@ final class Submission: UploadOwner {
         messageNumber: Int
     ) {
         precondition(mapper == nil, "the message before has not ended")
-        self.key = key
+        if self.key !== key { self.key = key }
         self.owner = owner
         self.sessionID = sessionID
         self.messageNumber = messageNumber
@@ -103,9 +96,8 @@ final class Submission: UploadOwner {
         group = nil
         digest = nil
         contentBytes = 0
-        var fingerprint = ContentHash(key: ledger.hashKey)
-        fingerprint.feed(key: key.hash, envelope)
-        self.fingerprint = fingerprint
+        fingerprint = ContentHash(key: ledger.hashKey)
+        fingerprint?.feed(key: key.hash, envelope)
         upload.begin(key: key, owner: self)
         let mapper = worker.mappers.take()
         mapper.begin(
@@ -159,16 +151,14 @@ final class Submission: UploadOwner {
     /// is complete is awaited in silence, for the ledger.
     /// - Parameters:
     ///   - kind: what it counts as.
-    ///   - memory: what the message has reserved; kept for as long as its body is in use.
-    @discardableResult
+    ///   - memory: what the message has reserved. Given back when its body is in use no more: now,
+    ///     or when the answer that is awaited has come.
     func abandon(
         as kind: OutcomeKind = .abandoned, holding memory: consuming MemoryShare? = nil
-    ) -> Remains {
+    ) {
         owner = nil
         perform(machine.abandoned(as: kind))
-        guard machine.isAbandoned else { return .nothing }
-        self.memory = memory
-        return .isAwaited
+        if machine.isAbandoned { self.memory = memory }
     }
 
     /// The client cannot have seen the 250: the connection broke before its next command.
@@ -196,12 +186,13 @@ final class Submission: UploadOwner {
 
     // MARK: - What the machine says
 
+    /// Carries a verdict out, and those that the machine gives on what came of it.
     private func perform(_ first: SubmissionVerdict?) {
         var next = first
         while let verdict = next { next = carryOut(verdict) }
     }
 
-    /// - Returns: what the machine says to what came of it.
+    @inline(__always)
     private func carryOut(_ verdict: SubmissionVerdict) -> SubmissionVerdict? {
         switch verdict {
         case .startCall:
@@ -224,11 +215,11 @@ final class Submission: UploadOwner {
         case .awaitSilently(let deadline):
             worker.counters.messagesUnawaited += 1
             recordPending(until: deadline)
-        case .record(let messageID): record(messageID)
+        case .record: recordAccepted()
         case .forget:
             group?.forgetRecorded()
             if let digest { ledger.settle(digest, at: now) }
-        case .end(let outcome, let told, let note): end(outcome, told, note)
+        case .end(let told, let note): end(told, note)
         case .drop(let kind, let settles):
             worker.counters.messages.count(kind, bytes: contentBytes)
             if settles, let digest { ledger.settle(digest, at: now) }
@@ -272,13 +263,12 @@ final class Submission: UploadOwner {
         return nil
     }
 
-    private func end(
-        _ outcome: Outcome, _ told: SubmissionVerdict.Told, _ note: SubmissionVerdict.Note
-    ) {
-        switch (note, outcome) {
-        case (.record, .accepted(let messageID)): record(messageID)
-        case (.nothing, _): break
-        case (.record, _), (.settle, _): if let digest { ledger.settle(digest, at: now) }
+    private func end(_ told: SubmissionVerdict.Told, _ note: SubmissionVerdict.Note) {
+        guard let outcome = machine.outcome else { return }
+        switch note {
+        case .nothing: break
+        case .record: recordAccepted()
+        case .settle: if let digest { ledger.settle(digest, at: now) }
         }
         worker.counters.messages.count(outcome.kind, bytes: contentBytes)
         release()
@@ -331,11 +321,11 @@ final class Submission: UploadOwner {
 
     /// The API accepted it, and the client does not know. Of a group each recipient is recorded,
     /// with or without a Message-ID: whoever has the message never gets it again.
-    private func record(_ messageID: [UInt8]) {
+    private func recordAccepted() {
         if let group {
             group.recordFromNowOn()
             if let digest { ledger.settle(digest, at: now) }
-        } else if let digest {
+        } else if let digest, case .accepted(let messageID) = machine.outcome {
             ledger.record(digest, messageID: messageID, at: now)
         }
     }

@@ -2,9 +2,9 @@
 // done next. A value: no loop, no descriptor, no closure, no clock. `Submission` drives it.
 //
 //   receiving(held | cutThrough | paused) ──▶ finishing ──▶ draining ──▶ awaiting ──▶ done
-//        │                                        └───────────────────────▲  │
-//        ▼                                                                   ▼
-//     decided ──▶ done                     (client gone) ──▶ gone ◀────── abandoned
+//        │                                        └───────────────────────▲  │          ▲
+//        ▼                                                                   ▼          │
+//     decided ──▶ done                     (client gone) ──▶ gone        abandoned ─────┘
 //
 // A message up to the threshold is held whole before its call is made; a longer one is cut through
 // while it arrives. It promises: nothing that is incomplete is ever completed, an outcome is told
@@ -46,9 +46,9 @@ struct SubmissionMachine {
         case awaiting(Client)
         /// The same without a client: the answer goes into the ledger.
         case abandoned
-        /// The client has its outcome.
+        /// The outcome is known, and told if there is a client.
         case done(Outcome, Client)
-        /// No client, and no call.
+        /// The client left before the API had anything complete.
         case gone
     }
 
@@ -237,9 +237,9 @@ struct SubmissionMachine {
     }
 
     /// The connection ended in a way that leaves open whether the client saw the reply.
-    mutating func replyUnseen() -> SubmissionVerdict? {
-        guard case .done(.accepted(let messageID), _) = phase else { return nil }
-        return .record(messageID: messageID)
+    func replyUnseen() -> SubmissionVerdict? {
+        guard case .done(.accepted, _) = phase else { return nil }
+        return .record
     }
 
     // MARK: - The end
@@ -248,23 +248,23 @@ struct SubmissionMachine {
         switch phase {
         case .receiving(let receiving):
             phase = .decided(outcome)
-            return .end(outcome, receiving == .paused ? .sessionContinues : .nobody, .nothing)
+            return .end(receiving == .paused ? .sessionContinues : .nobody, .nothing)
         case .finishing:
             phase = .done(outcome, .watched)
-            return .end(outcome, .nobody, .nothing)
+            return .end(.nobody, .nothing)
         case .draining(let client), .awaiting(let client):
             phase = .done(outcome, client)
             let settles = client == .inDoubt && !outcome.isAccepted
-            return .end(outcome, .sessionFinishes, settles ? .settle : .nothing)
+            return .end(.sessionFinishes, settles ? .settle : .nothing)
         case .abandoned:
-            phase = .gone
-            return .end(outcome, .nobody, outcome.isAccepted ? .record : .settle)
+            phase = .done(outcome, .inDoubt)
+            return .end(.nobody, outcome.isAccepted ? .record : .settle)
         case .decided, .done, .gone: return nil
         }
     }
 }
 
-/// What `Submission` does next.
+/// What `Submission` does next. A trivial value; the outcome itself is the machine's.
 enum SubmissionVerdict: Equatable {
     /// Start the call on what there is of the body; `callHasGrown` follows.
     case startCall
@@ -285,11 +285,11 @@ enum SubmissionVerdict: Equatable {
     /// The same; and the answer is awaited without a client.
     case awaitSilently(until: MonotonicTime)
     /// The ledger has to know that the message was accepted.
-    case record(messageID: [UInt8])
+    case record
     /// The ledger forgets what it was told: the client knows.
     case forget
-    /// Count the outcome, tell the ledger, let go of everything, and tell the session at last.
-    case end(Outcome, Told, Note)
+    /// Tell the ledger, count the outcome, let go of everything, and tell the session at last.
+    case end(Told, Note)
     /// Count it, and let go of everything: nothing that is incomplete reaches the API as complete.
     case drop(OutcomeKind, settles: Bool)
 

@@ -43,11 +43,10 @@ final class Upload: TimerHandler, APICallOwner {
     private var owner: (any UploadOwner)?
     /// What has been written so far; until `finish` the owner writes it.
     private(set) var body: RequestBody
-    /// The call while it runs.
+    /// Carries the body while `isCalling`; else one that has ended, for the next message.
     private var call: APICall?
-    /// One that has ended, for the next message.
-    private var restingCall: APICall?
-    /// What is still to be written, between `finish` and the last byte.
+    private var isCalling = false
+    /// What is still to be written while the API has to read first.
     private var source: UploadSource?
     /// When the answer is due; set by `finish`.
     private var deadline = MonotonicTime.never
@@ -65,7 +64,7 @@ final class Upload: TimerHandler, APICallOwner {
     /// somebody still holds them: a connection or a queue may look at them, and keeps them.
     func begin(key: APIKey, owner: any UploadOwner) {
         precondition(self.owner == nil, "the upload before has not ended")
-        self.key = key
+        if self.key !== key { self.key = key }
         self.owner = owner
         deadline = .never
         if isKnownUniquelyReferenced(&body) {
@@ -82,40 +81,54 @@ final class Upload: TimerHandler, APICallOwner {
 
     /// Starts the call on what there is of the body; more is written while it runs.
     func start() {
-        let call = takeCall(deadline: body.isComplete ? deadline : .never)
-        self.call = call
-        worker.pool.start(call)
+        let deadline = body.isComplete ? deadline : .never
+        if isKnownUniquelyReferenced(&call), let call {
+            call.begin(key: key, body: body, owner: self, deadline: deadline)
+        } else {
+            call = APICall(kind: .send, key: key, body: body, owner: self, deadline: deadline)
+        }
+        isCalling = true
+        if let call { worker.pool.start(call) }
     }
 
     /// The owner has written more.
-    func grow() { call?.bodyGrew() }
+    func grow() {
+        if isCalling { call?.bodyGrew() }
+    }
 
     /// Nothing but `source` is to be written any more. A body that fits into the threshold with it is
     /// completed before the call is made.
     /// - Parameter deadline: when the answer is due.
     func finish(by deadline: MonotonicTime, from source: UploadSource) -> Progress {
         self.deadline = deadline
-        self.source = source
+        var source = source
         let bytes = body.byteCount + source.waitingBytes
-        if call == nil && bytes > worker.configuration.messages.bufferThresholdBytes { start() }
-        return pump()
+        if !isCalling && bytes > worker.configuration.messages.bufferThresholdBytes { start() }
+        let progress = pump(&source)
+        if case .waiting = progress { self.source = source }
+        return progress
+    }
+
+    /// After `uploadWantsBody`: writes more of what `finish` could not write.
+    func pump() -> Progress {
+        guard var source else { preconditionFailure("everything is written already") }
+        let progress = pump(&source)
+        if case .waiting = progress { self.source = source } else { self.source = nil }
+        return progress
     }
 
     /// Writes as fast as the API reads, and completes the body after the last byte. A call that
     /// takes bytes at once does not ask for more: it is given more until it has enough.
-    func pump() -> Progress {
-        precondition(source != nil, "everything is written, or `finish` was not called")
+    private func pump(_ source: inout UploadSource) -> Progress {
         repeat {
             // Without a call all of it fits into the threshold.
-            let room = call == nil ? Int.max : Self.pendingHighWater - body.pendingBytes
-            switch source?.write(into: body, upTo: room) {
+            let room = isCalling ? Self.pendingHighWater - body.pendingBytes : Int.max
+            switch source.write(into: body, upTo: room) {
             case .end:
                 complete()
                 return .complete
-            case .more: call?.bodyGrew()
-            case .failed, nil:
-                source = nil
-                return .failed
+            case .more: grow()
+            case .failed: return .failed
             }
         } while body.pendingBytes < Self.pendingLowWater
         watch(until: deadline)
@@ -123,23 +136,13 @@ final class Upload: TimerHandler, APICallOwner {
     }
 
     private func complete() {
-        source = nil
         unwatch()
         body.complete()
-        if let call {
-            call.bodyCompleted(deadline: deadline)
+        if isCalling {
+            call?.bodyCompleted(deadline: deadline)
         } else {
             start()
         }
-    }
-
-    private func takeCall(deadline: MonotonicTime) -> APICall {
-        defer { restingCall = nil }
-        guard isKnownUniquelyReferenced(&restingCall), let call = restingCall else {
-            return APICall(kind: .send, key: key, body: body, owner: self, deadline: deadline)
-        }
-        call.begin(key: key, body: body, owner: self, deadline: deadline)
-        return call
     }
 
     // MARK: - Time and the end
@@ -157,11 +160,16 @@ final class Upload: TimerHandler, APICallOwner {
     /// Lets go of everything. A body that is incomplete never reaches the API as complete; one that
     /// is complete may still be acted on.
     func end() {
-        unwatch()
-        timer = nil
+        if let timer {
+            timer.cancel()
+            self.timer = nil
+        }
         source = nil
-        call?.abandon()
-        call = nil
+        if isCalling {
+            isCalling = false
+            call?.abandon()
+            call = nil
+        }
         body.discard()
         owner = nil
     }
@@ -176,9 +184,8 @@ final class Upload: TimerHandler, APICallOwner {
     }
 
     func callFinished(_ call: APICall, _ result: APIResult) {
-        self.call = nil
+        isCalling = false
         call.rest()
-        restingCall = call
         owner?.uploadFinished(self, result)
     }
 }

@@ -77,15 +77,15 @@ struct SubmissionMachineTests {
             .receiving(.held),
             [
                 .muchFed: Cell(.receiving(.cutThrough), .startCall),
-                .mapperFailed: Cell(.decided(refused), .end(refused, .nobody, .nothing)),
+                .mapperFailed: Cell(.decided(refused), .end(.nobody, .nothing)),
                 .dot: Cell(.finishing, .askLedger),
                 .unguardedDot: Cell(.finishing, .completeBody(by: deadline)),
                 .lateDot: Cell(
-                    .done(unavailable, .watched), .end(unavailable, .nobody, .nothing)),
+                    .done(unavailable, .watched), .end(.nobody, .nothing)),
                 // There is no call yet, so these come from nowhere; they are taken all the same.
-                .answeredAccepted: Cell(.decided(uncertain), .end(uncertain, .nobody, .nothing)),
-                .answeredRefused: Cell(.decided(refused), .end(refused, .nobody, .nothing)),
-                .stalled: Cell(.decided(unavailable), .end(unavailable, .nobody, .nothing)),
+                .answeredAccepted: Cell(.decided(uncertain), .end(.nobody, .nothing)),
+                .answeredRefused: Cell(.decided(refused), .end(.nobody, .nothing)),
+                .stalled: Cell(.decided(unavailable), .end(.nobody, .nothing)),
                 .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
                 .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
             ]
@@ -96,14 +96,14 @@ struct SubmissionMachineTests {
                 .littleFed: Cell(.receiving(.cutThrough), .growCall),
                 .muchFed: Cell(.receiving(.cutThrough), .growCall),
                 .callIsFull: Cell(.receiving(.paused), .pauseSession),
-                .mapperFailed: Cell(.decided(refused), .end(refused, .nobody, .nothing)),
+                .mapperFailed: Cell(.decided(refused), .end(.nobody, .nothing)),
                 .dot: Cell(.finishing, .askLedger),
                 .unguardedDot: Cell(.finishing, .completeBody(by: deadline)),
                 .lateDot: Cell(
-                    .done(unavailable, .watched), .end(unavailable, .nobody, .nothing)),
-                .answeredAccepted: Cell(.decided(uncertain), .end(uncertain, .nobody, .nothing)),
-                .answeredRefused: Cell(.decided(refused), .end(refused, .nobody, .nothing)),
-                .stalled: Cell(.decided(unavailable), .end(unavailable, .nobody, .nothing)),
+                    .done(unavailable, .watched), .end(.nobody, .nothing)),
+                .answeredAccepted: Cell(.decided(uncertain), .end(.nobody, .nothing)),
+                .answeredRefused: Cell(.decided(refused), .end(.nobody, .nothing)),
+                .stalled: Cell(.decided(unavailable), .end(.nobody, .nothing)),
                 .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
                 .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
             ]
@@ -114,17 +114,17 @@ struct SubmissionMachineTests {
                 .littleFed: Cell(.receiving(.paused), .growCall),
                 .muchFed: Cell(.receiving(.paused), .growCall),
                 .apiWantsBody: Cell(.receiving(.cutThrough), .continueSession),
-                .mapperFailed: Cell(.decided(refused), .end(refused, .sessionContinues, .nothing)),
+                .mapperFailed: Cell(.decided(refused), .end(.sessionContinues, .nothing)),
                 .dot: Cell(.finishing, .askLedger),
                 .unguardedDot: Cell(.finishing, .completeBody(by: deadline)),
                 .lateDot: Cell(
-                    .done(unavailable, .watched), .end(unavailable, .nobody, .nothing)),
+                    .done(unavailable, .watched), .end(.nobody, .nothing)),
                 .answeredAccepted: Cell(
-                    .decided(uncertain), .end(uncertain, .sessionContinues, .nothing)),
+                    .decided(uncertain), .end(.sessionContinues, .nothing)),
                 .answeredRefused: Cell(
-                    .decided(refused), .end(refused, .sessionContinues, .nothing)),
+                    .decided(refused), .end(.sessionContinues, .nothing)),
                 .stalled: Cell(
-                    .decided(unavailable), .end(unavailable, .sessionContinues, .nothing)),
+                    .decided(unavailable), .end(.sessionContinues, .nothing)),
                 .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
                 .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
             ]
@@ -140,18 +140,18 @@ struct SubmissionMachineTests {
         (
             .finishing,
             [
-                .mapperFailed: Cell(.done(refused, .watched), .end(refused, .nobody, .nothing)),
+                .mapperFailed: Cell(.done(refused, .watched), .end(.nobody, .nothing)),
                 .unknownToLedger: Cell(.finishing, .completeBody(by: deadline)),
                 .acceptedInLedger: Cell(
-                    .done(accepted, .watched), .end(accepted, .nobody, .nothing)),
+                    .done(accepted, .watched), .end(.nobody, .nothing)),
                 .pendingInLedger: Cell(
-                    .done(unavailable, .watched), .end(unavailable, .nobody, .nothing)),
+                    .done(unavailable, .watched), .end(.nobody, .nothing)),
                 .bodyCompleted: Cell(.awaiting(.watched)),
                 .bodyWaits: Cell(.draining(.watched)),
                 // A group whose recipients all have the message makes no call.
                 .answeredAccepted: Cell(
-                    .done(accepted, .watched), .end(accepted, .nobody, .nothing)),
-                .answeredRefused: Cell(.done(refused, .watched), .end(refused, .nobody, .nothing)),
+                    .done(accepted, .watched), .end(.nobody, .nothing)),
+                .answeredRefused: Cell(.done(refused, .watched), .end(.nobody, .nothing)),
                 .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
                 .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
             ]
@@ -161,14 +161,14 @@ struct SubmissionMachineTests {
             [
                 .apiWantsBody: Cell(.draining(.watched), .pumpBody),
                 .mapperFailed: Cell(
-                    .done(refused, .watched), .end(refused, .sessionFinishes, .nothing)),
+                    .done(refused, .watched), .end(.sessionFinishes, .nothing)),
                 .bodyCompleted: Cell(.awaiting(.watched)),
                 .answeredAccepted: Cell(
-                    .done(uncertain, .watched), .end(uncertain, .sessionFinishes, .nothing)),
+                    .done(uncertain, .watched), .end(.sessionFinishes, .nothing)),
                 .answeredRefused: Cell(
-                    .done(refused, .watched), .end(refused, .sessionFinishes, .nothing)),
+                    .done(refused, .watched), .end(.sessionFinishes, .nothing)),
                 .stalled: Cell(
-                    .done(unavailable, .watched), .end(unavailable, .sessionFinishes, .nothing)),
+                    .done(unavailable, .watched), .end(.sessionFinishes, .nothing)),
                 .clientInDoubt: Cell(.draining(.inDoubt), .recordPending(until: deadline)),
                 .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
                 .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
@@ -179,14 +179,14 @@ struct SubmissionMachineTests {
             [
                 .apiWantsBody: Cell(.draining(.inDoubt), .pumpBody),
                 .mapperFailed: Cell(
-                    .done(refused, .inDoubt), .end(refused, .sessionFinishes, .settle)),
+                    .done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
                 .bodyCompleted: Cell(.awaiting(.inDoubt)),
                 .answeredAccepted: Cell(
-                    .done(uncertain, .inDoubt), .end(uncertain, .sessionFinishes, .settle)),
+                    .done(uncertain, .inDoubt), .end(.sessionFinishes, .settle)),
                 .answeredRefused: Cell(
-                    .done(refused, .inDoubt), .end(refused, .sessionFinishes, .settle)),
+                    .done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
                 .stalled: Cell(
-                    .done(unavailable, .inDoubt), .end(unavailable, .sessionFinishes, .settle)),
+                    .done(unavailable, .inDoubt), .end(.sessionFinishes, .settle)),
                 .abandoned: Cell(.gone, .drop(.abandoned, settles: true)),
                 .tooLarge: Cell(.gone, .drop(.tooLarge, settles: true)),
             ]
@@ -195,11 +195,11 @@ struct SubmissionMachineTests {
             .awaiting(.watched),
             [
                 .mapperFailed: Cell(
-                    .done(refused, .watched), .end(refused, .sessionFinishes, .nothing)),
+                    .done(refused, .watched), .end(.sessionFinishes, .nothing)),
                 .answeredAccepted: Cell(
-                    .done(accepted, .watched), .end(accepted, .sessionFinishes, .nothing)),
+                    .done(accepted, .watched), .end(.sessionFinishes, .nothing)),
                 .answeredRefused: Cell(
-                    .done(refused, .watched), .end(refused, .sessionFinishes, .nothing)),
+                    .done(refused, .watched), .end(.sessionFinishes, .nothing)),
                 .clientInDoubt: Cell(.awaiting(.inDoubt), .recordPending(until: deadline)),
                 .abandoned: Cell(.abandoned, .awaitSilently(until: deadline)),
                 .tooLarge: Cell(.abandoned, .awaitSilently(until: deadline)),
@@ -209,11 +209,11 @@ struct SubmissionMachineTests {
             .awaiting(.inDoubt),
             [
                 .mapperFailed: Cell(
-                    .done(refused, .inDoubt), .end(refused, .sessionFinishes, .settle)),
+                    .done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
                 .answeredAccepted: Cell(
-                    .done(accepted, .inDoubt), .end(accepted, .sessionFinishes, .nothing)),
+                    .done(accepted, .inDoubt), .end(.sessionFinishes, .nothing)),
                 .answeredRefused: Cell(
-                    .done(refused, .inDoubt), .end(refused, .sessionFinishes, .settle)),
+                    .done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
                 .abandoned: Cell(.abandoned, .awaitSilently(until: deadline)),
                 .tooLarge: Cell(.abandoned, .awaitSilently(until: deadline)),
             ]
@@ -221,22 +221,22 @@ struct SubmissionMachineTests {
         (
             .abandoned,
             [
-                .mapperFailed: Cell(.gone, .end(refused, .nobody, .settle)),
-                .answeredAccepted: Cell(.gone, .end(accepted, .nobody, .record)),
-                .answeredRefused: Cell(.gone, .end(refused, .nobody, .settle)),
+                .mapperFailed: Cell(.done(refused, .inDoubt), .end(.nobody, .settle)),
+                .answeredAccepted: Cell(.done(accepted, .inDoubt), .end(.nobody, .record)),
+                .answeredRefused: Cell(.done(refused, .inDoubt), .end(.nobody, .settle)),
             ]
         ),
         (
             .done(accepted, .watched),
             [
-                .replyUnseen: Cell(.done(accepted, .watched), .record(messageID: [1]))
+                .replyUnseen: Cell(.done(accepted, .watched), .record)
             ]
         ),
         (
             .done(accepted, .inDoubt),
             [
                 .replySeen: Cell(.done(accepted, .watched), .forget),
-                .replyUnseen: Cell(.done(accepted, .inDoubt), .record(messageID: [1])),
+                .replyUnseen: Cell(.done(accepted, .inDoubt), .record),
             ]
         ),
         (.done(refused, .watched), [:]),

@@ -64,8 +64,10 @@ private struct SubmissionModel {
         case .completeBody, .pumpBody:
             pump()
             if isBodyComplete { machine.bodyCompleted() } else { machine.bodyWaits() }
-        case .end(let outcome, let told, _):
-            if told == .sessionFinishes { outcomesTold.append(outcome) }
+        case .end(let told, _):
+            if told == .sessionFinishes, let outcome = machine.outcome {
+                outcomesTold.append(outcome)
+            }
             if told == .sessionContinues { isPaused = false }
         case .recordPending, .awaitSilently, .record, .forget, .drop:
             Issue.record("\(verdict) without a client that left")
