@@ -33,8 +33,6 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     private var login = SessionLogin()
     private var messages = SessionMessages()
     private var log: SessionLog
-    /// The client does not read our replies: nothing more is taken from it until it has.
-    private var isOutputFull = false
     /// The client has said QUIT.
     private var hasQuit = false
     /// The client has ended its side while it waits for the API's answer: it is gone, or it will
@@ -81,10 +79,8 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         finishEvent()
     }
 
-    package override func streamDrained(_ stream: Stream) {
-        isOutputFull = false
-        finishEvent()
-    }
+    /// The client reads our replies again: what is in hand is used.
+    package override func streamDrained(_ stream: Stream) { finishEvent() }
 
     package override func streamTimedOut(_ stream: Stream) {
         perform(machine.timedOut(at: now))
@@ -161,7 +157,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     private func settle() {
         guard let stream, !machine.isClosed else { return }
         let listens = machine.awaitsOutcome && input.keptByteCount < Self.keptBytesMax
-        let reads = machine.isHandshaking || listens || canTake
+        let reads = machine.isHandshaking || listens || machine.acceptsInput
         if reads == stream.isReceivingPaused {
             if reads { stream.resumeReceiving() } else { stream.pauseReceiving() }
         }
@@ -171,11 +167,8 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
 
     // MARK: Input
 
-    /// Whether input may be used now.
-    private var canTake: Bool {
-        if !isOutputFull, let stream, stream.isAboveHighWater { isOutputFull = true }
-        return machine.acceptsInput && !isOutputFull
-    }
+    /// Whether input may be used now: the machine waits for it, and the client reads our replies.
+    private var canTake: Bool { machine.acceptsInput && stream?.isHeldBack == false }
 
     /// Takes as much of `bytes` as the machine lets us, and keeps the rest.
     private func take(_ bytes: Bytes) {
@@ -254,7 +247,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         case .pause: machine.submissionPaused(at: now)
         case .decided: machine.submissionDecided()
         }
-        perform(machine.checkMemory(at: now))
+        if let missing = machine.checkMemory(at: now) { perform(.reserve(bytes: missing)) }
     }
 
     private func endOfData() {
@@ -267,61 +260,52 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
 
     /// Carries out a verdict, and those that follow from it at once.
     /// - Parameter line: what the ranges of the verdicts are into.
-    private func perform(_ first: SessionVerdict, in line: Bytes) {
+    private func perform(_ first: consuming SessionVerdict, in line: Bytes) {
         var verdict = first
-        while verdict.isSomething { verdict = carryOut(verdict, in: line) }
+        while true {
+            // Each case ends here, or with the machine's verdict on what came of it.
+            switch consume verdict {
+            case .none: return
+            case .reply(let reply): return write(reply)
+            case .close(let reply):
+                write(reply)
+                return end()
+            case .hangUp: return hangUp()
+            case .greet: return greet()
+            case .hello(let isExtended): return hello(isExtended: isExtended)
+            case .admitHandshake:
+                verdict = machine.handshakeAnswered(isAdmitted: admitsHandshake(), at: now)
+            case .startTLS: return startTLS()
+            case .readResponse(let range, let exchange):
+                verdict = machine.response(decode(line.extracting(range), exchange), at: now)
+            case .checkKey: verdict = checkKey()
+            case .noteRefusal(let fault, let isCounted):
+                let mayTryAgain = noteRefusal(fault, isCounted: isCounted)
+                verdict = machine.refusalNoted(mayTryAgain: mayTryAgain, at: now)
+            case .logIn: return logIn()
+            case .askRateLimit: verdict = machine.rateLimitAnswered(rateLimitReply())
+            case .beginMail(let mail):
+                messages.begin(sender: line.extracting(mail.path), isSMTPUTF8: mail.isSMTPUTF8)
+                return write(.senderOk)
+            case .addRecipient(let range):
+                machine.recipientAdded(isNew: messages.addRecipient(line.extracting(range)))
+                return write(.recipientOk)
+            case .reserve(let bytes): verdict = reserve(bytes)
+            case .beginData: verdict = beginData()
+            case .finishMessage(let deadline):
+                guard let outcome = messages.finish(by: deadline) else { return }
+                verdict = conclude(outcome)
+            case .giveUp(let reply):
+                giveUp()
+                if let reply { write(reply) }
+                return
+            case .quit: return quit()
+            }
+        }
     }
 
     /// The same for verdicts on events other than lines.
-    private func perform(_ first: SessionVerdict) { perform(first, in: Bytes()) }
-
-    /// - Returns: the verdict on what came of it; `.none` when nothing did, or not yet.
-    private func carryOut(_ verdict: SessionVerdict, in line: Bytes) -> SessionVerdict {
-        switch verdict {
-        case .none: break
-        case .reply(let reply): write(reply)
-        case .close(let reply):
-            write(reply)
-            end()
-        case .hangUp:
-            giveUp()
-            stream?.abort()
-        case .greet: greet()
-        case .hello(let isExtended): hello(isExtended: isExtended)
-        case .admitHandshake:
-            return machine.handshakeAnswered(isAdmitted: admitsHandshake(), at: now)
-        case .startTLS:
-            write(.readyForTLS)
-            stream?.startTLS(worker.serverTLS)
-        case .readResponse(let range, let exchange):
-            return machine.response(decode(line.extracting(range), exchange), at: now)
-        case .checkKey: return checkKey()
-        case .noteRefusal(let fault, let isCounted):
-            return machine.refusalNoted(
-                mayTryAgain: noteRefusal(fault, isCounted: isCounted), at: now)
-        case .logIn: logIn()
-        case .askRateLimit: return machine.rateLimitAnswered(rateLimitReply())
-        case .beginMail(let mail):
-            messages.begin(sender: line.extracting(mail.path), isSMTPUTF8: mail.isSMTPUTF8)
-            write(.senderOk)
-        case .addRecipient(let range):
-            machine.recipientAdded(isNew: messages.addRecipient(line.extracting(range)))
-            write(.recipientOk)
-        case .reserve(let bytes): return reserve(bytes)
-        case .beginData: return beginData()
-        case .finishMessage(let deadline):
-            guard let outcome = messages.finish(by: deadline) else { break }
-            return conclude(outcome)
-        case .giveUp(let reply):
-            giveUp()
-            if let reply { write(reply) }
-        case .quit:
-            hasQuit = true
-            write(.bye)
-            end()
-        }
-        return .none
-    }
+    private func perform(_ verdict: consuming SessionVerdict) { perform(verdict, in: Bytes()) }
 
     private func write(_ reply: Reply) {
         stream?.write(reply, isEnhanced: worker.configuration.hasEnhancedStatusCodes)
@@ -330,10 +314,26 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         if reply.isFailure { log.refused(reply) }
     }
 
+    private func startTLS() {
+        write(.readyForTLS)
+        stream?.startTLS(worker.serverTLS)
+    }
+
+    private func quit() {
+        hasQuit = true
+        write(.bye)
+        end()
+    }
+
     /// Closes after what is written. Nothing that still arrives is read.
     private func end() {
         giveUp()
         stream?.finish()
+    }
+
+    private func hangUp() {
+        giveUp()
+        stream?.abort()
     }
 
     /// Nothing is waited for any more, and no message goes on.
@@ -516,11 +516,6 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             messages: messages.count,
             contentBytes: machine.isInMessage ? machine.data.byteCount : 0)
     }
-}
-
-extension SessionVerdict {
-    /// There is something to do.
-    fileprivate var isSomething: Bool { if case .none = self { false } else { true } }
 }
 
 extension SessionMachine.Options {

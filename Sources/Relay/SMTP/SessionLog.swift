@@ -11,7 +11,7 @@ import Reactor
 import Wire
 
 /// Writes the events of one session.
-struct SessionLog {
+struct SessionLog: ~Copyable {
     /// Longest piece of a line in a transcript, in bytes.
     private static let traceBytesMax = 512
 

@@ -541,13 +541,14 @@ struct SessionMachine {
         return data.take(byteCount, bytesMax: limits.messageBytesMax)
     }
 
-    /// After content was fed: whether its memory is reserved.
-    mutating func checkMemory(at now: MonotonicTime) -> SessionVerdict {
+    /// After content was fed: how many bytes of memory are to be reserved before the client is read
+    /// on, as with the verdict `reserve`; nil when what it announced suffices.
+    mutating func checkMemory(at now: MonotonicTime) -> Int? {
         guard case .data = phase,
             let missing = data.reserveMore(upTo: options.bufferThresholdBytes)
-        else { return .none }
+        else { return nil }
         hold(.budget, at: now)
-        return .reserve(bytes: missing)
+        return missing
     }
 
     /// The submission takes no more before `submissionContinues`.

@@ -122,7 +122,7 @@ struct SessionPhaseTests {
         case .budgetGranted: verdict = machine.budgetGranted(at: start)
         case .budgetRefused: verdict = machine.budgetRefused(at: start)
         case .content: return "\(machine.contentArrived(10, at: start))"
-        case .checkMemory: verdict = machine.checkMemory(at: start)
+        case .checkMemory: return machine.checkMemory(at: start).map { "\($0)" } ?? "-"
         case .paused:
             machine.submissionPaused(at: start)
             return "-"
