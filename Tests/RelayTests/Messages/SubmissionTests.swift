@@ -81,8 +81,7 @@ struct SubmissionTests {
         let submission = bench.submission(message, session)
         #expect(bench.feed(message.content, to: submission, session))
         let budget = bench.worker.shared.budget
-        #expect(budget.reserve(1_000))
-        submission.abandon(holding: 1_000)
+        submission.abandon(holding: budget.reserve(1_000))
         #expect(budget.reservedBytes == 0)
         #expect(bench.send(self.message("other")) == accepted("id"))
         #expect(bench.api.bodies.count == 1)
