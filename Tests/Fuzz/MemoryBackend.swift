@@ -95,6 +95,8 @@ final class MemoryBackend: Backend {
     func localAddress(of descriptor: Int32) -> SocketAddress? { Self.address }
     func accept(on descriptor: Int32, _ token: Token) { listener = token }
     func stopAccepting(_ token: Token) { listener = nil }
+    var tellsOnlyOne: Bool { false }
+    func acceptOverlooked(_ token: Token) {}
     func discard(_ descriptor: Int32) { peers.removeValue(forKey: descriptor)?.isEnded = true }
 
     func adopt(_ descriptor: Int32, _ token: Token) -> Int32 {

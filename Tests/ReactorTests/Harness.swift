@@ -53,7 +53,7 @@ final class TestLoop {
     /// Bytes that came for a stream and were not delivered, outside the kernel.
     func heldByteCount(_ stream: Stream) -> Int {
         var count = stream.receiving.held.byteCount
-        if case .uring(let backend) = loop.backend,
+        if let backend = loop.backend as? UringBackend,
             let socket = backend.sockets.find(stream.token)
         {
             count += socket.pointee.held.reduce(0) { $0 + Int(max($1.result, 0)) }

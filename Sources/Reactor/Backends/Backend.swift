@@ -99,6 +99,11 @@ public protocol Backend: AnyObject {
     func accept(on descriptor: Int32, _ token: Token)
     /// Accepts no more; `accept` begins again.
     func stopAccepting(_ token: Token)
+    /// Whether several backends that share a socket may lose a connection: only one of them is told
+    /// of it, and that one may be gone before it accepts. Then `acceptOverlooked` finds it.
+    var tellsOnlyOne: Bool { get }
+    /// Looks for connections on a shared socket of which another backend was told, and accepts them.
+    func acceptOverlooked(_ token: Token)
 
     /// Makes an accepted descriptor ready for `receive` and `send`; 0 or an error number.
     func adopt(_ descriptor: Int32, _ token: Token) -> Int32

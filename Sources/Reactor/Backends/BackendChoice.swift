@@ -7,6 +7,22 @@
 
 import Glibc
 
+/// Which backend moves the bytes; `auto` picks.
+public enum BackendKind: String, Sendable, CaseIterable {
+    case auto, epoll
+    case uring = "io_uring"
+
+    /// A backend for one loop.
+    /// - Throws: `SystemError` when the kernel refuses.
+    func makeBackend() throws(SystemError) -> any Backend {
+        switch self {
+        case .auto: try BackendChoice(.auto, loopCount: 1).kind.makeBackend()
+        case .epoll: try EpollBackend()
+        case .uring: try UringBackend()
+        }
+    }
+}
+
 /// What `--backend` has come to.
 public struct BackendChoice: Sendable {
     /// `.epoll` or `.uring`.

@@ -217,9 +217,11 @@ package final class UringBackend: Backend {
 
     /// io_uring's accepts wait exclusively: the kernel tells one of all processes and loops that
     /// share the socket. If that one cancels its accept at this moment, or dies, nobody is told, and
-    /// the client waits for its greeting until another one comes. A cancelled accept begins again by
-    /// looking.
-    func acceptOverlooked(_ token: Token) {
+    /// the client waits for its greeting until another client comes.
+    package var tellsOnlyOne: Bool { true }
+
+    /// A cancelled accept begins again by looking.
+    package func acceptOverlooked(_ token: Token) {
         guard let socket = sockets.find(token), socket.pointee.isReceiving,
             socket.pointee.inFlight.contains(.accept),
             cs_is_readable(socket.pointee.descriptor) != 0

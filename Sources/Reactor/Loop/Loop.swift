@@ -21,7 +21,7 @@ public final class Loop {
     /// What has happened so far; to be read on the loop's thread.
     public private(set) var counters = LoopCounters()
 
-    let backend: LoopBackend
+    let backend: any Backend
     package private(set) var slots = SlotTable()
     private(set) var wheel: TimerWheel
     /// Takes the place of handlers whose streams have ended, so that no cycle remains.
@@ -38,17 +38,13 @@ public final class Loop {
     private var endWork: [LaterWork] = []
     private var isStopping = false
 
-    /// - Throws: `SystemError` when the kernel refuses epoll or eventfd.
+    /// - Throws: `SystemError` when the kernel refuses the backend or an eventfd.
     public convenience init(index: Int, backend: BackendKind) throws(SystemError) {
-        try self.init(index: index, backend: LoopBackend(backend))
+        try self.init(index: index, custom: try backend.makeBackend())
     }
 
     /// A loop over a backend of the caller's own, such as a simulated network.
-    public convenience init(index: Int, custom backend: any Backend) throws(SystemError) {
-        try self.init(index: index, backend: .custom(backend))
-    }
-
-    private init(index: Int, backend: LoopBackend) throws(SystemError) {
+    public init(index: Int, custom backend: any Backend) throws(SystemError) {
         self.index = index
         self.backend = backend
         mailbox = try Mailbox()

@@ -111,25 +111,31 @@ final class OutputQueue {
 
     // MARK: Gathered plaintext
 
-    /// What is gathered last is a full record.
-    var hasFullRecord: Bool { gathered.last.map { $0.end >= Stream.recordBytesMax } ?? false }
-
-    /// Copies plaintext from `offset` on, up to the end of a record.
-    /// - Returns: how many bytes.
-    func gather(_ bytes: UnsafeRawBufferPointer, from offset: Int) -> Int {
-        let slab: Slab
-        if let last = gathered.last, last.end < Stream.recordBytesMax {
-            slab = last
-        } else {
-            slab = pool.take()
-            gathered.append(slab)
+    /// Copies plaintext from `offset` on, and moves `offset` to the end of what was copied.
+    /// - Parameter isSealing: what is gathered may be encrypted now.
+    /// - Returns: false when a full record must be encrypted before the rest can be gathered.
+    @inline(__always)
+    func gather(
+        _ bytes: UnsafeRawBufferPointer, from offset: inout Int, isSealing: Bool
+    ) -> Bool {
+        guard let base = bytes.baseAddress else { return true }
+        while offset < bytes.count {
+            let slab: Slab
+            if let last = gathered.last, last.end < Stream.recordBytesMax {
+                slab = last
+            } else {
+                if isSealing, !gathered.isEmpty { return false }
+                slab = pool.take()
+                gathered.append(slab)
+            }
+            let count = min(Stream.recordBytesMax - slab.end, bytes.count - offset)
+            UnsafeMutableRawPointer(slab.payload + slab.end).copyMemory(
+                from: base + offset, byteCount: count)
+            slab.end += count
+            gatheredByteCount += count
+            offset += count
         }
-        let count = min(Stream.recordBytesMax - slab.end, bytes.count - offset)
-        UnsafeMutableRawBufferPointer(start: slab.payload + slab.end, count: count).copyMemory(
-            from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]))
-        slab.end += count
-        gatheredByteCount += count
-        return count
+        return true
     }
 
     /// The oldest gathered record, which the caller encrypts and gives back to its pool.

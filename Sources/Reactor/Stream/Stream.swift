@@ -129,9 +129,9 @@ public final class Stream {
         isUnsettled = false
         if isCondemned { return close(closeReason ?? .local, withReset: closesWithReset) }
         if phase == .handshaking, !receiving.held.isEmpty { shakeHeldHands() }
-        deliverHeld()
+        if receiving.hasMore { deliverHeld() }
         flush()
-        notifyDrained()
+        if output.isOverfull { notifyDrained() }
         advanceDraining()
         armReceiving()
     }
@@ -398,10 +398,7 @@ public final class Stream {
 
     private func gather(_ bytes: UnsafeRawBufferPointer) {
         var offset = 0
-        while offset < bytes.count {
-            if output.hasFullRecord, phase == .open { sealGathered() }
-            offset += output.gather(bytes, from: offset)
-        }
+        while !output.gather(bytes, from: &offset, isSealing: phase == .open) { sealGathered() }
     }
 
     /// Encrypts what is gathered, one record per slab.

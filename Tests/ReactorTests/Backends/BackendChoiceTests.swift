@@ -31,9 +31,7 @@ private let isUringGranted = (try? BackendChoice(.uring, loopCount: 1)) != nil
     @Test(.enabled(if: isUringGranted, "this kernel does not allow io_uring"))
     func `a flood leads to reading in bulk, small talk leads back`() throws {
         let test = try TestLoop(kind: .uring)
-        var uring: UringBackend?
-        if case .uring(let backend) = test.loop.backend { uring = backend }
-        let backend = try #require(uring)
+        let backend = try #require(test.loop.backend as? UringBackend)
         let server = Recorder()
         var modes: [Bool] = []
         func note(_ stream: Stream) {

@@ -59,6 +59,8 @@ final class CompletionBackend: Backend {
     }
     func accept(on descriptor: Int32, _ token: Token) { inner.accept(on: descriptor, token) }
     func stopAccepting(_ token: Token) { inner.stopAccepting(token) }
+    var tellsOnlyOne: Bool { inner.tellsOnlyOne }
+    func acceptOverlooked(_ token: Token) { inner.acceptOverlooked(token) }
     func adopt(_ descriptor: Int32, _ token: Token) -> Int32 { inner.adopt(descriptor, token) }
     func connect(to address: SocketAddress, _ token: Token) -> Int32 {
         inner.connect(to: address, token)

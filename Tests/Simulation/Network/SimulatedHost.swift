@@ -162,6 +162,10 @@ final class SimulatedHost: Backend {
         if case .listener(let listener) = sockets[token] { listener.isAccepting = false }
     }
 
+    /// Listeners share an address here, never a socket, so each is told of its own connections.
+    var tellsOnlyOne: Bool { false }
+    func acceptOverlooked(_ token: Token) { mark(token) }
+
     func adopt(_ descriptor: Int32, _ token: Token) -> Int32 {
         guard case .end(let end) = descriptors[descriptor] else { return EBADF }
         end.token = token
