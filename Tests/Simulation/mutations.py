@@ -38,7 +38,7 @@ MUTATIONS = (
      "            self = .unknown\n            return until > now ? .accepted",
      "            return until > now ? .accepted"),
     ("the answer to a client that left is not remembered", RELAY + "Messages/SubmissionMachine.swift",
-     "return .end(.nobody, outcome.isAccepted ? .record : .settle)",
+     "return .end(.nobody, isAccepted ? .record : .settle)",
      "return .end(.nobody, .nothing)"),
     ("a success that is not JSON is believed", RELAY + "API/APIResponse.swift",
      "else {\n                return .unavailable(isUncertain: true)\n            }",

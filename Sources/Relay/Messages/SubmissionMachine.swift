@@ -183,7 +183,7 @@ struct SubmissionMachine {
 
     /// The call has ended (for a group: the last one). A success for a request that was never
     /// complete is not believed.
-    mutating func answered(_ outcome: Outcome) -> SubmissionVerdict? {
+    mutating func answered(_ outcome: consuming Outcome) -> SubmissionVerdict? {
         switch phase {
         case .receiving, .draining: end(outcome.believed(isComplete: false))
         default: end(outcome)
@@ -244,7 +244,8 @@ struct SubmissionMachine {
 
     // MARK: - The end
 
-    private mutating func end(_ outcome: Outcome) -> SubmissionVerdict? {
+    private mutating func end(_ outcome: consuming Outcome) -> SubmissionVerdict? {
+        let isAccepted = outcome.isAccepted
         switch phase {
         case .receiving(let receiving):
             phase = .decided(outcome)
@@ -254,11 +255,11 @@ struct SubmissionMachine {
             return .end(.nobody, .nothing)
         case .draining(let client), .awaiting(let client):
             phase = .done(outcome, client)
-            let settles = client == .inDoubt && !outcome.isAccepted
+            let settles = client == .inDoubt && !isAccepted
             return .end(.sessionFinishes, settles ? .settle : .nothing)
         case .abandoned:
             phase = .done(outcome, .inDoubt)
-            return .end(.nobody, outcome.isAccepted ? .record : .settle)
+            return .end(.nobody, isAccepted ? .record : .settle)
         case .decided, .done, .gone: return nil
         }
     }

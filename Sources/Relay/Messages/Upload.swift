@@ -99,9 +99,8 @@ final class Upload: TimerHandler, APICallOwner {
     /// Nothing but `source` is to be written any more. A body that fits into the threshold with it is
     /// completed before the call is made.
     /// - Parameter deadline: when the answer is due.
-    func finish(by deadline: MonotonicTime, from source: UploadSource) -> Progress {
+    func finish(by deadline: MonotonicTime, from source: consuming UploadSource) -> Progress {
         self.deadline = deadline
-        var source = source
         let bytes = body.byteCount + source.waitingBytes
         if !isCalling && bytes > worker.configuration.messages.bufferThresholdBytes { start() }
         let progress = pump(&source)
