@@ -16,7 +16,7 @@ struct ListenerCounters: Sendable {
     var handshakesTLS13 = 0
     /// Handshakes that resumed an earlier session, of all versions.
     var handshakesResumed = 0
-    /// Ended before TLS stood, by either side.
+    /// Ended by either side before the TLS handshake was done.
     var handshakesFailed = 0
     /// Of balancers, reset because something else came instead of a PROXY header.
     var headersBad = 0

@@ -35,7 +35,7 @@ package struct RelayCounters: Sendable {
 
     // How long it took, as the turns of the loop saw it.
 
-    /// From the connection, or the STARTTLS command, until TLS stands.
+    /// From the connection, or the STARTTLS command, until the TLS handshake is done.
     var handshakeTimes = LatencyHistogram()
     /// From the client's key until the answer about it.
     var loginTimes = LatencyHistogram()
