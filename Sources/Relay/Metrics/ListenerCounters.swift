@@ -24,12 +24,6 @@ struct ListenerCounters: Sendable {
     var headersLate = 0
     /// Of balancers, ended before a whole header had come.
     var headersMissing = 0
-
-    /// A handshake has finished.
-    mutating func count(_ tls: TLSInfo) {
-        if tls.version == "TLSv1.3" { handshakesTLS13 += 1 } else { handshakesTLS12 += 1 }
-        if tls.resumed { handshakesResumed += 1 }
-    }
 }
 
 extension ListenerCounters: CounterGroup {

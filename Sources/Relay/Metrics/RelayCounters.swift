@@ -48,6 +48,17 @@ package struct RelayCounters: Sendable {
     package init() {}
 }
 
+/// Messages and their bytes of content by outcome.
+struct MessageCounts: Sendable {
+    fileprivate(set) var counts = OutcomeCounts()
+    fileprivate(set) var bytes = OutcomeCounts()
+
+    mutating func count(_ kind: OutcomeKind, bytes contentBytes: Int) {
+        counts.add(1, to: kind)
+        bytes.add(contentBytes, to: kind)
+    }
+}
+
 extension RelayCounters: CounterGroup {
     static let sessionFamilies: [CounterFamily<RelayCounters>] = [
         .counter("sessions_closed_total", "Sessions that have ended.", of: \.sessionsClosed),
