@@ -109,7 +109,8 @@ let package = Package(
                 "CRandomness", "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox",
                 logging,
             ],
-            path: "Tests/Simulation", exclude: ["CRandomness", "Certificates", "mutations.py", "run.sh"],
+            path: "Tests/Simulation",
+            exclude: ["CRandomness", "Certificates", "mutations.py", "run.sh"],
             swiftSettings: strict),
         // `make fuzz-build` builds it with the fuzzer's instrumentation; without it, it replays.
         .executableTarget(

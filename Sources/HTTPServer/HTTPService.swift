@@ -1,4 +1,5 @@
-// What a server asks of whoever decides on its requests, and what it tells about its connections.
+// What a server asks of the service that decides on its requests, and what it tells the service
+// about its connections.
 
 import Wire
 

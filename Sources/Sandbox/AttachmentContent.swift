@@ -6,7 +6,7 @@
 import Wire
 
 enum AttachmentContent {
-    /// Bytes that the base64 text in `range` stands for; nil when it is not valid.
+    /// How many bytes the base64 text in `range` encodes; nil when it is not valid.
     static func decodedCount(_ body: Bytes, _ range: Range<Int>) -> Int? {
         let text = body.extracting(range)
         if text.firstIndex(of: escape) == nil { return decodedCount(text) }
@@ -20,7 +20,7 @@ enum AttachmentContent {
         return decoded(Array(JSONReader.unescaped(body, range).utf8).span)
     }
 
-    /// JSON may escape any character; in base64 text `\/` is what is seen.
+    /// JSON may escape any character; some clients write `\/` in base64 text.
     private static let escape = UInt8(ascii: "\\")
 
     private static func decodedCount(_ text: Bytes) -> Int? {

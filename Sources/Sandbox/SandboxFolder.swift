@@ -1,8 +1,8 @@
 // Accepted messages as files: `<message_id>.json`, and beside it `<message_id>/1-name.pdf`, ….
 //
 // The JSON file is the request byte for byte and comes last, by a rename: a reader that sees it
-// sees all of the message, whatever kills the sandbox. File names are made safe: a peer chooses
-// what an attachment is called, and never where it is written.
+// sees all of the message, even if the sandbox was killed. File names are made safe: a
+// client chooses the name of an attachment, never its place.
 
 import Glibc
 import Wire

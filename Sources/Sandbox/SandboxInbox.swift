@@ -139,8 +139,8 @@ final class SandboxInbox {
         message.writeSummary(to: &json)
     }
 
-    /// Whether `text`, in lower case, stands in an address, the subject, an attachment's name, or
-    /// anywhere in the request as it was received.
+    /// Whether an address, the subject, the name of an attachment, or the request as it was received
+    /// contains `text`, which is in lower case.
     private func contains(_ message: SandboxMessage, _ text: String) -> Bool {
         let request = message.request
         let fields =

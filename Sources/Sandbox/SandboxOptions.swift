@@ -1,7 +1,7 @@
-// What the sandbox is told: where it listens, what it keeps, how slow "slow" is.
+// The settings of the sandbox: where it listens, what it keeps, how slow "slow" is.
 //
-// Made by the flags or by a test; it never changes while the sandbox runs. The limits of the API
-// itself are apart from the settings, because they are facts.
+// Flags or a test make them; they never change while the sandbox runs. The limits of the API are
+// apart from the settings, because nobody can set them.
 
 import Reactor
 
@@ -25,7 +25,7 @@ package struct SandboxOptions: Sendable {
     var idleTimeoutMilliseconds = 60_000
     /// Connections at the same time; further ones are closed at once.
     var connectionsMax = 4_096
-    /// Bytes of requests that are still arriving, over all connections; beyond it the answer is 503.
+    /// Bytes of requests that are still arriving, over all connections; above it the answer is 503.
     var uploadBytesMax = 2_048 * 1_048_576
 
     /// Where the sandbox listens when it is told nothing else.

@@ -1,7 +1,7 @@
 // What the sandbox decides: from a request to an answer. No sockets in here.
 //
-// This file says who answers what. A request that is sure to be refused is refused by its head
-// alone: a bad key, an unknown path, a body that is too large by its announced length.
+// It sends each request to the part that answers it. A request that is sure to be refused is refused
+// by its head alone: a bad key, an unknown path, a body that is too large by its announced length.
 
 import HTTPServer
 import Log

@@ -1,4 +1,4 @@
-// The messages that the sandbox has accepted, so that a test can look at what the API was sent.
+// The messages that the sandbox has accepted, so that tests can see what the API would have got.
 //
 // Request bodies are kept as they came, byte for byte, in memory or as files of a folder. Both the
 // number of messages and the bytes in memory are bounded: the oldest are forgotten first.
@@ -93,7 +93,7 @@ final class SandboxStore {
         message.body ?? folder?.readBody(message.messageID)
     }
 
-    /// The decoded content of an attachment; nil when there is no such.
+    /// The decoded content of an attachment; nil when there is none.
     func attachment(_ index: Int, of message: SandboxMessage) -> [UInt8]? {
         guard message.request.attachments.indices.contains(index), let body = body(of: message)
         else { return nil }
@@ -109,7 +109,7 @@ final class SandboxStore {
         bytesHeld = 0
     }
 
-    /// Forgets one message and removes its files; false when there is no such.
+    /// Forgets one message and removes its files; false when there is none.
     func remove(_ messageID: String) -> Bool {
         guard let index = messages.lastIndex(where: { $0.messageID == messageID }) else {
             return false

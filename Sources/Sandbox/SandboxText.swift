@@ -36,7 +36,7 @@ enum SandboxText {
         }
     }
 
-    /// Takes percent-encoding off; a `%` without two digits stays. `+` is a blank in a query.
+    /// Decodes percent-encoding; a `%` without two digits stays. `+` is a blank in a query.
     static func percentDecoded(_ text: Substring, plusIsBlank: Bool = false) -> String {
         let source = Array(text.utf8)
         var result: [UInt8] = []
@@ -56,7 +56,7 @@ enum SandboxText {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// Whether `part` (ASCII letters in lower case) stands in `text`, ASCII without case.
+    /// Whether `text` contains `part`, whose ASCII letters are in lower case; without regard to case.
     static func contains(_ text: Bytes, _ part: [UInt8]) -> Bool {
         guard let first = part.first, text.count >= part.count else { return part.isEmpty }
         for start in 0...text.count - part.count where text[start].asciiLowercased == first {

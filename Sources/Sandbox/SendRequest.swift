@@ -1,12 +1,12 @@
 // The body of `POST /v1/send`, read and checked as the API does it.
 //
 // A pull parser over the whole text: texts that may be large (bodies, attachments) stay ranges of
-// the body and are never copied; only addresses, names and the subject become strings. Whatever is
-// wrong is said with the field's name, or with the byte where the JSON breaks.
+// the body and are never copied; only addresses, names and the subject become strings. A refusal
+// names the field, or the byte where the JSON breaks.
 
 import Wire
 
-/// What a send asks for, once it has been found valid.
+/// A valid send.
 package struct SendRequest {
     package struct Attachment {
         var filename: String
@@ -97,10 +97,10 @@ enum SendFault: Error {
 package struct SendAddress {
     /// The bare address.
     package let address: Substring
-    /// Behind the last `@`, lower case.
+    /// After the last `@`, lower case.
     let domain: String
 
-    /// - Returns: nil when `text` is no address.
+    /// - Returns: nil when `text` is not an address.
     package init?(_ text: String) {
         guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { return nil }
         var bare = Substring(text)

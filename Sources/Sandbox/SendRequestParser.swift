@@ -1,6 +1,6 @@
 // The grammar of a send: which fields there are and of which type.
 //
-// Unknown fields are read past, as the API does. `null` is the same as absent. Text sizes are
+// Unknown fields are skipped, as the API does. `null` is the same as absent. Text sizes are
 // bounded by the request's own bound, nesting by the JSON reader's.
 
 import Wire
@@ -58,7 +58,7 @@ struct SendRequestParser {
         }
     }
 
-    // MARK: values
+    // MARK: Values
 
     private mutating func next() throws(SendFault) -> JSONReader.Token {
         let body = self.body
@@ -148,7 +148,7 @@ struct SendRequestParser {
         }
     }
 
-    // MARK: attachments
+    // MARK: Attachments
 
     private mutating func attachments() throws(SendFault) {
         switch try next() {

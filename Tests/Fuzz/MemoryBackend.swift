@@ -224,7 +224,9 @@ final class MemoryAPIConnection {
 
     /// The answer to a whole request; nil for a reset.
     private func finish() -> [UInt8]? {
-        guard let request, let key = request.bearerToken else { fatalError("a request without a key") }
+        guard let request, let key = request.bearerToken else {
+            fatalError("a request without a key")
+        }
         defer {
             self.request = nil
             body = []

@@ -89,13 +89,10 @@ public final class Loop {
 
     private func wait() {
         let workEnd = backend.readClock()
-        let workNanoseconds = workEnd.nanoseconds(since: now)
-        counters.busyNanoseconds &+= workNanoseconds
-        counters.turns.record(nanoseconds: workNanoseconds)
+        counters.worked(nanoseconds: workEnd.nanoseconds(since: now))
         backend.wait(milliseconds: waitMilliseconds)
         now = backend.readClock()
-        counters.idleNanoseconds &+= now.nanoseconds(since: workEnd)
-        counters.ticks += 1
+        counters.waited(nanoseconds: now.nanoseconds(since: workEnd))
     }
 
     /// How long this loop can wait as of the last turn, when nothing comes from outside: 0 for not

@@ -3,32 +3,32 @@
 /// Totals since the loop began.
 public struct LoopCounters: Sendable {
     /// Turns of the loop.
-    public var ticks: UInt64 = 0
+    public private(set) var ticks: UInt64 = 0
     /// Connections accepted.
-    public var accepted: UInt64 = 0
+    public private(set) var accepted: UInt64 = 0
     /// Connections begun by us.
-    public var connected: UInt64 = 0
+    public private(set) var connected: UInt64 = 0
     /// Streams that have ended, accepted or connected.
-    public var closed: UInt64 = 0
+    public private(set) var closed: UInt64 = 0
     /// Bytes from the kernel, as on the wire.
-    public var bytesReceived: UInt64 = 0
+    public private(set) var bytesReceived: UInt64 = 0
     /// Bytes to the kernel, as on the wire.
-    public var bytesSent: UInt64 = 0
+    public private(set) var bytesSent: UInt64 = 0
     /// Times a listener rested because there were no descriptors or no memory for a connection.
-    public var acceptPauses: UInt64 = 0
+    public private(set) var acceptPauses: UInt64 = 0
     /// TLS handshakes finished.
-    public var handshakesDone: UInt64 = 0
+    public private(set) var handshakesDone: UInt64 = 0
     /// TLS handshakes refused by either side, or broken off.
-    public var handshakesFailed: UInt64 = 0
+    public private(set) var handshakesFailed: UInt64 = 0
     /// Finished handshakes that resumed an earlier session.
-    public var handshakesResumed: UInt64 = 0
+    public private(set) var handshakesResumed: UInt64 = 0
 
     /// Time spent on work.
-    public var busyNanoseconds: UInt64 = 0
+    public private(set) var busyNanoseconds: UInt64 = 0
     /// Time spent waiting for work.
-    public var idleNanoseconds: UInt64 = 0
+    public private(set) var idleNanoseconds: UInt64 = 0
     /// How long the work of a turn took: whatever comes meanwhile waits as long, at most.
-    public var turns = LatencyHistogram()
+    public private(set) var turns = LatencyHistogram()
 
     /// All zero.
     public init() {}
@@ -56,6 +56,20 @@ public struct LoopCounters: Sendable {
         case .received(let byteCount): bytesReceived += UInt64(byteCount)
         case .sent(let byteCount): bytesSent += UInt64(byteCount)
         }
+    }
+
+    /// The work of a turn has ended.
+    @inline(__always)
+    mutating func worked(nanoseconds: UInt64) {
+        busyNanoseconds &+= nanoseconds
+        turns.record(nanoseconds: nanoseconds)
+    }
+
+    /// A turn has ended: the loop has waited.
+    @inline(__always)
+    mutating func waited(nanoseconds: UInt64) {
+        idleNanoseconds &+= nanoseconds
+        ticks += 1
     }
 }
 

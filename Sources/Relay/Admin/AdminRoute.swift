@@ -12,7 +12,7 @@ package enum AdminRoute: Equatable {
     case logLevel
     case setLogLevel(Logger.Level)
     case index
-    /// The method is not one for this path; these are.
+    /// The path takes only these methods.
     case wrongMethod(allowed: String)
     case badQuery(String)
     case notFound

@@ -35,7 +35,8 @@ final class AdminService: HTTPService {
         case .statusJSON: observer.look { reply(.json(StatusReport.json($0))) }
         case .sessions(let isJSON, let limit):
             observer.listSessions(limit) { report in
-                reply(isJSON ? .json(report.json) : .page("text/plain; charset=utf-8", report.table))
+                reply(
+                    isJSON ? .json(report.json) : .page("text/plain; charset=utf-8", report.table))
             }
         case .logLevel: reply(.text(200, context.shared.log.control.level.rawValue))
         case .setLogLevel(let level):
@@ -59,8 +60,8 @@ final class AdminService: HTTPService {
         }
     }
 
-    /// Pages may run their own script and style and talk to this listener, and nothing else; nobody
-    /// keeps a copy.
+    /// Pages may run their own script and style and talk to this listener, and nothing else. No
+    /// cache keeps them.
     func finished(_ answer: HTTPAnswer, to request: HTTPRequest?) -> HTTPAnswer {
         var answer = answer
         answer.headers =

@@ -1,7 +1,7 @@
-// One question to all loops, and their answers put together.
+// One question to all loops, and their answers together.
 //
 // Each loop answers between two of its turns, so nobody reads what another thread writes. A loop that
-// is busy for longer than the survey lasts is left out; it never holds up the others.
+// is busy for longer than the survey lasts is left out and delays nobody.
 
 import Reactor
 
@@ -14,8 +14,8 @@ final class LoopSurvey<Answer: Sendable>: TimerHandler {
     private var isDone = false
 
     /// - Parameters:
-    ///   - loop: the one that asks, and on which `whenDone` is called.
-    ///   - loopCount: how many answers are to come.
+    ///   - loop: the loop that asks; `whenDone` is called on it.
+    ///   - loopCount: how many answers to wait for.
     ///   - question: run on each worker's own thread.
     ///   - whenDone: the answers by the index of the loop.
     @discardableResult

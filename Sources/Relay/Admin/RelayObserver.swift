@@ -1,7 +1,7 @@
 // Looks at the whole relay from the admin listener's loop, and remembers what it saw last.
 //
-// The loops answer a survey between two of their turns. A loop that is too busy is shown as it was,
-// and said to be silent; one that has been silent for long is stuck.
+// The loops answer a survey between two of their turns. A loop that is too busy to answer counts as
+// silent and is shown as it was before; a loop that has been silent for long is stuck.
 
 import Reactor
 
@@ -26,12 +26,12 @@ final class RelayObserver {
             millisecondsMax: Self.silenceMillisecondsMax)
     }
 
-    /// Loops that have been silent for too long; only surveys find out, and each does.
+    /// Loops that have been silent for too long, as of the latest survey.
     var stuckLoops: [Int] { silence.stuck(at: loop.now) }
 
     /// Calls `then` once, with the relay as it is now, within `surveyMilliseconds`.
-    /// - Parameter probing: every loop tries the API's addresses, so that the next who asks knows
-    ///   how they are.
+    /// - Parameter probing: every loop also tries the API's addresses; a later look shows the
+    ///   result.
     func look(probing: Bool = false, _ then: @escaping (RelaySnapshot) -> Void) {
         survey(
             { worker in

@@ -1,5 +1,5 @@
-// Who is connected, in which state, for how long. Addresses of clients and counts; never a key, a
-// user's name, an envelope or content.
+// The open sessions: from where, in which state, for how long. It shows addresses of clients and
+// counts; never a key, a user's name, an envelope or content.
 
 import Log
 import Reactor
@@ -12,7 +12,7 @@ struct SessionReport: Sendable {
     var peer: SocketAddress
     /// Index of the listener in the configuration.
     var listener: Int
-    /// "TLSv1.3"; empty before TLS stands.
+    /// "TLSv1.3"; empty before the TLS handshake is done.
     var tls: String
     var isLoggedIn: Bool
     /// What it waits for, in words (`SessionMachine.Phase.words`).

@@ -16,7 +16,7 @@ struct ListenerCounters: Sendable {
     var handshakesTLS13 = 0
     /// Handshakes that resumed an earlier session, of all versions.
     var handshakesResumed = 0
-    /// Ended before TLS stood, by either side.
+    /// Ended by either side before the TLS handshake was done.
     var handshakesFailed = 0
     /// Of balancers, reset because something else came instead of a PROXY header.
     var headersBad = 0
@@ -24,12 +24,6 @@ struct ListenerCounters: Sendable {
     var headersLate = 0
     /// Of balancers, ended before a whole header had come.
     var headersMissing = 0
-
-    /// A handshake has finished.
-    mutating func count(_ tls: TLSInfo) {
-        if tls.version == "TLSv1.3" { handshakesTLS13 += 1 } else { handshakesTLS12 += 1 }
-        if tls.resumed { handshakesResumed += 1 }
-    }
 }
 
 extension ListenerCounters: CounterGroup {

@@ -60,7 +60,10 @@ struct MetricsPage {
 
     private mutating func connections() {
         let listeners = zip(facts.listeners, totals.listeners).map { spec, counts in
-            (labels: ["listener": "\(spec.address)", "mode": spec.modeWord] as MetricLabels, counts)
+            (
+                labels: ["listener": "\(spec.address)", "mode": spec.modeWord] as MetricLabels,
+                counts
+            )
         }
         text.families(ListenerCounters.families, of: listeners)
         text.families(LoopCounters.clientFamilies, of: totals.loop)
@@ -93,7 +96,8 @@ struct MetricsPage {
     }
 
     private mutating func addresses() {
-        let addresses = totals.addresses.map { (labels: ["address": "\($0.address)"], $0) }
+        let addresses =
+            totals.addresses.map { (labels: ["address": "\($0.address)"], $0) }
             as [(labels: MetricLabels, report: AddressReport)]
         text.family("api_address_up", .gauge, "0 while an address of the API rests on every loop.")
         for (labels, report) in addresses { text.sample(labels, report.health == .healthy) }
@@ -121,14 +125,16 @@ struct MetricsPage {
         text.gauge(
             "abuse_entries", facts.abuseEntries,
             "Addresses and prefixes whose connections and failures are counted.")
-        text.family("memory_budget_bytes", .gauge, "Memory for messages: all, and what is reserved.")
+        text.family(
+            "memory_budget_bytes", .gauge, "Memory for messages: all, and what is reserved.")
         text.sample(["state": "max"], facts.memoryBytesMax)
         text.sample(["state": "reserved"], facts.memoryBytesReserved)
         text.gauge("memory_waiting", facts.memoryWaiting, "Messages that wait for memory.")
     }
 
     private mutating func loops() {
-        let workers = snapshot.workers.map { (labels: ["loop": "\($0.index)"], $0) }
+        let workers =
+            snapshot.workers.map { (labels: ["loop": "\($0.index)"], $0) }
             as [(labels: MetricLabels, worker: WorkerSnapshot)]
         let counts = workers.map { (labels: $0.labels, counts: $0.worker.loop) }
         text.family("loop_answered", .gauge, "0 when a loop was too busy to answer this scrape.")

@@ -1,6 +1,6 @@
 // Prometheus's text format, version 0.0.4: families with HELP and TYPE, samples with labels.
 //
-// Times are in seconds and sizes in bytes, as Prometheus wants it. Numbers are written exactly: a
+// Times are in seconds and sizes in bytes, as Prometheus asks. Numbers are written exactly: a
 // nanosecond count as a decimal fraction, never through a floating-point number.
 
 import Reactor
@@ -32,7 +32,7 @@ struct MetricsText {
     typealias Labels = MetricLabels
 
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
-    /// In front of every name of ours.
+    /// The prefix of all names of ours.
     static let prefix = "postscale_relay_"
 
     private(set) var bytes: [UInt8] = []

@@ -35,7 +35,7 @@ package struct RelayCounters: Sendable {
 
     // How long it took, as the turns of the loop saw it.
 
-    /// From the connection, or the STARTTLS command, until TLS stands.
+    /// From the connection, or the STARTTLS command, until the TLS handshake is done.
     var handshakeTimes = LatencyHistogram()
     /// From the client's key until the answer about it.
     var loginTimes = LatencyHistogram()
@@ -46,6 +46,17 @@ package struct RelayCounters: Sendable {
 
     /// Nothing was counted.
     package init() {}
+}
+
+/// Messages and their bytes of content by outcome.
+struct MessageCounts: Sendable {
+    fileprivate(set) var counts = OutcomeCounts()
+    fileprivate(set) var bytes = OutcomeCounts()
+
+    mutating func count(_ kind: OutcomeKind, bytes contentBytes: Int) {
+        counts.add(1, to: kind)
+        bytes.add(contentBytes, to: kind)
+    }
 }
 
 extension RelayCounters: CounterGroup {

@@ -1,11 +1,11 @@
-// The whole relay at one moment: what its loops said, and what does not belong to a loop.
+// The whole relay at one moment: what its loops said, and what belongs to no loop.
 
 import Glibc
 import Reactor
 
 /// Everything that the admin listener can tell.
 struct RelaySnapshot {
-    /// By index; of a loop that did not answer in time what it said last.
+    /// By index. A loop that did not answer in time is here as it was the last time.
     var workers: [WorkerSnapshot]
     /// Loops that did not answer in time.
     var silentLoops: [Int]
@@ -14,7 +14,7 @@ struct RelaySnapshot {
     var totals: RelayTotals { RelayTotals(of: workers) }
 }
 
-/// What does not belong to a loop.
+/// What belongs to no loop.
 struct RelayFacts {
     var hostname = ""
     var backend = ""
@@ -47,7 +47,7 @@ struct ProcessFacts {
     var descriptors = 0
     var descriptorsMax = 0
 
-    /// Reads it. A few small files of /proc: for threads that may wait.
+    /// Reads a few small files of /proc. Only for threads that may wait.
     static func read() -> ProcessFacts {
         var facts = ProcessFacts()
         var spec = timespec()
@@ -60,7 +60,7 @@ struct ProcessFacts {
             facts.residentBytes = pages[1] * Int(getpagesize())
         }
         facts.threads = ProcFile.entries("/proc/self/task")
-        // The folder that is being read has one itself.
+        // One of them is for the folder that is being read.
         facts.descriptors = max(0, ProcFile.entries("/proc/self/fd") - 1)
         var limit = rlimit()
         if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
@@ -72,7 +72,7 @@ struct ProcessFacts {
 
 /// Files and folders of /proc.
 enum ProcFile {
-    /// The numbers of a file's first line, up to the first word that is none.
+    /// The words of a file's first line as numbers; a word that is no number is 0.
     static func numbers(_ path: String) -> [Int] {
         guard let file = fopen(path, "re") else { return [] }
         defer { fclose(file) }
@@ -93,9 +93,9 @@ enum ProcFile {
     }
 }
 
-/// Whether the relay can do its work, and if not, why.
+/// Whether the relay can do its work, and why not.
 struct Readiness {
-    /// A certificate that ends sooner is not good enough for a host that is to be sent clients.
+    /// A host whose certificate ends sooner should get no new clients.
     static let certificateSecondsMin: Int64 = 86_400
 
     /// In words for an operator; empty when ready.

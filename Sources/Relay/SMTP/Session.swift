@@ -386,7 +386,12 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     private func countHandshake(_ tls: TLSInfo) {
         worker.counters.handshakeTimes.record(
             nanoseconds: now.nanoseconds(since: machine.clock.waitingSince))
-        worker.listenerCounters[listener].count(tls)
+        if tls.version == "TLSv1.3" {
+            worker.listenerCounters[listener].handshakesTLS13 += 1
+        } else {
+            worker.listenerCounters[listener].handshakesTLS12 += 1
+        }
+        if tls.resumed { worker.listenerCounters[listener].handshakesResumed += 1 }
     }
 
     private func decode(_ response: Bytes, _ exchange: SASLExchange) -> SASLResponse {

@@ -1,7 +1,7 @@
-// The inbox page: asks once a second what is new, and shows one message at a time.
+// The inbox page: asks once per second for new messages, and shows one message at a time.
 //
-// What comes out of a message is only ever put in as text, but for its HTML, which goes into a frame
-// without scripts and with a policy that loads nothing from elsewhere.
+// Everything of a message is put in as text, except its HTML: that goes into a frame without scripts
+// and with a policy that loads nothing from elsewhere.
 "use strict";
 
 const POLL_MILLISECONDS = 1000;
@@ -31,7 +31,7 @@ async function call(path, options) {
   return response;
 }
 
-// What is there.
+// Messages and refusals.
 
 async function poll() {
   try {
@@ -49,7 +49,7 @@ async function poll() {
       state.messages.set(message.number, message);
       if (!query) state.last = Math.max(state.last, message.number);
     }
-    // One was forgotten by somebody else's call: begin anew.
+    // Another client has deleted messages: start again.
     if (!query && state.messages.size !== answer.total) state.last = 0;
     byId("count").textContent = query ? `${state.messages.size} of ${answer.total}` : answer.total;
     showList();
@@ -216,7 +216,7 @@ const panels = {
   },
 };
 
-/// Inline images become data: URLs, since the frame may load nothing.
+/// Inline images become data: URLs, because the frame may load nothing.
 function withInlineImages(body) {
   let html = body.html_body;
   for (const attachment of body.attachments ?? []) {
@@ -230,7 +230,7 @@ function withInlineImages(body) {
   return html;
 }
 
-/// The request as it was received, each attachment's content cut after its first characters.
+/// The request as it was received; of an attachment's content only the first characters.
 function shortened(raw) {
   const parsed = JSON.parse(raw);
   for (const attachment of parsed.attachments ?? []) {
@@ -275,7 +275,7 @@ async function setChaos(shares) {
   }
 }
 
-// What a person does.
+// Actions of the user.
 
 function showView(isRefusals) {
   byId("show-messages").setAttribute("aria-selected", !isRefusals);

@@ -1,3 +1,4 @@
+// Which request of the admin listener means what.
 
 import Testing
 import Wire
@@ -13,7 +14,8 @@ import Wire
         return AdminRoute(HTTPRequest(head, in: bytes.span))
     }
 
-    @Test func pages() {
+    @Test("Each path has its page, for GET and HEAD alone")
+    func pages() {
         let pages: [(String, AdminRoute)] = [
             ("/metrics", .metrics), ("/healthz", .health), ("/readyz", .readiness),
             ("/status", .statusPage), ("/status.json", .statusJSON), ("/", .index),
@@ -32,7 +34,8 @@ import Wire
         #expect(route("POST", "/metrics") == .wrongMethod(allowed: "GET, HEAD"))
     }
 
-    @Test func badLimits() {
+    @Test("A limit is a number from 1 to 10,000")
+    func badLimits() {
         for limit in ["0", "10001", "-1", "x", "1e3", ""] {
             guard case .badQuery = route("GET", "/debug/sessions?limit=\(limit)") else {
                 Issue.record("limit=\(limit) was taken")
@@ -41,7 +44,8 @@ import Wire
         }
     }
 
-    @Test func logLevels() {
+    @Test("PUT and POST set the log level, to a level that exists")
+    func logLevels() {
         #expect(route("PUT", "/log-level?level=debug") == .setLogLevel(.debug))
         #expect(route("POST", "/log-level?level=critical") == .setLogLevel(.critical))
         for target in ["/log-level", "/log-level?level=", "/log-level?level=DEBUG"] {

@@ -1,4 +1,4 @@
-// Who answers, who doesn't, and what that means for health and readiness.
+// Loops that do not answer, and what follows for health and readiness.
 
 import Logging
 import Reactor
@@ -58,7 +58,7 @@ import Testing
         #expect(reasons(snapshot(ready: false) { $0.isDraining = true }).count == 2)
     }
 
-    /// A worker of a loop that makes no turn: it can't answer, and holds nobody up.
+    /// A worker of a loop that makes no turn: it cannot answer, and delays nobody.
     @Test func aLoopThatDoesNotAnswerIsLeftOut() throws {
         let shared = try SubmissionBench().worker.shared
         let busy = Worker(loop: try Loop(index: 1, backend: .epoll), shared: shared)

@@ -14,7 +14,8 @@ import Wire
         return String(decoding: page.bytes, as: UTF8.self)
     }
 
-    @Test func familiesAndSamples() {
+    @Test("Families have HELP and TYPE, samples their labels in order")
+    func families() {
         let page = text {
             $0.family("things_total", .counter, "Things.")
             $0.sample(["a": "x", "b": "y"], 3)
@@ -34,7 +35,8 @@ import Wire
                 """)
     }
 
-    @Test func labelsAreEscaped() {
+    @Test("Values of labels are escaped")
+    func labels() {
         let page = text {
             $0.family("x", .gauge, "X.")
             $0.sample(["a": "back\\slash \"quote\"\nline"], 1)
@@ -42,7 +44,8 @@ import Wire
         #expect(page.contains(#"{a="back\\slash \"quote\"\nline"} 1"#))
     }
 
-    @Test func secondsAreExact() {
+    @Test("Nanoseconds are written as exact seconds")
+    func seconds() {
         let table: [(UInt64, String)] = [
             (0, "0"), (1, "0.000000001"), (128_000, "0.000128"), (1_500_000_000, "1.5"),
             (67_108_864_000, "67.108864"), (10_000_000_000, "10"),
@@ -53,7 +56,8 @@ import Wire
         }
     }
 
-    @Test func histograms() {
+    @Test("A histogram adds up its buckets, and may leave bounds out")
+    func histograms() {
         var histogram = LatencyHistogram()
         for nanoseconds: UInt64 in [1, 128_001, 512_001, 99_000_000_000] {
             histogram.record(nanoseconds: nanoseconds)
@@ -73,7 +77,8 @@ import Wire
         #expect(lines.count == 13)
     }
 
-    @Test func codes() {
+    @Test("Codes from 100 to 599 are counted, others are not")
+    func codes() {
         var counts = CodeCounts()
         for code in [100, 250, 250, 599, 99, 600, -1, .max, .min] { counts.count(code) }
         #expect(counts.present.map(\.code) == [100, 250, 599])
@@ -84,7 +89,8 @@ import Wire
         #expect(sum[250] == 4)
     }
 
-    @Test func commandsAreToldApart() {
+    @Test("Each command has its verb")
+    func commands() {
         let lines: [(String, CommandVerb)] = [
             ("EHLO x", .ehlo), ("HELO x", .helo), ("STARTTLS", .starttls), ("AUTH PLAIN", .auth),
             ("MAIL FROM:<a@b.c>", .mail), ("RCPT TO:<a@b.c>", .rcpt), ("DATA", .data),

@@ -166,7 +166,8 @@ final class SimulatedAPIConnection: StreamHandler {
         case .mumble(let mumble), .fail(let mumble):
             return answerLater { $0.mumble(mumble, nil) }
         }
-        if request?.bearerToken.map({ String(decoding: $0, as: UTF8.self) })?.hasPrefix("ps_live_wrong")
+        if request?.bearerToken.map({ String(decoding: $0, as: UTF8.self) })?.hasPrefix(
+            "ps_live_wrong")
             ?? true
         {
             status = 401

@@ -41,7 +41,7 @@ const table = (id, head, rows, none) => {
   if (!rows.length) add([none || 'nothing yet'], 'td');
 };
 
-// The time that this share of what was counted between two samples stayed within.
+// The time within which this share of what was counted between two samples stayed.
 const quantile = (bounds, now, then, share) => {
   const counts = now.map((n, i) => n - (then ? then[i] : 0));
   const total = counts.reduce((a, b) => a + b, 0);
@@ -81,8 +81,8 @@ const tiles = (data, last, old) => {
   const answer = share => time(
     quantile(data.bounds_us, data.latency.answer, old && old.latency.answer, share));
   const list = [
-    [per(d => d.messages.accepted), 'messages a second accepted'],
-    [per(other), 'a second not accepted', last && other(data) > other(last) && 'bad'],
+    [per(d => d.messages.accepted), 'messages per second accepted'],
+    [per(other), 'per second not accepted', last && other(data) > other(last) && 'bad'],
     [answer(.5), 'answer, half of them'],
     [answer(.99), 'answer, 99 of 100'],
     [count(data.sessions), 'sessions of ' + count(data.sessions_max)],
@@ -191,7 +191,7 @@ const ask = async () => {
     const node = byId('trouble');
     node.hidden = false;
     node.textContent = 'No answer from the relay (' + error.message
-      + '). What is shown is old.';
+      + '). The figures are old.';
     byId('state').textContent = 'no answer';
     byId('state').className = 'state bad';
   }

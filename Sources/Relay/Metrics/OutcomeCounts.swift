@@ -1,4 +1,4 @@
-// Tables of counts with a fixed place for each kind: messages by outcome, codes.
+// Numbers with a fixed place for each outcome of a message.
 //
 // They lie inside the counters of a loop: to count is an index and an addition, and never allocates.
 
@@ -66,17 +66,5 @@ struct OutcomeCounts: Countable {
 
     var reading: CounterReading {
         .byKind(OutcomeKind.allCases.map { ($0.word, self[$0]) })
-    }
-}
-
-/// Messages and their bytes of content by outcome.
-struct MessageCounts: Sendable {
-    /// Settable for the sums alone; messages are counted by `count`.
-    var counts = OutcomeCounts()
-    var bytes = OutcomeCounts()
-
-    mutating func count(_ kind: OutcomeKind, bytes contentBytes: Int) {
-        counts.add(1, to: kind)
-        bytes.add(contentBytes, to: kind)
     }
 }
