@@ -1,3 +1,5 @@
+// The forms of a log line, and that no value can break out of one.
+
 import Testing
 
 @testable import Log
@@ -6,7 +8,7 @@ import Testing
 struct LineLogHandlerTests {
     private static let hostile = "a\nb \"c\" \\ \u{1B}[31m\u{7F}\u{202E}é"
 
-    @Test func `a text line quotes what is not plain`() {
+    @Test func `a text line quotes values that are not plain`() {
         let line = LineLogHandler.textLine(
             "T", .info, "message", [("bytes", "42"), ("from", "x y"), ("none", "")])
         #expect(line == "T info message bytes=42 from=\"x y\" none=\"\"\n")

@@ -1,9 +1,10 @@
+// Flags in a settings file, at start and when it is read again.
+
 import ArgumentParser
 import Testing
 
 @testable import Program
 
-/// Flags in a file, and what a second reading of it makes of them.
 struct ConfigFileTests {
     private func lines(_ text: String) throws -> [ConfigFile.Line] {
         try ConfigFile(text: text, path: "relay.conf").lines
@@ -18,7 +19,9 @@ struct ConfigFileTests {
         }
     }
 
-    @Test func `a line is a flag as on the command line, and whatever stands behind it`() throws {
+    @Test func `a line is a flag as on the command line, with the rest of the line as its value`()
+        throws
+    {
         let text = "# comment\n\n  --hostname smtp.example.com \r\n--loops=4\n--verbose-replies\n"
         #expect(
             try lines(text) == [
@@ -36,7 +39,7 @@ struct ConfigFileTests {
         ("\n--config other", "relay.conf:2: --config cannot stand in such a file."),
         ("--", "relay.conf:1: --: give one flag a line"),
     ])
-    func `what is wrong is said with its line`(_ text: String, _ reason: String) {
+    func `an error names its line`(_ text: String, _ reason: String) {
         do {
             _ = try lines(text)
             Issue.record("accepted")
@@ -61,7 +64,7 @@ struct ConfigFileTests {
         #expect(try ConfigFile(namedIn: arguments).before(arguments) == arguments)
     }
 
-    @Test func `a file that is missing or is no text is named`() throws {
+    @Test func `a missing file is named; a file with a NUL is read`() throws {
         #expect(
             refusal(["--config", "/nowhere/relay.conf"])
                 == "--config /nowhere/relay.conf: No such file or directory")
@@ -69,7 +72,7 @@ struct ConfigFileTests {
         #expect(refusal(["--config=\(file.path)"]) == "accepted")
     }
 
-    @Test func `flags that a restart would change are named, the others are not`() throws {
+    @Test func `only flags that need a restart are named`() throws {
         let file = try TemporaryText("--loops 2\n--max-errors 7\n--sandbox\n")
         let reader = try SettingsReader(arguments: ["--config", file.path], environment: [:])
         try file.replace("--loops 3\n--max-errors 8\n--sandbox\n--hostname new.example\n")
@@ -80,7 +83,7 @@ struct ConfigFileTests {
     }
 
     @Test(arguments: ["--max-errors 0", "--max-errors x", "--no-such-flag", "--tls-cert c.pem"])
-    func `a second reading is refused like a first`(_ line: String) throws {
+    func `an error in a second reading is refused as in the first`(_ line: String) throws {
         let file = try TemporaryText("--sandbox\n")
         let reader = try SettingsReader(arguments: ["--config", file.path], environment: [:])
         try file.replace("--sandbox\n\(line)\n")

@@ -1,3 +1,5 @@
+// What a command line and an environment become, or why they are refused.
+
 import ArgumentParser
 import Mapping
 import Reactor
@@ -7,7 +9,6 @@ import Testing
 @testable import Program
 @testable import Relay
 
-/// What a command line and an environment become, or why they are refused.
 struct ConfigurationBuilderTests {
     private func build(
         _ arguments: [String], _ environment: [String: String] = [:]
@@ -31,7 +32,8 @@ struct ConfigurationBuilderTests {
 
     private static let certificate = ["--tls-cert", "c.pem", "--tls-key", "k.pem"]
 
-    @Test func `production listens on the ports of the page and talks to the API`() throws {
+    @Test func `without flags but a certificate, the relay listens on the documented ports`() throws
+    {
         let settings = try build(Self.certificate)
         let ipv4 = settings.configuration.listeners.filter { $0.address.host == "0.0.0.0" }
         #expect(ipv4.map(\.address.port) == [587, 2525, 2587, 465])
@@ -175,7 +177,7 @@ struct ConfigurationBuilderTests {
         (["--user", "4711234"], "--group"), (["--group", "root"], "--group without --user"),
         (["--user", "root", "--group", "nobody-here"], "--group nobody-here"),
     ])
-    func `a user that is none is refused`(_ arguments: [String], _ part: String) {
+    func `an unknown user is refused`(_ arguments: [String], _ part: String) {
         let text = refusal(Self.certificate + arguments)
         #expect(text.contains(part), "\(text)")
     }

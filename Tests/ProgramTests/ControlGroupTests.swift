@@ -47,7 +47,7 @@ struct ControlGroupTests {
     }
 
     @Test(
-        "Without limits, or with files that say nothing, there is none",
+        "Without limits, and with files that cannot be read as limits, there are none",
         arguments: [
             [:], ["/proc/self/cgroup": "0::/\n"], ["/proc/self/cgroup": "nonsense\n:\n"],
             [

@@ -1,8 +1,10 @@
+// A settings file for one test.
+
 import Glibc
 
 @testable import Program
 
-/// A file of text that can be written anew; removed with its last owner.
+/// A file of text that a test can replace. It is removed with its last owner.
 final class TemporaryText {
     let path: String
 

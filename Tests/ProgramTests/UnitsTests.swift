@@ -1,3 +1,5 @@
+// Sizes and times as people write them.
+
 import Testing
 
 @testable import Program
@@ -14,7 +16,7 @@ struct UnitsTests {
     @Test(arguments: [
         "", "MB", "-1", "1.5MB", "5TB", "5x", "99999999999999999999", "9999999999999G",
     ])
-    func `what is no size is refused`(_ text: String) {
+    func `a text that is no size is refused`(_ text: String) {
         #expect(ByteSize(argument: text) == nil)
     }
 
@@ -27,7 +29,7 @@ struct UnitsTests {
     }
 
     @Test(arguments: ["", "60", "s", "-5s", "1.5s", "5d", "99999999999999999999s"])
-    func `what is no time is refused`(_ text: String) {
+    func `a text that is no time is refused`(_ text: String) {
         #expect(TimeSpan(argument: text) == nil)
     }
 

@@ -1,48 +1,12 @@
-// Keys, their hashes, and what is remembered about them.
+// Verdicts on keys: how long they are known, and that one loop asks for all.
 
 import Reactor
 import Synchronization
+import TestSupport
 import Testing
-import Wire
 
 @testable import APIClient
 @testable import Relay
-
-@Suite("API key")
-struct APIKeyTests {
-    @Test("Only visible ASCII of 1 to 512 characters may reach a header")
-    func wellFormed() {
-        for good in ["a", "ps_live_abc-DEF.~", String(repeating: "k", count: 512)] {
-            #expect(APIKey(text: good).isWellFormed)
-        }
-        for bad in [
-            "", " a", "a b", "a\r\nX: y", "ä", "\u{7F}", String(repeating: "k", count: 513),
-        ] {
-            let key = APIKey(text: bad)
-            #expect(!key.isWellFormed)
-            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 1_024) { memory in
-                var region = Region(memory)
-                #expect(!key.write(into: &region) && region.count == 0)
-            }
-        }
-    }
-
-    @Test("No description shows the key")
-    func hidden() {
-        let key = APIKey(text: "ps_live_secret")
-        var dumped = ""
-        dump(key, to: &dumped)
-        for text in ["\(key)", String(reflecting: key), String(describing: key), dumped] {
-            #expect(!text.contains("secret") && !text.contains("hash"))
-        }
-    }
-
-    @Test("The hash names the key and nothing else")
-    func hash() {
-        #expect(APIKey(text: "a").hash == APIKey(text: "a").hash)
-        #expect(APIKey(text: "a").hash != APIKey(text: "b").hash)
-    }
-}
 
 @Suite("Key cache")
 struct KeyCacheTests {
@@ -76,7 +40,7 @@ struct KeyCacheTests {
         #expect(cache.find(hash(3), at: .at(0), waiter: waiter(0)) == .ask)
     }
 
-    @Test("One asks, the other loops are told once each")
+    @Test("One loop asks, and the others are told once each")
     func singleFlight() {
         final class Notes: Sendable { let told = Mutex<[Int]>([]) }
         let notes = Notes()
@@ -93,7 +57,7 @@ struct KeyCacheTests {
         #expect(notes.told.withLock { $0 } == [1, 2])
     }
 
-    @Test("A flight that was lost does not block the key for ever")
+    @Test("A lost flight does not block its key for ever")
     func lostFlight() {
         #expect(cache.find(hash(5), at: .at(0), waiter: waiter(0)) == .ask)
         #expect(cache.find(hash(5), at: .at(50_999), waiter: waiter(1)) == .wait)
@@ -116,49 +80,5 @@ struct KeyCacheTests {
             cache.settle(hash(UInt64(number)), .refused, at: .at(1))
         }
         #expect(cache.find(hash(7), at: .at(2), waiter: waiter(0)) == .known(.valid))
-    }
-}
-
-@Suite("Bounded map")
-struct BoundedMapTests {
-    @Test("It never holds more than its bound and keeps the younger half")
-    func bound() {
-        var map = BoundedMap<Int, Int>(countMax: 10)
-        for number in 0..<1_000 {
-            map.insert(number, for: number)
-            #expect(map.count <= 10)
-            #expect(map[number] == number && map[max(0, number - 4)] != nil)
-        }
-        map.remove(999)
-        #expect(map[999] == nil)
-    }
-}
-
-@Suite("Rate limit memory")
-struct RateLimitMemoryTests {
-    private let key = APIKey.Hash(high: 1, low: 2)
-
-    @Test("A limit is known until its end, with the seconds that are left")
-    func remembers() {
-        let memory = RateLimitMemory()
-        memory.record(RateLimit(kind: "daily", retryAfterSeconds: 10), on: key, at: .at(0))
-        let limit = memory.limit(on: key, at: .at(8_500))
-        #expect(limit == RateLimit(kind: "daily", retryAfterSeconds: 2))
-        #expect(memory.limit(on: key, at: .at(9_999))?.retryAfterSeconds == 1)
-        #expect(memory.limit(on: key, at: .at(10_000)) == nil)
-    }
-
-    @Test("A limit without an end is not remembered", arguments: [nil, 0, -5])
-    func withoutEnd(_ seconds: Int?) {
-        let memory = RateLimitMemory()
-        memory.record(RateLimit(kind: "", retryAfterSeconds: seconds), on: key, at: .at(0))
-        #expect(memory.limit(on: key, at: .at(0)) == nil)
-    }
-
-    @Test("No limit is believed for more than a day")
-    func absurd() {
-        let memory = RateLimitMemory()
-        memory.record(RateLimit(kind: "", retryAfterSeconds: .max), on: key, at: .at(0))
-        #expect(memory.limit(on: key, at: .at(0))?.retryAfterSeconds == 86_400)
     }
 }

@@ -1,4 +1,4 @@
-// Questions about keys: asked once for all who wait, and what their answers say.
+// Questions about keys: asked once for all sessions that wait, and what the answers mean.
 
 import Reactor
 import TestSupport
@@ -14,7 +14,7 @@ struct KeyCheckerTests {
         override func keyChecked(_ verdict: KeyVerdict) { verdicts.append(verdict) }
     }
 
-    @Test("A key is asked about once, for all who wait, and then known")
+    @Test("A key is asked about once, for all sessions that wait, and then known")
     func singleFlight() throws {
         let bench = Bench()
         let server = try ScriptedServer(bench.loop) { peer in

@@ -1,4 +1,4 @@
-// Descriptors: whatever the limit, what is given out never exceeds it.
+// The division of descriptors: the shares never exceed the limit, whatever it is.
 
 import Testing
 
