@@ -1,6 +1,6 @@
-import TestSupport
 import Glibc
 import Reactor
+import TestSupport
 import Testing
 
 @testable import Perf

@@ -1,6 +1,6 @@
-import TestSupport
 import Reactor
 import Synchronization
+import TestSupport
 
 /// What a sink does wrong.
 enum SinkFault: Sendable { case none, refuses, hangsUp }

@@ -73,7 +73,8 @@ final class Submission: UploadOwner {
         self.key = key
         self.sessionID = sessionID
         self.messageNumber = messageNumber
-        machine = SubmissionMachine(thresholdBytes: worker.configuration.messages.bufferThresholdBytes)
+        machine = SubmissionMachine(
+            thresholdBytes: worker.configuration.messages.bufferThresholdBytes)
         upload = Upload(worker: worker, key: key)
         begin(
             envelope: envelope, key: key, owner: owner, sessionID: sessionID,
@@ -92,7 +93,8 @@ final class Submission: UploadOwner {
         self.sessionID = sessionID
         self.messageNumber = messageNumber
         requestIDBytes = []
-        machine = SubmissionMachine(thresholdBytes: worker.configuration.messages.bufferThresholdBytes)
+        machine = SubmissionMachine(
+            thresholdBytes: worker.configuration.messages.bufferThresholdBytes)
         group = nil
         digest = nil
         contentBytes = 0

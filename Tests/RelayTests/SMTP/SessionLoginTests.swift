@@ -83,7 +83,8 @@ struct SessionLoginTests {
         #expect(bench.machine.login.failures == 2)
     }
 
-    @Test("An address that has failed too often elsewhere hears the end before its key is looked at")
+    @Test(
+        "An address that has failed too often elsewhere hears the end before its key is looked at")
     func turnedAway() {
         var bench = SessionMachineBench(.tls)
         _ = bench.line("AUTH PLAIN")
