@@ -125,7 +125,7 @@ final class GroupSend: UploadOwner {
         sink.literal("],")
         sink.aim(at: nil)
         flights.append(Flight(upload: upload, recipient: recipient))
-        if case .failed = upload.finish(by: deadline, from: .held(held, offset: 0)) {
+        if case .failed = upload.finish(by: deadline, from: .held(held)) {
             end(upload, .unavailable(isUncertain: false))
         }
     }

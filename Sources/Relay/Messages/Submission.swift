@@ -189,8 +189,13 @@ final class Submission: UploadOwner {
     // MARK: - What the machine says
 
     /// Carries a verdict out, and those that the machine gives on what came of it.
-    private func perform(_ first: SubmissionVerdict?) {
-        var next = first
+    @inline(__always)
+    private func perform(_ verdict: SubmissionVerdict?) {
+        if let verdict { performAll(from: verdict) }
+    }
+
+    private func performAll(from first: SubmissionVerdict) {
+        var next: SubmissionVerdict? = first
         while let verdict = next { next = carryOut(verdict) }
     }
 
@@ -287,7 +292,7 @@ final class Submission: UploadOwner {
     /// Lets go of everything; nothing that is incomplete reaches the API as complete.
     private func release() {
         upload.end()
-        giveMapperBack()
+        if mapper != nil { giveMapperBack() }
         memory = nil
     }
 

@@ -231,7 +231,7 @@ struct SubmissionMachine {
 
     /// The client has shown that it saw the reply.
     mutating func replySeen() -> SubmissionVerdict? {
-        guard case .done(let outcome, .inDoubt) = phase, outcome.isAccepted else { return nil }
+        guard case .done(_, .inDoubt) = phase, let outcome, outcome.isAccepted else { return nil }
         phase = .done(outcome, .watched)
         return .forget
     }

@@ -48,6 +48,8 @@ final class Upload: TimerHandler, APICallOwner {
     private var isCalling = false
     /// What is still to be written while the API has to read first.
     private var source: UploadSource?
+    /// Bytes of a held source that are written.
+    private var sourceOffset = 0
     /// When the answer is due; set by `finish`.
     private var deadline = MonotonicTime.never
     private var timer: LoopTimer?
@@ -67,6 +69,7 @@ final class Upload: TimerHandler, APICallOwner {
         if self.key !== key { self.key = key }
         self.owner = owner
         deadline = .never
+        sourceOffset = 0
         if isKnownUniquelyReferenced(&body) {
             body.begin()
         } else {
@@ -99,39 +102,57 @@ final class Upload: TimerHandler, APICallOwner {
     /// Nothing but `source` is to be written any more. A body that fits into the threshold with it is
     /// completed before the call is made.
     /// - Parameter deadline: when the answer is due.
-    func finish(by deadline: MonotonicTime, from source: consuming UploadSource) -> Progress {
+    func finish(by deadline: MonotonicTime, from source: UploadSource) -> Progress {
         self.deadline = deadline
         let bytes = body.byteCount + source.waitingBytes
         if !isCalling && bytes > worker.configuration.messages.bufferThresholdBytes { start() }
-        let progress = pump(&source)
+        let progress = pump(source)
         if case .waiting = progress { self.source = source }
         return progress
     }
 
     /// After `uploadWantsBody`: writes more of what `finish` could not write.
     func pump() -> Progress {
-        guard var source else { preconditionFailure("everything is written already") }
-        let progress = pump(&source)
-        if case .waiting = progress { self.source = source } else { self.source = nil }
+        guard let source else { preconditionFailure("everything is written already") }
+        let progress = pump(source)
+        if case .waiting = progress { return .waiting }
+        self.source = nil
         return progress
     }
 
     /// Writes as fast as the API reads, and completes the body after the last byte. A call that
     /// takes bytes at once does not ask for more: it is given more until it has enough.
-    private func pump(_ source: inout UploadSource) -> Progress {
+    private func pump(_ source: UploadSource) -> Progress {
         repeat {
             // Without a call all of it fits into the threshold.
             let room = isCalling ? Self.pendingHighWater - body.pendingBytes : Int.max
-            switch source.write(into: body, upTo: room) {
-            case .end:
+            switch write(source, upTo: room) {
+            case .complete:
                 complete()
                 return .complete
-            case .more: grow()
+            case .waiting: grow()
             case .failed: return .failed
             }
         } while body.pendingBytes < Self.pendingLowWater
         watch(until: deadline)
         return .waiting
+    }
+
+    /// Writes about `bytes` of what is left, at most.
+    private func write(_ source: UploadSource, upTo bytes: Int) -> Progress {
+        switch source {
+        case .mapper(let mapper):
+            let isEnd = mapper.drain(upTo: bytes)
+            if mapper.failure != nil { return .failed }
+            return isEnd ? .complete : .waiting
+        case .held(let buffer):
+            let end = sourceOffset + min(bytes, buffer.byteCount - sourceOffset)
+            while sourceOffset < end && !buffer.hasFailed {
+                sourceOffset += body.write { buffer.read(at: sourceOffset, into: &$0) }
+            }
+            if buffer.hasFailed { return .failed }
+            return sourceOffset == buffer.byteCount ? .complete : .waiting
+        }
     }
 
     private func complete() {
@@ -193,34 +214,14 @@ final class Upload: TimerHandler, APICallOwner {
 enum UploadSource {
     /// Text that waited for the end of the attachments, and the closing brace.
     case mapper(MessageMapper)
-    /// A message that was held whole, from `offset` on.
-    case held(SpillBuffer, offset: Int)
-
-    enum Step { case more, end, failed }
+    /// A message that was held whole.
+    case held(SpillBuffer)
 
     /// Bytes still to be written, about.
-    var waitingBytes: Int {
+    fileprivate var waitingBytes: Int {
         switch self {
         case .mapper(let mapper): mapper.waitingBytes
-        case .held(let buffer, let offset): buffer.byteCount - offset
-        }
-    }
-
-    /// Writes about `bytes` at most.
-    mutating func write(into body: RequestBody, upTo bytes: Int) -> Step {
-        switch self {
-        case .mapper(let mapper):
-            let isEnd = mapper.drain(upTo: bytes)
-            if mapper.failure != nil { return .failed }
-            return isEnd ? .end : .more
-        case .held(let buffer, var offset):
-            let end = offset + min(bytes, buffer.byteCount - offset)
-            while offset < end && !buffer.hasFailed {
-                offset += body.write { buffer.read(at: offset, into: &$0) }
-            }
-            self = .held(buffer, offset: offset)
-            if buffer.hasFailed { return .failed }
-            return offset == buffer.byteCount ? .end : .more
+        case .held(let buffer): buffer.byteCount
         }
     }
 }
