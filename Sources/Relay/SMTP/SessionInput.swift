@@ -1,4 +1,4 @@
-// What a session has been sent and has not used yet.
+// What a session has been sent and has not used yet, and the pieces that it is used in.
 //
 // Lines and content are found in the received span itself. Only what is left at the end of an event
 // is copied here: the beginning of a line, or what arrived while something is awaited. It is wiped
@@ -6,6 +6,21 @@
 
 import Glibc
 import Wire
+
+/// What a session finds next in its input. Ranges are into the input.
+enum SessionPiece: Equatable {
+    case command(Range<Int>)
+    /// An answer of an AUTH exchange.
+    case response(Range<Int>)
+    /// A line over the limit has ended.
+    case tooLong
+    case content(Range<Int>)
+    /// A CR that belongs to the content and is not in the input any more.
+    case literalCR
+    case endOfData
+    /// Nothing whole is left; what comes after the offset is to be kept.
+    case needInput
+}
 
 /// The bytes in hand.
 struct SessionInput {

@@ -54,21 +54,6 @@ enum SessionVerdict: Equatable {
     case quit
 }
 
-/// What a session finds next in its input. Ranges are into the input.
-enum SessionPiece: Equatable {
-    case command(Range<Int>)
-    /// An answer of an AUTH exchange.
-    case response(Range<Int>)
-    /// A line over the limit has ended.
-    case tooLong
-    case content(Range<Int>)
-    /// A CR that belongs to the content and is not in the input any more.
-    case literalCR
-    case endOfData
-    /// Nothing whole is left; what comes after the offset is to be kept.
-    case needInput
-}
-
 /// The rules of one SMTP session.
 struct SessionMachine {
     /// What the session is doing. A phase that reads owns its reader, so that content is never read
