@@ -27,8 +27,8 @@ package final class RequestBody {
     /// The last slab of `slabs` that was handed over, when the body is held.
     private var lastHandedOver: Slab?
     private var isDiscarded = false
-    /// What is written to a discarded body, during one `write`.
-    private var scrap: Slab?
+    /// Between `beginWriting` and `endWriting`: where is written.
+    private var openSlab: Slab?
     /// Slabs were given back: the body can't be sent from its beginning any more.
     private var hasGivenBack = false
 
@@ -48,11 +48,33 @@ package final class RequestBody {
 // MARK: - The writer's side
 
 extension RequestBody {
-    /// Lets `body` write into the free rest of the last slab (a new one when full): at least one
-    /// byte of room. After `discard` what it writes is thrown away.
+    /// Free memory in the last slab (a new one when full): at least one byte of room. `endWriting`
+    /// follows before anything else is done with the body. After `discard` what is written is thrown
+    /// away.
     ///
-    /// Inlined into the mapper, so that no closure is called across modules for each piece of JSON.
-    @inlinable
+    /// A pair of calls instead of one that takes a closure: neither a closure nor a generic function
+    /// is specialised across modules, and every piece of JSON comes this way.
+    package func beginWriting() -> Region {
+        precondition(!isComplete || isDiscarded, "nothing is written after the end")
+        let slab = slabWithRoom()
+        openSlab = slab
+        let end = slab.end
+        return Region(
+            UnsafeMutableBufferPointer(
+                start: slab.payload + end, count: RequestBody.payloadEnd - end))
+    }
+
+    /// - Parameter count: bytes that were written into the region of `beginWriting`.
+    package func endWriting(_ count: Int) {
+        guard let slab = openSlab else { preconditionFailure("nothing was begun") }
+        openSlab = nil
+        byteCount += count
+        if isDiscarded { return pool.give(back: slab) }
+        slab.end += count
+        pendingBytes += count
+    }
+
+    /// The same for one closure, away from the byte path.
     package func write<R>(_ body: (inout Region) -> R) -> R {
         var region = beginWriting()
         let result = body(&region)
@@ -60,55 +82,30 @@ extension RequestBody {
         return result
     }
 
-    /// The free memory for one `write`.
-    @usableFromInline
-    func beginWriting() -> Region {
-        precondition(!isComplete || isDiscarded, "nothing is written after the end")
-        let slab = slabWithRoom()
-        if isDiscarded { scrap = slab }
-        return Region(
-            UnsafeMutableBufferPointer(
-                start: slab.payload + slab.end, count: RequestBody.payloadEnd - slab.end))
-    }
-
-    /// `write` has written `count` bytes.
-    @usableFromInline
-    func endWriting(_ count: Int) {
-        byteCount += count
-        if let scrap {
-            pool.give(back: scrap)
-            return self.scrap = nil
-        }
-        slabs.last?.end += count
-        pendingBytes += count
-    }
-
     /// Copies all of `bytes`; for short texts such as JSON punctuation.
     package func append(_ bytes: Bytes) {
-        if !isDiscarded, let slab = slabs.last,
-            bytes.count <= RequestBody.payloadEnd - slab.end, bytes.count > 0
-        {
+        if !isDiscarded, let slab = slabs.last, bytes.count > 0 {
             // Most pieces are short, and fit.
-            let memory = slab.payload + slab.end
-            bytes.withUnsafeBufferPointer { source in
-                if let start = source.baseAddress {
-                    memory.update(from: start, count: source.count)
+            let end = slab.end
+            if bytes.count <= RequestBody.payloadEnd - end {
+                let memory = slab.payload + end
+                bytes.withUnsafeBufferPointer { source in
+                    if let start = source.baseAddress {
+                        memory.update(from: start, count: source.count)
+                    }
                 }
+                slab.end = end + bytes.count
+                byteCount += bytes.count
+                pendingBytes += bytes.count
+                return
             }
-            slab.end += bytes.count
-            byteCount += bytes.count
-            pendingBytes += bytes.count
-            return
         }
         var taken = 0
         while taken < bytes.count {
-            taken += write { $0.append(bytes.extracting(taken..<bytes.count)) }
+            var region = beginWriting()
+            taken += region.append(bytes.extracting(taken..<bytes.count))
+            endWriting(region.count)
         }
-    }
-
-    /// The same for a text that lives as long as the program.
-    func append(_ text: StaticString) {
-        text.withUTF8Buffer { append($0.span) }
     }
 
     /// No more will be written.

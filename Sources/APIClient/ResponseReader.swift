@@ -188,6 +188,9 @@ extension ResponseReader {
 
     private mutating func keepRequestID(_ text: Bytes) {
         requestIDBytes.removeAll(keepingCapacity: true)
+        if text.count <= 128, (0..<text.count).allSatisfy({ (0x20...0x7E).contains(text[$0]) }) {
+            return requestIDBytes.append(bytes: text)
+        }
         for index in 0..<text.count where (0x20...0x7E).contains(text[index]) {
             guard requestIDBytes.count < 128 else { return }
             requestIDBytes.append(text[index])

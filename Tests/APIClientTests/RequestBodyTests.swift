@@ -51,7 +51,7 @@ struct RequestBodyTests {
     func waitsForFull() {
         let pool = SlabPool()
         let body = RequestBody(pool: pool)
-        body.append("{")
+        body.append([0x7B].span)
         #expect(body.nextReady == nil && body.pendingBytes == 1 && body.byteCount == 1)
         body.complete()
         #expect(body.nextReady != nil && !body.isHandedOver)

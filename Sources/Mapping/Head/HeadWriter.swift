@@ -7,7 +7,7 @@
 import Wire
 
 /// The head of one request after the other.
-struct HeadWriter {
+struct HeadWriter: ~Copyable {
     private let hasBareRecipients: Bool
     private let scratch: MapperScratch
     private let sink: JSONSink
@@ -67,8 +67,9 @@ struct HeadWriter {
 
     /// Writes the request's fields, after `read` of the same block.
     mutating func write(_ block: Bytes, _ findings: inout Findings) {
-        sink.literal(isGroup ? "\"from\":" : "{\"from\":")
+        sink.literal(isGroup ? "\"from\":\"" : "{\"from\":\"")
         writeFrom(block, &findings)
+        sink.literal("\"")
         if !isGroup { writeRecipients() }
         if !hasTemplate { writeSubject(block, &findings) }
         headers.write(block, &fields, &findings)
@@ -108,7 +109,8 @@ extension HeadWriter {
         }
     }
 
-    /// The first mailbox of a From header, else MAIL FROM. Further ones are counted as lost.
+    /// Inside quotes: the first mailbox of a From header, else MAIL FROM. Further ones are counted as
+    /// lost.
     private mutating func writeFrom(_ block: Bytes, _ findings: inout Findings) {
         var isFound = false
         for field in fields.list {
@@ -121,7 +123,7 @@ extension HeadWriter {
         }
         guard !isFound else { return }
         if sender.isEmpty { findings.refuse(unparsable: "no From header and a null sender") }
-        sink.string(sender.span)
+        sink.escaped(sender.span)
     }
 
     private mutating func writeFirstMailbox(
@@ -130,9 +132,7 @@ extension HeadWriter {
         var reader = fields.mailboxes(of: field)
         switch fields.next(&reader, of: field, in: block) {
         case .mailbox:
-            sink.literal("\"")
             sink.mailbox(reader.displayName, reader.address, using: scratch)
-            sink.literal("\"")
         case .end:
             return false
         case .tooManyTokens:
@@ -146,16 +146,16 @@ extension HeadWriter {
     }
 
     private func writeRecipients() {
-        writeList(",\"to\":[", .to)
-        writeList(",\"cc\":[", .cc)
-        writeList(",\"bcc\":[", .bcc)
+        writeList(",\"to\":[\"", .to)
+        writeList(",\"cc\":[\"", .cc)
+        writeList(",\"bcc\":[\"", .bcc)
     }
 
+    /// - Parameter opening: key, bracket and quote.
     private func writeList(_ opening: StaticString, _ place: RecipientPlanner.Field) {
         var isOpen = false
         recipients.list.forEach(in: place) { index in
-            sink.literal(isOpen ? ",\"" : opening)
-            if !isOpen { sink.literal("\"") }
+            sink.literal(isOpen ? "\",\"" : opening)
             isOpen = true
             if hasBareRecipients {
                 sink.escaped(recipients.list.address(index))
@@ -164,9 +164,8 @@ extension HeadWriter {
                     recipients.list.displayName(index), recipients.list.address(index),
                     using: scratch)
             }
-            sink.literal("\"")
         }
-        if isOpen { sink.literal("]") }
+        if isOpen { sink.literal("\"]") }
     }
 }
 
@@ -175,16 +174,16 @@ extension HeadWriter {
 extension HeadWriter {
     /// The first Subject header that has text. Others that have text are counted as lost.
     private mutating func writeSubject(_ block: Bytes, _ findings: inout Findings) {
-        sink.literal(",\"subject\":")
+        sink.literal(",\"subject\":\"")
         var isFound = false
         for field in fields.list {
             guard case .subject = field.id else { continue }
-            let text = fields.text(of: field, in: block)
-            if text.isEmpty { continue }
-            if isFound { findings.count(.headersNotPassed) } else { sink.string(text.bytes) }
+            fields.decode(field, in: block)
+            if fields.text.count == 0 { continue }
+            if isFound { findings.count(.headersNotPassed) } else { sink.escaped(fields.text) }
             isFound = true
         }
-        if !isFound { sink.literal("\"(no subject)\"") }
+        sink.literal(isFound ? "\"" : "(no subject)\"")
     }
 }
 

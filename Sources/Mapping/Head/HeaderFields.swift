@@ -1,28 +1,10 @@
 // The fields of a message's header block, and their values decoded (RFC 5322, RFC 2047).
 //
 // The block is read once into a list of fields; the writers then take from it what they want. A
-// value is decoded into the loop's scratch memory, so it is valid only until the next one is.
+// value is decoded into the loop's scratch memory: it is valid until the next one is decoded, by
+// whichever mapper.
 
 import Wire
-
-/// An unstructured header value, decoded and trimmed. Valid until the next value is decoded.
-struct DecodedValue: ~Copyable {
-    private let region: Region
-    private let range: Range<Int>
-
-    init(_ region: consuming Region) {
-        range = region.bytes.trimmed(0..<region.count)
-        self.region = region
-    }
-
-    var isEmpty: Bool { range.isEmpty }
-
-    /// UTF-8 without control characters.
-    var bytes: Bytes {
-        @_lifetime(borrow self)
-        get { region.bytes.extracting(range) }
-    }
-}
 
 /// The mailboxes of one From, To, Cc, Sender or Reply-To value, one after the other. Valid until the
 /// next value is decoded.
@@ -72,7 +54,7 @@ struct MailboxReader: ~Copyable {
 }
 
 /// The fields of one header block in their order. Its memory is used again for the next message.
-struct HeaderFields {
+struct HeaderFields: ~Copyable {
     /// What the fields say of the message as a whole.
     private struct Facts {
         var names = FieldNameSet()
@@ -84,12 +66,16 @@ struct HeaderFields {
     private let scratch: MapperScratch
     private(set) var list: [HeaderField] = []
     private var facts = Facts()
+    /// The value that was decoded last, and where its text is in it.
+    private var decoded: Region
+    private var textRange = 0..<0
     /// What decoding has lost in the values so far.
     private(set) var losses = DecodeLosses()
 
     init(charsets: CharsetCache, scratch: MapperScratch) {
         self.charsets = charsets
         self.scratch = scratch
+        decoded = scratch.headerRegion(forValueOf: 0)
     }
 
     /// A Message-ID that is not empty is among them.
@@ -119,7 +105,8 @@ struct HeaderFields {
             case .messageID:
                 if !block.trimmed(field.value).isEmpty { facts.hasMessageID = true }
             case .postscaleTemplate, .postscaleTemplateID:
-                if !text(of: field, in: block).isEmpty { facts.hasTemplate = true }
+                decode(field, in: block)
+                if text.count > 0 { facts.hasTemplate = true }
             default:
                 break
             }
@@ -127,12 +114,18 @@ struct HeaderFields {
         return scanner.malformedCount
     }
 
-    /// The value of `field` as text.
-    mutating func text(of field: HeaderField, in block: Bytes) -> DecodedValue {
+    /// Decodes the value of `field` as text; `text` has it then.
+    mutating func decode(_ field: HeaderField, in block: Bytes) {
         let value = block.extracting(field.value)
-        var region = scratch.headerRegion(forValueOf: value.count)
-        EncodedWord.decode(value, charsets: charsets, into: &region, losses: &losses)
-        return DecodedValue(region)
+        decoded = scratch.headerRegion(forValueOf: value.count)
+        EncodedWord.decode(value, charsets: charsets, into: &decoded, losses: &losses)
+        textRange = decoded.bytes.trimmed(0..<decoded.count)
+    }
+
+    /// The value that was decoded last, trimmed: UTF-8 without control characters.
+    var text: Bytes {
+        @_lifetime(borrow self)
+        get { decoded.bytes.extracting(textRange) }
     }
 
     /// The value of `field` as mailboxes; `next` reads them.

@@ -25,14 +25,13 @@ struct PassedHeaders {
         group(block, fields.list, &findings)
         var isOpen = false
         for index in 0..<groups.count where groups.isFirst(index) {
-            sink.literal(isOpen ? "," : ",\"headers\":{")
+            sink.literal(isOpen ? "\",\"" : ",\"headers\":{\"")
             isOpen = true
-            sink.string(block.extracting(groups.field(index).name))
-            sink.literal(":\"")
+            sink.escaped(block.extracting(groups.field(index).name))
+            sink.literal("\":\"")
             writeValues(from: index, block, &fields, &findings)
-            sink.literal("\"")
         }
-        if isOpen { sink.literal("}") }
+        if isOpen { sink.literal("\"}") }
     }
 
     /// Sorts the fields that pass by name.
@@ -73,10 +72,10 @@ struct PassedHeaders {
     private func writeText(
         _ field: HeaderField, isAfterText: Bool, _ block: Bytes, _ fields: inout HeaderFields
     ) -> Bool {
-        let text = fields.text(of: field, in: block)
-        if text.isEmpty { return false }
+        fields.decode(field, in: block)
+        if fields.text.count == 0 { return false }
         if isAfterText { sink.literal(", ") }
-        sink.escaped(text.bytes)
+        sink.escaped(fields.text)
         return true
     }
 

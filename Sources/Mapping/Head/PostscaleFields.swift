@@ -31,8 +31,8 @@ struct PostscaleFields {
         guard fields.contains(.postscaleTags) else { return }
         var isOpen = false
         for field in fields.list where field.id == .postscaleTags {
-            let value = fields.text(of: field, in: block)
-            let text = value.bytes
+            fields.decode(field, in: block)
+            let text = fields.text
             var start = 0
             while start <= text.count {
                 let end = text.firstIndex(of: 0x2C, from: start) ?? text.count
@@ -58,17 +58,17 @@ struct PostscaleFields {
         for field in fields.list {
             switch field.id {
             case .postscaleMetadata:
-                let text = fields.text(of: field, in: block)
-                if let fault = metadata.add(object: text.bytes) {
+                fields.decode(field, in: block)
+                if let fault = metadata.add(object: fields.text) {
                     findings.refuse(unparsable: "bad X-Postscale-Metadata: \(fault)")
                 }
             case .postscaleMetadataKey:
                 let key = block.extracting(field.name).copied().dropFirst(Self.metadataKeyStart)
-                let text = fields.text(of: field, in: block)
+                fields.decode(field, in: block)
                 if key.isEmpty {
                     findings.count(.postscaleHeadersUnknown)
                 } else {
-                    metadata.set(Array(key), to: text.bytes.copied())
+                    metadata.set(Array(key), to: fields.text.copied())
                 }
             default:
                 break
@@ -99,12 +99,12 @@ struct PostscaleFields {
         guard fields.contains(id) else { return }
         var isWritten = false
         for field in fields.list where field.id == id {
-            let text = fields.text(of: field, in: block)
-            if isWritten || text.isEmpty {
+            fields.decode(field, in: block)
+            if isWritten || fields.text.count == 0 {
                 findings.count(.headersNotPassed)
             } else {
                 sink.literal(key)
-                sink.string(text.bytes)
+                sink.string(fields.text)
                 isWritten = true
             }
         }
@@ -117,14 +117,14 @@ struct PostscaleFields {
         guard fields.contains(.postscaleVariables) else { return }
         var isWritten = false
         for field in fields.list where field.id == .postscaleVariables {
-            let text = fields.text(of: field, in: block)
-            if let fault = Metadata.fault(inObject: text.bytes) {
+            fields.decode(field, in: block)
+            if let fault = Metadata.fault(inObject: fields.text) {
                 findings.refuse(unparsable: "bad X-Postscale-Variables: \(fault)")
             } else if isWritten {
                 findings.count(.headersNotPassed)
             } else {
                 sink.literal(",\"variables\":")
-                sink.copy(text.bytes)
+                sink.copy(fields.text)
                 isWritten = true
             }
         }

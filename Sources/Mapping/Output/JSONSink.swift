@@ -40,13 +40,20 @@ package final class JSONSink {
     func rest() { aim(at: nil) }
 
     /// Lets `body` write into free memory: at least one byte of room.
+    @inline(__always)
     func write<R>(_ body: (inout Region) -> R) -> R {
-        if let request { return request.write(body) }
+        if let request {
+            var region = request.beginWriting()
+            let result = body(&region)
+            request.endWriting(region.count)
+            return result
+        }
         if let held { return held.write(body) }
         preconditionFailure("JSON written without a target")
     }
 
     /// Calls `step` with one region after the other until it says that it is done.
+    @inline(__always)
     func drive(_ step: (inout Region) -> Bool) {
         while true {
             var written = 0
@@ -93,13 +100,10 @@ package final class JSONSink {
     func escaped(_ text: Bytes) {
         var escaper = JSONEscaper()
         var taken = 0
-        if text.count > 0 {
-            drive { region in
-                taken += escaper.feed(text.extracting(taken...), into: &region)
-                return taken == text.count
-            }
+        drive { region in
+            taken += escaper.feed(text.extracting(taken...), into: &region)
+            return taken == text.count && escaper.finish(into: &region)
         }
-        drive { escaper.finish(into: &$0) }
         replacedCount += escaper.replacedCount
     }
 

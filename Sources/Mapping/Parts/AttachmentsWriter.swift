@@ -35,9 +35,6 @@ struct AttachmentsWriter {
         /// Empty when none is sent.
         var contentID: [UInt8] = []
 
-        /// Bytes that the attachment has, without base64.
-        var byteCount: Int { path == .filter ? filter.decodedCount : encodedBytes }
-
         /// What was irregular in its encoding.
         var irregularCount: Int {
             switch path {
@@ -72,6 +69,11 @@ struct AttachmentsWriter {
 
     /// Whether the list is begun in the JSON, and not closed.
     var isListOpen: Bool { totals.isListOpen }
+
+    /// Bytes that the attachment has so far, without base64.
+    private var byteCount: Int {
+        current.path == .filter ? current.filter.decodedCount : current.encodedBytes
+    }
 
     /// A new message.
     mutating func begin() { totals = Totals() }
@@ -127,7 +129,7 @@ struct AttachmentsWriter {
         }
         checkSize(&findings)
         findings.count(.encodingsIrregular, current.irregularCount)
-        totals.bytes += current.byteCount
+        totals.bytes += byteCount
         if current.isOpen {
             sink.literal("\"}")
             current.isOpen = false
@@ -200,24 +202,26 @@ extension AttachmentsWriter {
             return findings.refuse(.attachmentLimit(isSize: false, reason: Array(reason.utf8)))
         }
         totals.count += 1
-        sink.literal(totals.isListOpen ? ",{\"filename\":" : ",\"attachments\":[{\"filename\":")
+        sink.literal(
+            totals.isListOpen ? ",{\"filename\":\"" : ",\"attachments\":[{\"filename\":\"")
         totals.isListOpen = true
         current.isOpen = true
-        sink.string(current.filename.span)
-        sink.literal(",\"content_type\":")
-        sink.string(current.mediaType.span)
+        sink.escaped(current.filename.span)
+        sink.literal("\",\"content_type\":\"")
+        sink.escaped(current.mediaType.span)
         if options.hasInlineContentID && !current.contentID.isEmpty {
-            sink.literal(",\"content_id\":")
-            sink.string(current.contentID.span)
+            sink.literal("\",\"content_id\":\"")
+            sink.escaped(current.contentID.span)
         }
-        sink.literal(",\"content\":\"")
+        sink.literal("\",\"content\":\"")
     }
 
-    private func checkSize(_ findings: inout Findings) {
-        if current.byteCount > options.attachmentBytesMax {
+    private mutating func checkSize(_ findings: inout Findings) {
+        let byteCount = byteCount
+        if byteCount > options.attachmentBytesMax {
             let reason = "Attachment exceeds maximum of \(options.attachmentBytesMax) bytes"
             findings.refuse(.attachmentLimit(isSize: true, reason: Array(reason.utf8)))
-        } else if totals.bytes + current.byteCount > options.attachmentsBytesMax {
+        } else if totals.bytes + byteCount > options.attachmentsBytesMax {
             let reason = "Attachments exceed maximum of \(options.attachmentsBytesMax) bytes"
             findings.refuse(.attachmentLimit(isSize: true, reason: Array(reason.utf8)))
         }
