@@ -2,6 +2,7 @@
 // and files for certificates. One loop carries both ends of every connection.
 
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Reactor
@@ -12,14 +13,9 @@ final class TestLoop {
     private let guardHandler: GuardHandler
     private let timer: LoopTimer
 
-    /// `make test-unit` runs these tests once with each backend.
-    static let backend: BackendKind =
-        getenv("POSTSCALE_TEST_BACKEND").flatMap { BackendKind(rawValue: String(cString: $0)) }
-        ?? .epoll
-
     init(
         limitMilliseconds: Int = 90_000, backend: (any Backend)? = nil,
-        kind: BackendKind = TestLoop.backend
+        kind: BackendKind = testBackend
     ) throws {
         if let backend {
             loop = try Loop(index: 0, custom: backend)

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Reactor
@@ -73,7 +74,7 @@ import Testing
         let pair = try TrustedPair()
         let resumed = Atomic(0)
         let running = Atomic(2)
-        let group = try LoopGroup(count: 2, backend: TestLoop.backend) { loop in
+        let group = try LoopGroup(count: 2, backend: testBackend) { loop in
             let traffic = try Traffic(loop, pair, count: 30) { wasResumed, isLast in
                 if wasResumed { resumed.add(1, ordering: .relaxed) }
                 if isLast { running.subtract(1, ordering: .releasing) }

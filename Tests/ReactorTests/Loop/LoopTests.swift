@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Reactor
@@ -124,7 +125,7 @@ import Testing
 
     @Test func `a group runs a loop on each of its threads and ends them`() throws {
         let seen = Locked<Set<Int>>([])
-        let group = try LoopGroup(count: 3, backend: TestLoop.backend) { loop in
+        let group = try LoopGroup(count: 3, backend: testBackend) { loop in
             seen.withLock { _ = $0.insert(loop.index) }
             return loop
         }
@@ -151,7 +152,7 @@ import Testing
     @Test func `a group whose set-up fails ends its threads and says why`() {
         let error = SystemError(operation: "bind 0.0.0.0:25", errno: EACCES)
         let thrown = #expect(throws: SystemError.self) {
-            _ = try LoopGroup(count: 2, backend: TestLoop.backend) { loop in
+            _ = try LoopGroup(count: 2, backend: testBackend) { loop in
                 if loop.index == 1 { throw error }
                 return loop
             }

@@ -1,4 +1,4 @@
-// What the mapper's tests share: a message and an envelope go in, in pieces of any size, and JSON
+// Maps the messages of a test: a message and its envelope go in, in pieces of any size, and JSON
 // comes out.
 
 import APIClient
