@@ -1,10 +1,11 @@
-// The seam between the loop and the kernel: operations are asked for, completions are pulled.
+// The interface between the loop and the kernel: the loop asks for operations and pulls
+// completions.
 //
-// Shaped after completion queues, because what only reports readiness can emulate it by trying,
-// while the reverse costs copies. Three rules make any implementation possible below it:
-// memory given to `send` stays valid until its completion; received memory is the backend's and
-// valid until the next completion is asked for; after `stopReceiving` nothing is delivered until
-// `receive`, and what arrives meanwhile is the backend's to keep.
+// It has the shape of a completion queue, because a backend that only reports readiness can emulate
+// a completion queue by trying; the reverse costs copies. Three rules make every implementation
+// possible: memory given to `send` stays valid until its completion; received memory belongs to the
+// backend and is valid until the next completion is asked for; after `stopReceiving` nothing is
+// delivered until `receive`, and the backend keeps what arrives in that time.
 
 import Glibc
 

@@ -1,8 +1,8 @@
-// Who lives in which slot of a loop, and since which generation.
+// The occupant of each slot of a loop, and its generation.
 //
-// A token finds its occupant by one index and one comparison. A slot that is given up answers to
-// no token from that moment, and is handed out again only after the tick is over, so that a
-// completion later in the same batch cannot meet its next occupant.
+// A token finds its occupant by one index and one comparison. A slot that is released answers to no
+// token from that moment, and is used again only after the tick is over. So a later completion of
+// the same batch cannot reach the next occupant.
 
 /// What a slot is used for.
 package enum Occupant {

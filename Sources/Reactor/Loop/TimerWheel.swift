@@ -1,9 +1,10 @@
 // A hashed timer wheel: 4,096 buckets of 10 ms, doubly linked lists of slot numbers in them
 // (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987, scheme 6).
 //
-// It knows when a slot should be looked at, not what its deadline is. A deadline that moves later
-// costs nothing: the slot comes up at the old time and its owner arms it again. A deadline beyond
-// one turn (41 s) comes up once a turn for the same reason. Everything is O(1).
+// It knows when a slot should be looked at, not what the slot's deadline is. A deadline that moves
+// later costs nothing: the slot comes up at the old time and its owner arms it again. For the same
+// reason a deadline that is more than one turn (41 s) away comes up once per turn. Everything is
+// O(1).
 
 /// Which slots are due at a time.
 struct TimerWheel: ~Copyable {

@@ -22,13 +22,13 @@ public struct TLSCertificateFiles: Sendable, Equatable {
 
 /// One SSL_CTX: certificates and policy, shared by all loops.
 public final class TLSContext: Sendable {
-    /// OpenSSL counts references to it and guards it with locks of its own; set up before it is
-    /// shared and never changed afterwards.
+    /// OpenSSL counts references to it and guards it with its own locks. It is set up before it is
+    /// shared, and never changed after that.
     private nonisolated(unsafe) let handle: OpaquePointer
     private let sessions = TLSSessionCache()
-    /// What seals a server's tickets; shared with the context that takes this one's place.
+    /// The keys that seal a server's tickets; shared with the context that replaces this one.
     private let tickets: TLSTickets
-    /// The other certificates of a server, by name; nil when it has one only.
+    /// The keys that seal a server's tickets; shared with the context that replaces this one.
     private let others: TLSServerNames?
 
     private static let ciphers =

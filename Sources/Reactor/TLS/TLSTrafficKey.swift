@@ -1,9 +1,9 @@
 // The key of one direction of a TLS 1.3 connection, and the nonce of each record (RFC 8446 sections
 // 5.3, 7.1, 7.2 and 7.3).
 //
-// OpenSSL does the handshake and tells the traffic secrets; the algorithms are OpenSSL's too. What
-// is here is which key, which nonce and which sequence number. A sequence number is used once: it
-// moves on with every record, whether or not the record turns out well.
+// OpenSSL does the handshake and reports the traffic secrets; the algorithms are OpenSSL's too.
+// This file decides which key, which nonce and which sequence number to use. A sequence number is
+// used once: it moves on with every record, also when the record is bad.
 
 import CEpoll.AEAD
 import CEpoll.TLS
