@@ -46,7 +46,7 @@ package final class UringBackend: Backend {
     /// Sends that are not submitted to the kernel yet.
     private var unsubmittedSends = 0
 
-    /// - Throws: `SystemError` when the kernel refuses io_uring, or is too old for the operations used here.
+    /// - Throws: `SystemError` when the kernel refuses io_uring, or lacks an operation.
     package init() throws(SystemError) {
         var ring: OpaquePointer?
         var operation: UnsafePointer<CChar>?

@@ -28,7 +28,7 @@ public final class TLSContext: Sendable {
     private let sessions = TLSSessionCache()
     /// The keys that seal a server's tickets; shared with the context that replaces this one.
     private let tickets: TLSTickets
-    /// The keys that seal a server's tickets; shared with the context that replaces this one.
+    /// The other certificates of a server, by name; nil when it has one only.
     private let others: TLSServerNames?
 
     private static let ciphers =
