@@ -23,7 +23,7 @@ import Testing
         let session = try LoadSession(
             plan: plan, meter: ServerMeter(.processes([getpid()])), isIdle: isIdle,
             backend: testBackend)
-        // The server goes with its last owner.
+        // The server ends with its last owner.
         return try withExtendedLifetime(server) {
             try session.result(target: "sink", workload: "test")
         }
@@ -51,7 +51,7 @@ import Testing
         plan.messagesPerConnection = 1
         let result = try run(server, plan)
         #expect(result.messages == 50)
-        // Each measured message came over a connection of its own, opened after the warm-up.
+        // Each measured message came over its own connection, opened after the warm-up.
         #expect(result.login?.count == 50)
     }
 

@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test func `A port is found among hundreds that are listened on`() throws {
-        // More than fit into the first piece that the kernel gives of its table.
+        // More lines than fit into the first piece that the kernel delivers of its table.
         let sockets = try (0..<200).map { _ in try Self.listen() }
         defer { for socket in sockets { close(socket.descriptor) } }
         for socket in sockets { #expect(Workspace.isListening(socket.port)) }
