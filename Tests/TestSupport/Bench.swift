@@ -20,13 +20,13 @@ package final class Bench {
             .arm(at: loop.now.advanced(byMilliseconds: 20_000))
     }
 
-    /// Ends the loop with whatever is on it, and so frees it.
+    /// Ends the loop with everything on it, and so frees it.
     deinit {
         loop.stop()
         loop.run()
     }
 
-    /// Does `work` inside a tick, where calls to streams and to the pool belong.
+    /// Does `work` inside a tick, as calls on streams and on the pool require.
     package func act(_ work: @escaping () -> Void) {
         loop.later(work)
         loop.tick()
@@ -45,7 +45,7 @@ package final class Bench {
         return true
     }
 
-    /// Turns the loop for a while, to see that something does not happen.
+    /// Turns the loop for this long, to see that something does not happen.
     package func turn(milliseconds: Int) {
         let end = MonotonicTime.readClock().advanced(byMilliseconds: milliseconds)
         let timer = LoopTimer(loop: loop, handler: TimerHandler())

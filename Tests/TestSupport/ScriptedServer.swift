@@ -7,13 +7,13 @@ import Wire
 package final class ScriptedPeer: StreamHandler {
     package typealias Script = (ScriptedPeer) -> Void
 
-    /// Which connection of the server it is, from 0.
+    /// The number of this connection at the server, from 0.
     package let number: Int
     private let script: Script
     package private(set) var stream: Reactor.Stream?
     package private(set) var received: [UInt8] = []
     package private(set) var closeReason: CloseReason?
-    /// For the script alone.
+    /// For the script only.
     package var step = 0
 
     package init(number: Int, script: @escaping Script) {
@@ -43,16 +43,16 @@ package final class ScriptedPeer: StreamHandler {
         stream?.write(bytes.span)
     }
 
-    /// The requests that have come whole.
+    /// The complete requests so far.
     package private(set) var requests: [(head: String, body: [UInt8])] = []
     private var head: HTTPRequestHead?
     private var headText = ""
     private var decoder = ChunkedDecoder()
     private var body: [UInt8] = []
-    /// How much of `received` is read.
+    /// How many bytes of `received` are read.
     private var offset = 0
 
-    /// Reads whatever is complete; linear in what was received.
+    /// Reads every complete request; linear in the received bytes.
     private func readRequests() {
         while head != nil || readHead() {
             guard let head, readBody(head) else { return }

@@ -6,7 +6,7 @@ import Testing
 @testable import Reactor
 
 @Suite struct LoopGroupTests {
-    /// One loop's part: a listener of its own, and clients that connect to it one after the other.
+    /// The part of one loop: its own listener, and clients that connect to it one after the other.
     private final class Traffic {
         let loop: Loop
         let pair: TrustedPair

@@ -163,7 +163,8 @@ import Testing
     @Test func `an occupied port is refused in words`() throws {
         let test = try TestLoop()
         let listener = try test.listen { nil }
-        // SO_REUSEPORT shares among our own; a socket without it does not share.
+        // SO_REUSEPORT shares the address among our own sockets; a socket without it does not
+        // share.
         let other = try #require(SocketAddress("192.0.2.1:25"))
         let thrown = #expect(throws: SystemError.self) {
             _ = try Listener(

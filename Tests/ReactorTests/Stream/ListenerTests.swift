@@ -14,8 +14,8 @@ import Testing
             }
             let clients = (0..<6).map { _ in Recorder() }
             for client in clients { _ = test.connect(listener, client) }
-            // Three more descriptors than are in use now. Those that this process inherited leave
-            // gaps, which are filled first; another thread of it may take or free one meanwhile.
+            // Three more descriptors than are in use now. Inherited descriptors leave gaps, which
+            // are filled first; another thread of this process may take or free one in that time.
             let highest = (0..<Int32(4_096)).last { fcntl($0, F_GETFD) != -1 } ?? 0
             var top = dup(0)
             while top < highest { top = dup(0) }
@@ -68,7 +68,7 @@ import Testing
         let ticks = test.loop.counters.ticks
         let end = MonotonicTime.readClock().advanced(byMilliseconds: 350)
         while MonotonicTime.readClock() < end { test.loop.tick() }
-        // What had been accepted when it was told to stop is served.
+        // Connections that were accepted before the stop are served.
         let guests = door.guests.count
         #expect((3...10).contains(guests))
         #expect(test.loop.counters.ticks - ticks < 50, "it does not spin")
@@ -77,7 +77,7 @@ import Testing
         test.run { door.guests.count == 10 && door.guests.allSatisfy { !$0.isClosed } }
     }
 
-    /// An owner with room for so many.
+    /// An owner with room for this many.
     private final class Door: ListenerHandler {
         var places: Int
         private(set) var guests: [Recorder] = []

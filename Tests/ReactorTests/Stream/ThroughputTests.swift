@@ -4,7 +4,7 @@ import Testing
 @testable import Reactor
 
 @Suite struct ThroughputTests {
-    /// Writes all of a body as the queue lets it, and collects what comes back, slowly.
+    /// Writes all of a body, as the queue allows, and collects slowly what comes back.
     private final class Pusher: Recorder {
         let body: [UInt8]
         var offset = 0

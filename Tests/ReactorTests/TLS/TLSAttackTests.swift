@@ -1,11 +1,12 @@
-// TLS 1.3 behind the handshake, attacked from inside: a client that has the keys and sends what no
-// client may. Two engines talk through memory; the client's sealer says whatever the test wants.
+// Attacks on TLS 1.3 after the handshake, from inside: a client that has the keys and sends what no
+// client may send. Two engines talk through memory; the client's sealer writes whatever the test
+// wants.
 
 import Testing
 
 @testable import Reactor
 
-/// A client's and a server's engine behind their handshake.
+/// The engines of a client and a server after their handshake.
 private final class EnginePair {
     let client: TLSEngine
     let server: TLSEngine
@@ -14,11 +15,11 @@ private final class EnginePair {
     private let upstream = OutputQueue(pool: SlabPool())
     private let downstream = OutputQueue(pool: SlabPool())
 
-    /// What the server made of some bytes.
+    /// The server's result for some bytes.
     struct Outcome {
         var plaintext: [UInt8] = []
         var status = TLSEngine.DecryptStatus.needsInput
-        /// Plaintext that the client could read of what the server answered.
+        /// The server's answer, as plaintext that the client could read.
         var answer = TLSEngine.DecryptStatus.needsInput
         var answerBytes = 0
         var reason: String {
@@ -63,10 +64,10 @@ private final class EnginePair {
         return taken(upstream)
     }
 
-    /// An application record of no content: its type alone, and a zero behind it.
+    /// An application record without content: its type, and a zero after it.
     func emptyRecord() -> [UInt8] { sealed([TLSContent.applicationData], type: 0) }
 
-    /// The server reads until it wants more, ends or fails; the client reads what was answered.
+    /// The server reads until it needs more, ends or fails; the client reads the answers.
     func receive(_ records: [UInt8]) -> Outcome {
         var outcome = Outcome()
         var used = 0
@@ -89,7 +90,7 @@ private final class EnginePair {
         return outcome
     }
 
-    /// Memory that stays until the pair goes.
+    /// Memory that stays until the pair is freed.
     private func bytes(_ array: [UInt8]) -> UnsafeRawBufferPointer {
         let copy = UnsafeMutableRawBufferPointer.allocate(
             byteCount: max(array.count, 1), alignment: 1)

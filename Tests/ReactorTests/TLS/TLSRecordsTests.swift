@@ -1,5 +1,5 @@
-// Records and keys of TLS 1.3 without a socket: what one side seals the other opens, however it is
-// cut, and nothing that somebody has touched is ever delivered.
+// Records and keys of TLS 1.3 without a socket: one side opens what the other seals, however it is
+// cut, and a changed record is never delivered.
 
 import Testing
 
@@ -29,7 +29,7 @@ private struct Direction {
         return taken()
     }
 
-    /// What would be sent.
+    /// The bytes that would be sent.
     func taken() -> [UInt8] {
         var bytes: [UInt8] = []
         while let slab = output.first {
@@ -39,7 +39,7 @@ private struct Direction {
         return bytes
     }
 
-    /// All that comes out of `pieces`: contents joined, and types or failures in order.
+    /// The result of `pieces`: joined contents, and types or failures in order.
     func opened(_ pieces: [[UInt8]]) -> (content: [UInt8], events: [String]) {
         var content: [UInt8] = []
         var events: [String] = []
@@ -147,7 +147,8 @@ private struct Direction {
 
     @Test func `padding is taken off, and padding alone is refused`() throws {
         let direction = try Direction()
-        // The content's own type stands behind it, then zeros, then what the sealer takes for a type.
+        // The content's own type follows it, then zeros, then the byte that the sealer takes as a
+        // type.
         let padded = direction.sealed([65, 66, 23, 0, 0, 0], type: 0)
         #expect(direction.opened([padded]).content == [65, 66])
         let empty = direction.sealed([0, 0, 0], type: 0)

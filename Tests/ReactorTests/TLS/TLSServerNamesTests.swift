@@ -2,7 +2,7 @@ import Testing
 
 @testable import Reactor
 
-/// Which of several certificates a server name chooses.
+/// Which certificate a server name chooses.
 @Suite struct TLSServerNamesTests {
     private static func context(_ names: [String]) throws -> ([String], TLSContext) {
         (names, try TLSContext.selfSignedServer(names: ["unused.example"]))

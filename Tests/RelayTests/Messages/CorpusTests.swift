@@ -1,4 +1,4 @@
-// The golden pairs of Tests/Corpus: a message, and beside it the API request that it becomes.
+// The golden pairs of Tests/Corpus: a message, and next to it the API request that it becomes.
 //
 // Tests/Corpus/README.md says how a pair is written. Each message is mapped whole, byte by byte and
 // cut at random places; request and losses must be the same to the letter each time.
