@@ -32,7 +32,7 @@ public struct Token: Hashable, Sendable {
     var generation: UInt32 { UInt32(truncatingIfNeeded: bits >> 32) & 0xFF_FFFF }
 }
 
-/// What has become of an operation. Error numbers are positive.
+/// The result of an operation. Error numbers are positive.
 public enum Completion {
     /// A listener's next connection: its descriptor, not yet adopted, and where it comes from.
     case accepted(descriptor: Int32, peer: SocketAddress)
@@ -44,7 +44,7 @@ public enum Completion {
     case received(UnsafeRawBufferPointer)
     /// Receiving failed, for good.
     case receiveFailed(errno: Int32)
-    /// So many bytes of the chain given to `send` are the kernel's; the rest must be sent again.
+    /// The kernel has taken this many bytes of the chain given to `send`; the rest must be sent again.
     case sent(byteCount: Int)
     /// Sending failed, for good.
     case sendFailed(errno: Int32)
@@ -66,9 +66,9 @@ public struct Event {
     }
 }
 
-/// What `Backend.send` has to say at once.
+/// The immediate result of `Backend.send`.
 public enum SendOutcome {
-    /// So many bytes are sent; there will be no completion.
+    /// This many bytes are sent; there will be no completion.
     case sent(byteCount: Int)
     /// `Completion.sent` or `.sendFailed` will follow; until then the memory is the backend's.
     case pending
@@ -76,7 +76,7 @@ public enum SendOutcome {
     case failed(errno: Int32)
 }
 
-/// What moves bytes for one loop, on that loop's thread.
+/// Moves bytes for one loop, on that loop's thread.
 ///
 /// Descriptors are the backend's own numbers; no one else makes a system call with them.
 public protocol Backend: AnyObject {
@@ -117,8 +117,8 @@ public protocol Backend: AnyObject {
     func stopReceiving(_ token: Token)
     /// Bytes that have arrived for a stream and were not delivered yet, as far as can be told.
     func unreadByteCount(_ token: Token) -> Int
-    /// Sends `first` and what is chained behind it. One send at a time for each token. Slabs may
-    /// be filled further and chained on meanwhile; what is in use must not move or be given back.
+    /// Sends `first` and the slabs chained after it. One send at a time for each token. Slabs may
+    /// be filled further and chained on in that time; what is in use must not move or be given back.
     func send(_ token: Token, first: Slab) -> SendOutcome
     /// Ends our side of a connection in order (FIN).
     func shutDown(_ token: Token)
@@ -128,7 +128,7 @@ public protocol Backend: AnyObject {
     /// Closes a descriptor that was accepted and not adopted.
     func discard(_ descriptor: Int32)
 
-    /// Hands over what was asked for, and waits for completions, at most for `milliseconds` (-1
+    /// Passes the requested operations to the kernel, and waits for completions, at most for `milliseconds` (-1
     /// for as long as it takes, 0 not at all).
     func wait(milliseconds: Int32)
     /// The next completion of this batch, or nil when it is used up.

@@ -23,7 +23,7 @@ public enum BackendKind: String, Sendable, CaseIterable {
     }
 }
 
-/// What `--backend` has come to.
+/// The backend that `--backend` led to.
 public struct BackendChoice: Sendable {
     /// `.epoll` or `.uring`.
     public let kind: BackendKind
@@ -74,7 +74,7 @@ public struct BackendChoice: Sendable {
         return cause.map { "\(error) (\($0))" } ?? error.description
     }
 
-    /// /proc/sys/kernel/io_uring_disabled (kernel 6.6): 0 is for all, 1 for a group, 2 for nobody.
+    /// /proc/sys/kernel/io_uring_disabled (kernel 6.6): 0 allows everyone, 1 a group, 2 no one.
     private static func disabledSetting() -> String? {
         guard let file = fopen("/proc/sys/kernel/io_uring_disabled", "r") else { return nil }
         defer { fclose(file) }

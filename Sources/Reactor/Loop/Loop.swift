@@ -169,7 +169,7 @@ public final class Loop {
     /// Puts an occupant into a reserved slot.
     func occupy(_ token: Token, _ occupant: Occupant) { slots.occupy(token, occupant) }
 
-    /// Gives a slot up. From now on its token finds nobody.
+    /// Releases a slot. From now on its token finds `.nobody`.
     func release(_ token: Token) { slots.release(token) }
 
     /// Makes the loop call the slot's occupant at `time` at the latest. Costs nothing when an

@@ -29,7 +29,7 @@ package struct SlotTable {
     /// One past the highest slot ever used.
     package var endSlot: Int { entries.count }
 
-    /// Takes a slot; `occupy` says for whom.
+    /// Takes a slot; `occupy` puts its occupant there.
     mutating func reserve() -> Token {
         count += 1
         if let slot = free.popLast() {
@@ -45,7 +45,7 @@ package struct SlotTable {
         entries[token.slot].occupant = occupant
     }
 
-    /// Who is meant by `token`: nobody, if the slot has been given up since.
+    /// The occupant that `token` names; `.nobody` if the slot has been released since.
     func find(_ token: Token) -> Occupant {
         let slot = token.slot
         guard slot < entries.count, entries[slot].generation == token.generation else {
@@ -54,12 +54,12 @@ package struct SlotTable {
         return entries[slot].occupant
     }
 
-    /// Who lives in a slot now.
+    /// The present occupant of a slot.
     package func occupant(at slot: Int) -> Occupant {
         slot < entries.count ? entries[slot].occupant : .nobody
     }
 
-    /// Gives a slot up. Its token finds nobody any more.
+    /// Releases a slot. From now on its token finds `.nobody`.
     mutating func release(_ token: Token) {
         precondition(entries[token.slot].generation == token.generation)
         entries[token.slot].occupant = .nobody
@@ -68,7 +68,7 @@ package struct SlotTable {
         count -= 1
     }
 
-    /// Makes the slots given up during this tick available again.
+    /// Makes the slots that were released during this tick available again.
     mutating func recycle() {
         guard !released.isEmpty else { return }
         free.append(contentsOf: released)

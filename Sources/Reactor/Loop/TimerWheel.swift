@@ -72,7 +72,7 @@ struct TimerWheel: ~Copyable {
     }
 
     /// A slot whose time has come by `now`, unlinked; nil when there is none left. To be called
-    /// until nil; slots armed meanwhile come up at a later tick.
+    /// until nil; slots armed in between come up at a later tick.
     mutating func popDue(_ now: MonotonicTime) -> Int? {
         let target = now.nanoseconds / TimerWheel.tickNanoseconds
         while true {
@@ -103,7 +103,7 @@ struct TimerWheel: ~Copyable {
         let word = start >> 6
         let rest = occupied[word] & (~0 << UInt64(start & 63))
         if rest != 0 { return tick(ofBucket: word << 6 + rest.trailingZeroBitCount) }
-        // Behind the first word, around the wheel, and at last the first word's other bits.
+        // The words after the first, around the wheel, and at last the first word's other bits.
         let turn = UInt64((word + 1) & 63)
         let turned = summary >> turn | (turn == 0 ? 0 : summary << (64 - turn))
         let found = (turned.trailingZeroBitCount + Int(turn)) & 63

@@ -71,7 +71,7 @@ public final class TLSContext: Sendable {
         return try server(certificates: [files], defaultName: nil, tickets: TLSTickets())
     }
 
-    /// A server's with several certificates, of which the client's server name chooses (RFC 6066
+    /// A server's with several certificates, of which the client's server name selects one (RFC 6066
     /// section 3); the first that covers a name serves it.
     ///
     /// - Parameters:
@@ -135,7 +135,7 @@ public final class TLSContext: Sendable {
         return context
     }
 
-    /// A client's: verifies against the system store, or `caFile` alone when given; checks the
+    /// A client's: verifies against the system store, or only against `caFile` when given; checks the
     /// host name.
     ///
     /// - Parameters:

@@ -91,7 +91,7 @@ final class TLSTrafficKey {
         return install()
     }
 
-    /// Derives key and nonce from the secret; the sequence begins anew.
+    /// Derives key and nonce from the secret; the sequence begins again.
     private func install() -> Bool {
         guard var key = Self.expand(suite, secret, "key", suite.keyBytes),
             let nonce = Self.expand(suite, secret, "iv", Self.nonceBytes)
@@ -127,7 +127,7 @@ final class TLSTrafficKey {
     /// Ends a sealed record: its tag goes to `tag`.
     func seal(tag: UnsafeMutablePointer<UInt8>) -> Bool { ct_aead_seal(aead, tag) == 1 }
 
-    /// Ends an opened record. False when somebody has changed it; what was transformed must not be
+    /// Ends an opened record. False when it was changed on its way; what was transformed must not be
     /// looked at then.
     var isDone: Bool { ct_aead_open(aead) == 1 }
 

@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `pieces of every size around the buffers' sizes arrive whole`(_ isTLS: Bool) throws {
+    func `pieces of every size around the buffers' sizes arrive complete`(_ isTLS: Bool) throws {
         let test = try TestLoop()
         let pair = try TrustedPair()
         let server = Echo()
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `pauses in a flood hold, and lose and repeat nothing`(_ isTLS: Bool) throws {
+    func `pauses in a flood work, and nothing is lost or repeated`(_ isTLS: Bool) throws {
         let test = try TestLoop()
         let pair = try TrustedPair()
         let body = testBytes(24_000_000)
@@ -124,7 +124,7 @@ import Testing
         #expect(server.received == body && server.closes == [.local])
     }
 
-    @Test func `the end of a flood is told once, behind its last byte`() throws {
+    @Test func `the end of a flood is reported once, after its last byte`() throws {
         let test = try TestLoop()
         let server = Recorder()
         let body = testBytes(1_000_000)
@@ -139,7 +139,7 @@ import Testing
         #expect(server.received == body && server.closes == [.peer])
     }
 
-    @Test func `floods leave a small talk its turn in every batch`() throws {
+    @Test func `during floods a small exchange has its turn in every batch`() throws {
         let test = try TestLoop()
         var flooded = 0
         let sink = try test.listen {

@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test func `loops on threads of their own share certificates, tickets and sessions`() throws {
+    @Test func `loops on separate threads share certificates, tickets and sessions`() throws {
         let pair = try TrustedPair()
         let resumed = Atomic(0)
         let running = Atomic(2)

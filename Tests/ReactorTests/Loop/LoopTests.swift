@@ -90,7 +90,7 @@ import Testing
         alarm.onFired = nil
     }
 
-    @Test func `stopping closes what is open, and each handler hears it once`() throws {
+    @Test func `stopping closes every stream, and each handler is told once`() throws {
         let test = try TestLoop()
         let pair = try TrustedPair()
         var servers: [Recorder] = []
@@ -105,7 +105,7 @@ import Testing
         #expect(servers.allSatisfy { $0.closes.count == 1 })
     }
 
-    @Test func `a token of an earlier occupant finds nobody`() {
+    @Test func `a token of an earlier occupant finds nothing`() {
         var table = SlotTable()
         let first = table.reserve()
         table.release(first)
@@ -160,7 +160,7 @@ import Testing
         #expect(thrown?.description == "bind 0.0.0.0:25: Permission denied")
     }
 
-    @Test func `an occupied port is refused in words`() throws {
+    @Test func `a port in use is refused with a reason`() throws {
         let test = try TestLoop()
         let listener = try test.listen { nil }
         // SO_REUSEPORT shares the address among our own sockets; a socket without it does not

@@ -108,7 +108,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `receiving goes on below the low mark`(_ isTLS: Bool) throws {
+    func `receiving continues below the low mark`(_ isTLS: Bool) throws {
         let talk = try Talk(isTLS: isTLS)
         let asked = talk.fill()
         talk.askInVain()
@@ -137,7 +137,7 @@ import Testing
     }
 
     /// The questions come in few reads, so most of them are held as ciphertext in that time.
-    @Test func `ciphertext that is held back is delivered without a call of the owner`() throws {
+    @Test func `held ciphertext is delivered without a call of the owner`() throws {
         let talk = try Talk(isTLS: true, replyBytes: 1_000)
         talk.act { stream in
             for _ in 0..<60 { stream.writeRecord(Array(repeating: 0x2E, count: 1_000)) }
@@ -148,7 +148,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `a stream that we opened hears an early answer while its upload is queued`(
+    func `a stream that we opened receives an early answer while its upload is queued`(
         _ isTLS: Bool
     ) throws {
         let test = try TestLoop()
@@ -176,7 +176,7 @@ import Testing
         #expect(queued > Stream.highWater, "the upload has left too soon to show anything")
     }
 
-    @Test func `the end of a peer that was not read is told after its bytes`() throws {
+    @Test func `the end of a peer that was not read is reported after its bytes`() throws {
         let talk = try Talk(isTLS: false, replyBytes: 16_000_000)
         let asked = talk.fill()
         talk.askInVain()

@@ -4,7 +4,7 @@ import Testing
 @testable import Reactor
 
 @Suite struct ListenerTests {
-    @Test func `out of descriptors a listener rests, counts it, and goes on`() async {
+    @Test func `a listener without descriptors rests, counts the rest, and continues`() async {
         await #expect(processExitsWith: .success) {
             let test = try TestLoop()
             var servers: [Recorder] = []
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test(arguments: [true, false])
-    func `an address that is not shared is one socket's`(_ isFirstShared: Bool) throws {
+    func `an address that is not shared belongs to one socket`(_ isFirstShared: Bool) throws {
         let test = try TestLoop()
         let first = try Listener(
             loop: test.loop, address: SocketAddress("127.0.0.1:0")!, tls: nil,
@@ -55,7 +55,8 @@ import Testing
         test.run { true }
     }
 
-    @Test func `a listener whose owner is full rests, and takes who waited when there is room`()
+    @Test
+    func `a listener with a full owner rests, and accepts waiting clients when there is room`()
         throws
     {
         let test = try TestLoop()
@@ -96,7 +97,7 @@ import Testing
         override func paused(_ why: ListenerPause) { pauses.append(why) }
     }
 
-    @Test func `connections that come together are all accepted`() throws {
+    @Test func `connections that come at the same time are all accepted`() throws {
         let test = try TestLoop()
         var servers: [Recorder] = []
         let listener = try test.listen {

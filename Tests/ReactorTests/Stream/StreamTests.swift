@@ -4,7 +4,7 @@ import Testing
 @testable import Reactor
 
 @Suite struct StreamTests {
-    @Test func `a plaintext echo comes back, and both ends hear one orderly close`() throws {
+    @Test func `a plaintext echo comes back, and both ends see one orderly close`() throws {
         let test = try TestLoop()
         let server = Echo()
         let listener = try test.listen { server }
@@ -37,7 +37,7 @@ import Testing
         #expect(server.receivedCount == 1)
     }
 
-    @Test func `a refused connection is told, and not during the call`() throws {
+    @Test func `a refused connection is reported, but not during the call`() throws {
         let test = try TestLoop()
         let listener = try test.listen { nil }
         let address = listener.address
@@ -50,7 +50,7 @@ import Testing
         #expect(client.closes == [.system(errno: ECONNREFUSED)])
     }
 
-    @Test func `who has something to say can say it behind the peer's end`() throws {
+    @Test func `a handler can still write after the peer's end`() throws {
         let test = try TestLoop()
         let server = Patient()
         let listener = try test.listen { server }
@@ -79,7 +79,7 @@ import Testing
         #expect(client.closes == [.peer])
     }
 
-    @Test func `abort resets, and queued bytes are thrown away`() throws {
+    @Test func `abort resets, and queued bytes are discarded`() throws {
         let test = try TestLoop()
         let server = Recorder()
         let listener = try test.listen { server }

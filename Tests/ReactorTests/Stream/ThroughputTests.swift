@@ -41,7 +41,8 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `10 MB come back whole through a slow reader, with bounded queues`(_ isTLS: Bool) throws {
+    func `10 MB come back complete through a slow reader, with bounded queues`(_ isTLS: Bool) throws
+    {
         let test = try TestLoop()
         let pair = try TrustedPair()
         let server = Echo()

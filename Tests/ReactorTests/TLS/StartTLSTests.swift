@@ -91,7 +91,7 @@ final class EngineClient {
         #expect(server.closes == [.local])
     }
 
-    @Test func `bytes behind STARTTLS come in the same call, and never reach the engine`() throws {
+    @Test func `bytes after STARTTLS come in the same call, and never reach the engine`() throws {
         let test = try TestLoop()
         let pair = try TrustedPair()
         let server = Recorder()

@@ -69,7 +69,7 @@ private struct Direction {
 
 @Suite struct TLSRecordsTests {
     /// RFC 8448 section 3, the keys of the server's application data.
-    @Test func `key and nonce of the RFC's example come out`() {
+    @Test func `key and nonce match the RFC's example`() {
         let secret = hex(
             "a11af9f05531f856ad47116b45a950328204b4f44bfb6b3a4b4f1f3fcb631643")
         #expect(
@@ -106,7 +106,7 @@ private struct Direction {
         #expect(single.content == content + content + content)
     }
 
-    @Test func `a record that was touched anywhere is refused and not delivered`() throws {
+    @Test func `a record with any changed byte is refused and not delivered`() throws {
         let content = Array("secret".utf8)
         let count = content.count + 22
         for place in 0..<count {
@@ -138,14 +138,14 @@ private struct Direction {
             ([23, 3, 3, 0x41, 0x01], "22 record too long"),
             ([23, 3, 3, 0xFF, 0xFF], "22 record too long"),
         ] as [([UInt8], String)])
-    func `headers that cannot be are refused before a body is awaited`(
+    func `impossible headers are refused before the body comes`(
         _ header: [UInt8], _ event: String
     ) throws {
         #expect(try Direction().opened([header]).events == [event])
         #expect(try Direction().opened(header.prefix(5).map { [$0] }).events.first == event)
     }
 
-    @Test func `padding is taken off, and padding alone is refused`() throws {
+    @Test func `padding is removed, and a record of padding only is refused`() throws {
         let direction = try Direction()
         // The content's own type follows it, then zeros, then the byte that the sealer takes as a
         // type.
@@ -155,7 +155,7 @@ private struct Direction {
         #expect(direction.opened([empty]).events == ["10 a record without content"])
     }
 
-    @Test func `keys are updated on both sides, and only so often`() throws {
+    @Test func `keys are updated on both sides, up to a bound`() throws {
         let direction = try Direction()
         for round in 0..<64 {
             #expect(direction.sealer.sealKeyUpdate(into: direction.output))

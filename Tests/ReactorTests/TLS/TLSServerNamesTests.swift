@@ -15,7 +15,7 @@ import Testing
             ("mail.example.net", 2), (".example.net", nil), ("*.example.net", 1),
             ("example.org", nil), ("", nil), (".", nil), ("net", nil),
         ] as [(String, Int?)])
-    func `a name chooses its certificate, a star stands for one label`(
+    func `a name chooses its certificate, and a star matches one label`(
         _ name: String, _ index: Int?
     ) throws {
         let contexts = [

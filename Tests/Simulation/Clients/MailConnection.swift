@@ -1,4 +1,4 @@
-// One connection of a simulated client, from the greeting to QUIT or to whatever ends it.
+// One connection of a simulated client, from the greeting to QUIT or to any other end.
 //
 // It is strict: an unexpected reply, or a missing one, goes into the ledger as a complaint.
 
