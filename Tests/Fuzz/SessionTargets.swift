@@ -1,5 +1,5 @@
-// Fuzz target for whole sessions, several at a time, against an API in memory: the real worker, pool,
-// caches, sessions and submissions on one loop.
+// Fuzz target for whole sessions, several at a time, against an API in memory: the real worker,
+// pool, caches, sessions and submissions on one loop.
 //
 // An input consists of what the clients send, and of single bytes that never occur in UTF-8:
 //

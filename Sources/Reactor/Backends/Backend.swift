@@ -44,7 +44,8 @@ public enum Completion {
     case received(UnsafeRawBufferPointer)
     /// Receiving failed, for good.
     case receiveFailed(errno: Int32)
-    /// The kernel has taken this many bytes of the chain given to `send`; the rest must be sent again.
+    /// The kernel has taken this many bytes of the chain given to `send`; the rest must be sent
+    /// again.
     case sent(byteCount: Int)
     /// Sending failed, for good.
     case sendFailed(errno: Int32)
@@ -103,7 +104,8 @@ public protocol Backend: AnyObject {
     /// Whether several backends that share a socket may lose a connection: only one of them is told
     /// of it, and that one may be gone before it accepts. Then `acceptOverlooked` finds it.
     var tellsOnlyOne: Bool { get }
-    /// Looks for connections on a shared socket of which another backend was told, and accepts them.
+    /// Looks for connections on a shared socket of which another backend was told, and accepts
+    /// them.
     func acceptOverlooked(_ token: Token)
 
     /// Makes an accepted descriptor ready for `receive` and `send`; 0 or an error number.
@@ -118,7 +120,8 @@ public protocol Backend: AnyObject {
     /// Bytes that have arrived for a stream and were not delivered yet, as far as can be told.
     func unreadByteCount(_ token: Token) -> Int
     /// Sends `first` and the slabs chained after it. One send at a time for each token. Slabs may
-    /// be filled further and chained on in that time; what is in use must not move or be given back.
+    /// be filled further and chained on in that time; what is in use must not move or be given
+    /// back.
     func send(_ token: Token, first: Slab) -> SendOutcome
     /// Ends our side of a connection in order (FIN).
     func shutDown(_ token: Token)
@@ -128,8 +131,8 @@ public protocol Backend: AnyObject {
     /// Closes a descriptor that was accepted and not adopted.
     func discard(_ descriptor: Int32)
 
-    /// Passes the requested operations to the kernel, and waits for completions, at most for `milliseconds` (-1
-    /// for as long as it takes, 0 not at all).
+    /// Passes the requested operations to the kernel, and waits for completions, at most for
+    /// `milliseconds` (-1 for as long as it takes, 0 not at all).
     func wait(milliseconds: Int32)
     /// The next completion of this batch, or nil when it is used up.
     func next() -> Event?

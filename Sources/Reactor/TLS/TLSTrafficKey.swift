@@ -46,7 +46,8 @@ final class TLSTrafficKey {
     /// Bytes of the authentication tag, for each suite of TLS 1.3.
     static let tagBytes = CT_TAG_BYTES
     private static let nonceBytes = CT_NONCE_BYTES
-    /// Records under one key, well below the 2^24.5 that AES-GCM may protect (RFC 8446 section 5.5).
+    /// Records under one key, well below the 2^24.5 that AES-GCM may protect (RFC 8446 section
+    /// 5.5).
     static let recordsMax: UInt64 = 1 << 23
 
     private let suite: TLSSuite
@@ -127,8 +128,8 @@ final class TLSTrafficKey {
     /// Ends a sealed record: its tag goes to `tag`.
     func seal(tag: UnsafeMutablePointer<UInt8>) -> Bool { ct_aead_seal(aead, tag) == 1 }
 
-    /// Ends an opened record. False when it was changed on its way; what was transformed must not be
-    /// looked at then.
+    /// Ends an opened record. False when it was changed on its way; what was transformed must not
+    /// be looked at then.
     var isDone: Bool { ct_aead_open(aead) == 1 }
 
     // MARK: Derivation

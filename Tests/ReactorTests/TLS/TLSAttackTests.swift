@@ -217,9 +217,7 @@ private final class EnginePair {
         }
     }
 
-    @Test
-    func
-        `a key update that asks for an update is answered once, and a flood of them ends the connection`()
+    @Test func `a requested key update is sent once, and a flood of requests ends the connection`()
         throws
     {
         let pair = try EnginePair()
