@@ -1,4 +1,4 @@
-// relay-perf: loads SMTP servers and says what that cost them.
+// relay-perf: sends load to SMTP servers and reports what it costs them.
 //
 // The entry calls one nonisolated function, so that no closure is formed on the main actor (each
 // would get an executor check at every call).
@@ -14,8 +14,8 @@ enum EntryPoint {
 }
 
 nonisolated func runPerf() {
-    // Blocked before any thread starts, so that only the one below sees them: servers that were
-    // started must not outlive us.
+    // Blocked before any thread starts, so that only the thread below receives them: the servers
+    // that we start must not outlive us.
     Signals.block([SIGTERM, SIGINT])
     Thread.detachNewThread {
         _ = Signals.wait(for: [SIGTERM, SIGINT], timeoutMilliseconds: nil)
@@ -43,7 +43,7 @@ private nonisolated func raiseDescriptorLimit() {
 struct RelayPerf: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "relay-perf",
-        abstract: "Load SMTP servers and measure what it costs them.",
+        abstract: "Send load to SMTP servers and measure what it costs them.",
         subcommands: [
             LoadCommand.self, IdleCommand.self, SuiteCommand.self, CompareCommand.self,
             ScaleCommand.self, ReportCommand.self, GateCommand.self,

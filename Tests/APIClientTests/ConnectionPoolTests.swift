@@ -70,8 +70,8 @@ struct ConnectionPoolTests {
             }
         }
         let pool = bench.pool([server.address])
-        var seed = APISeed(1)
-        let content = seed.bytes(8_000_000)
+        var generator = SeededGenerator(seed: 1)
+        let content = generator.bytes(8_000_000)
         _ = bench.send(content, to: pool, owner: owner)
         bench.turn { owner.results.count == 1 }
         #expect(owner.summary == ["202 m1-1"], "\(owner.results)")

@@ -20,10 +20,10 @@ struct RequestBodyTests {
     }
 
     private func fill(_ body: RequestBody, _ count: Int) -> [UInt8] {
-        var seed = APISeed(UInt64(count))
-        let content = seed.bytes(count)
+        var generator = SeededGenerator(seed: UInt64(count))
+        let content = generator.bytes(count)
         var at = 0
-        for length in seed.cuts(count, longest: 5_000) {
+        for length in Splits.plan(for: count, longest: 5_000, using: &generator) {
             let piece = Array(content[at..<at + length])
             body.append(piece.span)
             at += length

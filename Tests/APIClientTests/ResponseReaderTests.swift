@@ -55,12 +55,8 @@ struct ResponseReaderTests {
     private func read(_ text: String, isClosed: Bool = false) -> Reading {
         let input = Array(text.utf8)
         let whole = read(input, cuts: [input.count], isClosed: isClosed)
-        let single = [Int](repeating: 1, count: input.count)
-        #expect(read(input, cuts: single, isClosed: isClosed) == whole)
-        for round in 1...6 {
-            var seed = APISeed(UInt64(round))
-            let cuts = seed.cuts(input.count, longest: [2, 5, 11, 40, 90, 200][round - 1])
-            #expect(read(input, cuts: cuts, isClosed: isClosed) == whole)
+        for plan in Splits.plans(for: input.count) {
+            #expect(read(input, cuts: plan, isClosed: isClosed) == whole)
         }
         return whole
     }

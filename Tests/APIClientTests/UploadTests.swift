@@ -38,8 +38,8 @@ struct UploadTests {
             if peer.step == 0 { peer.stream?.pauseReceiving() }
         }
         let pool = bench.pool([server.address])
-        var seed = APISeed(2)
-        let content = seed.bytes(9_000_000)
+        var generator = SeededGenerator(seed: 2)
+        let content = generator.bytes(9_000_000)
         let call = bench.upload(to: pool, owner: owner)
         feed(content, to: call)
         bench.turn(milliseconds: 100)
@@ -68,8 +68,8 @@ struct UploadTests {
     func edges(_ count: Int) throws {
         let server = try ScriptedServer(bench.loop, script: ScriptedServer.accepting)
         let pool = bench.pool([server.address])
-        var seed = APISeed(UInt64(count))
-        let content = seed.bytes(count)
+        var generator = SeededGenerator(seed: UInt64(count))
+        let content = generator.bytes(count)
         _ = bench.send(content, to: pool, owner: owner)
         bench.turn { owner.results.count == 1 }
         let call = bench.upload(to: pool, owner: owner)
@@ -180,8 +180,8 @@ struct UploadTests {
         let server = try ScriptedServer(
             bench.loop, tls: context, script: ScriptedServer.accepting)
         let pool = bench.pool([server.address], tls: client)
-        var seed = APISeed(3)
-        let content = seed.bytes(1_000_000)
+        var generator = SeededGenerator(seed: 3)
+        let content = generator.bytes(1_000_000)
         let call = bench.upload(to: pool, owner: owner)
         feed(content, to: call)
         bench.turn { owner.results.count == 1 }

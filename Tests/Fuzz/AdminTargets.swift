@@ -3,8 +3,9 @@
 import Relay
 import Wire
 
-/// Cut or whole, the same requests and bodies, no head longer than its bound, no more content than
-/// came; each request has a route of the admin listener.
+/// Whether the input is cut or whole, the requests and bodies are the same, no head is longer than
+/// its bound, and there is no more content than came; each request has a route of the admin
+/// listener.
 let adminRequestTarget = FuzzTarget(name: "AdminRequest") { bytes in
     let headBytesMax = 4_096
     let whole = requestEvents(bytes, in: [bytes.count], headBytesMax)
@@ -27,7 +28,7 @@ let adminRequestTarget = FuzzTarget(name: "AdminRequest") { bytes in
     require(contentBytes <= bytes.count, "content that nobody sent")
 }
 
-/// What a connection says, its content joined, up to what ends it.
+/// The events of a connection, with joined content, up to the event that ends it.
 private enum RequestEvent: Equatable {
     case head(HTTPRequest)
     case content([UInt8])

@@ -1,13 +1,14 @@
-// The entry of a fuzzer: picks one target by name and hands over to libFuzzer.
+// The entry of a fuzzer: picks one target by name and starts libFuzzer.
 //
 // `make fuzz TARGET=DotReader` builds this with the fuzzer's instrumentation and `-D FUZZING`. A
-// normal build has no fuzzer in it and runs a target over the files of its command line. A target
-// returns normally for every input; a broken promise traps, and libFuzzer keeps the input that did it.
+// normal build contains no fuzzer and runs a target over the files of its command line. A target
+// returns normally for every input. A broken promise traps, and libFuzzer keeps the input that
+// caused it.
 
 import Glibc
 import Wire
 
-/// One thing to fuzz: any bytes in, a trap when a promise is broken.
+/// One thing to fuzz: it takes any bytes, and traps when a promise is broken.
 struct FuzzTarget: Sendable {
     let name: String
     let run: @Sendable (Bytes) -> Void
@@ -20,7 +21,7 @@ private let targets: [FuzzTarget] = [
     sessionTarget, proxyHeaderTarget, adminRequestTarget,
 ]
 
-/// The target that FUZZ_TARGET names; ends the process when it names none.
+/// The target that FUZZ_TARGET names; ends the process when FUZZ_TARGET names none.
 private let chosen: FuzzTarget = {
     let name = getenv("FUZZ_TARGET").map { String(cString: $0) } ?? ""
     if let target = targets.first(where: { $0.name == name }) { return target }
@@ -36,7 +37,7 @@ private let chosen: FuzzTarget = {
         _ callback: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32
     ) -> Int32
 
-    /// The process's entry, by the name that the package manager gives it.
+    /// The process's entry, under the name that the package manager gives it.
     @_cdecl("Fuzz_main")
     public func fuzzMain(
         _ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
@@ -94,9 +95,9 @@ func requireClean(_ text: [UInt8], _ what: String) {
     require(!text.contains { $0 < 0x20 }, "\(what) holds a control")
 }
 
-/// Lengths of pieces that add up to `count`; from the 200th cut on the rest is one piece, for each
-/// one costs an allocation. The input's own bytes say how long they are, so that the fuzzer finds
-/// the cuts and an input always has the same ones.
+/// Lengths of pieces that add up to `count`. After the 200th cut the rest is one piece, because
+/// each piece costs an allocation. The input's own bytes decide the lengths, so that the fuzzer
+/// finds the cuts, and an input always has the same ones.
 func pieces(of bytes: Bytes) -> [Int] {
     var lengths: [Int] = []
     var left = bytes.count
@@ -113,7 +114,8 @@ func pieces(of bytes: Bytes) -> [Int] {
     return lengths
 }
 
-/// Runs a transform to its end through regions of `size` bytes and returns all it wrote.
+/// Runs a transform to its end through regions of `size` bytes and returns everything that it
+/// wrote.
 func collect(
     size: Int, _ step: (inout Region) -> Bool
 ) -> [UInt8] {

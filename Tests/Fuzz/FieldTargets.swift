@@ -6,8 +6,8 @@ private nonisolated(unsafe) let charsets = CharsetCache()
 
 // MARK: - Header blocks
 
-/// Every line of the block is part of one field or of one malformed line, up to the blank line; a
-/// block ends at the same place however it is cut.
+/// Every line of the block is part of one field or of one malformed line, up to the blank line. A
+/// block ends at the same place, however it is cut.
 let headerScannerTarget = FuzzTarget(name: "HeaderScanner") { block in
     let lines = unfoldedLines(block)
     var scanner = HeaderScanner()
@@ -18,14 +18,14 @@ let headerScannerTarget = FuzzTarget(name: "HeaderScanner") { block in
             next += 1
             skipped += 1
         }
-        require(next < lines.count, "a field behind the last line")
+        require(next < lines.count, "a field after the last line")
         let line = lines[next]
         require(!field.name.isEmpty, "a field without a name")
         require(line.lowerBound == field.name.lowerBound, "a field within a line")
         require(line.upperBound == field.value.upperBound, "a value that is not the line's rest")
         let between = block.extracting(field.name.upperBound..<field.value.lowerBound)
         let colon = between.firstIndex(of: UInt8(ascii: ":"))
-        require(colon != nil, "no colon behind the name")
+        require(colon != nil, "no colon after the name")
         for index in 0..<between.count where index != colon {
             require(between[index].isWhitespace, "text between name and value")
         }
@@ -36,8 +36,8 @@ let headerScannerTarget = FuzzTarget(name: "HeaderScanner") { block in
     checkFinder(block)
 }
 
-/// A header block's lines with their continuations, in the simplest way: without the last line
-/// end, up to the blank line.
+/// The lines of a header block with their continuations, found in the simplest way: without the
+/// last line end, up to the blank line.
 private func unfoldedLines(_ block: Bytes) -> [Range<Int>] {
     var lines: [Range<Int>] = []
     var start = 0
@@ -67,7 +67,7 @@ private func checkFinder(_ block: Bytes) {
         require(whole == cut, "the header block ends elsewhere when it is cut")
         guard case .found(let found) = whole else { continue }
         require(found.header.upperBound <= found.bodyStart, "the body begins within the header")
-        require(found.bodyStart <= block.count, "the body begins behind the end")
+        require(found.bodyStart <= block.count, "the body begins after the end")
     }
 }
 
@@ -90,7 +90,7 @@ private func find(
 
 // MARK: - Values
 
-/// Main value, raw and decoded parameters are within their bounds and clean.
+/// The main value and the raw and decoded parameters are within their bounds and clean.
 let fieldParametersTarget = FuzzTarget(name: "FieldParameters") { value in
     let parameters = FieldParameters(value)
     requireInside(parameters.main, value)
@@ -119,8 +119,8 @@ let encodedWordTarget = FuzzTarget(name: "EncodedWord") { value in
     }
 }
 
-/// What `decode` writes is clean and fits into the documented room; where there is less room, it is
-/// clean too, and what is missing is counted.
+/// The output of `decode` is clean and fits into the documented room. With less room it is clean
+/// too, and the missing part is counted.
 private func requireDecoded(
     _ value: Bytes, room: Int, _ what: String,
     by decode: (inout Region, inout DecodeLosses) -> Void
@@ -137,8 +137,8 @@ private func requireDecoded(
 
 // MARK: - Address lists
 
-/// Mailboxes are clean and each has room enough; one that is regular is read back as the
-/// same from its written form.
+/// Mailboxes are clean, and each has enough room. A regular mailbox stays the same when its written
+/// form is read again.
 let addressListTarget = FuzzTarget(name: "AddressList") { value in
     var parser = AddressParser()
     var losses = DecodeLosses()
@@ -150,12 +150,14 @@ let addressListTarget = FuzzTarget(name: "AddressList") { value in
             let before = region.count
             switch parser.next(value, charsets: charsets, into: &region, losses: &losses) {
             case .mailbox(let mailbox):
-                require(mailbox.address.lowerBound == before, "a mailbox that is not behind")
+                require(
+                    mailbox.address.lowerBound == before, "a mailbox that is not after the last one"
+                )
                 requireInside(mailbox.displayName, region.bytes)
                 let address = region.bytes.extracting(mailbox.address).copied()
                 let name = region.bytes.extracting(mailbox.displayName).copied()
                 checkMailbox(name: name, address: address)
-                // As the mapper does: the room is for one mailbox at a time.
+                // As in the mapper, the room is for one mailbox at a time.
                 region.truncate(to: 0)
             case .end: break parsing
             case .tooManyTokens:
@@ -184,7 +186,7 @@ private func checkMailbox(name: [UInt8], address: [UInt8]) {
         }
         let readName = region.bytes.extracting(mailbox.displayName).copied()
         let readAddress = region.bytes.extracting(mailbox.address).copied()
-        // Quotes that became needless with a control that was dropped may be gone.
+        // Quotes may be gone that became needless when a control was dropped.
         let isSame = AddressParser.same(
             readAddress.span, address.span, ignoringLocalCase: false)
         require(isSame, "another address is read back")
@@ -194,14 +196,14 @@ private func checkMailbox(name: [UInt8], address: [UInt8]) {
     }
 }
 
-/// Blanks around a display name mean nothing; those that a control became may stay.
+/// Blanks around a display name have no meaning; a control that became a blank may leave one.
 private func trimmed(_ name: [UInt8]) -> [UInt8] {
     name.span.extracting(name.span.trimmed(0..<name.count)).copied()
 }
 
 /// Whether `address` is an addr-spec of RFC 5322 or nearly so: a local part of atoms and dots or
-/// one quoted string, and a domain of atoms and dots. What else the parser lets through was never
-/// an address, and is not asked to survive.
+/// one quoted string, and a domain of atoms and dots. Anything else that the parser lets through
+/// was never an address, and need not survive.
 private func isRegular(_ address: [UInt8]) -> Bool {
     guard let at = address.lastIndex(of: UInt8(ascii: "@")) else { return false }
     let local = address[..<at]
@@ -220,8 +222,8 @@ private func isRegular(_ address: [UInt8]) -> Bool {
     return !isEscaped
 }
 
-/// A reader decodes encoded words wherever they stand, so a name that looks like one is another
-/// name when it is read again.
+/// A reader decodes encoded words wherever they are, so a name that looks like an encoded word
+/// becomes another name when it is read again.
 private func holdsEncodedWord(_ name: [UInt8]) -> Bool {
     zip(name, name.dropFirst()).contains { $0 == UInt8(ascii: "=") && $1 == UInt8(ascii: "?") }
 }

@@ -22,7 +22,7 @@ let jsonReaderTarget = FuzzTarget(name: "JSONReader") { bytes in
     }
 }
 
-/// Whatever goes in, a JSON string comes out that the reader accepts; cut or whole, the same one.
+/// For any input, the output is a JSON string that the reader accepts; cut or whole, the same one.
 let jsonEscaperTarget = FuzzTarget(name: "JSONEscaper") { bytes in
     let whole = escaped(bytes, cutAt: bytes.count, regionBytes: 4_096)
     let split = escaped(bytes, cutAt: bytes.count / 2, regionBytes: 16)
@@ -48,7 +48,7 @@ private func escaped(_ bytes: Bytes, cutAt cut: Int, regionBytes: Int) -> [UInt8
     }
 }
 
-/// The filter's text decodes to what the decoder makes of its input.
+/// The filter's text decodes to the same bytes as the decoder's result for the same input.
 let base64Target = FuzzTarget(name: "Base64") { bytes in
     var filter = Base64Filter()
     var offset = 0

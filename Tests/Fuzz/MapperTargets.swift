@@ -8,8 +8,8 @@ import Wire
 
 private nonisolated(unsafe) let bench = FuzzedMapper()
 
-/// Whatever comes in, it is refused, or valid JSON with unique keys comes out, the same however it
-/// is cut, and every leaf of the message is in it.
+/// Any message is refused, or becomes valid JSON with unique keys. The JSON is the same however the
+/// message is cut, and every leaf of the message is in it.
 let mapperTarget = FuzzTarget(name: "Mapper") { message in
     let whole = bench.map(message, in: [message.count])
     let cut = bench.map(message, in: pieces(of: message))
@@ -27,7 +27,7 @@ let mapperTarget = FuzzTarget(name: "Mapper") { message in
     RequestBalance(request).check(message, charsets: bench.charsets)
 }
 
-/// What a mapper made of a message.
+/// The result of a mapper for a message.
 private struct FuzzedRequest: Equatable {
     var json: [UInt8] = []
     var failure: Outcome?
@@ -35,7 +35,7 @@ private struct FuzzedRequest: Equatable {
     var losses = MappingLosses()
 }
 
-/// A mapper that is used from input to input, as in the relay. The envelope is always the same, so
+/// A mapper that is used again for each input, as in the relay. The envelope is always the same, so
 /// that any message is a seed; the message's length chooses recipients and options.
 private final class FuzzedMapper {
     let charsets = CharsetCache()

@@ -1,17 +1,18 @@
-// A network in memory for one loop: clients whose bytes a fuzzer chooses, and an API that answers as
-// a key's name says. Time stands still until it is moved. Nothing here is random.
+// A network in memory for one loop: clients whose bytes a fuzzer chooses, and an API whose answer
+// depends on the name of the key. Time stands still until the fuzzer moves it. Nothing here is
+// random.
 
 import APIClient
 import Reactor
 import Wire
 
-/// Moves bytes between the relay's streams and what stands in for their peers.
+/// Moves bytes between the relay's streams and their simulated peers.
 final class MemoryBackend: Backend {
     /// One connection, as its peer sees it.
     final class Peer {
         let descriptor: Int32
         fileprivate var token: Token?
-        /// For the relay to read; nil stands for our end.
+        /// Bytes that the relay has to read; nil stands for our end.
         fileprivate var inbox: [[UInt8]?] = []
         fileprivate var isReceiving = false
         fileprivate var isAdopted = false
@@ -50,7 +51,7 @@ final class MemoryBackend: Backend {
 
     func move(milliseconds: Int) { time = time.advanced(byMilliseconds: milliseconds) }
 
-    /// A client comes, from the address with this last number.
+    /// A client connects, from the address with this last number.
     func connect(from host: Int) -> Peer {
         let peer = makePeer(api: nil)
         if let listener {
@@ -124,7 +125,7 @@ final class MemoryBackend: Backend {
     func send(_ token: Token, first: Slab) -> SendOutcome {
         guard let peer = byToken[token] else { return .failed(errno: 9) }
         if peer.wasReset { return .failed(errno: 104) }
-        require(!peer.isEnded, "bytes behind the end")
+        require(!peer.isEnded, "bytes after the end")
         let bytes = first.bytes.copied()
         guard let api = peer.api else {
             peer.received += bytes
@@ -151,7 +152,7 @@ final class MemoryBackend: Backend {
         return false
     }
 
-    /// Nobody waits here: what is there is there, and time is moved by the fuzzer.
+    /// This backend never waits: bytes are there at once, and the fuzzer moves the time.
     func wait(milliseconds: Int32) { wasBusy = false }
 
     func next() -> Event? {
@@ -180,12 +181,12 @@ final class MemoryBackend: Backend {
     }
 }
 
-/// What the API was sent, and what it makes of keys.
+/// What the API received, and its answers for keys.
 final class MemoryAPI {
     fileprivate(set) var acceptedCount = 0
     fileprivate(set) var checkedKeys: Set<[UInt8]> = []
 
-    /// For the next input: whatever the relay knew of keys is out of date.
+    /// Prepares for the next input: what the relay knew about keys has expired.
     func forget() {
         acceptedCount = 0
         checkedKeys = []

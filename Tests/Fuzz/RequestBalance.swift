@@ -1,11 +1,11 @@
-// Whether everything that a message holds is in the request, byte for byte.
+// Whether everything in a message is in the request, byte for byte.
 
 import Foundation
 import Wire
 
-/// The contents of a request, against which the leaves of its message are set off.
+/// The contents of a request. The leaves of its message must match them.
 struct RequestBalance {
-    /// Decoded with an implementation that is not ours.
+    /// Decoded with another implementation than the relay's.
     private var attachments: [[UInt8]] = []
     private var bodies: [[UInt8]] = []
     private let hasTemplate: Bool
@@ -31,7 +31,7 @@ struct RequestBalance {
     }
 
     /// Each leaf that is not empty is the next attachment or one of the bodies (or a body that a
-    /// template replaces), and nothing else is in the request.
+    /// template replaces), and the request contains nothing else.
     func check(_ message: Bytes, charsets: CharsetCache) {
         let walk = WalkedMessage(message, in: [message.count], charsets: charsets)
         var leaves: [(content: [UInt8], text: [UInt8])] = []
@@ -47,9 +47,9 @@ struct RequestBalance {
             "leaves and request do not balance")
     }
 
-    /// Whether there is a way to set all leaves off against the rest of the request. A leaf that is
-    /// equal to an attachment and to a body may be either, so both are tried; there are at most two
-    /// bodies, which bounds the tries.
+    /// Whether all leaves can be matched with the rest of the request. A leaf that is equal to an
+    /// attachment and to a body may be either, so both are tried. There are at most two bodies,
+    /// which bounds the tries.
     /// - Parameter lone: the only body that may be left over.
     private func settles(
         _ leaves: ArraySlice<(content: [UInt8], text: [UInt8])>,
@@ -83,7 +83,7 @@ struct RequestBalance {
         }
     }
 
-    /// What a reader of UTF-8 sees: charset decoded, invalid UTF-8 replaced, line ends `\n`.
+    /// The text that a UTF-8 reader sees: charset decoded, invalid UTF-8 replaced, line ends `\n`.
     private static func text(
         _ content: [UInt8], _ charset: Charset, _ charsets: CharsetCache
     ) -> [UInt8] {
@@ -110,7 +110,7 @@ struct RequestBalance {
         return withoutMarks(text)
     }
 
-    /// Foundation's parser of JSON drops a U+FEFF that stands behind an escape, so none is compared.
+    /// Foundation's JSON parser drops a U+FEFF after an escape, so U+FEFF is not compared.
     private static func withoutMarks(_ text: [UInt8]) -> [UInt8] {
         let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
         return Array(String(String.UnicodeScalarView(scalars.filter { $0 != "\u{FEFF}" })).utf8)

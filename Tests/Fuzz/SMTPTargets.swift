@@ -1,4 +1,4 @@
-// Fuzz targets for what a client sends before a message: command lines, and the framing of DATA.
+// Fuzz targets for a client's bytes before a message: command lines, and the framing of DATA.
 
 import Wire
 
@@ -15,8 +15,8 @@ let commandTarget = FuzzTarget(name: "Command") { bytes in
     }
 }
 
-/// The first byte says where the rest is cut; cut or whole, the reader must say the same, and never
-/// pass on the end mark.
+/// The first byte decides where the rest is cut. Cut or whole, the reader must give the same
+/// result, and never pass on the end mark.
 let dotReaderTarget = FuzzTarget(name: "DotReader") { bytes in
     guard bytes.count > 1 else { return }
     let message = bytes.extracting(1..<bytes.count)
@@ -55,7 +55,7 @@ private func contains(_ bytes: [UInt8], _ text: StaticString) -> Bool {
     }
 }
 
-/// Whole or in pieces, a PROXY header says the same, and it takes no byte too many.
+/// Whole or in pieces, a PROXY header has the same meaning, and the reader takes no byte too many.
 let proxyHeaderTarget = FuzzTarget(name: "ProxyHeader") { bytes in
     var reader = ProxyHeaderReader()
     let whole = reader.take(bytes)

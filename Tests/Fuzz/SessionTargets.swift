@@ -1,16 +1,16 @@
-// Fuzz target for whole sessions, several at a time, against an API in memory: the real worker, pool,
-// caches, sessions and submissions on one loop.
+// Fuzz target for whole sessions, several at a time, against an API in memory: the real worker,
+// pool, caches, sessions and submissions on one loop.
 //
-// An input is what the clients send, with single bytes in between that never occur in UTF-8:
+// An input consists of what the clients send, and of single bytes that never occur in UTF-8:
 //
-//     F5 F6 F7  from here on the bytes are those of client 1, 2, 3 (a new one, if it has gone)
-//     F8        what was gathered is sent: a cut
+//     F5 F6 F7  the following bytes belong to client 1, 2, 3 (a new one, if it has left)
+//     F8        sends the gathered bytes: a cut
 //     F9 FA     this client ends its side; resets
-//     FB FC     a second goes by; a minute and a second do
+//     FB FC     a second passes; a minute and a second pass
 //     FD        the relay is told to end
 //
-// Client 3 is on a listener for STARTTLS, so its handshake is OpenSSL's to read. The others are where
-// TLS is up from the first byte, and the fuzzer speaks behind it.
+// Client 3 uses a listener for STARTTLS, so OpenSSL reads its handshake. The others use listeners
+// with TLS from the first byte, and the fuzzer's bytes are the plaintext after the handshake.
 
 import APIClient
 import Glibc
@@ -26,7 +26,7 @@ let sessionTarget = FuzzTarget(name: "Session") { input in
     run.end()
 }
 
-/// Turns connections into sessions: with TLS, as the session is told, although there is none.
+/// Turns connections into sessions. The session believes that there is TLS, although there is none.
 private final class FuzzListener: ListenerHandler {
     let worker: Worker
     var isImplicitTLS = true
@@ -42,16 +42,16 @@ private final class FuzzListener: ListenerHandler {
     }
 }
 
-/// One relay, which lives from input to input as it does in production. Twelve minutes go by in
-/// between, so that nothing it remembers (keys, limits, duplicates, connections) is known to the
-/// next.
+/// One relay, which lives from input to input as it does in production. Twelve minutes pass between
+/// two inputs, so that the relay remembers nothing (keys, limits, duplicates, connections) for the
+/// next input.
 private final class SessionRun {
     private static let serverTLS = try? TLSContext.selfSignedServer(names: ["localhost"])
-    /// Time moves this often at most: a minute is many turns of the timer wheel.
+    /// Most steps of time in one input, because a minute is many turns of the timer wheel.
     private static let movesMax = 40
     /// The listener's.
     private static let slotsAtRest = 1
-    /// Connections to the API that end in the end wait so long for its side at most.
+    /// How long connections to the API that end wait for the other side.
     private static let lingerMilliseconds = 3_000
 
     private let backend = MemoryBackend()
@@ -89,7 +89,7 @@ private final class SessionRun {
         var configuration = Configuration(
             hostname: "relay.example", listeners: [], loops: 1, api: APIOptions(endpoint: endpoint),
             memoryBudgetBytes: 6_000)
-        // Small, so that an input of the fuzzer's size reaches them.
+        // Small, so that an input of the fuzzer's size reaches these limits.
         configuration.messages.bufferThresholdBytes = 2_000
         configuration.reloadable.limits.messageBytesMax = 6_000
         configuration.reloadable.limits.recipientsMax = 5
@@ -161,7 +161,7 @@ private final class SessionRun {
         settle()
     }
 
-    /// Turns until nothing happens any more.
+    /// Turns the loop until nothing happens any more.
     private func settle() {
         var idleTurns = 0
         var turns = 0
@@ -181,7 +181,7 @@ private final class SessionRun {
             current = index
             leave(withReset: false)
         }
-        // The clocks of a message that is waited for end by themselves.
+        // Let the clocks of a waiting message expire.
         for _ in 0..<4 where worker.sessions.count > 0 {
             backend.move(milliseconds: 61_000)
             settle()
@@ -192,14 +192,14 @@ private final class SessionRun {
         require(loop.slabs.outstanding == 0, "slabs are left")
         var queued = 0
         for client in gone { queued += requireReplies(client.received) }
-        // Whoever was gone before its 250 may have it when it comes again (Ledger).
+        // A client that was gone before its 250 may get it when it comes again (Ledger).
         let repeated = worker.counters.duplicatesAnswered - repeatedBefore
         require(
             queued <= backend.api.acceptedCount + repeated, "a 250 without a message at the API")
         rest()
     }
 
-    /// What the relay remembers of the input has run out, and nothing of it is left.
+    /// The relay's memory of the input has expired, and nothing of it remains.
     private func rest() {
         for milliseconds in [700_000, Self.lingerMilliseconds] {
             backend.move(milliseconds: milliseconds)
@@ -213,7 +213,7 @@ private final class SessionRun {
         require(false, "\(loop.slots.count) slots are left: \(left)")
     }
 
-    /// What a client was sent is replies, up to a handshake; returns how many say "queued".
+    /// A client receives only replies, up to a handshake; returns how many say "queued".
     private func requireReplies(_ bytes: [UInt8]) -> Int {
         var queued = 0
         var start = 0

@@ -5,7 +5,7 @@ import Wire
 
 private nonisolated(unsafe) let charsets = CharsetCache()
 
-/// A message comes apart the same however it is cut, and its bytes are all accounted for.
+/// A message has the same parts however it is cut, and all its bytes are accounted for.
 let partWalkerTarget = FuzzTarget(name: "PartWalker") { message in
     let whole = WalkedMessage(message, in: [message.count], charsets: charsets)
     let cut = WalkedMessage(message, in: pieces(of: message), charsets: charsets)
@@ -39,14 +39,14 @@ struct FuzzedLeaf: Equatable {
     }
 }
 
-/// All that a walker says of a message.
+/// Everything that a walker reports about a message.
 struct WalkedMessage: Equatable {
     var header: [UInt8] = []
     var leaves: [FuzzedLeaf] = []
     var fault: MIMEFault?
     var oddities = StructureOddities()
     var losses = DecodeLosses()
-    /// Text in front of a first delimiter that the walker keeps in case there is no body.
+    /// Text before a first delimiter. The walker keeps it because there may be no body.
     var keptPreamble: [UInt8] = []
     private var multiparts = 0
     private var isInLeaf = false
@@ -56,7 +56,7 @@ struct WalkedMessage: Equatable {
         var walker = PartWalker(charsets: charsets)
         var start = 0
         for length in lengths where fault == nil {
-            // Memory of its own, so that reading past it or keeping it is found.
+            // A separate allocation, so that reading past it or keeping it is detected.
             let piece = message.extracting(start..<start + length).copied()
             start += length
             var offset = 0
@@ -116,14 +116,14 @@ struct WalkedMessage: Equatable {
         require(leaf.depth <= MIMEBounds.nestingMax, "nested too deep")
     }
 
-    /// The header and each leaf's content stand in the message in this order, each in one piece.
-    /// Where there is no multipart, header and content are all there is.
+    /// The header and the content of each leaf are in the message in this order, each in one piece.
+    /// Without a multipart, there is only the header and the content.
     func requireBalance(with message: Bytes) {
         let noise = leadingNoise(message)
         require(header.count <= message.count - noise, "more header than message")
         var reached = noise + header.count
         require(
-            message.extracting(noise..<reached).copied() == header, "text in front of the header")
+            message.extracting(noise..<reached).copied() == header, "text before the header")
         if multiparts == 0 {
             require(leaves.count == 1, "one leaf is all")
             require(message.count - reached == leaves[0].content.count, "bytes are missing")
@@ -133,7 +133,7 @@ struct WalkedMessage: Equatable {
         }
     }
 
-    /// Bytes in front of the header that are none of it: a byte order mark, or an mbox line.
+    /// Bytes before the header that do not belong to it: a byte order mark, or an mbox line.
     private func leadingNoise(_ message: Bytes) -> Int {
         let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
         if header.starts(with: mark) { return 0 }

@@ -27,8 +27,8 @@ struct MapperDamageTests {
 
     private func check(_ message: MappedMessage, using generator: inout SeededGenerator) {
         let whole = bench.map(message)
-        let plan = mapperCuts(of: message.content.count, seed: generator.next()).randomElement(
-            using: &generator)!
+        let plans = Splits.plans(for: message.content.count, seed: generator.next(), random: 7)
+        let plan = plans.dropFirst().randomElement(using: &generator)!
         let cut = bench.map(message, cut: plan)
         let text = String(decoding: message.content, as: UTF8.self)
         #expect(cut.failure == whole.failure, "\(text)")

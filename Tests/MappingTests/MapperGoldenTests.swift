@@ -26,7 +26,8 @@ struct MapperGoldenTests {
     func splits(pair: GoldenPair) {
         let whole = bench.map(pair.mapped)
         let message = pair.mapped
-        for plan in mapperCuts(of: message.content.count, seed: UInt64(message.content.count)) {
+        let count = message.content.count
+        for plan in Splits.plans(for: count, seed: UInt64(count), random: 7) {
             let cut = bench.map(message, cut: plan)
             #expect(cut.json == whole.json, "\(plan.prefix(20))")
             #expect(cut.losses.sum == whole.losses.sum)

@@ -23,7 +23,7 @@ struct SpillBufferTests {
         var generator = SeededGenerator(seed: 7)
         for _ in 0..<60 {
             let count = Int.random(in: 0...5_000, using: &generator)
-            let piece = (0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+            let piece = generator.bytes(count)
             write(piece, to: buffer)
             expected += piece
             if expected.count % 3 == 0 { #expect(buffer.contents() == expected) }

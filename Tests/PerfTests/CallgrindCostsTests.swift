@@ -27,14 +27,14 @@ import Testing
         totals: 423
         """
 
-    @Test func `Costs are counted for the object whose code it is, calls only once`() throws {
+    @Test func `Costs count for the object that owns the code, and calls count once`() throws {
         let costs = try #require(
             CallgrindCosts(Self.profile) { $0 == "/tmp/relay" || $0.contains("/libswift") })
         #expect(costs.total == 423)
         #expect(costs.own == 23)
     }
 
-    @Test func `A file without a total is none`() {
+    @Test func `A file without a total gives nothing`() {
         #expect(CallgrindCosts("events: Ir\nfn=(1) one\n1 2\n") { _ in true } == nil)
     }
 }

@@ -3,7 +3,7 @@ import Testing
 @testable import Perf
 @testable import Reactor
 
-/// A result with the given CPU time a message.
+/// A result with the given CPU time per message.
 func result(
     _ target: String, _ workload: String = "W2", series: String = "a", round: Int = 1, cpu: Int,
     idleBytes: Double? = nil
@@ -50,7 +50,7 @@ func result(
     }
 
     @Test func `Ratios are taken within a round`() throws {
-        // The machine was twice as slow in round 2: the ratio does not notice.
+        // The machine was twice as slow in round 2; the ratio does not change.
         let comparison = Comparison(results: [
             result("relay", round: 1, cpu: 100), result("haproxy", round: 1, cpu: 200),
             result("relay", round: 2, cpu: 200), result("haproxy", round: 2, cpu: 400),

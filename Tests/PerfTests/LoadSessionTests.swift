@@ -23,14 +23,14 @@ import Testing
         let session = try LoadSession(
             plan: plan, meter: ServerMeter(.processes([getpid()])), isIdle: isIdle,
             backend: testBackend)
-        // The server goes with its last owner.
+        // The server ends with its last owner.
         return try withExtendedLifetime(server) {
             try session.result(target: "sink", workload: "test")
         }
     }
 
     @Test(arguments: [false, true], [1, 3])
-    func `A closed loop sends as many messages as it was told`(
+    func `A closed loop sends the given number of messages`(
         isPipelining: Bool, recipients: Int
     ) throws {
         let server = try SinkServer()
@@ -45,17 +45,17 @@ import Testing
         #expect(result.server?.processes ?? 0 >= 1)
     }
 
-    @Test func `Nothing that is measured begins before the warm-up is over`() throws {
+    @Test func `No measured message begins before the warm-up is over`() throws {
         let server = try SinkServer()
         var plan = plan(server)
         plan.messagesPerConnection = 1
         let result = try run(server, plan)
         #expect(result.messages == 50)
-        // Each measured message came over a connection of its own, opened after the warm-up.
+        // Each measured message came over its own connection, opened after the warm-up.
         #expect(result.login?.count == 50)
     }
 
-    @Test func `An open loop takes as long as its rate says`() throws {
+    @Test func `An open loop takes as long as its rate demands`() throws {
         let server = try SinkServer()
         var plan = plan(server)
         plan.ratePerSecond = 200
@@ -77,7 +77,7 @@ import Testing
         #expect(!result.samples.isEmpty)
     }
 
-    @Test func `Company stands beside the load, and goes when it ends`() throws {
+    @Test func `Company accompanies the load, and leaves when the load ends`() throws {
         let server = try SinkServer()
         var plan = plan(server)
         plan.durationMilliseconds = 500
@@ -88,7 +88,7 @@ import Testing
         #expect(result.slowMessages > 0)
     }
 
-    @Test func `Idle connections are weighed without a message`() throws {
+    @Test func `Idle connections are measured without a message`() throws {
         let server = try SinkServer()
         var plan = plan(server)
         plan.connections = 0

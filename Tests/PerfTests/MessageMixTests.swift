@@ -16,11 +16,11 @@ import Testing
         "", "0", "-4k", "511", "4kb", "201m", "k", "4k:", "4k:0", "4k:-1", "4k,", "4k:1:1",
         "99999999999999999999", "4k:99999999",
     ])
-    func `What is no mix is refused`(text: String) {
+    func `An invalid mix is refused`(text: String) {
         #expect(MessageMix(text) == nil)
     }
 
-    @Test func `Kinds come as often as their weights say, and the same each time`() throws {
+    @Test func `Kinds come as often as their weights demand, and the same each time`() throws {
         let mix = try #require(MessageMix("transactional"))
         var counts = [0, 0, 0]
         for number in 0..<100_000 { counts[mix.kind(ofMessage: number)] += 1 }

@@ -7,7 +7,7 @@ import Testing
     private static let stat =
         "42 (a (b) c) S 7 42 42 0 -1 4194560 100 0 0 0 130 20 4 5 20 0 1 0 300 1000 200 "
 
-    @Test func `A stat line is read whatever the name holds`() throws {
+    @Test func `A stat line is read with any character in the name`() throws {
         let stat = try #require(ProcessStat(ProcFilesTests.stat))
         #expect(stat.pid == 42)
         #expect(stat.parent == 7)
@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test(arguments: ["", "42", "42 (a", "42 (a) S", "x (a) S 7 42 42 0 -1 4 1 0 0 0 1 2 3 4 20 "])
-    func `What is no stat line is nil`(text: String) {
+    func `An invalid stat line is nil`(text: String) {
         #expect(ProcessStat(text) == nil)
     }
 
@@ -39,7 +39,7 @@ import Testing
         #expect(ProcFiles.number("usage", in: text) == nil)
     }
 
-    @Test func `A tree holds its roots and all that descend from them`() throws {
+    @Test func `A tree contains its roots and all their descendants`() throws {
         func process(_ pid: Int, _ parent: Int) throws -> ProcessStat {
             try #require(
                 ProcessStat("\(pid) (x) S \(parent) 0 0 0 0 0 0 0 0 0 1 1 0 0 20 0 1 0 0"))
@@ -53,7 +53,7 @@ import Testing
         #expect(ProcFiles.tree(of: [99], in: all).isEmpty)
     }
 
-    @Test func `The mount of cgroup v2 is found beside those of v1`() {
+    @Test func `The mount of cgroup v2 is found among those of v1`() {
         let text = """
             30 20 0:25 / /sys/fs/cgroup rw - tmpfs none rw
             31 30 0:26 / /sys/fs/cgroup/cpu rw,nosuid shared:9 - cgroup none rw,cpu
@@ -63,15 +63,15 @@ import Testing
         #expect(ControlGroup.mount(in: "") == nil)
     }
 
-    @Test func `This process can be read`() {
+    @Test func `The files of this process can be read`() {
         let reading = ServerMeter(.processes([getpid()])).read()
         #expect(reading.processes >= 1)
         #expect(reading.descriptors > 0)
         #expect((reading.proportionalMemory ?? 0) > 1_000_000)
     }
 
-    @Test func `A port is found among hundreds that are listened on`() throws {
-        // More than fit into the first piece that the kernel gives of its table.
+    @Test func `A port is found among hundreds of listening ports`() throws {
+        // More lines than fit into the first piece that the kernel delivers of its table.
         let sockets = try (0..<200).map { _ in try Self.listen() }
         defer { for socket in sockets { close(socket.descriptor) } }
         for socket in sockets { #expect(Workspace.isListening(socket.port)) }

@@ -4,7 +4,7 @@ import Testing
 @testable import Perf
 
 @Suite struct ReportTests {
-    @Test func `The page holds every server, needs no network, and closes what it opens`() {
+    @Test func `The page shows every server, needs no network, and closes every element`() {
         let page = ReportPage([
             result("relay", cpu: 100), result("haproxy", cpu: 200),
             result("relay", "W5", cpu: 1, idleBytes: 15_000),
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test func `A page of nothing is still a page`() {
+    @Test func `A page without results is still a page`() {
         #expect(ReportPage([]).html().hasSuffix("</body></html>\n"))
     }
 
@@ -55,7 +55,7 @@ import Testing
         #expect(scale.place(100) == 1)
     }
 
-    @Test func `Results survive their file`() throws {
+    @Test func `Results are the same after writing and reading`() throws {
         let path = NSTemporaryDirectory() + "perf-tests.\(UInt64.random(in: 0...(.max))).jsonl"
         defer { try? FileManager.default.removeItem(atPath: path) }
         let first = result("relay", cpu: 100)

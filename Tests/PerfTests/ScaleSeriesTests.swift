@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ScaleSeriesTests {
     @Test(arguments: ScaleSeries.allCases)
-    func `A workload's name says its series and its place`(series: ScaleSeries) {
+    func `A workload's name gives its series and its place`(series: ScaleSeries) {
         let steps = series.steps(holdConnections: 500, holdMinutes: 1)
         #expect(!steps.isEmpty)
         for step in steps {
@@ -19,7 +19,7 @@ import Testing
         #expect(Workload.all.allSatisfy { ScaleSeries.of($0.name) == nil })
     }
 
-    @Test func `A step costs so many times the first`() throws {
+    @Test func `The cost of a step is relative to the first`() throws {
         let comparison = Comparison(results: [
             result("relay", "connections 1000", cpu: 110),
             result("relay", "connections 100", cpu: 100), result("relay", cpu: 50),
@@ -32,7 +32,7 @@ import Testing
         #expect(comparison.table(of: .sizes, target: "relay") == nil)
     }
 
-    @Test func `The page draws a series once, and none that was not run`() {
+    @Test func `The page draws each series that was run, once`() {
         let page = ReportPage([
             result("relay", "sizes 1024", cpu: 100), result("relay", "sizes 50000000", cpu: 9_000),
         ]).html()

@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test(arguments: [0.5, 3, 7.3, 999.9, 12_345.6])
-    func `What is counted as due agrees with the times`(rate: Double) {
+    func `The number of due messages agrees with their times`(rate: Double) {
         let schedule = Schedule(start: start, ratePerSecond: rate)
         for number in stride(from: 0, to: 3_000, by: 7) {
             let due = schedule.due(number)

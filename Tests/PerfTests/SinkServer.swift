@@ -2,10 +2,10 @@ import Reactor
 import Synchronization
 import TestSupport
 
-/// What a sink does wrong.
+/// How a sink fails.
 enum SinkFault: Sendable { case none, refuses, hangsUp }
 
-/// An SMTP server without TLS that accepts everything and keeps nothing, on a thread of its own.
+/// An SMTP server without TLS that accepts everything and keeps nothing, on its own thread.
 final class SinkServer: Sendable {
     let address: SocketAddress
     private let group: LoopGroup

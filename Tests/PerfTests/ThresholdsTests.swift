@@ -3,7 +3,7 @@ import Testing
 @testable import Perf
 
 @Suite struct ThresholdsTests {
-    @Test func `Counts are held against the threshold and its tolerance`() throws {
+    @Test func `Counts are compared with the threshold and its tolerance`() throws {
         let thresholds = try Thresholds("# comment\nW2 1000 2%\n\nW3 4.5 0%\n")
         #expect(thresholds.verdict("W2", 1_020) == .met)
         #expect(thresholds.verdict("W2", 1_020.1) == .exceeded)
@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test(arguments: ["W2", "W2 10", "W2 10 2", "W2 x 2%", "W2 10 -2%", "W2 -1 2%", "W2 1 2% x"])
-    func `A line that is no threshold is an error`(text: String) {
+    func `An invalid line is an error`(text: String) {
         #expect(throws: ServerError.self) { try Thresholds(text) }
     }
 }

@@ -1,7 +1,8 @@
-// What the reactor's tests share: a loop that ends by itself, a handler that records what it hears,
-// and files for certificates. One loop carries both ends of every connection.
+// Shared by the tests of the reactor: a loop that ends by itself, a handler that records its
+// events, and files for certificates. One loop carries both ends of every connection.
 
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Reactor
@@ -12,14 +13,9 @@ final class TestLoop {
     private let guardHandler: GuardHandler
     private let timer: LoopTimer
 
-    /// `make test-unit` runs these tests once with each backend.
-    static let backend: BackendKind =
-        getenv("POSTSCALE_TEST_BACKEND").flatMap { BackendKind(rawValue: String(cString: $0)) }
-        ?? .epoll
-
     init(
         limitMilliseconds: Int = 90_000, backend: (any Backend)? = nil,
-        kind: BackendKind = TestLoop.backend
+        kind: BackendKind = testBackend
     ) throws {
         if let backend {
             loop = try Loop(index: 0, custom: backend)
@@ -34,7 +30,7 @@ final class TestLoop {
     /// Runs until `isDone` holds after a tick; then lets everything close and checks the books.
     func run(until isDone: () -> Bool, _ location: SourceLocation = #_sourceLocation) {
         while !isDone(), !guardHandler.hasFired { loop.tick() }
-        #expect(!guardHandler.hasFired, "the test's time is over", sourceLocation: location)
+        #expect(!guardHandler.hasFired, "the test has run out of time", sourceLocation: location)
         loop.stop()
         loop.run()
         #expect(loop.slabs.outstanding == 0, "slabs are left", sourceLocation: location)
@@ -47,7 +43,7 @@ final class TestLoop {
     /// Runs until `isDone` holds after a tick, and leaves everything open.
     func runTicks(until isDone: () -> Bool, _ location: SourceLocation = #_sourceLocation) {
         while !isDone(), !guardHandler.hasFired { loop.tick() }
-        #expect(!guardHandler.hasFired, "the test's time is over", sourceLocation: location)
+        #expect(!guardHandler.hasFired, "the test has run out of time", sourceLocation: location)
     }
 
     /// Bytes that came for a stream and were not delivered, outside the kernel.
@@ -61,7 +57,7 @@ final class TestLoop {
         return count
     }
 
-    /// A listener on a port of its own on 127.0.0.1, each of whose streams `make` handles.
+    /// A listener on its own port of 127.0.0.1; `make` returns the handler of each of its streams.
     func listen(
         tls: TLSContext? = nil, _ make: @escaping () -> StreamHandler?
     ) throws -> Listener {
@@ -98,7 +94,7 @@ final class Acceptor: ListenerHandler {
     }
 }
 
-/// Records what it hears, and does what the test says.
+/// Records its events, and does what the test says.
 class Recorder: StreamHandler {
     var stream: Stream?
     var received: [UInt8] = []
@@ -115,7 +111,7 @@ class Recorder: StreamHandler {
     var onDrained: ((Stream) -> Void)?
     var onTimedOut: ((Stream) -> Void)?
     var onClosed: ((CloseReason) -> Void)?
-    /// Set while a call of the test on the stream is under way.
+    /// Set during a call of the test on the stream.
     private var isCalled = false
 
     var text: String { String(decoding: received, as: UTF8.self) }
@@ -175,7 +171,7 @@ class Recorder: StreamHandler {
     }
 }
 
-/// Sends back what it gets, in records, pausing while too much is queued.
+/// Sends back what it gets, in records, and pauses while too much is queued.
 final class Echo: Recorder {
     override func streamReceived(_ stream: Stream, _ bytes: Span<UInt8>) {
         receivedCount += 1
@@ -199,7 +195,7 @@ extension Stream {
     func writeRecord(_ bytes: [UInt8]) { bytes.withUnsafeBufferPointer { writeRecord($0.span) } }
 }
 
-/// A file that is gone with its owner.
+/// A file that its owner removes.
 final class TemporaryFile {
     let path: String
 
@@ -229,8 +225,8 @@ struct TrustedPair {
     }
 }
 
-/// Bytes that look random and are the same every time; they repeat after a prime number of them,
-/// so that a shift by any usual block size shows.
+/// Bytes that look random and are the same every time. They repeat after a prime number, so that a
+/// shift by any usual block size is detected.
 func testBytes(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
     let block: [UInt8] = (0..<min(count, 65_521)).map { _ in

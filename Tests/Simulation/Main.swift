@@ -3,9 +3,9 @@
 //     Simulate seeds FIRST COUNT      one run for each seed
 //     Simulate replay SEED            one run, with every step
 //     Simulate sweep SEED             the scripted scenario, failing operation 1, 2, 3, …
-//     Simulate messages FIRST COUNT   runs until so many messages came to DATA, and the counts
+//     Simulate messages FIRST COUNT   runs until COUNT messages reached DATA, and the totals
 //     Simulate replay-counting SEED   one of those runs, with every step
-//     Simulate check-balance          made-up histories, each of which one rule must refuse
+//     Simulate check-balance          invented histories, each of which one rule must refuse
 //
 // A run that does not balance prints its seed and what is wrong. Exit status 1 if any did.
 
@@ -19,10 +19,10 @@ enum EntryPoint {
     static func main() { exit(simulate(Array(CommandLine.arguments.dropFirst()))) }
 }
 
-/// Runs what the arguments ask for; the exit status.
+/// Runs what the arguments ask for; returns the exit status.
 nonisolated func simulate(_ arguments: [String]) -> Int32 {
     signal(SIGPIPE, SIG_IGN)
-    // What the relay draws once for the whole process is drawn here, from the same seed each time.
+    // The relay draws some values once per process. They are drawn here, always from the same seed.
     cr_name_seed_in_traps()
     guard cr_seed(0) == 1 else { return 2 }
     _ = KeyedHash.hash([UInt8](repeating: 0, count: 1).span)

@@ -1,4 +1,4 @@
-// Runs seeds, shows how far it is, and prints those that do not balance.
+// Runs seeds, shows the progress, and prints those that do not balance.
 
 import CRandomness
 import Glibc
@@ -69,7 +69,7 @@ struct Runner {
         return failed.isEmpty ? 0 : 1
     }
 
-    /// One run twice: to be read, and to see that the second is the same.
+    /// Runs one seed twice: once for the reader, and once to see that the second run is the same.
     func replay(_ seed: UInt64, isCounting: Bool) -> Int32 {
         let plan = Plan.random(seed: seed, isCounting: isCounting, isVerbose: true)
         let result = run(plan)
@@ -88,7 +88,7 @@ struct Runner {
         return result.violations.isEmpty && again.traceHash == result.traceHash ? 0 : 1
     }
 
-    /// Lets one operation of the scripted scenario fail after the other, until there is none left.
+    /// Makes one operation of the scripted scenario fail after the other, until none is left.
     func sweep(seed: UInt64) -> Int32 {
         var counts = Counts()
         var failed = 0
@@ -117,8 +117,8 @@ struct Runner {
         return failed == 0 ? 0 : 1
     }
 
-    /// Runs until `count` messages were handed in, or until it is told to stop by a signal, and
-    /// prints what became of them.
+    /// Runs until `count` messages were handed in, or until a signal ends it, and prints what
+    /// became of them.
     func runMessages(from first: UInt64, count: Int) -> Int32 {
         var counts = Counts()
         var failed = 0

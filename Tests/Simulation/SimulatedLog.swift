@@ -1,4 +1,4 @@
-// The relay's own log lines among those of the simulation, with the time of its clock.
+// The relay's own log lines among those of the simulation, with the time of the simulated clock.
 
 import Log
 import Logging

@@ -1,14 +1,15 @@
-// The relay inside the simulation: real workers on simulated hosts, and what they must not leave.
+// The relay inside the simulation: real workers on simulated hosts, and what must not remain of
+// them.
 
 import APIClient
 import Log
 import Reactor
 import Relay
 
-/// One or two workers and what they share.
+/// One or two workers and their shared state.
 final class SimulatedRelay {
     let configuration: Configuration
-    /// What the workers counted themselves, once they have ended.
+    /// The workers' own counts, after they have ended.
     private(set) var counts = Counts()
     private let world: World
     private let names: SimulatedNames
@@ -17,7 +18,7 @@ final class SimulatedRelay {
     private var shared: Shared?
     /// Must be nil when everything has ended.
     private var traces: [() -> AnyObject?] = []
-    /// Slots that listeners and the resolver's timer have for as long as a worker lives.
+    /// Slots that listeners and the resolver's timer use for as long as a worker lives.
     private static let slotsAtRest = 3
 
     init(
@@ -67,7 +68,7 @@ final class SimulatedRelay {
         traces.append { [weak shared] in shared }
     }
 
-    /// What is still there though all clients are gone and every time has passed.
+    /// What still exists although all clients are gone and every time has passed.
     func leftovers() -> [String] {
         var found: [String] = []
         func expect(_ value: Int, _ wanted: Int, _ what: String) {
@@ -92,7 +93,7 @@ final class SimulatedRelay {
                 Int(loop.counters.accepted + loop.counters.connected), Int(loop.counters.closed),
                 "streams begun, and ended")
         }
-        // A resolver whose question is open has no timer.
+        // A resolver with an open question has no timer.
         expect(
             slots + names.openQuestions, workers.count * Self.slotsAtRest,
             "slots (streams, listeners, timers)")
@@ -104,7 +105,7 @@ final class SimulatedRelay {
     }
 
     /// SIGTERM: drains the workers, at most for the drain's time, and ends.
-    /// - Parameter whenDone: told whether all that was in flight had its answer.
+    /// - Parameter whenDone: told whether everything in flight had its answer.
     func drain(_ whenDone: @escaping (_ isInOrder: Bool) -> Void) {
         var draining = workers.count
         var hasEnded = false
@@ -117,7 +118,7 @@ final class SimulatedRelay {
         for worker in workers {
             worker.drain { [world] in
                 draining -= 1
-                // The loop is inside its turn; the process ends behind it.
+                // The loop is inside its turn; the process ends after it.
                 if draining == 0 { world.after(microseconds: 0) { end(true) } }
             }
         }
@@ -138,7 +139,7 @@ final class SimulatedRelay {
         shared = nil
     }
 
-    /// What still holds on to a part of a relay that has ended, however it did.
+    /// Objects that still hold a part of a relay that has ended, however it ended.
     func survivors() -> [String] {
         let alive = traces.compactMap { $0() }
         return alive.isEmpty ? [] : ["not freed: \(alive.map { "\(type(of: $0))" })"]

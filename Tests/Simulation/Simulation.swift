@@ -1,7 +1,7 @@
-// One run: a world made from a seed, clients that hand their messages in, and the books at the end.
+// One run: a world made from a seed, clients that hand in their messages, and the books at the end.
 //
-// The parts, and the way of data between them (each arrow is a simulated connection; everything
-// above and below the relay's own classes is the simulation's):
+// The parts, and the path of data between them (each arrow is a simulated connection; everything
+// except the relay's own classes in brackets belongs to the simulation):
 //
 //     MailClient, MailConnection ─▶ [Listener, Session … APIConnection] ─▶ SimulatedAPI
 //             │    on a loop             one or two workers, a loop each        │  on a loop
@@ -38,7 +38,7 @@ struct Plan {
     }
 }
 
-/// What came of a run.
+/// The result of a run.
 struct Result {
     var violations: [String] = []
     var traceHash: UInt64 = 0
@@ -104,7 +104,7 @@ final class Simulation {
             relay.configuration.messages.duplicateWindowMilliseconds
     }
 
-    /// Ends the relay as an operator or the kernel does; another one takes its place.
+    /// Ends the relay as an operator or the kernel does; a new one replaces it.
     private func endRelay(isKill: Bool) {
         guard let relay = relays.last else { return }
         let startAgain = { [unowned self] in
@@ -194,8 +194,8 @@ final class Simulation {
             self.clients.allSatisfy(\.isDone)
         }
         if !isDone { result.violations.append("the clients were not done after four hours") }
-        // Everything that waits for a time has come to its end by then: answers (50 s), idle
-        // connections (30 s), lingering ones (2 s), sessions whose clients fell silent (60 s).
+        // All waits have ended by then: answers (50 s), idle connections (30 s), lingering ones (2
+        // s), sessions whose clients fell silent (60 s).
         _ = world.run(until: world.now.advanced(byMilliseconds: 200_000)) { false }
         let balance = Balance(ledger)
         result.violations += balance.violations
@@ -221,7 +221,7 @@ final class Simulation {
         for host in world.hosts { host.stop() }
         clients = []
         api = nil
-        // What is still on its way comes to nobody.
+        // Whatever is still on its way has no receiver.
         _ = world.run(until: world.now.advanced(byMilliseconds: 60_000)) { false }
         return violations + relays.flatMap { $0.survivors() }
     }

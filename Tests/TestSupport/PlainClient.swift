@@ -1,4 +1,4 @@
-// A TCP client over a blocking socket, for servers that run on a loop of their own thread.
+// A TCP client over a blocking socket, for servers that run on a loop in their own thread.
 
 import Glibc
 import Reactor
@@ -21,7 +21,7 @@ package final class PlainClient {
     /// The peer has reset the connection.
     package private(set) var wasReset = false
 
-    /// - Returns: nil when nobody listens.
+    /// - Returns: nil when no server listens.
     package init?(port: UInt16) {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -41,7 +41,7 @@ package final class PlainClient {
 
     deinit { close(descriptor) }
 
-    /// Sends `text` with a system call of its own.
+    /// Sends `text` with its own system call.
     package func send(_ text: String) {
         let bytes = Array(text.utf8)
         var offset = 0
@@ -59,7 +59,7 @@ package final class PlainClient {
     /// Ends our side; the answers still come.
     package func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
 
-    /// What comes next, at most 64 KiB; nil at the end.
+    /// The next bytes, at most 64 KiB; nil at the end.
     package func receive() -> String? {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         let count = recv(descriptor, &buffer, buffer.count, 0)

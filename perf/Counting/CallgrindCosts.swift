@@ -1,8 +1,9 @@
-// What a callgrind.out file says about objects: which share of all instructions is whose.
+// What a callgrind.out file says about objects: the share of each in all instructions.
 //
-// The format (valgrind's manual, "Callgrind Format Specification"): `ob=(number) name` says whose
-// code follows, a name only at its first mention; a line that begins with a position is a cost; the
-// one behind `calls=` is what a callee cost, which stands with the callee already.
+// The format (valgrind's manual, "Callgrind Format Specification"): `ob=(number) name` names the
+// object that the following code belongs to, with the name only at its first mention. A line that
+// begins with a position is a cost. The line after `calls=` is the cost of a callee, which the
+// callee's own lines contain already.
 
 /// Instructions in a profile: all, and those of some objects.
 struct CallgrindCosts: Equatable {
@@ -56,7 +57,7 @@ struct CallgrindCosts: Equatable {
 }
 
 extension Substring {
-    /// What stands behind `key`, when the line begins with it.
+    /// The text after `key`, when the line begins with it.
     fileprivate func value(of key: String) -> Substring? {
         hasPrefix(key) ? dropFirst(key.count) : nil
     }

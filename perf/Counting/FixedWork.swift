@@ -1,7 +1,7 @@
 // Work that is counted instead of timed: the same messages through the whole relay each time.
 //
-// One connection at a time, so that what happens in which turn of the loop hardly depends on the
-// clock. Counts of a short and of a long run are subtracted: what starting costs falls away.
+// One connection at a time, so that the turns of the loop hardly depend on the clock. The counts of
+// a short run are subtracted from those of a long one, so the cost of starting falls away.
 
 import Foundation
 import Glibc
@@ -20,7 +20,7 @@ struct FixedWork: Sendable {
     static let small = FixedWork(
         name: "W2", messageBytes: 4_096, messagesPerConnection: 100, shortCount: 100,
         longCount: 600, isPerMegabyte: false)
-    /// Like W3, with messages that are cut through all the same.
+    /// Like W3, with smaller messages that are still cut through.
     static let large = FixedWork(
         name: "W3", messageBytes: 4_000_000, messagesPerConnection: 2, shortCount: 2,
         longCount: 8, isPerMegabyte: true)
@@ -49,13 +49,13 @@ struct FixedWork: Sendable {
     }
 }
 
-/// Instructions of the relay, counted by valgrind's callgrind: user space only, and a `rep movsb`
-/// counts by the byte, so these are no processor's figures; but they repeat.
+/// Instructions of the relay, counted by valgrind's callgrind: user space only, and each byte of a
+/// `rep movsb` counts, so these are no processor's figures. But they repeat.
 struct InstructionCount {
     let workspace: Workspace
     let relay: RelayTarget
 
-    /// What keeps this from running here; nil when nothing does.
+    /// What prevents this from running here; nil when nothing does.
     static var obstacle: String? {
         ["valgrind", "strip"].first { Command.find($0) == nil }.map { "\($0) is not installed" }
     }
@@ -91,7 +91,7 @@ struct InstructionCount {
 
     private static let strippedName = "relay.stripped"
 
-    /// valgrind does not read the debugging information of today's compilers, so it gets none.
+    /// valgrind cannot read the debugging information of today's compilers, so the copy has none.
     private func strippedRelay() throws -> String {
         let file = workspace.file(Self.strippedName)
         if access(file, X_OK) == 0 { return file }
@@ -140,7 +140,7 @@ struct AllocationCount {
         try work.run(work.longCount, against: server)
         let end = try read(counts)
         server.stop()
-        // Both runs open one connection, so that falls away.
+        // Both runs open one connection, so its cost falls away.
         func perMessage(_ index: Int) -> Double {
             Double((end[index] - middle[index]) - (middle[index] - start[index])) / work.units
         }

@@ -1,4 +1,5 @@
-// `relay-perf gate`: fails when the relay has become dearer, judged by counts, never by the clock.
+// `relay-perf gate`: fails when the relay costs more than before, judged by counts, never by the
+// clock.
 
 import ArgumentParser
 import CEpoll.Kernels
@@ -12,7 +13,7 @@ struct GateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The relay's program.", valueName: "file"))
     var relay = RelayTarget.defaultBinary
 
-    @Option(help: ArgumentHelp("More arguments for the relay, in one word.", valueName: "text"))
+    @Option(help: ArgumentHelp("More arguments for the relay, as one word.", valueName: "text"))
     var relayArguments = ""
 
     @Option(
@@ -48,13 +49,14 @@ struct GateCommand: ParsableCommand {
         print(table(counts, thresholds))
         let judged = counts.filter { !portable || !Self.dependsOnProcessor($0.name) }
         if judged.contains(where: { thresholds.verdict($0.name, $0.value) == .exceeded }) {
-            print("The relay has become dearer. docs/performance.md says how to see where.")
+            print(
+                "The relay costs more than before. See docs/performance.md for the causes.")
             throw ExitCode(1)
         }
     }
 
-    /// Whether the count is another one on another kind of processor. The relay's own code is, too,
-    /// where its widest kernels can't run.
+    /// Whether the count depends on the kind of processor. The relay's own code does too, on a
+    /// processor that cannot run its widest kernels.
     private static func dependsOnProcessor(_ name: String) -> Bool {
         name.contains("instructions") && (!name.contains("-own-") || ck_has_wide() == 0)
     }

@@ -1,9 +1,10 @@
-// What the counts may be: a committed file, a line each, with the tolerance that was measured.
+// The limits for the counts: a committed file with one line per count, and the tolerance that was
+// measured.
 
 /// The lines of a thresholds file.
 struct Thresholds: Equatable {
     struct Line: Equatable {
-        /// Counts may be this, and by the tolerance more.
+        /// The count may exceed this by the tolerance.
         var count: Double
         /// Percent by which counts of the same program differ, at least 0.
         var tolerancePercent: Double
@@ -15,7 +16,7 @@ struct Thresholds: Equatable {
 
     private(set) var lines: [String: Line] = [:]
 
-    /// - Parameter text: `name count tolerance%`, one a line; `#` begins a comment.
+    /// - Parameter text: `name count tolerance%`, one per line; `#` begins a comment.
     /// - Throws: for a line that is neither.
     init(_ text: String) throws {
         for line in text.split(separator: "\n") where !line.trimmed.hasPrefix("#") {

@@ -1,4 +1,4 @@
-// Clients that stand beside the measured ones: silent, slow, or gone in the middle of a message.
+// Clients that accompany the measured ones: silent, slow, or gone in the middle of a message.
 
 import Reactor
 
@@ -24,7 +24,7 @@ final class IdleClient: SMTPClient {
     }
 }
 
-/// Sends one message after the other, a little every 100 ms.
+/// Sends one message after the other, a few bytes every 100 ms.
 final class SlowClient: SMTPClient {
     private static let stepMilliseconds = 100
 
@@ -88,7 +88,7 @@ final class SlowClient: SMTPClient {
     }
 }
 
-/// Begins a message, resets the connection in the middle of it, and is replaced.
+/// Begins a message and resets the connection in the middle of it; another client takes its place.
 final class VanishingClient: SMTPClient {
     private enum Step { case mail, recipient, data, content }
     private var step = Step.mail

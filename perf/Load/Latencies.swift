@@ -1,4 +1,5 @@
-// Latencies of one kind in an HDR histogram: bounded memory, three digits, any percentile later.
+// Latencies of one kind in an HDR histogram: bounded memory, three significant digits, any
+// percentile later.
 
 import Histogram
 import Reactor

@@ -99,7 +99,7 @@ struct LoadCommand: ParsableCommand {
     @Option(help: "Messages that are measured.")
     var messages = 20_000
 
-    @Option(help: "Measure for so many seconds, instead of a number of messages.")
+    @Option(help: "Measure for this many seconds, instead of a number of messages.")
     var duration: Double?
 
     @Option(help: "Messages per second, evenly spaced; without it, as fast as accepted.")
@@ -122,16 +122,16 @@ struct LoadCommand: ParsableCommand {
     @Flag(help: "Resume TLS sessions.")
     var resume = false
 
-    @Option(help: "Silent logged-in connections beside the load.")
+    @Option(help: "Silent logged-in connections in addition to the load.")
     var idle = 0
 
-    @Option(help: "Connections beside the load that send slowly.")
+    @Option(help: "Connections in addition to the load that send slowly.")
     var slow = 0
 
     @Option(help: "Bytes per second of a slow connection.")
     var slowRate = 4_096
 
-    @Option(help: "Connections beside the load that vanish in the middle of a message.")
+    @Option(help: "Connections in addition to the load that vanish in the middle of a message.")
     var vanishing = 0
 
     func validate() throws {
@@ -178,7 +178,7 @@ struct IdleCommand: ParsableCommand {
         var plan = try server.plan()
         plan.connections = 0
         guard server.pid != nil else { throw ValidationError("--pid is needed here.") }
-        // A few connections first, so that what is allocated once is not counted.
+        // A few connections first, so that one-time allocations are not counted.
         plan.company.idle = 20
         _ = try LoadSession(plan: plan, meter: nil, isIdle: true)
             .result(target: "", workload: "warm-up")

@@ -5,9 +5,9 @@ import Reactor
 /// How the client secures its connections.
 enum Security: String, CaseIterable, Codable, Sendable { case plain, starttls, tls }
 
-/// Connections that stand beside the ones that are measured.
+/// Connections in addition to the measured ones.
 struct Company: Codable, Equatable, Sendable {
-    /// Logged in and silent, but for a NOOP every 30 s.
+    /// Logged in and silent, except for a NOOP every 30 s.
     var idle = 0
     /// Each sends one message after the other at `slowBytesPerSecond`.
     var slow = 0
@@ -47,7 +47,7 @@ struct LoadPlan: Sendable {
     var sender = "sender@yourdomain.com"
     var recipientDomain = "example.com"
 
-    /// Messages that are started in all; nil for as many as the duration lets through.
+    /// Number of messages that are started; nil for as many as fit into the duration.
     var messagesInAll: Int? {
         guard let durationMilliseconds else { return warmUpMessages + messages }
         guard let ratePerSecond else { return nil }

@@ -1,26 +1,26 @@
-// Which client sends which message, and when: as soon as it can (closed loop), or when the next
-// one is due (open loop).
+// Decides which client sends which message, and when: as soon as it can (closed loop), or when the
+// next message is due (open loop).
 
 import Reactor
 
 extension LoadRun {
-    /// Whether there are messages that no client was given yet.
+    /// Whether some messages have no client yet.
     var hasMessagesLeft: Bool {
         guard phase < .leaving else { return false }
         guard let all = plan.messagesInAll else { return true }
         return startedMessages < all
     }
 
-    /// Closed loops only: the warm-up's messages are all handed out, or promised to so many
-    /// connections, and not all accepted. What began now would be half done when measuring begins,
-    /// and cost less than it does.
+    /// Closed loops only: all messages of the warm-up are handed out, or promised to as many
+    /// connections, and not all are accepted. A message that started now would be half done when
+    /// measuring begins, and would cost less than it does.
     func needsNoMoreForWarmUp(_ promised: Int) -> Bool {
         phase == .warming && schedule == nil && plan.warmUpMessages > 0
             && startedMessages + promised >= plan.warmUpMessages
     }
 
-    /// Closed loops only: every message is handed out, or promised to so many connections. A
-    /// connection more would cost a handshake for nothing.
+    /// Closed loops only: every message is handed out, or promised to as many connections. Another
+    /// connection would cost a handshake for nothing.
     func areAllPromised(_ promised: Int) -> Bool {
         guard schedule == nil, let all = plan.messagesInAll else { return false }
         return startedMessages + promised >= all
@@ -31,7 +31,7 @@ extension LoadRun {
         guard let rate = plan.ratePerSecond, let count = plan.messagesInAll else { return }
         let schedule = Schedule(start: loop.now.advanced(byMilliseconds: 500), ratePerSecond: rate)
         self.schedule = schedule
-        // Only ever touched by work that runs on this run's own loop.
+        // Only work that runs on this run's own loop uses it.
         nonisolated(unsafe) let run = self
         pacer = Pacer(schedule, count: count, mailbox: loop.mailbox) { run.sendDueMessages() }
     }
@@ -52,13 +52,13 @@ extension LoadRun {
         }
     }
 
-    /// Lets those go on who have waited for the end of the warm-up.
+    /// Lets the clients continue that waited for the end of the warm-up.
     func giveToWaiting() {
         guard schedule == nil else { return }
         while hasMessagesLeft, let client = waiting.popFirst() { give(client, due: .readClock()) }
     }
 
-    /// Hands out what has become due.
+    /// Hands out the messages that are due.
     func sendDueMessages() {
         guard let schedule, phase < .leaving else { return }
         let due = schedule.dueCount(by: .readClock())
@@ -88,13 +88,13 @@ extension LoadRun {
         advance()
     }
 
-    /// A message was begun and will have no good reply.
+    /// A message was begun and will get no good reply.
     func messageFailed() {
         failedMessages += 1
         advance()
     }
 
-    /// Ends the warm-up, or the run, when its last message has had its end.
+    /// Ends the warm-up, or the run, after the end of its last message.
     private func advance() {
         if phase == .warming && acceptedInWarmUp + failedMessages >= plan.warmUpMessages { warm() }
         guard plan.durationMilliseconds == nil, let all = plan.messagesInAll else { return }

@@ -1,11 +1,11 @@
 // One load run on one loop: keeps its connections busy, and says when measuring begins and ends.
 //
-// First the company logs in, then the senders warm the server up, then what they do is measured,
-// then everyone leaves. `LoadRun+Work.swift` hands out the messages.
+// First the company logs in. Then the senders warm the server up. Then their messages are measured.
+// Then all clients leave. `LoadRun+Work.swift` hands out the messages.
 
 import Reactor
 
-/// Who is told how a run goes; on the loop's thread.
+/// Follows a run; called on the loop's thread.
 protocol LoadObserver: AnyObject {
     /// The company is logged in, if there is any; the senders start.
     func runGathered()
@@ -31,11 +31,11 @@ final class LoadRun: TimerHandler {
     var handshakes = Latencies()
     var logins = Latencies()
     var messageLatencies = Latencies()
-    /// Since the observer last took them.
+    /// Collected since the observer last took them.
     var recentLatencies = Latencies()
     private(set) var failures: [String: Int] = [:]
     private(set) var failureCount = 0
-    /// Measured ones; the warm-up's are not counted here.
+    /// Measured messages only, without the warm-up's.
     var acceptedMessages = 0
     var acceptedBytes = 0
     private(set) var slowMessages = 0
@@ -52,12 +52,13 @@ final class LoadRun: TimerHandler {
     /// Logged in and waiting for a message, the longest waiting first.
     var waiting = ClientQueue()
 
-    /// Connections that the warm-up has no message for: opened when it is over.
+    /// Connections that have no message in the warm-up; they open when it is over.
     private var clientsForLater = 0
-    /// Senders that were opened and not given a message yet.
+    /// Senders that are open and have no message yet.
     var joiningSenders = 0
     private var clients: [ObjectIdentifier: SMTPClient] = [:]
-    /// Handshakes of the company at a time: all at once would weigh them, not what stays.
+    /// Most handshakes of the company at a time. All at once would show their cost instead of the
+    /// lasting one.
     private static let companyJoiningMax = 50
 
     private enum CompanyKind { case idle, slow, vanishing }
@@ -109,14 +110,14 @@ final class LoadRun: TimerHandler {
     func slowMessageAccepted() { slowMessages += 1 }
     func clientVanished() { vanishedClients += 1 }
 
-    /// Whether so much fails that going on shows nothing.
+    /// Whether so many messages fail that the run would show nothing.
     var isHopeless: Bool {
         failureCount > 100 && failureCount > (acceptedMessages + acceptedInWarmUp) / 10
     }
 
     // MARK: Phases
 
-    /// One of the company is logged in.
+    /// One client of the company has logged in.
     func companyJoined() {
         companyMissing -= 1
         startOneOfCompany()
@@ -152,7 +153,7 @@ final class LoadRun: TimerHandler {
 
     override func timerFired(_ timer: LoopTimer) { endMeasuring() }
 
-    /// Ends measuring, early or in time; the connections say goodbye.
+    /// Ends measuring, early or in time; the connections send QUIT.
     func endMeasuring() {
         guard phase < .leaving else { return }
         phase = .leaving
@@ -219,14 +220,14 @@ final class LoadRun: TimerHandler {
 
 extension LoadRun.Phase: Comparable {}
 
-/// First in, first out; those that left meanwhile are passed over.
+/// First in, first out; clients that left are skipped.
 struct ClientQueue {
     private var clients: [SendingClient] = []
     private var head = 0
 
     mutating func append(_ client: SendingClient) { clients.append(client) }
 
-    /// The one that has waited longest and still can send.
+    /// The client that has waited longest and can still send.
     mutating func popFirst() -> SendingClient? {
         while head < clients.count {
             let client = clients[head]

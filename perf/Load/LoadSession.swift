@@ -1,5 +1,5 @@
-// Runs one plan against one server on a loop of its own, meters the server meanwhile, and makes a
-// result of it.
+// Runs one plan against one server on a loop of its own, meters the server during the run, and
+// returns a result.
 
 import Glibc
 import Reactor
@@ -25,14 +25,14 @@ final class LoadSession: TimerHandler, LoadObserver {
     private var ticks = 0
     private var samples: [Sample] = []
     private var lastSample = (time: MonotonicTime.never, messages: 0, cpu: 0)
-    /// Nothing is sent: the company is weighed.
+    /// Nothing is sent: the memory of the company is measured.
     private let isIdle: Bool
-    /// The server goes on working behind its last reply (a mail queue).
+    /// The server continues to work after its last reply (a mail queue).
     private let settles: Bool
 
     /// - Parameters:
-    ///   - isIdle: ends as soon as the company is logged in and weighed.
-    ///   - settles: the server's costs are read when it has become quiet.
+    ///   - isIdle: ends as soon as the company is logged in and its memory is measured.
+    ///   - settles: the server's costs are read after it has become quiet.
     ///   - backend: the client's own.
     init(
         plan: LoadPlan, meter: ServerMeter?, progress: Progress? = nil, isIdle: Bool = false,
@@ -134,7 +134,8 @@ final class LoadSession: TimerHandler, LoadObserver {
             noteReading(reading)
             if ticks % LoadSession.samplesPerSecond == 0 { sample(reading) }
         } else if isIdle && start < .never && ticks == LoadSession.samplesPerSecond {
-            // A second after the last login, when what the handshakes needed is given back.
+            // A second after the last login, when the memory that the handshakes needed is given
+            // back.
             after = meter?.read()
             noteReading(after)
             run.endAll()

@@ -1,18 +1,18 @@
 // Which messages a run sends: one size, or sizes with weights.
 //
-// The choice depends on a message's number alone, so every server is given the same sequence.
+// The choice depends on a message's number only, so every server gets the same sequence.
 
 /// Shapes of test messages and how often each is sent.
 struct MessageMix: Equatable, Sendable {
     struct Kind: Equatable, Sendable {
         var weight: Int
         var shape: TestMessage.Shape
-        /// Bytes on the wire, headers included, about.
+        /// Approximate bytes on the wire, headers included.
         var bytes: Int
     }
 
     let kinds: [Kind]
-    /// As it was asked for: "4096", "transactional", "4k:90,1m:10".
+    /// The mix as the user gave it: "4096", "transactional", "4k:90,1m:10".
     let name: String
     private let weightSum: Int
 
@@ -23,14 +23,14 @@ struct MessageMix: Equatable, Sendable {
         weightSum = kinds.reduce(0) { $0 + $1.weight }
     }
 
-    /// Every message of one size: text, or from 64 KB on attachments.
+    /// All messages have one size: text, or attachments from 64 KB on.
     static func fixed(bytes: Int) -> MessageMix {
         MessageMix(
             name: "\(bytes)",
             kinds: [Kind(weight: 1, shape: .ofSize(bytes), bytes: bytes)])
     }
 
-    /// What shops and services send: receipts, newsletters with a picture, a few documents.
+    /// Messages of shops and services: receipts, newsletters with a picture, a few documents.
     static let transactional = MessageMix(
         name: "transactional",
         kinds: [

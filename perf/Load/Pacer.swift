@@ -1,6 +1,6 @@
 // Wakes a loop when the next message of an open loop is due.
 //
-// The loop's own timers tick every 10 ms, which would be the largest part of many latencies; a
+// The loop's own timers tick every 10 ms, which would be the largest part of many latencies. A
 // thread that sleeps to the nanosecond has no such step.
 
 import Foundation
@@ -12,7 +12,7 @@ import Synchronization
 final class Pacer: Sendable {
     private let isCancelled = Atomic(false)
 
-    /// - Parameter wake: run on the loop's thread; it looks itself how many are due.
+    /// - Parameter wake: runs on the loop's thread, and finds out itself how many messages are due.
     init(
         _ schedule: Schedule, count: Int, mailbox: Mailbox, wake: @escaping @Sendable () -> Void
     ) {

@@ -1,9 +1,9 @@
-// The line that lives at the bottom of a terminal while a run goes on; nothing anywhere else.
+// The progress line at the bottom of a terminal; without a terminal it prints nothing.
 
 import Glibc
 import Reactor
 
-/// Writes over itself on standard error.
+/// Overwrites its own line on standard error.
 final class Progress {
     private let title: String
     private var lastAccepted = 0

@@ -1,6 +1,6 @@
-// Finds the ends of SMTP replies (RFC 5321 section 4.2) in a byte stream, cut anywhere.
+// Finds the ends of SMTP replies (RFC 5321 section 4.2) in a byte stream, wherever it is cut.
 
-/// Finds the end of each reply: the code of its last line; continuation lines are passed over.
+/// Finds the end of each reply: the code of its last line. It skips continuation lines.
 struct ReplyReader {
     private var column = 0
     private var code = 0

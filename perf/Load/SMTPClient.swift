@@ -1,5 +1,5 @@
 // One SMTP connection of the load, up to its login: connects, secures, logs in (RFC 5321, 3207,
-// 4954). What it does then is its subclass's business.
+// 4954). Its subclass decides what it does after that.
 //
 // A reply that is not the expected one ends the connection and is counted by its code.
 
@@ -43,13 +43,13 @@ class SMTPClient: StreamHandler {
 
     // MARK: For subclasses
 
-    /// The login was accepted, or none was asked for.
+    /// The login was accepted, or none was needed.
     func loggedIn() {}
     /// A reply after the login.
     func replied(_ code: Int) {}
     /// The connection is gone; the last call.
     func ended() {}
-    /// What its failures are counted under.
+    /// The key that its failures are counted under.
     var failurePrefix: String { "" }
 
     func send(_ text: String) {
@@ -57,7 +57,7 @@ class SMTPClient: StreamHandler {
         stream?.write(bytes.span)
     }
 
-    /// Says goodbye; the reply does not matter.
+    /// Sends QUIT; the reply does not matter.
     func leave() {
         guard !isLeaving else { return }
         isLeaving = true
@@ -124,7 +124,7 @@ class SMTPClient: StreamHandler {
             guard let tls = run.tls else { return fail("no TLS") }
             stream?.startTLS(tls, serverName: plan.serverName)
         case (.ehlo, 250), (.securedEHLO, 250): sendCredentials()
-        // Postfix's smtp-sink says 250.
+        // Postfix's smtp-sink answers 250.
         case (.credentials, 235), (.credentials, 250):
             run.logins.record(.readClock(), since: loginTime)
             login = .done

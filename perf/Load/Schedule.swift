@@ -1,7 +1,7 @@
 // When the messages of an open loop are due: evenly spaced, whatever the server does.
 //
 // Latency is counted from these times, so that a stall of the server shows in every message that it
-// delayed, not only in the one that it hit.
+// delayed, not only in the first one.
 
 import Reactor
 

@@ -1,9 +1,9 @@
-// A client whose messages are measured: takes one at a time from its run, sends it, waits for the
-// reply behind the dot.
+// A client whose messages are measured: takes one at a time from its run, sends it, and waits for
+// the reply to the dot.
 
 import Reactor
 
-/// A message to send, and since when it waits.
+/// A message to send, and the time since when it waits.
 struct Assignment {
     /// Counted from 0, over all connections.
     var number: Int
@@ -20,7 +20,7 @@ final class SendingClient: SMTPClient {
     private var message: [UInt8] = []
     private var sentBytes = 0
     private var messagesAccepted = 0
-    /// It was given a message.
+    /// It has had a message.
     private(set) var hasBegun = false
     private var recipientsAnswered = 0
 
@@ -34,7 +34,7 @@ final class SendingClient: SMTPClient {
         assignment = nil
     }
 
-    /// Between messages the server may lose patience; that is no failure.
+    /// Between messages the server may close the connection; that is no failure.
     override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
         if isReady && messagesAccepted > 0 { leave() }
         super.streamClosed(stream, reason)

@@ -1,14 +1,15 @@
 // The messages that are sent: deterministic, well-formed, of a given size.
 //
-// Small ones are plain text; from 64 KB on, a text part and base64 attachments of at most 20 MB
-// decoded each, as real large messages are; illustrated ones have text, HTML and an inline picture.
+// Small messages are plain text. From 64 KB on they have a text part and base64 attachments of at
+// most 20 MB decoded each, as real large messages have. Illustrated messages have text, HTML and an
+// inline picture.
 
 /// Makes the bytes of DATA, with CRLF line ends and the final dot line.
 enum TestMessage {
     enum Shape: String, Sendable {
         case text, illustrated, attachments
 
-        /// What a message of this size usually is.
+        /// The usual kind of message of this size.
         static func ofSize(_ bytes: Int) -> Shape { bytes < 65_536 ? .text : .attachments }
     }
 
@@ -16,7 +17,7 @@ enum TestMessage {
 
     static func make(_ kind: MessageMix.Kind) -> [UInt8] { make(kind.shape, bytes: kind.bytes) }
 
-    /// - Parameter bytes: the size aimed at; the result differs by at most a few lines.
+    /// - Parameter bytes: the intended size; the result differs by at most a few lines.
     static func make(_ shape: Shape, bytes: Int) -> [UInt8] {
         var message = Builder(bytes: bytes)
         message.add(
@@ -44,7 +45,7 @@ enum TestMessage {
         return message.bytes
     }
 
-    /// A third is HTML, some text, and the rest one picture that the HTML shows.
+    /// A third is HTML, some is text, and the rest is one picture that the HTML shows.
     private static func addIllustrated(_ message: inout Builder, to bytes: Int) {
         message.add("Content-Type: multipart/related; boundary=\"=_perf_rel\"\r\n\r\n")
         message.add("--=_perf_rel\r\n")

@@ -1,5 +1,5 @@
-// A control group (cgroup v2) for the processes of one server: whatever they start is in it too,
-// and its CPU time is exact to the microsecond, also of those that have ended.
+// A control group (cgroup v2) for the processes of one server. It contains also what they start,
+// and its CPU time is exact to the microsecond, also for processes that have ended.
 
 import Glibc
 
@@ -7,7 +7,7 @@ import Glibc
 final class ControlGroup {
     let path: String
 
-    /// nil where the machine has no cgroup v2 or does not let us make one.
+    /// nil where the machine has no cgroup v2 or does not let us create a group.
     init?(name: String) {
         guard let mount = ControlGroup.mount(in: ProcFiles.text("/proc/self/mountinfo")) else {
             return nil
@@ -22,7 +22,7 @@ final class ControlGroup {
     }
 
     deinit {
-        // The last processes may need a moment to be gone.
+        // The last processes may need a moment to end.
         for _ in 0..<50 where rmdir(path) != 0 && errno == EBUSY { usleep(20_000) }
     }
 
@@ -39,7 +39,7 @@ final class ControlGroup {
         ProcFiles.text("\(path)/cgroup.procs").split(separator: "\n").compactMap { Int32($0) }
     }
 
-    /// Ends whatever is left in it, at once.
+    /// Kills all processes that are left in it.
     func kill() {
         for process in processes { Glibc.kill(process, SIGKILL) }
     }

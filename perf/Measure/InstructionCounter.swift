@@ -1,11 +1,11 @@
 // Instructions of running processes, through perf_event_open where the kernel and the processor
-// allow it. On virtual machines counting can double the CPU time of chatty work: never read both
-// in one run.
+// allow it. On virtual machines, counting can double the CPU time of work with many system calls:
+// never measure both in one run.
 
 import CEpoll.Process
 import Glibc
 
-/// Counts from its making on; threads that start later are counted too.
+/// Counts from its creation on, also in threads that start later.
 final class InstructionCounter {
     private var descriptors: [Int32] = []
 

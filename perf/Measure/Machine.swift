@@ -1,10 +1,10 @@
-// The machine that figures were taken on.
+// The machine on which figures were measured.
 
 import CEpoll.Process
 import Foundation
 import Glibc
 
-/// What a reader must know to compare figures with their own.
+/// What a reader must know to compare the figures with others.
 struct Machine: Codable, Equatable {
     var processor: String
     var cores: Int

@@ -1,16 +1,16 @@
-// The kernel's text files about processes (proc(5)), parsed; and small files read without a fuss.
+// Parses the kernel's text files about processes (proc(5)), and reads small files.
 
 import Glibc
 
-/// What /proc/PID/stat says.
+/// The contents of /proc/PID/stat.
 struct ProcessStat: Equatable {
     var pid: Int32
     var parent: Int32
-    /// Clock ticks of this process, and of its children that it has waited for.
+    /// Clock ticks of this process, and of those of its children that it has waited for.
     var userTicks: Int
     var systemTicks: Int
 
-    /// - Parameter text: the file's one line; the name in parentheses may hold anything.
+    /// - Parameter text: the file's one line; the name in parentheses may contain any character.
     init?(_ text: String) {
         guard let open = text.firstIndex(of: "("), let close = text.lastIndex(of: ")"),
             open < close, let pid = Int32(text[..<open].trimmed)
@@ -46,7 +46,7 @@ enum ProcFiles {
         return nil
     }
 
-    /// `roots` and all that descend from them.
+    /// `roots` and all their descendants.
     static func tree(of roots: [Int32], in processes: [ProcessStat]) -> [ProcessStat] {
         var children: [Int32: [ProcessStat]] = [:]
         for process in processes { children[process.parent, default: []].append(process) }
@@ -62,7 +62,7 @@ enum ProcFiles {
         return result
     }
 
-    /// Every process that can be seen.
+    /// Every visible process.
     static func allProcesses() -> [ProcessStat] {
         entries("/proc").compactMap { name in
             Int32(name) == nil ? nil : ProcessStat(text("/proc/\(name)/stat"))
@@ -79,8 +79,8 @@ enum ProcFiles {
         }
     }
 
-    /// All of a file, however long, in lines. A file of the kernel's comes in pieces of a page, and
-    /// Foundation takes the first short one for the end.
+    /// All of a file, however long, in lines. The kernel delivers its files in pieces of a page,
+    /// and Foundation takes the first short piece as the end.
     static func lines(_ file: String) -> [String] {
         guard let stream = fopen(file, "r") else { return [] }
         defer { fclose(stream) }

@@ -1,14 +1,14 @@
-// What a server has used, read from outside: CPU time, memory, descriptors, instructions, of all
-// its processes together.
+// What all processes of a server together have used, measured from outside: CPU time, memory,
+// descriptors, instructions.
 
 import Glibc
 
-/// A reading; times and instructions count from the server's start, the rest is now.
+/// A reading. Times and instructions count from the server's start; the rest is the present value.
 struct ServerReading {
-    /// Microseconds, of processes that have ended too.
+    /// Microseconds, including processes that have ended.
     var userTime = 0
     var systemTime = 0
-    /// Bytes, shared pages in equal parts; nil where the kernel does not show it.
+    /// Bytes, with shared pages divided equally; nil where the kernel does not show it.
     var proportionalMemory: Int?
     var descriptors = 0
     var processes = 0
@@ -19,9 +19,9 @@ struct ServerReading {
 
 /// Reads /proc or a control group.
 final class ServerMeter {
-    /// Where the readings come from.
+    /// The source of the readings.
     enum Source {
-        /// Processes with all that descend from them.
+        /// These processes and all their descendants.
         case processes([Int32])
         case group(ControlGroup)
 
@@ -80,7 +80,7 @@ final class ServerMeter {
         reading.descriptors += ProcFiles.entries("/proc/\(process)/fd").count
     }
 
-    /// Waits until the server has done what it took on (a mail queue, say): until it has used
+    /// Waits until the server has finished its work (a mail queue, for example): until it has used
     /// almost no CPU for a second.
     func waitUntilQuiet(secondsMax: Int) {
         var last = read().cpuTime

@@ -1,9 +1,10 @@
-// Charts as inline SVG: lines over a scale, and bars side by side. No script, no font, no network.
+// Charts as inline SVG: lines over a scale, and bars next to each other. No script, no font, no
+// network.
 
 /// A line of a chart.
 struct Series {
     var name: String
-    /// Which of the colours; servers keep theirs over all charts.
+    /// Index of the colour; a server keeps its colour in all charts.
     var color: Int
     var points: [(x: Double, y: Double)]
 }
@@ -82,7 +83,8 @@ struct LineChart {
     }
 }
 
-/// Bars side by side, each with its figure: a row of name, value, and text behind the bar.
+/// Bars next to each other with their figures: each row has a name, a value, and a text after the
+/// bar.
 struct BarChart {
     var title: String
     var bars: [(name: String, color: Int, value: Double, text: String)]

@@ -1,4 +1,4 @@
-// What one run showed: a line of JSON in a results file, and what tables and pages are made of.
+// The result of one run: a line of JSON in a results file, and the source of tables and pages.
 
 import Foundation
 
@@ -11,15 +11,15 @@ struct LoadResult: Codable {
     var target: String
     /// "W1"…, or "load".
     var workload: String
-    /// Which command it belongs to: when that began.
+    /// The command that the result belongs to: the time at which that command began.
     var series: String
-    /// Counted from 1 within its series; 0 where there are no rounds.
+    /// The round, from 1 within its series; 0 where there are no rounds.
     var round: Int
     var plan: PlanSummary
 
     var seconds: Double
     var messages: Int
-    /// Of the measured messages, as sent.
+    /// Bytes of the measured messages, as sent.
     var bytes: Int
     var handshake: LatencySummary?
     var login: LatencySummary?
@@ -28,7 +28,7 @@ struct LoadResult: Codable {
     var slowMessages: Int
     var vanishedClients: Int
     var server: ServerCost?
-    /// One a second.
+    /// One sample per second.
     var samples: [Sample]
 
     var messagesPerSecond: Double { Double(messages) / max(seconds, 1e-6) }
@@ -45,7 +45,7 @@ struct LoadResult: Codable {
     }
 }
 
-/// The plan, as far as a reader needs it.
+/// The parts of the plan that a reader needs.
 struct PlanSummary: Codable, Equatable {
     var security: Security
     var connections: Int
@@ -81,7 +81,7 @@ struct ServerCost: Codable, Equatable {
     var systemTime: Int
     /// nil where they were not counted.
     var instructions: UInt64?
-    /// Bytes, proportional set size: when measuring began, at most, and at the end.
+    /// Bytes, proportional set size: when measuring began, the maximum, and at the end.
     var memoryBefore: Int?
     var memoryPeak: Int?
     var memoryAfter: Int?
@@ -99,11 +99,11 @@ struct ServerCost: Codable, Equatable {
 
 /// One second of a run.
 struct Sample: Codable, Equatable {
-    /// Since measuring began.
+    /// Seconds since measuring began.
     var seconds: Double
-    /// Accepted in this second, about.
+    /// Messages accepted in this second, approximately.
     var messagesPerSecond: Double
-    /// Microseconds, of messages accepted in it; 0 where there were none.
+    /// Microseconds, of the messages accepted in it; 0 where there were none.
     var p50: Int
     var p99: Int
     /// Bytes of the server's proportional set size.

@@ -1,4 +1,4 @@
-// Numbers as tables show them.
+// Formats numbers for tables.
 
 /// `value` with `places` decimals.
 func decimal(_ value: Double, _ places: Int) -> String {
@@ -12,7 +12,7 @@ func decimal(_ value: Double, _ places: Int) -> String {
     return "\(scaled < 0 ? "-" : "")\(scaled.magnitude / UInt(factor)).\(padding)\(fraction)"
 }
 
-/// Three significant digits, no more than a noisy figure deserves: 1234, 56.7, 1.23.
+/// Three significant digits, because figures are too noisy for more: 1234, 56.7, 1.23.
 func brief(_ value: Double) -> String {
     switch abs(value) {
     case 100...: decimal(value, 0)
@@ -21,7 +21,7 @@ func brief(_ value: Double) -> String {
     }
 }
 
-/// Columns that line up: the first to the left, the others to the right.
+/// Aligned columns: the first to the left, the others to the right.
 func aligned(_ rows: [[String]]) -> String {
     let columns = rows.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in

@@ -1,4 +1,4 @@
-// The sections of the page that show how costs grow, a chart a series.
+// The sections of the page that show how costs grow, with one chart per series.
 
 extension ReportPage {
     /// Empty where nothing of the series was run.

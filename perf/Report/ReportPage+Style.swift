@@ -1,8 +1,8 @@
 // How the page looks, in light and in dark.
 
 extension ReportPage {
-    /// Eight colours that can be told apart on both grounds, also by most who see colours
-    /// differently (after Okabe and Ito).
+    /// Eight colours that are easy to tell apart on both backgrounds, also for most people with
+    /// colour vision deficiency (after Okabe and Ito).
     private static let colors = [
         "#0072b2", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#b8a800", "#808080",
     ]

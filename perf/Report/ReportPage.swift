@@ -1,9 +1,9 @@
-// One self-contained HTML page of results: tables, charts, and the machine they were taken on.
+// One self-contained HTML page of results: tables, charts, and the machine they were measured on.
 
-/// The page; a section a workload.
+/// The page, with one section per workload.
 struct ReportPage {
     let comparison: Comparison
-    /// Whose results are held against the others'.
+    /// The server whose results are compared with the others'.
     let ours: String
 
     init(_ results: [LoadResult]) {
@@ -19,7 +19,7 @@ struct ReportPage {
         if let last = dates.last, last != dates.first { body += " to \(escaped(last))" }
         body += "<br>\(machines.map(escaped).joined(separator: "<br>"))</p>\n"
         body += "<p>CPU and memory are the server's own, of all its processes; the client and "
-        body += "what stands behind the server run on the same machine and do not count. "
+        body += "the servers behind it run on the same machine and do not count. "
         body += "Ratios are taken within a round and then summed up.</p>\n"
         for workload in comparison.workloads where ScaleSeries.of(workload) == nil {
             body += section(workload)
@@ -62,10 +62,10 @@ struct ReportPage {
         guard let plan = comparison.results.first(where: { $0.workload == workload })?.plan else {
             return ""
         }
-        var text = "\(plan.mix) bytes, \(plan.messagesPerConnection) a connection, "
+        var text = "\(plan.mix) bytes, \(plan.messagesPerConnection) per connection, "
         text += "\(plan.connections) at a time, \(plan.security.rawValue)"
         if plan.isPipelining { text += ", pipelining" }
-        if let rate = plan.ratePerSecond { text += ", \(brief(rate)) a second" }
+        if let rate = plan.ratePerSecond { text += ", \(brief(rate)) per second" }
         return text
     }
 
@@ -112,7 +112,7 @@ struct ReportPage {
         return bars.isEmpty ? "" : BarChart(title: metric.title, bars: bars).html()
     }
 
-    /// The last run of each server: what is drawn as a line.
+    /// The last run of each server, which the charts show as lines.
     private func lastRuns(_ workload: String) -> [(target: String, result: LoadResult)] {
         comparison.targets.compactMap { target in
             comparison.results.last { $0.target == target && $0.workload == workload }
@@ -130,7 +130,7 @@ struct ReportPage {
         let values = series.flatMap { $0.points.map(\.y) }.filter { $0 > 0 }
         guard let least = values.min(), let greatest = values.max() else { return "" }
         return LineChart(
-            title: "Latency of a message", xTitle: "percentile", yTitle: "ms",
+            title: "Latency per message", xTitle: "percentile", yTitle: "ms",
             xScale: .percentiles, yScale: .logarithmic(from: least, to: greatest), series: series
         ).html()
     }

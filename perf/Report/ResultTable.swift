@@ -40,7 +40,7 @@ extension LoadResult {
             let total = Double(max(1, server.userTime + server.systemTime))
             rows.append(["server CPU", decimal(perMessage, 1), "us/message"])
             rows.append(["server CPU", decimal(perMegabyte, 3), "ms/MB"])
-            rows.append(["of it user", decimal(Double(server.userTime) * 100 / total, 0), "%"])
+            rows.append(["user part", decimal(Double(server.userTime) * 100 / total, 0), "%"])
         }
         let memory: [(String, Int?)] = [
             ("memory before", server.memoryBefore), ("memory peak", server.memoryPeak),
@@ -51,9 +51,9 @@ extension LoadResult {
             rows.append([name, decimal(Double(bytes) / 1_048_576, 1), "MB"])
         }
         if let each = server.memoryPerConnection {
-            rows.append(["an idle connection", decimal(each / 1_000, 1), "kB"])
+            rows.append(["per idle connection", decimal(each / 1_000, 1), "kB"])
         }
-        rows.append(["descriptors at most", "\(server.descriptorsPeak)", ""])
+        rows.append(["most descriptors", "\(server.descriptorsPeak)", ""])
         rows.append(["processes", "\(server.processes)", "(\(server.source))"])
         return rows
     }

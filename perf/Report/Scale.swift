@@ -1,4 +1,4 @@
-// Where a value stands on an axis, and which values are worth a label.
+// The place of a value on an axis, and the values that get a label.
 
 import Foundation
 
@@ -42,7 +42,7 @@ struct Scale {
             }, start: Double(first), end: Double(last), transform: { log10(max($0, 1e-9)) })
     }
 
-    /// Percentiles, with as much room for each further nine as for the one before it.
+    /// Percentiles: each additional nine gets as much room as the one before it.
     static let percentiles: Scale = {
         let nines: @Sendable (Double) -> Double = { -log10(max(1e-4, 1 - $0 / 100)) }
         return Scale(

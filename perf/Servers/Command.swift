@@ -1,4 +1,4 @@
-// Other programs: found, started, waited for, ended; and their output when that is what is wanted.
+// Other programs: finds, starts, awaits and ends them, and reads their output.
 
 import Foundation
 import Glibc
@@ -6,7 +6,8 @@ import Synchronization
 
 /// A short-lived program.
 enum Command {
-    /// The program's path: as given when it has a slash, else from PATH and where daemons live.
+    /// The program's path: as given when it has a slash, else from PATH and the usual folders of
+    /// daemons.
     static func find(_ name: String) -> String? {
         if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
         let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
@@ -28,22 +29,22 @@ enum Command {
     }
 }
 
-/// Descriptors that this process, and so what it starts, may have.
+/// Descriptors that this process may have, and so the programs that it starts.
 func descriptorLimit() -> Int {
     var limit = rlimit()
     getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     return Int(clamping: limit.rlim_cur)
 }
 
-/// What could not be started, and why.
+/// Which program could not be started, and why.
 struct ServerError: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
 }
 
-/// A program that runs beside us, in a process group of its own. Ended with its owner.
+/// A program that runs next to this one, in its own process group. It ends with its owner.
 final class ServerProcess {
-    /// Those to be ended when we are interrupted.
+    /// Programs to end when this process is interrupted.
     private static let running = Mutex<Set<Int32>>([])
 
     let pid: Int32
@@ -51,7 +52,7 @@ final class ServerProcess {
     private var status: Int32?
 
     /// - Parameters:
-    ///   - group: where it and all that it starts are put before it runs.
+    ///   - group: the control group for it and all that it starts.
     ///   - environment: besides our own.
     ///   - log: file for standard output and standard error.
     init(
@@ -92,7 +93,7 @@ final class ServerProcess {
         return status ?? -1
     }
 
-    /// Asks it to end, and insists after `secondsMax`.
+    /// Asks it to end, and kills it after `secondsMax`.
     func stop(secondsMax: Int = 10) {
         guard poll() == nil else { return }
         kill(pid, SIGTERM)
@@ -106,7 +107,7 @@ final class ServerProcess {
         ServerProcess.running.withLock { _ = $0.remove(pid) }
     }
 
-    /// Ends everything that was started; for the way out after a signal.
+    /// Ends every program that was started; used after a signal.
     static func killAll() {
         running.withLock { for pid in $0 { kill(-pid, SIGKILL) } }
     }
@@ -123,7 +124,7 @@ final class ServerProcess {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // We block signals; those that we start must not.
+        // This process blocks signals; the programs that it starts must not.
         var none = sigset_t()
         sigemptyset(&none)
         posix_spawnattr_setsigmask(&attributes, &none)

@@ -1,19 +1,19 @@
-// Our job done the usual way: a short Python program on aiosmtpd, email and httpx.
+// The relay's job done the usual way: a short Python program on aiosmtpd, email and httpx.
 
 import Foundation
 import Glibc
 
-/// perf/peers/gateway.py before the sandbox API.
+/// perf/peers/gateway.py in front of the sandbox API.
 struct GatewayTarget: Target {
     let name = "python"
-    let summary = "Python gateway (aiosmtpd, email, httpx): our job the usual way"
+    let summary = "Python gateway (aiosmtpd, email, httpx): the relay's job the usual way"
     let shareOfMessages = 0.1
     /// postscale-relay, for its sandbox API.
     var relayBinary: String
     /// gateway.py.
     var script: String
 
-    /// Debian's packages belong to Debian's interpreter.
+    /// Debian's Python packages need Debian's interpreter.
     private static let interpreter = "/usr/bin/python3"
 
     var obstacle: String? {

@@ -1,5 +1,5 @@
 // HAProxy in TCP mode: terminates TLS and passes bytes on without reading them. With `toTLS` it
-// encrypts them again, as we must, to a second HAProxy that is not counted.
+// encrypts them again, as the relay must, to a second HAProxy that is not counted.
 
 /// haproxy, with one thread.
 struct HAProxyTarget: Target {
@@ -13,7 +13,7 @@ struct HAProxyTarget: Target {
     }
     var obstacle: String? { missing(["haproxy", MailSink.program]) }
 
-    /// Two descriptors each, of those that it may have.
+    /// Each connection needs two of the descriptors that it may have.
     private var connectionsMax: Int { max(100, (descriptorLimit() - 100) / 2) }
 
     func start(_ workspace: Workspace) throws -> RunningServer {

@@ -1,5 +1,5 @@
 // nginx's mail proxy: terminates TLS, speaks SMTP up to the login, then passes bytes on. The same
-// nginx answers its questions about logins.
+// nginx answers its own questions about logins.
 
 import Glibc
 
@@ -33,7 +33,7 @@ struct NginxTarget: Target {
             group: group)
     }
 
-    /// With its own default of `smtp_client_buffer`, large messages stall for 45 ms at a time.
+    /// With the default of `smtp_client_buffer`, large messages stall for 45 ms at a time.
     private func configuration(
         _ workspace: Workspace, port: Int, authPort: Int, sinkPort: Int, folder: String
     ) -> String {

@@ -3,7 +3,7 @@
 
 import Glibc
 
-/// postfix and dovecot, in folders of their own; the machine's own configuration is not touched.
+/// postfix and dovecot, in folders of their own; the machine's own configuration stays as it is.
 struct PostfixTarget: Target {
     let name = "postfix"
     let summary = "Postfix submission, Dovecot SASL, queue, relaying to smtp-sink"
@@ -105,7 +105,7 @@ struct PostfixTarget: Target {
         """
     }
 
-    /// Everyone may log in; what is asked is only what asking costs.
+    /// Accepts every login; only the cost of the question matters.
     private func loginConfiguration(_ workspace: Workspace) throws -> String {
         let folder = try workspace.makeFolder("dovecot")
         return """

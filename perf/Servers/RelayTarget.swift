@@ -1,4 +1,4 @@
-// Our own relay, with its sandbox API in a process of its own; everything is on.
+// postscale-relay, with its sandbox API in its own process; every feature is on.
 
 import Foundation
 import Glibc
@@ -10,7 +10,7 @@ struct RelayTarget: Target {
     /// The program.
     var binary: String
     var arguments: [String] = []
-    /// In front of the relay's command, such as valgrind.
+    /// Words in front of the relay's command, such as valgrind.
     var wrapper: [String] = []
     var environment: [String: String] = [:]
     /// Implicit TLS like the peers, or STARTTLS.
@@ -22,7 +22,7 @@ struct RelayTarget: Target {
         self.arguments = arguments
     }
 
-    /// Beside this program, where the build puts it.
+    /// Next to this program, where the build puts it.
     static var defaultBinary: String {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
         let folder = (own.map { ($0 as NSString).deletingLastPathComponent }) ?? "."
@@ -33,7 +33,8 @@ struct RelayTarget: Target {
         Command.find(binary) == nil ? "\(binary) is missing: run `make perf-build`" : nil
     }
 
-    /// All load comes from one address. An earlier build (`compare --base`) may know no such limit.
+    /// All load comes from one address. An earlier build (`compare --base`) may not know such a
+    /// limit.
     private var handshakeLimits: [String] {
         let flags = ["--max-handshakes-per-address", "--max-handshakes-per-prefix"]
         let help = Command.output([binary, "--help"]) ?? ""

@@ -1,4 +1,4 @@
-// Servers that a workload can be run against, each started by the harness on loopback.
+// The servers that a workload can run against. The harness starts each of them on loopback.
 
 import Glibc
 import Reactor
@@ -9,9 +9,9 @@ protocol Target {
     var name: String { get }
     /// One line for tables: what it does.
     var summary: String { get }
-    /// Which of the usual number of messages it is given: slow ones get fewer.
+    /// The share of the usual number of messages that it gets: slow servers get fewer.
     var shareOfMessages: Double { get }
-    /// What keeps it from running here; nil when nothing does.
+    /// What prevents it from running here; nil when nothing does.
     var obstacle: String? { get }
     func start(_ workspace: Workspace) throws -> RunningServer
 }
@@ -30,11 +30,11 @@ final class RunningServer {
     let address: SocketAddress
     let security: Security
     let caFile: String
-    /// Costs are read when it has become quiet, because it works on behind its reply.
+    /// Costs are read after it has become quiet, because it continues to work after its reply.
     let settles: Bool
-    /// CPU and memory of these count.
+    /// The processes whose CPU and memory count.
     private let measured: [ServerProcess]
-    /// What stands behind them does not.
+    /// The processes behind them, which do not count.
     private let helpers: [ServerProcess]
     private let group: ControlGroup?
 
@@ -59,7 +59,7 @@ final class RunningServer {
             countsInstructions: countsInstructions)
     }
 
-    /// The process whose exit says that nothing went wrong.
+    /// The process whose exit status shows whether the server failed.
     var mainProcess: ServerProcess { measured[0] }
 
     func stop(secondsMax: Int = 10) {
@@ -69,7 +69,7 @@ final class RunningServer {
     }
 }
 
-/// Postfix's sink: accepts everything, keeps nothing.
+/// Postfix's smtp-sink: accepts everything and keeps nothing.
 enum MailSink {
     static let program = "smtp-sink"
 

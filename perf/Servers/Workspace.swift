@@ -1,16 +1,16 @@
-// A folder for one command: certificate, configurations, logs; and ports that nobody uses.
+// A folder for one command: certificate, configurations, logs; and unused ports.
 
 import Foundation
 import Glibc
 import Reactor
 
-/// Removed with its owner, unless a server failed and its log is worth reading.
+/// Its owner removes it, unless a server failed and its log should be read.
 final class Workspace {
     let folder: String
     /// PEM of an ECDSA P-256 certificate for localhost and 127.0.0.1; its own authority.
     var certificate: String { "\(folder)/certificate.pem" }
     var key: String { "\(folder)/key.pem" }
-    /// Certificate and key in one file, as HAProxy wants it.
+    /// Certificate and key in one file, as HAProxy needs them.
     var certificateAndKey: String { "\(folder)/both.pem" }
     var isKept = false
 
@@ -20,7 +20,8 @@ final class Workspace {
             throw ServerError("no temporary folder: \(String(cString: strerror(errno)))")
         }
         folder = String(cString: made)
-        // Servers that give up root read their certificate before, but must enter the folder after.
+        // Servers that give up root read their certificate before that, but must enter the folder
+        // after it.
         chmod(folder, 0o755)
         try makeCertificate()
     }
@@ -79,7 +80,7 @@ final class Workspace {
     }
 
     /// Waits until something listens on a port of 127.0.0.1.
-    /// - Throws: when `process` ends before, or 60 s have passed; with the end of its log.
+    /// - Throws: when `process` ends earlier or after 60 s; with the end of its log.
     static func waitForPort(_ port: Int, of process: ServerProcess) throws {
         for _ in 0..<3_000 {
             if isListening(port) { return }
@@ -90,7 +91,7 @@ final class Workspace {
         throw ServerError("nothing listens on port \(port); its log ends with:\n\(log)")
     }
 
-    /// From the kernel's table, so that no connection is made for it.
+    /// Reads the kernel's table, so that no connection is needed.
     static func isListening(_ port: Int) -> Bool {
         let hex = String(port, radix: 16, uppercase: true)
         let suffix = ":" + String(repeating: "0", count: 4 - hex.count) + hex

@@ -1,11 +1,11 @@
-// What the relay may cost, and whether a comparison shows that it does not cost more.
+// What the relay may cost, and whether a comparison shows that it stays within that budget.
 
 /// One line of the budget.
 struct Budget: Sendable {
     enum Limit: Sendable {
-        /// At most so many times another server's figure.
+        /// At most this many times another server's figure.
         case times(Double, of: String)
-        /// At most so many times our own figure in another workload.
+        /// At most this many times the relay's own figure in another workload.
         case timesOwn(Double, workload: String)
         case atMost(Double)
     }
@@ -25,7 +25,7 @@ struct Budget: Sendable {
         Budget(workload: "W2", metric: .p99, limit: .times(1, of: "haproxy")),
     ]
 
-    /// A row of workload, what is limited, limit, what is, verdict; nil where figures are missing.
+    /// A row with workload, figure, limit, result and verdict; nil where figures are missing.
     func row(_ comparison: Comparison, ours: String) -> [String]? {
         let text: String
         let allowed: Double
@@ -34,7 +34,8 @@ struct Budget: Sendable {
         case .times(let factor, let peer):
             text = "\(brief(factor)) x \(peer)"
             allowed = factor
-            // W2 with a pipelining client is held against the peer's W2, which has none.
+            // W2 with a pipelining client is compared with the peer's W2, because the peer has no
+            // pipelining.
             let theirs = workload == "W2p" ? "W2" : workload
             found = comparison.ratio(metric, of: ours, workload, to: peer, theirs)
         case .timesOwn(let factor, let other):

@@ -1,13 +1,13 @@
-// Results of several servers under the same load, held against each other round by round.
+// Results of several servers under the same load, compared round by round.
 //
-// Times on a shared machine change from minute to minute; what stays is the ratio of two runs that
-// followed each other. So ratios are taken within a round and only then summed up.
+// Times on a shared machine change from minute to minute; the ratio of two runs that followed each
+// other stays. So ratios are computed within a round and only then summed up.
 
 /// A figure that results are compared by.
 enum Metric: Sendable {
     case cpuPerMessage, cpuPerMegabyte, memoryPerConnection, memoryGrowth, p99, rate
 
-    /// The one that a workload is judged by.
+    /// The figure that a workload is judged by.
     static func main(of workload: Workload) -> Metric {
         if workload.isIdle { return .memoryPerConnection }
         return workload.isJudgedByMegabyte ? .cpuPerMegabyte : .cpuPerMessage
@@ -15,9 +15,9 @@ enum Metric: Sendable {
 
     var title: String {
         switch self {
-        case .cpuPerMessage: "CPU, us a message"
-        case .cpuPerMegabyte: "CPU, ms a MB"
-        case .memoryPerConnection: "kB a connection"
+        case .cpuPerMessage: "CPU, us per message"
+        case .cpuPerMegabyte: "CPU, ms per MB"
+        case .memoryPerConnection: "kB per connection"
         case .memoryGrowth: "memory growth, MB"
         case .p99: "p99, ms"
         case .rate: "messages/s"
@@ -37,7 +37,7 @@ enum Metric: Sendable {
     }
 }
 
-/// The least, the middle and the greatest of some figures.
+/// The minimum, the median and the maximum of some figures.
 struct Spread: Equatable {
     let least: Double
     let median: Double
@@ -57,11 +57,11 @@ struct Spread: Equatable {
     var text: String { "\(brief(median)) (\(brief(least)) to \(brief(greatest)))" }
 }
 
-/// Results, asked by server, workload and figure.
+/// Results by server, workload and figure.
 struct Comparison {
     let results: [LoadResult]
 
-    /// In the order in which they first appear.
+    /// In the order of their first appearance.
     var targets: [String] { firstOf(results.map(\.target)) }
     var workloads: [String] { firstOf(results.map(\.workload)) }
 

@@ -1,7 +1,7 @@
-// Comparisons as tables for a terminal: one a workload, a row a server.
+// Comparisons as tables for a terminal: one table per workload, one row per server.
 
 extension Comparison {
-    /// One row a workload, for one server alone.
+    /// One row per workload, for one server.
     func suiteTable(_ target: String) -> String {
         var rows = [["", "CPU us/msg", "CPU ms/MB", "msg/s", "p50 ms", "p99 ms", "growth MB"]]
         for workload in workloads {
@@ -19,12 +19,12 @@ extension Comparison {
         var text = aligned(rows)
         for workload in workloads {
             guard let weight = spread(target, workload, .memoryPerConnection) else { continue }
-            text += "\n\(workload): \(brief(weight.median)) kB an idle connection"
+            text += "\n\(workload): \(brief(weight.median)) kB per idle connection"
         }
         return text
     }
 
-    /// `ours` against every other server, workload by workload.
+    /// `ours` compared with every other server, workload by workload.
     func tables(ours: String) -> String {
         workloads.map { workload in
             guard let known = Workload.all.first(where: { $0.name == workload }) else { return "" }

@@ -1,4 +1,4 @@
-// `relay-perf scale`: the series of `ScaleSeries` against the relay alone.
+// `relay-perf scale`: runs the series of `ScaleSeries` against the relay only.
 
 import ArgumentParser
 
@@ -13,10 +13,10 @@ struct ScaleCommand: ParsableCommand {
     @Option(help: "Rounds; the table shows medians.")
     var rounds = 1
 
-    @Option(help: "Connections that are held.")
+    @Option(help: "Connections to hold.")
     var holdConnections = 10_000
 
-    @Option(help: "Minutes that they are held for.")
+    @Option(help: "Minutes to hold them.")
     var holdMinutes = 10.0
 
     func validate() throws {
@@ -67,7 +67,7 @@ extension Comparison {
             .sorted { $0.1 < $1.1 }
     }
 
-    /// A row for each step, with what it costs in relation to the first; nil where none was run.
+    /// A row for each step, with its cost in relation to the first step; nil where no step was run.
     func table(of series: ScaleSeries, target: String) -> String? {
         let steps = workloads(of: series)
         guard let first = steps.first else { return nil }

@@ -1,13 +1,13 @@
-// What a message costs as something else grows: its size, the connections that are open, the loops,
-// the hours. Each series is a few workloads that differ in one thing.
+// What a message costs when something else grows: its size, the open connections, the loops, the
+// hours. Each series consists of a few workloads that differ in one thing.
 
-/// A series of workloads; the first is what the others are held against.
+/// A series of workloads; the others are compared with the first.
 enum ScaleSeries: String, CaseIterable, Sendable {
     case sizes, connections, loops, hold
 
     struct Step: Sendable {
         let workload: Workload
-        /// Where it stands on the axis of what grows.
+        /// Its place on the axis of what grows.
         let place: Double
         /// More arguments for the relay.
         var arguments: [String] = []
@@ -24,7 +24,7 @@ enum ScaleSeries: String, CaseIterable, Sendable {
 
     var axis: String {
         switch self {
-        case .sizes: "bytes of a message"
+        case .sizes: "bytes per message"
         case .connections: "connections"
         case .loops: "loops"
         case .hold: "connections"
@@ -41,7 +41,7 @@ enum ScaleSeries: String, CaseIterable, Sendable {
     }
 
     /// - Parameters:
-    ///   - holdConnections, holdMinutes: of the series `hold` alone.
+    ///   - holdConnections, holdMinutes: of the series `hold` only.
     func steps(holdConnections: Int, holdMinutes: Double) -> [Step] {
         switch self {
         case .sizes: Self.messageSizes.map(Self.size)
@@ -56,7 +56,7 @@ enum ScaleSeries: String, CaseIterable, Sendable {
         workload.split(separator: " ").first.flatMap { ScaleSeries(rawValue: String($0)) }
     }
 
-    /// Where a workload of `series` stands on its axis.
+    /// The place of a workload of `series` on its axis.
     static func place(_ workload: String) -> Double? {
         workload.split(separator: " ").last.flatMap { Double(String($0)) }
     }
@@ -77,12 +77,12 @@ enum ScaleSeries: String, CaseIterable, Sendable {
             place: Double(bytes))
     }
 
-    /// The same messages a second over more and more connections, each of which sends in its turn.
-    /// The warm-up gives every connection its handshake and a message.
+    /// The same number of messages per second over more and more connections, which send in turns.
+    /// In the warm-up every connection makes its handshake and sends a message.
     private static func connections(_ count: Int) -> Step {
         Step(
             workload: Workload(
-                "connections \(count)", "4 KB, 400 a second in all, handshakes not counted",
+                "connections \(count)", "4 KB, 400 per second in all, handshakes not counted",
                 connections: count, messagesPerConnection: 1_000_000,
                 warmUpMessages: count + count / 2, ratePerSecond: 400, durationSeconds: 30),
             place: Double(count))
@@ -91,7 +91,7 @@ enum ScaleSeries: String, CaseIterable, Sendable {
     private static func loops(_ count: Int) -> Step {
         Step(
             workload: Workload(
-                "loops \(count)", "4 KB, 100 a connection, 50 at a time", connections: 50,
+                "loops \(count)", "4 KB, 100 per connection, 50 at a time", connections: 50,
                 messagesPerConnection: 100, warmUpMessages: 5_000, messages: 20_000),
             place: Double(count), arguments: ["--loops", "\(count)"])
     }
@@ -99,7 +99,7 @@ enum ScaleSeries: String, CaseIterable, Sendable {
     private static func hold(_ count: Int, minutes: Double) -> Step {
         Step(
             workload: Workload(
-                "hold \(count)", "logged in, a NOOP every 30 s, and ten messages a second",
+                "hold \(count)", "logged in, a NOOP every 30 s, and ten messages per second",
                 connections: 5, messagesPerConnection: 1_000_000, warmUpMessages: 50,
                 ratePerSecond: 10, durationSeconds: minutes * 60, company: count),
             place: Double(count))

@@ -1,17 +1,17 @@
-// `relay-perf suite` and `relay-perf compare`: the standard workloads against the relay alone, and
+// `relay-perf suite` and `relay-perf compare`: the standard workloads against the relay only, and
 // against the relay and its peers in turns.
 
 import ArgumentParser
 import Foundation
 
-/// Flags of everything that starts servers itself.
+/// Flags of all commands that start servers themselves.
 struct SuiteFlags: ParsableArguments {
     @Option(help: ArgumentHelp("The relay's program.", valueName: "file"))
     var relay = RelayTarget.defaultBinary
 
     @Option(
         help: ArgumentHelp(
-            "More arguments for the relay, in one word: \"--backend io_uring\".", valueName: "text")
+            "More arguments for the relay, as one word: \"--backend io_uring\".", valueName: "text")
     )
     var relayArguments = ""
 
@@ -84,7 +84,7 @@ struct SuiteCommand: ParsableCommand {
             }
             let thousands = Double(instructions) / 1_000
             print(
-                "\(result.workload): \(brief(thousands / Double(result.messages))) k a message, "
+                "\(result.workload): \(brief(thousands / Double(result.messages))) k per message, "
                     + "\(brief(thousands / 1_000 / result.megabytes)) M a MB")
         }
     }
@@ -120,7 +120,7 @@ struct CompareCommand: ParsableCommand {
         var results: [LoadResult] = []
         for round in 1...max(1, rounds) {
             for workload in workloads {
-                // Whoever goes first goes later in the next round.
+                // The server that runs first in this round runs later in the next one.
                 for index in targets.indices {
                     let target = targets[(index + round - 1) % targets.count]
                     do {
@@ -155,7 +155,7 @@ struct CompareCommand: ParsableCommand {
         if let base { all.insert(flags.target("base", binary: base), at: 0) }
         return all.filter { target in
             if let obstacle = target.obstacle {
-                print("\(target.name) is left out: \(obstacle)")
+                print("\(target.name) is skipped: \(obstacle)")
                 return false
             }
             return true
@@ -171,7 +171,7 @@ struct CompareCommand: ParsableCommand {
     }
 }
 
-/// Prints what failed, and ends with 1 if anything did.
+/// Prints what failed, and exits with 1 if anything did.
 func failOnFailures(_ results: [LoadResult]) throws {
     let failing = results.filter { !$0.failures.isEmpty }
     guard !failing.isEmpty else { return }

@@ -1,4 +1,4 @@
-// The standard workloads: the ones that budgets are written for, and a mixed one.
+// The standard workloads: those that have budgets, and a mixed one.
 
 /// A named plan without a server.
 struct Workload: Sendable {
@@ -10,16 +10,16 @@ struct Workload: Sendable {
     private let messages: Int
     private let mix: MessageMix
     private let isPipelining: Bool
-    /// Connections that are weighed; 0 for workloads that send.
+    /// Connections whose memory is measured; 0 for workloads that send.
     private let idleConnections: Int
     /// Messages per second of an open loop; nil sends as fast as they are accepted.
     private let ratePerSecond: Double?
     private let durationSeconds: Double?
-    /// Silent connections beside those that send.
+    /// Silent connections in addition to those that send.
     private let company: Int
 
     var isIdle: Bool { idleConnections > 0 }
-    /// Large messages are judged by the megabyte, small ones each.
+    /// Large messages are judged per megabyte, small ones per message.
     let isJudgedByMegabyte: Bool
 
     init(
@@ -45,10 +45,10 @@ struct Workload: Sendable {
 
     static let all: [Workload] = [
         Workload(
-            "W1", "4 KB, one message a connection, 50 at a time", connections: 50,
+            "W1", "4 KB, one message per connection, 50 at a time", connections: 50,
             warmUpMessages: 200, messages: 2_000),
         Workload(
-            "W2", "4 KB, 100 a connection, 50 at a time", connections: 50,
+            "W2", "4 KB, 100 per connection, 50 at a time", connections: 50,
             messagesPerConnection: 100, warmUpMessages: 5_000, messages: 20_000),
         Workload(
             "W2p", "W2 with a pipelining client", connections: 50, messagesPerConnection: 100,
@@ -58,12 +58,12 @@ struct Workload: Sendable {
             warmUpMessages: 4, messages: 12, mix: .fixed(bytes: 50_000_000),
             isJudgedByMegabyte: true),
         Workload(
-            "W4", "1 MB, 10 a connection, 10 at a time", connections: 10,
+            "W4", "1 MB, 10 per connection, 10 at a time", connections: 10,
             messagesPerConnection: 10, warmUpMessages: 20, messages: 400,
             mix: .fixed(bytes: 1_048_576), isJudgedByMegabyte: true),
         Workload("W5", "idle logged-in TLS connections", idleConnections: 1_000),
         Workload(
-            "mix", "90 % 4 KB, 9 % 60 KB, 1 % 5 MB, 100 a connection, 50 at a time",
+            "mix", "90 % 4 KB, 9 % 60 KB, 1 % 5 MB, 100 per connection, 50 at a time",
             connections: 50, messagesPerConnection: 100, warmUpMessages: 500, messages: 4_000,
             mix: .transactional),
     ]

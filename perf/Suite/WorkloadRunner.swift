@@ -1,11 +1,11 @@
-// Runs a workload against a target that is started for it and ended behind it.
+// Runs a workload against a target, which is started before the run and ended after it.
 
 import Glibc
 
-/// What several runs share.
+/// Settings that several runs share.
 struct WorkloadRunner {
     let workspace: Workspace
-    /// What its results have in common.
+    /// The fields that its results have in common.
     let series = currentDate()
     /// Factor on all numbers of messages.
     var scale = 1.0
@@ -46,7 +46,7 @@ struct WorkloadRunner {
         return result
     }
 
-    /// A few connections first, so that what is allocated once is not counted.
+    /// A few connections first, so that one-time allocations are not counted.
     private func warmUp(_ plan: LoadPlan) throws {
         var plan = plan
         plan.company.idle = 20

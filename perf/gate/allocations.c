@@ -1,7 +1,7 @@
 /*
- * Counts heap allocations of a process, apart for OpenSSL and for everything else.
+ * Counts heap allocations of a process, separately for OpenSSL and for everything else.
  *
- * Preloaded (LD_PRELOAD) into the relay by `relay-perf gate`. The counts stand in the file that
+ * Preloaded (LD_PRELOAD) into the relay by `relay-perf gate`. The counts are in the file that
  * $RELAY_PERF_ALLOCATIONS names, which is mapped, so they can be read at any time from outside.
  * An allocation belongs to OpenSSL when the code that it returns to lies in libssl or libcrypto.
  */

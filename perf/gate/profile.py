@@ -4,7 +4,7 @@
     python3 perf/gate/profile.py DIR/callgrind.W2.100 DIR/callgrind.W2.600 500
 
 Subtracts the first profile from the second and divides by the third argument (messages, or
-megabytes), so that what starting costs falls away. The second list says who calls the allocator.
+megabytes), so that the cost of starting falls away. The second list says who calls the allocator.
 """
 
 import re
@@ -17,7 +17,7 @@ ALLOCATORS = {
     "malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc", "swift_slowAlloc",
     "swift_allocObject", "CRYPTO_malloc", "CRYPTO_zalloc", "CRYPTO_realloc", "OPENSSL_strdup",
 }
-# Parts of the names of Swift's own functions that allocate for whoever calls them.
+# Parts of the names of Swift's own functions that allocate for their callers.
 HELPERS = (
     "_ContiguousArrayBuffer", "_copySequenceToContiguousArray", "_copyCollectionToContiguousArray",
     "_allocateStringStorage", "allocateUninitializedArray",
@@ -25,7 +25,7 @@ HELPERS = (
 
 
 class Profile:
-    """The parts of a callgrind.out file that matter here: own cost, and who calls whom."""
+    """The parts of a callgrind.out file that matter here: own costs and calls."""
 
     def __init__(self, path):
         self.own = {}
@@ -45,7 +45,7 @@ class Profile:
                     is_call = True
                 elif line[:1] in "+-*0123456789":
                     fields = line.split()
-                    # The line behind calls= is what the call cost, not what the function did.
+                    # The line after calls= is the cost of the call, not the function's own cost.
                     if not is_call and len(fields) > 1:
                         self.own[function] = self.own.get(function, 0) + int(fields[1])
                     is_call = False
@@ -95,7 +95,7 @@ def show(title, short, long, units):
     rows = [row for row in rows if row[1] >= 0.005]
     for (_, value), name in zip(rows, demangled([name for name, _ in rows])):
         print(f"{value:14,.2f}  {name[:120]}")
-    print(f"{sum(differences.values()):14,.2f}  in all\n")
+    print(f"{sum(differences.values()):14,.2f}  total\n")
 
 
 def main():
@@ -103,7 +103,7 @@ def main():
         sys.exit(__doc__)
     short, long, units = Profile(sys.argv[1]), Profile(sys.argv[2]), float(sys.argv[3])
     show("instructions", short.own, long.own, units)
-    show("allocations, by who asked", short.allocations(), long.allocations(), units)
+    show("allocations, by caller", short.allocations(), long.allocations(), units)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@
 public struct AddressBlock: Hashable, Sendable, CustomStringConvertible {
     private let high: UInt64
     private let low: UInt64
-    /// Of the 128 bits of an address (IPv4 mapped into IPv6), those that count.
+    /// How many of the 128 bits of an address count (IPv4 mapped into IPv6).
     private let prefixBits: Int
     private let isIPv6: Bool
 
     /// "192.0.2.0/24", "2001:db8::/32", "192.0.2.1"; nil for anything else, and for an address with
-    /// bits behind its prefix, which is likely to be a mistake.
+    /// bits after its prefix, which is likely to be a mistake.
     public init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let host = parts[0]
@@ -39,7 +39,7 @@ public struct AddressBlock: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func masked(_ high: UInt64, _ low: UInt64, _ bits: Int) -> (UInt64, UInt64) {
-        // A shift by 64 gives 0 in Swift, which is what no bits come to.
+        // A shift by 64 gives 0 in Swift: no bits count.
         let highMask = UInt64.max << UInt64(max(0, 64 - bits))
         let lowMask = UInt64.max << UInt64(min(64, 128 - bits))
         return (high & highMask, low & lowMask)

@@ -1,10 +1,11 @@
-// The seam between the loop and the kernel: operations are asked for, completions are pulled.
+// The interface between the loop and the kernel: the loop asks for operations and pulls
+// completions.
 //
-// Shaped after completion queues, because what only reports readiness can emulate it by trying,
-// while the reverse costs copies. Three rules make any implementation possible below it:
-// memory given to `send` stays valid until its completion; received memory is the backend's and
-// valid until the next completion is asked for; after `stopReceiving` nothing is delivered until
-// `receive`, and what arrives meanwhile is the backend's to keep.
+// It has the shape of a completion queue, because a backend that only reports readiness can emulate
+// a completion queue by trying; the reverse costs copies. Three rules make every implementation
+// possible: memory given to `send` stays valid until its completion; received memory belongs to the
+// backend and is valid until the next completion is asked for; after `stopReceiving` nothing is
+// delivered until `receive`, and the backend keeps what arrives in that time.
 
 import Glibc
 
@@ -31,7 +32,7 @@ public struct Token: Hashable, Sendable {
     var generation: UInt32 { UInt32(truncatingIfNeeded: bits >> 32) & 0xFF_FFFF }
 }
 
-/// What has become of an operation. Error numbers are positive.
+/// The result of an operation. Error numbers are positive.
 public enum Completion {
     /// A listener's next connection: its descriptor, not yet adopted, and where it comes from.
     case accepted(descriptor: Int32, peer: SocketAddress)
@@ -43,7 +44,8 @@ public enum Completion {
     case received(UnsafeRawBufferPointer)
     /// Receiving failed, for good.
     case receiveFailed(errno: Int32)
-    /// So many bytes of the chain given to `send` are the kernel's; the rest must be sent again.
+    /// The kernel has taken this many bytes of the chain given to `send`; the rest must be sent
+    /// again.
     case sent(byteCount: Int)
     /// Sending failed, for good.
     case sendFailed(errno: Int32)
@@ -65,9 +67,9 @@ public struct Event {
     }
 }
 
-/// What `Backend.send` has to say at once.
+/// The immediate result of `Backend.send`.
 public enum SendOutcome {
-    /// So many bytes are sent; there will be no completion.
+    /// This many bytes are sent; there will be no completion.
     case sent(byteCount: Int)
     /// `Completion.sent` or `.sendFailed` will follow; until then the memory is the backend's.
     case pending
@@ -75,7 +77,7 @@ public enum SendOutcome {
     case failed(errno: Int32)
 }
 
-/// What moves bytes for one loop, on that loop's thread.
+/// Moves bytes for one loop, on that loop's thread.
 ///
 /// Descriptors are the backend's own numbers; no one else makes a system call with them.
 public protocol Backend: AnyObject {
@@ -102,7 +104,8 @@ public protocol Backend: AnyObject {
     /// Whether several backends that share a socket may lose a connection: only one of them is told
     /// of it, and that one may be gone before it accepts. Then `acceptOverlooked` finds it.
     var tellsOnlyOne: Bool { get }
-    /// Looks for connections on a shared socket of which another backend was told, and accepts them.
+    /// Looks for connections on a shared socket of which another backend was told, and accepts
+    /// them.
     func acceptOverlooked(_ token: Token)
 
     /// Makes an accepted descriptor ready for `receive` and `send`; 0 or an error number.
@@ -116,8 +119,9 @@ public protocol Backend: AnyObject {
     func stopReceiving(_ token: Token)
     /// Bytes that have arrived for a stream and were not delivered yet, as far as can be told.
     func unreadByteCount(_ token: Token) -> Int
-    /// Sends `first` and what is chained behind it. One send at a time for each token. Slabs may
-    /// be filled further and chained on meanwhile; what is in use must not move or be given back.
+    /// Sends `first` and the slabs chained after it. One send at a time for each token. Slabs may
+    /// be filled further and chained on in that time; what is in use must not move or be given
+    /// back.
     func send(_ token: Token, first: Slab) -> SendOutcome
     /// Ends our side of a connection in order (FIN).
     func shutDown(_ token: Token)
@@ -127,8 +131,8 @@ public protocol Backend: AnyObject {
     /// Closes a descriptor that was accepted and not adopted.
     func discard(_ descriptor: Int32)
 
-    /// Hands over what was asked for, and waits for completions, at most for `milliseconds` (-1
-    /// for as long as it takes, 0 not at all).
+    /// Passes the requested operations to the kernel, and waits for completions, at most for
+    /// `milliseconds` (-1 for as long as it takes, 0 not at all).
     func wait(milliseconds: Int32)
     /// The next completion of this batch, or nil when it is used up.
     func next() -> Event?

@@ -1,9 +1,9 @@
-// Which backend a process uses: io_uring where the kernel grants it, else epoll; decided once, before
-// the first loop.
+// The backend of a process: io_uring where the kernel grants it, else epoll. It is chosen once,
+// before the first loop.
 //
-// What is granted is tried, not guessed from a version: a container's seccomp filter, a setting of
-// the kernel and a limit of memory or descriptors all refuse in their own ways. Every loop needs a
-// ring, so as many are made at once as there will be loops.
+// The process tries io_uring instead of guessing from the kernel's version: a container's seccomp
+// filter, a kernel setting and a limit of memory or descriptors each refuse in their own way. Every
+// loop needs a ring, so the process makes as many rings at once as there will be loops.
 
 import Glibc
 
@@ -23,7 +23,7 @@ public enum BackendKind: String, Sendable, CaseIterable {
     }
 }
 
-/// What `--backend` has come to.
+/// The backend that `--backend` led to.
 public struct BackendChoice: Sendable {
     /// `.epoll` or `.uring`.
     public let kind: BackendKind
@@ -74,7 +74,7 @@ public struct BackendChoice: Sendable {
         return cause.map { "\(error) (\($0))" } ?? error.description
     }
 
-    /// /proc/sys/kernel/io_uring_disabled (kernel 6.6): 0 is for all, 1 for a group, 2 for nobody.
+    /// /proc/sys/kernel/io_uring_disabled (kernel 6.6): 0 allows everyone, 1 a group, 2 no one.
     private static func disabledSetting() -> String? {
         guard let file = fopen("/proc/sys/kernel/io_uring_disabled", "r") else { return nil }
         defer { fclose(file) }

@@ -1,17 +1,17 @@
 // Completions over epoll: every descriptor is watched once, edge-triggered, and each operation is
 // tried before it is waited for (epoll(7)).
 //
-// An edge only sets a mark on the socket. Sockets on which something can be done stand in one
-// queue; pulling a completion takes the first and makes one system call for it, so a busy peer
-// waits in line with everyone else. One 64 KiB buffer receives for all sockets of the loop.
+// An edge only sets a mark on the socket. Sockets that are ready for an operation wait in one
+// queue; pulling a completion takes the first socket and makes one system call for it, so a busy
+// peer waits in line with all others. One 64 KiB buffer receives for all sockets of the loop.
 
 import CEpoll.System
 import Glibc
 
 /// The backend that every Linux has.
 ///
-/// What a small message calls often is inlined into the protocol's witness, so that a call through
-/// `any Backend` is one indirect call and not two.
+/// The calls that a small message makes often are inlined into the protocol's witness, so that a
+/// call through `any Backend` is one indirect call, not two.
 package final class EpollBackend: Backend {
     /// Bytes received by one system call at most.
     package static let receiveBytesMax = 65_536
@@ -29,7 +29,7 @@ package final class EpollBackend: Backend {
     private let parts: UnsafeMutablePointer<iovec>
     private var sockets = SocketTable<EpollSocket>()
     private var ready = TokenQueue()
-    /// Tokens in `ready` that belong to this batch; what is queued behind them waits for the next.
+    /// Tokens in `ready` that belong to this batch; tokens queued after them wait for the next.
     private var batchCount = 0
     private var acceptsLeft = 0
 
@@ -119,7 +119,7 @@ package final class EpollBackend: Backend {
         return nil
     }
 
-    /// The one operation that is due first; nil when the kernel has changed its mind.
+    /// The first operation that is due; nil when the kernel has changed its mind.
     private func perform(_ socket: UnsafeMutablePointer<EpollSocket>) -> Completion? {
         let marks = socket.pointee.marks
         if marks.isSuperset(of: [.connecting, .writable]) {

@@ -1,7 +1,7 @@
 // An IP address and port as a value: parsed from a flag, compared, hashed, shown.
 //
-// An IPv4 address that arrives inside IPv6 (RFC 4291 section 2.5.5.2) is an IPv4 address here, so
-// that one client has one address whichever listener it came through.
+// An IPv4 address inside IPv6 (RFC 4291 section 2.5.5.2) is an IPv4 address here, so that a client
+// has one address, whichever listener it came through.
 
 import CEpoll.System
 import Glibc

@@ -1,13 +1,13 @@
-// Making sockets: what every backend of the kernel does in the same way.
+// System calls on sockets that are the same for every backend of the kernel.
 
 import CEpoll.Process
 import CEpoll.System
 import Glibc
 
-/// System calls on sockets that no backend waits for.
+/// System calls on sockets that complete at once.
 enum SocketCalls {
     /// A TCP socket, small segments sent at once, dead peers noticed; or a negative error number.
-    /// - Parameter isBlocking: io_uring needs blocking sockets, everyone else the others.
+    /// - Parameter isBlocking: io_uring needs blocking sockets; epoll needs the others.
     static func makeStreamSocket(_ family: Int32, isBlocking: Bool) -> Int32 {
         let descriptor = cs_tcp_socket(family, isBlocking ? 1 : 0)
         if descriptor >= 0 { cs_set_stream_options(descriptor) }
@@ -45,7 +45,7 @@ enum SocketCalls {
     /// Bytes that have arrived and were not read yet.
     static func unreadBytes(of descriptor: Int32) -> Int { Int(cs_unread_bytes(descriptor)) }
 
-    /// A copy of a listening socket that somebody else has made, fit for a backend.
+    /// A copy of a listening socket that another process made, ready for a backend.
     /// - Throws: `SystemError` when there is no descriptor for it.
     static func duplicate(
         _ descriptor: Int32, isBlocking: Bool
@@ -54,7 +54,7 @@ enum SocketCalls {
         guard copy >= 0 else {
             throw SystemError(operation: "duplicate a socket", errno: -copy)
         }
-        // Shared by all who have the socket: loops, and the relay that comes after this one.
+        // All holders of the socket share it: loops, and the relay that comes after this one.
         if isBlocking { cs_set_blocking(copy) } else { cs_set_nonblocking(copy) }
         cs_set_stream_options(copy)
         return copy

@@ -1,11 +1,11 @@
 // The sockets of a backend, and the queue of those with something to do.
 //
-// Both are plain memory indexed by slot: looking a socket up is one comparison of generations,
-// and a token whose socket is gone finds nothing.
+// Both are plain memory indexed by slot: finding a socket takes one comparison of generations, and
+// the token of a socket that is gone finds nothing.
 
 /// What a backend remembers of one socket.
 protocol SlotSocket {
-    /// What stands in a slot without a socket; its token is no socket's.
+    /// The value in a slot without a socket; its token is no socket's token.
     static var nobody: Self { get }
     var token: Token { get }
 }

@@ -1,11 +1,12 @@
-// Completions over io_uring (io_uring(7)): submissions of one tick go to the kernel in the same call
-// that waits for their completions, so a busy loop makes one system call a tick.
+// Completions over io_uring (io_uring(7)). The submissions of one tick go to the kernel in the same
+// call that waits for their completions, so a busy loop makes one system call per tick.
 //
-// Accept and receive are multishot: one submission, a completion for each connection or piece.
-// Received bytes lie in buffers that the kernel picks from a ring; each is given back when the next
-// completion is asked for. Much at a time is moved by system calls, both ways. Sockets are blocking ones, because io_uring answers EAGAIN for others
-// instead of waiting. Memory given to `send` and a closed socket's slot are the kernel's until every
-// request on them has completed: that is what `released` says.
+// Accept and receive are multishot: one submission, and a completion for each connection or piece.
+// Received bytes lie in buffers that the kernel picks from a ring; each buffer is given back when
+// the next completion is asked for. System calls move large amounts, in both directions. Sockets
+// are blocking, because io_uring answers EAGAIN on other sockets instead of waiting. Memory given
+// to `send` and a closed socket's slot belong to the kernel until every request on them has
+// completed; `released` reports that.
 
 import CEpoll.System
 import CEpoll.Uring
@@ -13,8 +14,9 @@ import Glibc
 
 /// The backend for kernels that allow io_uring (6.1 and newer).
 package final class UringBackend: Backend {
-    /// Bytes of one receive buffer: a small message and its framing. All of them together, half a
-    /// megabyte, are what one connection can be sent behind a pause before its request is cancelled.
+    /// Bytes of one receive buffer: a small message and its framing. One connection can receive as
+    /// much as all buffers together (half a megabyte) after a pause, before its request is
+    /// cancelled.
     private static let bufferBytes: UInt32 = 8_192
     /// Receive buffers of the loop; a power of two.
     private static let bufferCount: UInt32 = 64
@@ -23,27 +25,28 @@ package final class UringBackend: Backend {
     private static let bulkBytesMax = 65_536
     /// Small bursts in a row that lead out of bulk mode.
     private static let smallBurstsMax = 8
-    /// Sends that wait for the end of a batch at most; then they leave in its middle, so that in a
-    /// long batch the first are not answered last.
+    /// Most sends that wait for the end of a batch. More leave in its middle, so that in a long
+    /// batch the first are not answered last.
     private static let sendsMax = 64
     private static let wakeUpData = UInt64.max
 
     private let ring: OpaquePointer
     private(set) var sockets = SocketTable<UringSocket>()
     /// Tokens of sockets that have something to deliver without a completion: pieces received while
-    /// they were paused, or what a system call will find.
+    /// they were paused, or bytes that a system call will find.
     private var ready = TokenQueue()
     /// The buffer whose bytes the last completion showed; -1 for none.
     private var shownBuffer: Int32 = -1
     /// The copy whose bytes the last completion showed.
     private var shownCopy: UnsafeMutableRawPointer?
     private let parts: UnsafeMutablePointer<iovec>
-    /// What a system call has received last; untouched, and so without memory, until there is bulk.
+    /// The bytes that a system call received last; untouched, and so without memory, until a socket
+    /// enters bulk mode.
     private let bulkBuffer: UnsafeMutableRawPointer
-    /// Sends that the kernel has not been told of.
+    /// Sends that are not submitted to the kernel yet.
     private var unsubmittedSends = 0
 
-    /// - Throws: `SystemError` when the kernel refuses io_uring, or is too old for what is used here.
+    /// - Throws: `SystemError` when the kernel refuses io_uring, or lacks an operation.
     package init() throws(SystemError) {
         var ring: OpaquePointer?
         var operation: UnsafePointer<CChar>?
@@ -65,7 +68,7 @@ package final class UringBackend: Backend {
             operation: operation.map { String(cString: $0) } ?? "io_uring", errno: -status)
     }
 
-    /// Tries every operation that is used here, once.
+    /// Tries every operation that this backend uses, once.
     /// - Throws: `SystemError` with the first that the kernel refuses. Not to be used afterwards.
     func tryOperations() throws(SystemError) {
         var operation: UnsafePointer<CChar>?
@@ -90,7 +93,7 @@ package final class UringBackend: Backend {
     }
 
     private var wakeUpDescriptor: Int32 = -1
-    /// Descriptors of listening sockets that others have too.
+    /// Descriptors of listening sockets that other processes or loops share.
     private var shared: Set<Int32> = []
 
     package func localAddress(of descriptor: Int32) -> SocketAddress? {
@@ -106,7 +109,7 @@ package final class UringBackend: Backend {
         batchCount = ready.count
     }
 
-    /// Tokens in `ready` that belong to this batch; what is queued behind them waits for the next.
+    /// Tokens in `ready` that belong to this batch; tokens queued after them wait for the next.
     private var batchCount = 0
 
     package func next() -> Event? {
@@ -215,12 +218,12 @@ package final class UringBackend: Backend {
         }
     }
 
-    /// io_uring's accepts wait exclusively: the kernel tells one of all processes and loops that
-    /// share the socket. If that one cancels its accept at this moment, or dies, nobody is told, and
-    /// the client waits for its greeting until another client comes.
+    /// io_uring's accepts wait exclusively: the kernel tells only one of the processes and loops
+    /// that share the socket. If that one cancels its accept at this moment, or dies, no other is
+    /// told, and the client waits for its greeting until another client comes.
     package var tellsOnlyOne: Bool { true }
 
-    /// A cancelled accept begins again by looking.
+    /// Cancels the accept; an accept that begins again looks at the queue first.
     package func acceptOverlooked(_ token: Token) {
         guard let socket = sockets.find(token), socket.pointee.isReceiving,
             socket.pointee.inFlight.contains(.accept),
@@ -244,7 +247,8 @@ package final class UringBackend: Backend {
                 return .acceptFailed(errno: -completion.result)
             }
         }
-        // One that was accepted before `stopAccepting` or `close` came through is somebody's client.
+        // A connection that was accepted before `stopAccepting` or `close` took effect has a client
+        // that waits.
         if completion.has_more == 0, wantsMore { startAccepting(socket) }
         var storage = sockaddr_storage()
         _ = cu_peer_address(completion.result, &storage)
@@ -317,7 +321,7 @@ package final class UringBackend: Backend {
         }
     }
 
-    /// Has the kernel receive, if it is not about it already.
+    /// Makes the kernel receive, if it does not already.
     private func startReceiving(_ socket: UnsafeMutablePointer<UringSocket>) {
         // A receive that waits for the connection would swallow its error.
         let mustWait =
@@ -343,8 +347,8 @@ package final class UringBackend: Backend {
         }
         switch completion.result {
         case -ECANCELED, -ENOBUFS, -EINTR, -EAGAIN:
-            // Cancelled by a pause that is over, or for bulk mode, or out of buffers: go on. What
-            // is held comes first, or it would never be caught up with.
+            // Cancelled by a pause that is over, or for bulk mode, or out of buffers: continue.
+            // Held pieces come first, or the socket would never catch up.
             if socket.pointee.isReceiving, socket.pointee.held.isEmpty { startReceiving(socket) }
             return nil
         default: break
@@ -389,18 +393,18 @@ package final class UringBackend: Backend {
         socket.pointee.held.append(HeldPiece(result: completion.result, memory: memory))
     }
 
-    /// Has the next piece delivered in the next batch.
+    /// Queues the next piece for delivery in the next batch.
     private func enqueue(_ socket: UnsafeMutablePointer<UringSocket>) {
         guard !socket.pointee.isQueued else { return }
         socket.pointee.isQueued = true
         ready.append(socket.pointee.token)
     }
 
-    /// The next piece of a socket that stood in the queue.
+    /// The next piece of a socket from the queue.
     private func deliverQueued(_ token: Token) -> Event? {
         guard let socket = sockets.find(token) else { return nil }
         socket.pointee.isQueued = false
-        // A listener that is closing, behind the last connection that it let in.
+        // A closing listener, after the last connection that it accepted.
         if socket.pointee.isClosing, socket.pointee.inFlight.isEmpty {
             return release(socket, token)
         }
@@ -430,17 +434,17 @@ package final class UringBackend: Backend {
 
     // MARK: Receiving in bulk
     //
-    // A socket whose peer sends faster than we take it is read by system calls, 64 KiB at a time,
-    // into one buffer that all sockets of the loop share.
+    // System calls read a socket whose peer sends faster than we take it, 64 KiB at a time, into
+    // one buffer that all sockets of the loop share.
     //
-    // A multishot receive hands a flood over in pieces of one small buffer each, cuts most TLS
+    // A multishot receive delivers a flood in pieces of one small buffer each, cuts most TLS
     // records in two, and walks through all its buffers, which no cache holds; and what it has
-    // taken is ours, however long we pause. So a piece that fills its buffer is the last but few:
-    // the request is cancelled, what it still delivers is consumed in order, and reading goes on
-    // with recv(2). Only when that finds nothing does the kernel wait for the socket. One piece per
-    // socket and batch, so that a flood waits in line with everyone else. Some bursts in a row that
-    // one small buffer would have held lead back to the multishot receive; the commands between two
-    // large messages do not.
+    // received stays with us, however long we pause. So when a piece fills its buffer, the request
+    // is cancelled. The pieces that it still delivers are consumed in order, and reading continues
+    // with recv(2). Only when recv(2) finds nothing does the kernel wait for the socket. Each
+    // socket gets one piece per batch, so that a flood waits in line with all others. Several
+    // bursts in a row that would fit into one small buffer lead back to the multishot receive; the
+    // commands between two large messages do not.
 
     /// Notes that a multishot receive filled its buffer, or found none free.
     private func enterBulk(_ socket: UnsafeMutablePointer<UringSocket>) {
@@ -507,8 +511,8 @@ package final class UringBackend: Backend {
 
     // MARK: Sending
 
-    /// One slab leaves with the other sends of the tick. More is bulk, and tried at once, so that
-    /// what the kernel takes is free again while the cache still holds it.
+    /// One slab leaves with the other sends of the tick. More than one slab is sent at once, so
+    /// that memory that the kernel takes is free again while it is still in the cache.
     package func send(_ token: Token, first: Slab) -> SendOutcome {
         guard let socket = sockets.find(token) else { return .failed(errno: EBADF) }
         let data = Operation.send.data(token)
@@ -566,8 +570,8 @@ package final class UringBackend: Backend {
             return false
         }
         if socket.pointee.inFlight.contains(.accept) {
-            // Its descriptor closes a little later; from now on nobody is let in. A shared socket goes
-            // on elsewhere.
+            // Its descriptor closes a little later; from now on no client is accepted. A shared
+            // socket continues elsewhere.
             if shared.remove(socket.pointee.descriptor) == nil {
                 shutdown(socket.pointee.descriptor, Int32(SHUT_RDWR))
             }
@@ -616,7 +620,7 @@ struct RequestSet {
 /// are a copy, so that paused sockets never use up the ring's buffers.
 struct HeldPiece {
     let result: Int32
-    /// `result` bytes, freed by whoever takes the piece; nil for the end and for errors.
+    /// `result` bytes, freed by the code that takes the piece; nil for the end and for errors.
     let memory: UnsafeMutableRawPointer?
 }
 
@@ -629,20 +633,20 @@ struct UringSocket: SlotSocket {
     var inFlight = RequestSet()
     /// `receive` (or `accept`) is wanted.
     var isReceiving = false
-    /// Accepting was stopped once, for lack of room: from then on one connection is accepted at a
-    /// time, because a multishot accept takes all that wait before anybody can stop it.
+    /// Accepting was stopped once for lack of room. From then on one connection is accepted at a
+    /// time, because a multishot accept takes all waiting connections before it can be stopped.
     var acceptsOneByOne = false
     /// `close` was called; requests are still in flight.
     var isClosing = false
-    /// Stands in the queue of those with something to deliver.
+    /// The socket is in the queue of those with something to deliver.
     var isQueued = false
-    /// Receives by system calls, as soon as the kernel has no receive of it in flight.
+    /// Receives by system calls as soon as the kernel has no receive of this socket in flight.
     var isBulk = false
     /// In bulk: a system call may find bytes, or the end, without waiting.
     var isReadable = false
-    /// In bulk: bytes since the socket was waited for.
+    /// In bulk: bytes since the last wait for the socket.
     var burstBytes = 0
-    /// In bulk: bursts since the last one that was more than a small buffer holds.
+    /// In bulk: bursts since the last one that did not fit into a small buffer.
     var smallBursts = 0
     /// Received since `stopReceiving`; nearly always empty, and without memory of its own then.
     var held: [HeldPiece] = []

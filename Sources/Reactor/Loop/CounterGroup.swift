@@ -1,9 +1,9 @@
 // Counters that declare themselves: what is counted, and under which names it is shown.
 //
 // A group is a plain value with a stored field per counter: counting is an addition, without a lock
-// and without an allocation. Beside its fields it declares its families, and from these follow the
-// sums over the loops, the page of metrics and the status report. Only a scrape goes through the
-// key paths in here.
+// and without an allocation. Next to its fields it declares its families. The sums over the loops,
+// the page of metrics and the status report follow from these declarations. Only a scrape uses the
+// key paths in this file.
 
 /// A stored count: numbers, numbers by kind, times.
 package protocol Countable: Sendable {

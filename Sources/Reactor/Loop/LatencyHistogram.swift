@@ -1,10 +1,10 @@
-// How often something took how long, in fixed buckets: two for each doubling of the time, from 128 µs
-// to 67 s. A plain value without a pointer: to record is a few instructions and never allocates, and
-// histograms of several loops are added up bucket by bucket.
+// How often something took how long, in fixed buckets: two for each doubling of the time, from 128
+// µs to 67 s. A plain value without a pointer: recording takes a few instructions and never
+// allocates. Histograms of several loops are added bucket by bucket.
 
-/// Durations by bucket. A bucket holds what is over the bound before it and at most its own bound.
+/// Durations by bucket. A bucket counts durations above the bound before it, up to its own bound.
 public struct LatencyHistogram: Sendable {
-    /// Bounds; one more bucket, the last, holds what is over all of them.
+    /// Number of bounds. One more bucket, the last, counts what is above all of them.
     public static let boundCount = 39
     /// The least bound, in microseconds.
     private static let firstBoundMicroseconds = 128

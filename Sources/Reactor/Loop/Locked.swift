@@ -1,9 +1,9 @@
 // A value behind a lock.
 //
-// `Mutex` sleeps and wakes inside the standard library, which no sanitizer sees, so to
-// ThreadSanitizer every access under it looks like a race. For its builds alone (`make tsan`), an
-// atomic beside it states the order that the lock makes; it guards nothing itself. Elsewhere it
-// would cost 2,000 instructions a message.
+// `Mutex` sleeps and wakes inside the standard library, where no sanitizer sees it, so
+// ThreadSanitizer reports every access under it as a race. In its builds only (`make tsan`), an
+// atomic next to the mutex states the order that the lock makes; the atomic itself guards nothing.
+// In other builds it would cost 2,000 instructions per message.
 
 import Synchronization
 

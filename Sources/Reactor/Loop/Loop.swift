@@ -1,14 +1,14 @@
-// One event loop on one thread, sharing nothing with the others (see `Mailbox` for the one door).
+// One event loop on one thread. It shares nothing with the others; `Mailbox` is the only door.
 //
-// A tick: wait, complete, posted work, timers; then slots that were given up become free. After
-// each single event the streams that it touched are settled: what was written leaves in as few
-// records and system calls as possible, and what became due because of calls on a stream is told
-// to its handler then, never inside the call.
+// A tick: wait, complete, posted work, timers; then the slots that were released become free. After
+// each event the loop settles the streams that the event touched: what was written leaves in as few
+// records and system calls as possible, and handlers hear then, never inside the call, what became
+// due because of calls on their streams.
 
 import CEpoll.System
 import Glibc
 
-/// One event loop on one thread. Everything it made belongs to it and to that thread.
+/// One event loop on one thread. Everything that it made belongs to it and to that thread.
 public final class Loop {
     /// Which of the group's loops this is, from 0.
     public let index: Int
@@ -16,7 +16,7 @@ public final class Loop {
     public private(set) var now: MonotonicTime
     /// The slabs of this loop.
     public let slabs = SlabPool()
-    /// The one door from other threads.
+    /// The only door for other threads.
     public let mailbox: Mailbox
     /// What has happened so far; to be read on the loop's thread.
     public private(set) var counters = LoopCounters()
@@ -24,16 +24,17 @@ public final class Loop {
     let backend: any Backend
     package private(set) var slots = SlotTable()
     private(set) var wheel: TimerWheel
-    /// Takes the place of handlers whose streams have ended, so that no cycle remains.
+    /// Replaces the handlers of streams that have ended, so that no reference cycle remains.
     let inertHandler = StreamHandler()
-    /// Where the loop's TLS engines meet their bytes; made when the first one needs it.
+    /// The place where the loop's TLS engines read and write bytes; made when the first one needs
+    /// it.
     package private(set) lazy var tlsPort = TLSPort()
 
     /// Streams to settle when the current event is over, and those left for the next tick.
     private var unsettled: [Stream] = []
     private var unsettledNextTick: [Stream] = []
     private var laterWork: [LaterWork] = []
-    /// What is under way of it; the two change places, so that neither is allocated anew.
+    /// The work that runs now. The two arrays change places, so that neither is allocated again.
     private var laterBatch: [LaterWork] = []
     private var endWork: [LaterWork] = []
     private var isStopping = false
@@ -43,7 +44,7 @@ public final class Loop {
         try self.init(index: index, custom: try backend.makeBackend())
     }
 
-    /// A loop over a backend of the caller's own, such as a simulated network.
+    /// A loop over a backend of the caller, such as a simulated network.
     public init(index: Int, custom backend: any Backend) throws(SystemError) {
         self.index = index
         self.backend = backend
@@ -66,19 +67,19 @@ public final class Loop {
     /// Ends `run` after this tick. From the loop's own thread.
     public func stop() { isStopping = true }
 
-    /// Runs `work` at the end of this tick, after the events; what it adds runs in the next tick.
-    /// From the loop's own thread.
+    /// Runs `work` at the end of this tick, after the events; work that it adds runs in the next
+    /// tick. From the loop's own thread.
     public func later(_ work: @escaping () -> Void) {
         laterWork.append(LaterWork(run: work))
     }
 
-    /// Runs `work` once, when `run` has closed everything: the time to let go of what waited for an
-    /// event that will not come, and of circles of references. From the loop's own thread.
+    /// Runs `work` once, after `run` has closed everything: the time to release objects that waited
+    /// for an event that will not come, and reference cycles. From the loop's own thread.
     public func whenEnded(_ work: @escaping () -> Void) {
         endWork.append(LaterWork(run: work))
     }
 
-    /// One turn, which waits until there is something to do. `run` is nothing but turns.
+    /// One turn, which waits until there is something to do. `run` consists of turns only.
     public func tick() {
         wait()
         complete()
@@ -95,8 +96,8 @@ public final class Loop {
         counters.waited(nanoseconds: now.nanoseconds(since: workEnd))
     }
 
-    /// How long this loop can wait as of the last turn, when nothing comes from outside: 0 for not
-    /// at all, -1 for ever.
+    /// How long this loop could wait after the last turn if nothing came from outside: 0 for not at
+    /// all, -1 for ever.
     package var waitMilliseconds: Int32 {
         if !laterWork.isEmpty || !unsettledNextTick.isEmpty || mailbox.hasMail { return 0 }
         guard let due = wheel.nextDue else { return -1 }
@@ -117,7 +118,7 @@ public final class Loop {
         }
     }
 
-    /// A completion for someone who is gone: only a descriptor must not be lost.
+    /// A completion for an occupant that is gone. Only a descriptor must not be lost.
     private func dropStale(_ completion: Completion) {
         if case .accepted(let descriptor, _) = completion { backend.discard(descriptor) }
     }
@@ -168,11 +169,11 @@ public final class Loop {
     /// Puts an occupant into a reserved slot.
     func occupy(_ token: Token, _ occupant: Occupant) { slots.occupy(token, occupant) }
 
-    /// Gives a slot up. From now on its token finds nobody.
+    /// Releases a slot. From now on its token finds `.nobody`.
     func release(_ token: Token) { slots.release(token) }
 
-    /// Has the slot's occupant called at `time` at the latest; costs nothing when it is called
-    /// earlier anyway.
+    /// Makes the loop call the slot's occupant at `time` at the latest. Costs nothing when an
+    /// earlier call is due anyway.
     func arm(_ token: Token, at time: MonotonicTime) { wheel.arm(token.slot, at: time) }
 
     /// The slot's occupant is not called any more.
@@ -227,8 +228,8 @@ public final class Loop {
     }
 }
 
-/// Work in an array. An array of closures would allocate for each: it holds them in a form of its
-/// own.
+/// Work in an array. An array of closures would allocate for each element, because it stores
+/// closures in a form of its own.
 private struct LaterWork {
     let run: () -> Void
 }

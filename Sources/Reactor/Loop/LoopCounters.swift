@@ -27,7 +27,7 @@ public struct LoopCounters: Sendable {
     public private(set) var busyNanoseconds: UInt64 = 0
     /// Time spent waiting for work.
     public private(set) var idleNanoseconds: UInt64 = 0
-    /// How long the work of a turn took: whatever comes meanwhile waits as long, at most.
+    /// How long the work of a turn took. Whatever comes during that time waits at most as long.
     public private(set) var turns = LatencyHistogram()
 
     /// All zero.

@@ -1,5 +1,4 @@
-// N loops, each made and run on a thread of its own; nothing of a loop ever leaves its thread but
-// its mailbox.
+// N loops. Each is made and run on its own thread; only its mailbox ever leaves that thread.
 
 import CEpoll.System
 import Glibc
@@ -11,11 +10,11 @@ public final class LoopGroup: Sendable {
     private let threads: Locked<[pthread_t]>
 
     /// Starts `count` threads named "loop-N". `setUp` runs on each loop's thread before its first
-    /// tick; what it returns lives until that loop ends. `.auto` is decided for all loops at once.
-    /// When all are set up, `whenReady` runs on the caller's thread, and only then the first tick of
-    /// any.
+    /// tick; its result lives until that loop ends. `.auto` is decided once for all loops. When all
+    /// are set up, `whenReady` runs on the caller's thread. No loop makes its first tick before
+    /// that.
     ///
-    /// - Throws: what `setUp`, the making of a loop or `whenReady` has thrown first; all threads have
+    /// - Throws: the first error of `setUp`, of making a loop or of `whenReady`; all threads have
     ///   ended again then.
     public init(
         count: Int, backend: BackendKind, setUp: @escaping @Sendable (Loop) throws -> AnyObject,
@@ -62,7 +61,7 @@ public final class LoopGroup: Sendable {
     }
 }
 
-/// The start of one loop's thread, and the word back from it.
+/// Starts one loop's thread and waits for its answer.
 private final class LoopLaunch: Sendable {
     private let index: Int
     private let backend: BackendKind

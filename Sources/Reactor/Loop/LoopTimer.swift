@@ -1,8 +1,9 @@
 // A deadline without a stream: retries, expiries, periodic work.
 //
-// An armed timer is kept alive by its loop; one that is not armed, by its owner alone.
+// The loop keeps an armed timer alive. A timer that is not armed lives as long as its owner holds
+// it.
 
-/// Who is called when a `LoopTimer` fires.
+/// The object that a `LoopTimer` calls when it fires.
 open class TimerHandler {
     /// For subclasses.
     public init() {}
@@ -17,8 +18,8 @@ public final class LoopTimer {
     private var token: Token?
     private var deadline: MonotonicTime = .never
 
-    /// A timer that is not armed. It holds `handler` as long as it lives; an owner that is its own
-    /// handler lets go of the timer at the end, or neither is freed.
+    /// A timer that is not armed. It holds `handler` as long as it lives. An owner that is its own
+    /// handler must release the timer at the end; otherwise neither is freed.
     public init(loop: Loop, handler: TimerHandler) {
         self.loop = loop
         self.handler = handler
@@ -35,7 +36,8 @@ public final class LoopTimer {
     /// Disarms it; it may be armed again.
     public func cancel() { arm(at: .never) }
 
-    /// The wheel has come to this timer's slot: fires, or goes back for the rest of the time.
+    /// The wheel has come to this timer's slot: the timer fires, or is armed again for the rest of
+    /// the time.
     func due(_ now: MonotonicTime) {
         guard deadline <= now else {
             if let token { loop.arm(token, at: deadline) }

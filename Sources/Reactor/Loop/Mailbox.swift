@@ -1,7 +1,7 @@
-// The one door between threads: a queue of work for a loop, and an eventfd that ends its wait.
+// The only door between threads: a queue of work for a loop, and an eventfd that ends its wait.
 //
 // The flag `hasMail` is set before the eventfd is written, and cleared before the queue is taken,
-// so nothing posted is left lying while the loop sleeps.
+// so no posted work stays in the queue while the loop sleeps.
 
 import CEpoll.System
 import Glibc
@@ -67,7 +67,7 @@ public final class Mailbox: Sendable {
         }
     }
 
-    /// Drops what is queued and whatever will be posted.
+    /// Drops what is queued and everything that will be posted.
     func close() {
         let dropped = state.withLock { state in
             state.isClosed = true

@@ -1,7 +1,7 @@
 // A point on the kernel's monotonic clock, in nanoseconds.
 //
-// Above the loop time is always an argument: machines get `now`, they never ask for it. The loop
-// reads the clock once a tick; a simulated loop has a clock of its own.
+// Above the loop, time is always an argument: machines get `now` and never ask for it. The loop
+// reads the clock once per tick; a simulated loop has its own clock.
 
 import CEpoll.System
 import Glibc

@@ -1,5 +1,5 @@
-// The signals of the process, waited for by the main thread and no other (sigtimedwait(2)), so
-// that no handler ever interrupts a loop.
+// The signals of the process. Only the main thread waits for them (sigtimedwait(2)), so no signal
+// handler ever interrupts a loop.
 
 import Glibc
 

@@ -1,8 +1,8 @@
-// Who lives in which slot of a loop, and since which generation.
+// The occupant of each slot of a loop, and its generation.
 //
-// A token finds its occupant by one index and one comparison. A slot that is given up answers to
-// no token from that moment, and is handed out again only after the tick is over, so that a
-// completion later in the same batch cannot meet its next occupant.
+// A token finds its occupant by one index and one comparison. A slot that is released answers to no
+// token from that moment, and is used again only after the tick is over. So a later completion of
+// the same batch cannot reach the next occupant.
 
 /// What a slot is used for.
 package enum Occupant {
@@ -29,7 +29,7 @@ package struct SlotTable {
     /// One past the highest slot ever used.
     package var endSlot: Int { entries.count }
 
-    /// Takes a slot; `occupy` says for whom.
+    /// Takes a slot; `occupy` puts its occupant there.
     mutating func reserve() -> Token {
         count += 1
         if let slot = free.popLast() {
@@ -45,7 +45,7 @@ package struct SlotTable {
         entries[token.slot].occupant = occupant
     }
 
-    /// Who is meant by `token`: nobody, if the slot has been given up since.
+    /// The occupant that `token` names; `.nobody` if the slot has been released since.
     func find(_ token: Token) -> Occupant {
         let slot = token.slot
         guard slot < entries.count, entries[slot].generation == token.generation else {
@@ -54,12 +54,12 @@ package struct SlotTable {
         return entries[slot].occupant
     }
 
-    /// Who lives in a slot now.
+    /// The present occupant of a slot.
     package func occupant(at slot: Int) -> Occupant {
         slot < entries.count ? entries[slot].occupant : .nobody
     }
 
-    /// Gives a slot up. Its token finds nobody any more.
+    /// Releases a slot. From now on its token finds `.nobody`.
     mutating func release(_ token: Token) {
         precondition(entries[token.slot].generation == token.generation)
         entries[token.slot].occupant = .nobody
@@ -68,7 +68,7 @@ package struct SlotTable {
         count -= 1
     }
 
-    /// Makes the slots given up during this tick available again.
+    /// Makes the slots that were released during this tick available again.
     mutating func recycle() {
         guard !released.isEmpty else { return }
         free.append(contentsOf: released)

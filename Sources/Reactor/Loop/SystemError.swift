@@ -1,6 +1,6 @@
-// A system call that failed, in the words that an operator needs: what, on what, why.
+// A failed system call in the words that an operator needs: which call, on what, why.
 //
-// Thrown by set-up only. On the data path the same numbers travel as results.
+// Only set-up throws it. On the data path the same numbers travel as results.
 
 import Glibc
 

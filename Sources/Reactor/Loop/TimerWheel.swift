@@ -1,9 +1,10 @@
 // A hashed timer wheel: 4,096 buckets of 10 ms, doubly linked lists of slot numbers in them
 // (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987, scheme 6).
 //
-// It knows when a slot should be looked at, not what its deadline is. A deadline that moves later
-// costs nothing: the slot comes up at the old time and its owner arms it again. A deadline beyond
-// one turn (41 s) comes up once a turn for the same reason. Everything is O(1).
+// It knows when a slot should be looked at, not what the slot's deadline is. A deadline that moves
+// later costs nothing: the slot comes up at the old time and its owner arms it again. For the same
+// reason a deadline that is more than one turn (41 s) away comes up once per turn. Everything is
+// O(1).
 
 /// Which slots are due at a time.
 struct TimerWheel: ~Copyable {
@@ -71,7 +72,7 @@ struct TimerWheel: ~Copyable {
     }
 
     /// A slot whose time has come by `now`, unlinked; nil when there is none left. To be called
-    /// until nil; slots armed meanwhile come up at a later tick.
+    /// until nil; slots armed in between come up at a later tick.
     mutating func popDue(_ now: MonotonicTime) -> Int? {
         let target = now.nanoseconds / TimerWheel.tickNanoseconds
         while true {
@@ -102,7 +103,7 @@ struct TimerWheel: ~Copyable {
         let word = start >> 6
         let rest = occupied[word] & (~0 << UInt64(start & 63))
         if rest != 0 { return tick(ofBucket: word << 6 + rest.trailingZeroBitCount) }
-        // Behind the first word, around the wheel, and at last the first word's other bits.
+        // The words after the first, around the wheel, and at last the first word's other bits.
         let turn = UInt64((word + 1) & 63)
         let turned = summary >> turn | (turn == 0 ? 0 : summary << (64 - turn))
         let found = (turned.trailingZeroBitCount + Int(turn)) & 63

@@ -1,8 +1,9 @@
-// A listening socket on one loop; every loop has its own for the same port (SO_REUSEPORT), and the
+// A listening socket on one loop. Every loop has its own for the same port (SO_REUSEPORT), and the
 // kernel spreads the connections over them.
 //
-// Out of descriptors or memory it rests for a second instead of spinning, and is counted. So it does
-// for shorter times while its owner has no room: connections then wait in the kernel's backlog.
+// If descriptors or memory run out, the listener rests for a second instead of spinning, and counts
+// the rest. It rests for shorter times while its owner has no room: connections then wait in the
+// kernel's backlog.
 
 /// Why a listener accepts nothing for a while.
 public enum ListenerPause: Equatable, Sendable {
@@ -16,24 +17,24 @@ public enum ListenerPause: Equatable, Sendable {
 open class ListenerHandler {
     /// For subclasses.
     public init() {}
-    /// A new connection; returns who handles its stream, or nil to close it at once. The stream
+    /// A new connection. Returns the handler of its stream, or nil to close it at once. The stream
     /// itself comes with `streamAccepted`; with implicit TLS `streamOpened` follows the handshake.
     open func accepted(_ address: SocketAddress, on listener: Listener) -> StreamHandler? { nil }
-    /// Whether there is no room for one more; asked behind each connection, and again after each
-    /// pause. A few that the kernel has accepted already may still follow.
+    /// Whether there is no room for one more. Asked after each connection, and again after each
+    /// pause. A few connections that the kernel has accepted already may still follow.
     open var isFull: Bool { false }
     /// Nothing is accepted for a while; called at the beginning of each pause.
     open func paused(_ why: ListenerPause) {}
 }
 
-/// A listening TCP socket on one loop, usually with SO_REUSEPORT. Out of descriptors, it pauses and tries
-/// again after a second instead of spinning.
+/// A listening TCP socket on one loop, usually with SO_REUSEPORT.
 public final class Listener {
     /// Rest after a failed accept.
     static let pauseMilliseconds = 1_000
     /// Rest while the owner has no room.
     static let fullPauseMilliseconds = 100
-    /// How often a shared queue is looked at for connections that somebody else was told of.
+    /// How often a listener looks at a shared queue for connections that the kernel announced to
+    /// another process or loop only.
     static let overlookedMilliseconds = 250
 
     /// The loop that it belongs to.
@@ -48,12 +49,12 @@ public final class Listener {
     private var token: Token
     private var isResting = false
     private let descriptor: Int32
-    /// Connections may wait of which only somebody else was told.
+    /// The queue may hold connections that the kernel announced to another process or loop only.
     private let looksAgain: Bool
 
     /// - Parameters:
     ///   - tls: implicit TLS for every connection; nil for plaintext at first.
-    ///   - inherited: a listening socket that was made before, to be shared; it stays the caller's.
+    ///   - inherited: a listening socket that exists already, to be shared; it stays the caller's.
     ///     Nil to bind one of its own.
     ///   - isShared: with SO_REUSEPORT. Without it the address is this socket's alone: a second one
     ///     is refused, by this process or another (EADDRINUSE).
@@ -93,7 +94,7 @@ public final class Listener {
         if !loop.backend.close(token, withReset: false) { released() }
     }
 
-    /// Closes, and whatever still comes is closed too: the loop ends.
+    /// Closes, and closes every connection that still comes: the loop ends.
     func abandon() {
         handler = nil
         close()
@@ -104,7 +105,7 @@ public final class Listener {
         loop.release(token)
     }
 
-    /// The next connection, or the lack of one.
+    /// The next connection, or a failure to accept one.
     func handle(_ completion: Completion) {
         switch completion {
         case .accepted(let descriptor, let peer): welcome(descriptor, peer)
@@ -139,7 +140,7 @@ public final class Listener {
         loop.arm(token, at: loop.now.advanced(byMilliseconds: milliseconds))
     }
 
-    /// The rest is over, if there is room; or it is time to look again.
+    /// The rest is over if there is room; or it is time to look at the shared queue again.
     func due() {
         guard let handler else { return }
         if isResting {

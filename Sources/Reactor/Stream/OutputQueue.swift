@@ -1,32 +1,33 @@
-// The sending half of a stream: bytes for the kernel in a row of slabs, filled at the end and sent
-// from the front; plaintext that is gathered for a record; the two marks of back pressure.
+// The sending half of a stream: bytes for the kernel in a chain of slabs, filled at the end and
+// sent from the front; plaintext that is gathered for a record; the two marks of back pressure.
 //
-// What is in use stays where it is until it is sent, whatever is written after it, so a backend
-// may send straight from here. An empty queue holds no slab. It has no descriptor, key or handler:
-// `Stream` encrypts what is gathered, and hands the queue to the backend. A class, because engines
-// and backends write to it and read from it; as a constant of its stream it costs no retain.
+// Bytes stay where they are until they are sent, whatever is written after them, so a backend may
+// send straight from here. An empty queue holds no slab. The queue has no descriptor, key or
+// handler: `Stream` encrypts what is gathered, and hands the queue to the backend. It is a class
+// because engines and backends write to it and read from it; as a constant of its stream it costs
+// no retain.
 
 /// What a stream has to send.
 final class OutputQueue {
     private let pool: SlabPool
     private var chain = SlabChain()
 
-    /// Bytes, as they go over the wire, that the kernel has not taken yet.
+    /// Bytes in their form on the wire that the kernel has not taken yet.
     private(set) var byteCount = 0
 
     /// Bytes that the kernel has taken so far.
     private(set) var takenBytes: UInt64 = 0
 
-    /// A backend is sending from here, and its completion has not come.
+    /// A backend is sending from here and has not completed the send.
     private(set) var isSending = false
 
     /// Plaintext not yet encrypted: less than a record, or what was written before the handshake.
     private var gathered = SlabChain()
-    /// Bytes of it.
+    /// Bytes of gathered plaintext.
     private(set) var gatheredByteCount = 0
 
-    /// More was queued than the high mark allows, and the queue has not been below the low mark
-    /// since; the handler waits for `streamDrained`.
+    /// The queue rose above the high mark and has not been below the low mark since; the handler
+    /// waits for `streamDrained`.
     private(set) var isOverfull = false
     /// The kernel takes no more bytes.
     private(set) var isDead = false
@@ -81,7 +82,7 @@ final class OutputQueue {
     /// A backend sends from here until `consume` or `removeAll`.
     func beginSending() { isSending = true }
 
-    /// The kernel has taken `count` bytes; slabs that are used up go back.
+    /// The kernel has taken `count` bytes. Slabs that are used up go back to the pool.
     func consume(_ count: Int) {
         precondition(count <= byteCount)
         isSending = false
@@ -96,14 +97,14 @@ final class OutputQueue {
         if left > 0, let slab = chain.first { slab.start += left }
     }
 
-    /// Gives everything up; no backend may be sending from here.
+    /// Gives everything back; no backend may be sending from here.
     func removeAll() {
         chain.removeAll(to: pool)
         byteCount = 0
         isSending = false
     }
 
-    /// The kernel has refused: nothing that is queued will leave.
+    /// The kernel has refused: nothing in the queue will be sent.
     func die() {
         removeAll()
         isDead = true
@@ -155,7 +156,7 @@ final class OutputQueue {
 
     /// Bytes for the kernel, and plaintext that waits for encryption.
     var queuedBytes: Int { byteCount + gatheredByteCount }
-    /// The queue is below the low mark after it was above the high one, and can be filled again.
+    /// The queue was above the high mark, is below the low mark now, and can be filled again.
     var isDrained: Bool { isOverfull && queuedBytes < Stream.lowWater && !isDead }
 
     /// Something was written.

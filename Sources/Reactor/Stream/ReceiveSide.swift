@@ -1,5 +1,5 @@
-// The receiving half of a stream: whether bytes are wanted, which ciphertext waits, and since when
-// the bytes that are delivered may have been on this machine.
+// The receiving half of a stream: whether bytes are wanted, which ciphertext waits, and when the
+// bytes that are delivered may have arrived at this machine.
 //
 // A value without a descriptor, a clock or a handler: `Stream` feeds it and asks it. Ciphertext is
 // decrypted only as far as it can be delivered; the rest of one receive, at most 64 KiB, waits in
@@ -7,7 +7,7 @@
 
 /// What a stream knows about its incoming bytes.
 struct ReceiveSide: ~Copyable {
-    /// Why nothing is delivered at present.
+    /// Why nothing is delivered now.
     struct Stops: OptionSet {
         let rawValue: UInt8
         /// The owner has called `pauseReceiving`.
@@ -18,7 +18,7 @@ struct ReceiveSide: ~Copyable {
 
     /// Empty while bytes are delivered.
     private(set) var stops: Stops = []
-    /// The peer has ended its side, and the handler still has something to say.
+    /// The peer has ended its side, and the handler still has something to send.
     private(set) var hasEnded = false
     /// The backend has been asked to receive.
     private var isArmed = false
@@ -26,8 +26,9 @@ struct ReceiveSide: ~Copyable {
     private(set) var mayHavePlaintext = false
     /// Ciphertext that came before receiving stopped and is not decrypted yet.
     private(set) var held = SlabChain()
-    /// Since when the bytes that are delivered now may have been on this machine: when they were
-    /// read from the kernel, or earlier when receiving was stopped for long.
+    /// The earliest time at which the bytes that are delivered now may have arrived at this
+    /// machine: when they were read from the kernel, or earlier when receiving was stopped for
+    /// long.
     private(set) var arrivedAt = MonotonicTime(nanoseconds: 0)
     private var arrivals = ArrivalClock()
 
@@ -36,21 +37,21 @@ struct ReceiveSide: ~Copyable {
     /// There is something to deliver that needs no further byte from the kernel.
     var hasMore: Bool { mayHavePlaintext || !held.isEmpty }
 
-    /// Nothing is delivered until this reason, and every other one, is gone.
+    /// Nothing is delivered until this reason and every other one are gone.
     mutating func stop(_ reason: Stops, at now: MonotonicTime) {
         if stops.isEmpty { arrivals.paused(at: now) }
         stops.insert(reason)
     }
 
     /// This reason is gone.
-    /// - Returns: whether delivery goes on after so long that `noteUnread` must be called.
+    /// - Returns: whether delivery continues after a stop so long that `noteUnread` must be called.
     mutating func allow(_ reason: Stops, at now: MonotonicTime) -> Bool {
         guard stops.contains(reason) else { return false }
         stops.remove(reason)
         return stops.isEmpty && arrivals.isLate(at: now)
     }
 
-    /// So many bytes waited in the kernel when a long stop ended.
+    /// `byteCount` bytes waited in the kernel when a long stop ended.
     mutating func noteUnread(_ byteCount: Int) { arrivals.unread(byteCount) }
 
     /// The backend has read `byteCount` bytes.
@@ -65,7 +66,7 @@ struct ReceiveSide: ~Copyable {
     /// The backend has stopped receiving by itself: the peer has ended, or receiving has failed.
     mutating func disarmed() { isArmed = false }
 
-    /// Notes what the backend shall do from now on.
+    /// Notes whether the backend has to receive from now on.
     /// - Returns: whether it must be told.
     mutating func arm(_ isWanted: Bool) -> Bool {
         guard isWanted != isArmed else { return false }
@@ -76,7 +77,7 @@ struct ReceiveSide: ~Copyable {
     /// The engine has decrypted, and may have more.
     mutating func decrypted(mayHaveMore: Bool) { mayHavePlaintext = mayHaveMore }
 
-    /// Copies ciphertext into slabs, after what is held already.
+    /// Copies ciphertext into slabs, after the ciphertext that is held already.
     mutating func hold(_ bytes: UnsafeRawBufferPointer, in pool: SlabPool) {
         var offset = 0
         while offset < bytes.count {

@@ -1,8 +1,9 @@
-// Fixed-size blocks of memory that bytes rest in between two sockets.
+// Fixed-size blocks of memory for bytes on their way from one socket to another.
 //
-// A slab has one owner at a time, who gives it on (to a chain, a queue) or back to the pool of its
-// loop. It is a plain pointer, so passing it costs nothing; the pool counts what is out, and the
-// tests hold that count to zero at the end. Never crosses threads.
+// A slab has one owner at a time. The owner passes it on (to a chain, a queue) or gives it back to
+// the pool of its loop. It is a plain pointer, so passing it costs nothing; the pool counts the
+// slabs that are out, and the tests check that this count is zero at the end. A slab never crosses
+// threads.
 
 /// One block from a `SlabPool`: a small header, then `Slab.capacity` bytes of payload.
 ///
@@ -52,10 +53,10 @@ public struct Slab {
     /// Bytes in use.
     public var count: Int { end - start }
 
-    /// Bytes free behind `end`.
+    /// Bytes free after `end`.
     public var room: Int { Slab.capacity - end }
 
-    /// The slab behind this one in its chain.
+    /// The next slab in its chain.
     public var next: Slab? { header.pointee.next.map(Slab.init(base:)) }
 
     /// Sets both marks: an empty slab whose first byte will be at `offset`.

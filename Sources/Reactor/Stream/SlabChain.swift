@@ -22,7 +22,7 @@ public struct SlabChain: ~Copyable {
     /// The youngest slab; still owned by the chain.
     public var last: Slab? { tail.map(Slab.init(base:)) }
 
-    /// The slab behind `slab`, which must be in this chain.
+    /// The slab after `slab`, which must be in this chain.
     public func slab(after slab: Slab) -> Slab? { slab.next }
 
     /// Sum of the bytes in use; linear in the number of slabs.
@@ -36,7 +36,7 @@ public struct SlabChain: ~Copyable {
         return sum
     }
 
-    /// Takes ownership of `slab` and puts it last.
+    /// Takes ownership of `slab` and appends it.
     public mutating func append(_ slab: Slab) {
         slab.header.pointee.next = nil
         if let tail {
@@ -48,7 +48,7 @@ public struct SlabChain: ~Copyable {
         slabCount += 1
     }
 
-    /// Puts all slabs of `other` behind these; `other` is empty afterwards.
+    /// Appends all slabs of `other`, which is empty afterwards.
     public mutating func append(contentsOf other: inout SlabChain) {
         while let slab = other.popFirst() { append(slab) }
     }

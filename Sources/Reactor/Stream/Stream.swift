@@ -2,10 +2,10 @@
 //
 // Calls of the owner only change state and queue bytes; `settle`, at the end of the event, does
 // what follows from them. So a handler is never called from inside its own call on the stream, and
-// everything that is written during one event leaves together. What waits on either way is in
-// `ReceiveSide` and `OutputQueue`.
+// everything that is written during one event leaves together. `ReceiveSide` and `OutputQueue` hold
+// the bytes that wait in each direction.
 //
-// Back pressure: a peer that does not read is not read either, whatever the owner thinks.
+// Back pressure: the stream does not read from a peer that does not read, whatever the owner wants.
 
 import Glibc
 
@@ -19,18 +19,18 @@ public final class Stream {
     public static let recordBytesMax = 16_384
     /// How long an ending stream waits for its peer, without progress, before it is closed.
     public static let lingerMilliseconds = 2_000
-    /// How long it may do so in all, however slowly the peer takes what is queued.
+    /// How long it may wait in all, however slowly the peer takes the queued bytes.
     public static let lingerMillisecondsMax = 30_000
 
-    /// Who has opened the connection. It decides about back pressure.
+    /// Which side opened the connection. It decides about back pressure.
     public enum Role: Sendable {
         /// A peer connected to our listener. Above `highWater` of queued output the stream does not
-        /// receive until less than `lowWater` is queued: a peer that asks and does not read the
-        /// answers must not make us collect them.
+        /// receive until less than `lowWater` is queued. Otherwise a peer that asks and does not
+        /// read the answers could make us collect them.
         case accepted
         /// We connected. The stream receives while output is queued, because a server may answer
-        /// before it has read the whole request (413, 429), and we must hear that. Whoever owns
-        /// such a stream bounds what it queues.
+        /// before it has read the whole request (413, 429), and we must read that answer. The owner
+        /// of such a stream bounds what it queues.
         case opened
     }
 
@@ -47,11 +47,11 @@ public final class Stream {
 
     /// The loop that it belongs to.
     public let loop: Loop
-    /// Who has opened it.
+    /// Which side opened it.
     public let role: Role
     /// "192.0.2.1:4711", "[2001:db8::1]:4711".
     public let peerAddress: SocketAddress
-    /// The object that hears the stream's events; an inert one once the stream has ended.
+    /// The object that receives the stream's events; an inert one after the stream has ended.
     public private(set) var handler: StreamHandler
     /// Its slot on the loop.
     package private(set) var token: Token
@@ -64,20 +64,21 @@ public final class Stream {
     /// In the loop's list of streams to settle.
     private var isUnsettled = false
 
-    /// To be closed when the event is over, with a reset if asked for.
+    /// The stream closes when the event is over, with a reset if `closesWithReset`.
     private var isCondemned = false
     private var closesWithReset = false
-    /// Why the stream ends, once that is known.
+    /// Why the stream ends; nil until that is known.
     private var closeReason: CloseReason?
     /// Draining: our FIN is sent.
     private var isShutDown = false
-    /// Draining: the peer's end is waited for, so that our last bytes are not lost to a reset.
+    /// Draining: the stream waits for the peer's end, so that a reset does not destroy our last
+    /// bytes.
     private var awaitsEnd = false
 
     private var ownDeadline: MonotonicTime = .never
     /// When an ending stream is closed regardless.
     private var lingerDeadline: MonotonicTime = .never
-    /// The last moment that `lingerDeadline` may be moved to; set when the end begins.
+    /// The latest time to which `lingerDeadline` may move; set when the end begins.
     private var lingerEnd: MonotonicTime = .never
 
     private init(
@@ -104,19 +105,21 @@ public final class Stream {
     /// `streamClosed` has been, or is being, called.
     public var isClosed: Bool { phase == .closed }
 
-    /// Another handler hears everything from now on; from inside a call of the present one, too.
+    /// Makes another handler receive all events from now on. May be called from inside a call of
+    /// the present handler.
     public func handOver(to handler: StreamHandler) { self.handler = handler }
 
     // MARK: Settling
 
-    /// Has the stream settled when the current event is over.
+    /// Makes the loop settle the stream when the current event is over.
     private func settleLater() {
         guard !isUnsettled else { return }
         isUnsettled = true
         loop.settleLater(self)
     }
 
-    /// Has the stream settled in the next tick, so that others have their turn in between.
+    /// Makes the loop settle the stream in the next tick, so that others have their turn in
+    /// between.
     private func settleNextTick() {
         guard !isUnsettled else { return }
         isUnsettled = true
@@ -153,8 +156,8 @@ public final class Stream {
 
     // MARK: Time
 
-    /// One deadline per stream; setting it again is cheap (the wheel re-arms lazily). `.never` means
-    /// none. It holds in every phase, so also during a handshake and while the stream ends.
+    /// One deadline per stream; setting it again is cheap (the wheel re-arms lazily). `.never`
+    /// means none. It applies in every phase, also during a handshake and while the stream ends.
     public var deadline: MonotonicTime {
         get { ownDeadline }
         set {
@@ -233,15 +236,17 @@ public final class Stream {
 
     // MARK: Receiving
 
-    /// The owner has paused delivery. The stream may stop receiving without that (`isHeldBack`).
+    /// The owner has paused delivery. The stream may also stop receiving without that
+    /// (`isHeldBack`).
     public var isReceivingPaused: Bool { receiving.stops.contains(.owner) }
 
     /// An accepted stream has had more than `highWater` queued, and not less than `lowWater` since:
-    /// it does not receive. `streamDrained` follows when it does again.
+    /// it does not receive. `streamDrained` follows when it receives again.
     public var isHeldBack: Bool { receiving.stops.contains(.output) }
 
-    /// Since when the bytes that are delivered now may have been on this machine: when they were
-    /// read from the kernel, or earlier when receiving was stopped for long.
+    /// The earliest time at which the bytes that are delivered now may have arrived at this
+    /// machine: when they were read from the kernel, or earlier when receiving was stopped for
+    /// long.
     public var arrivedAt: MonotonicTime { receiving.arrivedAt }
 
     /// Stops the delivery of `streamReceived` (and, soon, reading from the socket).
@@ -250,7 +255,7 @@ public final class Stream {
         settleLater()
     }
 
-    /// Delivery goes on when the current event is over, unless the stream is held back.
+    /// Delivery continues when the current event is over, unless the stream is held back.
     public func resumeReceiving() {
         allowReceiving(.owner)
         settleLater()
@@ -301,8 +306,8 @@ public final class Stream {
         condemn(closeReason ?? .system(errno: errno))
     }
 
-    /// Delivers what was kept while receiving was stopped, as far as the handler and the queue
-    /// let it.
+    /// Delivers the bytes that were kept while receiving was stopped, as far as the handler and the
+    /// queue allow.
     private func deliverHeld() {
         while delivers, receiving.hasMore {
             guard let slab = receiving.held.first else {
@@ -319,7 +324,7 @@ public final class Stream {
 
     private var delivers: Bool { phase == .open && !receiving.isStopped && !isCondemned }
 
-    /// Asks the backend for bytes, or not to deliver them, as the state now demands.
+    /// Starts or stops receiving at the backend, as the state now demands.
     private func armReceiving() {
         guard phase != .closed, phase != .connecting else { return }
         let isWanted =
@@ -353,7 +358,7 @@ public final class Stream {
         noteWritten()
     }
 
-    /// The same for a text that lives as long as the program.
+    /// Does the same for a text that lives as long as the program.
     public func write(_ text: StaticString) {
         text.withUTF8Buffer { write($0.span) }
     }
@@ -375,16 +380,17 @@ public final class Stream {
         noteWritten()
     }
 
-    /// Where in the bytes of the wire everything that was written so far ends. Encrypts what is
-    /// gathered, so that nothing written later comes before it. Only once the stream is open.
+    /// The position in the byte stream on the wire at which everything that was written so far
+    /// ends. Encrypts what is gathered, so that nothing written later comes before it. Only after
+    /// the stream has opened.
     public func sealedEnd() -> UInt64 {
         if phase == .open, engine != nil { sealGathered() }
         return output.takenBytes + UInt64(output.byteCount)
     }
 
-    /// Whether the kernel has certainly not taken the bytes of the wire up to `end`, a `sealedEnd`:
-    /// then the peer cannot have them, and never will once this stream is aborted. False when that
-    /// is not known, because a send of unknown outcome is under way.
+    /// Whether the kernel has certainly not taken the wire's bytes up to `end`, a `sealedEnd`. Then
+    /// the peer cannot have them, and will never get them if this stream is aborted. False when
+    /// that is not known, because a send of unknown outcome is in progress.
     public func certainlyKept(upTo end: UInt64) -> Bool {
         !output.isSending && output.takenBytes < end
     }
@@ -430,8 +436,8 @@ public final class Stream {
         if phase == .draining { armLinger() }
     }
 
-    /// The kernel takes no more. What the peer said before it left may still be waiting for us (a
-    /// refusal, say), so reading goes on to the end, if it can.
+    /// The kernel takes no more. The peer's last bytes may still wait for us (a refusal, for
+    /// example), so reading continues to the end, if it can.
     private func sendFailed(_ errno: Int32) {
         guard phase != .closed else { return }
         output.die()
@@ -440,7 +446,7 @@ public final class Stream {
         armLinger()
     }
 
-    /// Tells the handler that it may write again; once per event, so that a writer who fills the
+    /// Tells the handler that it may write again; once per event, so that a writer that fills the
     /// queue each time takes turns with the others. A stream that was held back receives again.
     private func notifyDrained() {
         guard phase == .open, output.isDrained else { return }
@@ -457,8 +463,8 @@ public final class Stream {
 
     // MARK: TLS
 
-    /// STARTTLS: everything written so far leaves in plaintext, everything that arrives from now on
-    /// is TLS. Plaintext that came in the same read is the caller's to refuse.
+    /// STARTTLS: everything written so far leaves in plaintext; everything that arrives from now on
+    /// is TLS. The caller must refuse plaintext that came in the same read.
     /// - Parameter serverName: the server's name for a client (SNI, verification, session cache);
     ///   nil for the server's side.
     public func startTLS(_ context: TLSContext, serverName: String? = nil) {
@@ -468,15 +474,15 @@ public final class Stream {
         settleLater()
     }
 
-    /// The server's side begins with `bytes`, which came in the same read as what was plaintext and
-    /// are TLS already. They are copied, and used when the event is over.
+    /// Starts TLS on the server's side with `bytes`, which came in the same read as the last
+    /// plaintext and are TLS already. They are copied, and used when the event is over.
     public func startTLS(_ context: TLSContext, behind bytes: Span<UInt8>) {
         startTLS(context)
         guard phase == .handshaking else { return }
         bytes.withUnsafeBytes { receiving.hold($0, in: loop.slabs) }
     }
 
-    /// Goes on with the handshake from what was held before it began.
+    /// Continues the handshake with the bytes that were held before it began.
     private func shakeHeldHands() {
         while phase == .handshaking, !isCondemned, let slab = receiving.held.first {
             let used = shakeHands(
@@ -497,7 +503,7 @@ public final class Stream {
         if serverName != nil { receiveTLS(UnsafeRawBufferPointer(start: nil, count: 0)) }
     }
 
-    /// Ciphertext from the peer; what cannot be delivered now is kept.
+    /// Ciphertext from the peer. The part that cannot be delivered now is kept.
     private func receiveTLS(_ bytes: UnsafeRawBufferPointer) {
         var used = 0
         if receiving.held.isEmpty {
@@ -509,7 +515,7 @@ public final class Stream {
         }
     }
 
-    /// Goes on with the handshake; returns the bytes it used.
+    /// Continues the handshake; returns the number of bytes used.
     private func shakeHands(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard let engine else { return 0 }
         let (used, outcome) = engine.handshake(bytes, into: output, at: loop.now)
@@ -526,8 +532,8 @@ public final class Stream {
         return used
     }
 
-    /// Decrypts and delivers until the input is used up, the handler has had enough, or the stream
-    /// is held back; returns the bytes used.
+    /// Decrypts and delivers until the input is used up, the handler pauses, or the stream is held
+    /// back; returns the number of bytes used.
     private func decrypt(_ bytes: UnsafeRawBufferPointer) -> Int {
         var used = 0
         while delivers, let engine {
@@ -557,7 +563,7 @@ public final class Stream {
         if !engine.encrypt(bytes, into: output) { failTLS(OpenSSLError.takeLine()) }
     }
 
-    /// TLS is beyond repair. The alert that the engine has written leaves before the stream ends.
+    /// TLS cannot continue. The alert that the engine has written leaves before the stream ends.
     private func failTLS(_ line: String) {
         guard phase < .draining else { return }
         phase = .handshaking  // An engine that has failed must not be asked for a close_notify.
@@ -566,21 +572,21 @@ public final class Stream {
 
     // MARK: Ending
     //
-    // An orderly end sends what is queued, then close_notify and FIN, and goes on reading (throwing
-    // away) until the peer ends too: a socket that is closed with unread bytes resets the
+    // An orderly end sends what is queued, then close_notify and FIN, and continues to read (and
+    // discard) until the peer ends too: a socket that is closed with unread bytes resets the
     // connection, and the reset can overtake our last reply (RFC 1122 section 4.2.2.13).
     // `streamClosed` comes exactly once.
 
-    /// Sends what is queued, then closes (close_notify, FIN); `streamClosed(.local)` follows.
-    /// What still arrives is thrown away. Bounded by `lingerMilliseconds` without progress.
+    /// Sends what is queued, then closes (close_notify, FIN); `streamClosed(.local)` follows. Bytes
+    /// that still arrive are discarded. Bounded by `lingerMilliseconds` without progress.
     public func finish() {
         guard phase < .draining, !isCondemned else { return }
         if phase == .connecting || output.isDead { return condemn(closeReason ?? .local) }
         drain(.local, awaitingEnd: !receiving.hasEnded)
     }
 
-    /// Closes at once, queued bytes thrown away; with a reset, so that the peer can't take what it
-    /// got for complete. `streamClosed(.local)` follows at the end of the event.
+    /// Closes at once and discards queued bytes. The peer gets a reset, so that it cannot take what
+    /// it received as complete. `streamClosed(.local)` follows at the end of the event.
     public func abort() {
         closesWithReset = true
         condemn(closeReason ?? .local)
@@ -594,7 +600,8 @@ public final class Stream {
         settleLater()
     }
 
-    /// Nothing more is delivered or taken; what is queued leaves, and then our end.
+    /// Nothing more is delivered or accepted; what is queued leaves, and then our end of the
+    /// connection.
     private func drain(_ reason: CloseReason, awaitingEnd: Bool) {
         if let engine, phase == .open {
             sealGathered()
@@ -610,7 +617,7 @@ public final class Stream {
         settleLater()
     }
 
-    /// Goes on with an orderly end, as far as the queue and the peer let it.
+    /// Continues an orderly end, as far as the queue and the peer allow.
     private func advanceDraining() {
         guard phase == .draining, !isCondemned, output.isEmpty else { return }
         if !isShutDown {
@@ -620,7 +627,8 @@ public final class Stream {
         if !awaitsEnd { close(closeReason ?? .local, withReset: false) }
     }
 
-    /// Begins the time that an ending stream has left, anew after each progress, but not for ever.
+    /// Starts the time that an ending stream has left. Each progress starts it again, but not for
+    /// ever.
     private func armLinger() {
         if lingerEnd == .never {
             lingerEnd = loop.now.advanced(byMilliseconds: Stream.lingerMillisecondsMax)
@@ -630,7 +638,7 @@ public final class Stream {
         loop.arm(token, at: lingerDeadline)
     }
 
-    /// The peer has let the time pass. If it has not taken everything, it gets a reset.
+    /// The peer has let the time pass. If it has not taken everything, the stream resets it.
     private func giveUpLingering() {
         close(closeReason ?? .local, withReset: !output.isEmpty)
     }

@@ -1,12 +1,12 @@
-// The two sides' words for what happens to a connection: who is told, and why it ended.
+// What a stream tells its owner, and why a stream ended.
 
-/// Why a stream is no more.
+/// Why a stream has ended.
 public enum CloseReason: Equatable, Sendable {
     /// We asked for it (`finish` or `abort`).
     case local
     /// The peer closed in order (FIN; over TLS also without close_notify).
     case peer
-    /// The kernel said no: `errno` of the failed call (ECONNRESET, EPIPE, ECONNREFUSED…).
+    /// The kernel refused: `errno` of the failed call (ECONNRESET, EPIPE, ECONNREFUSED…).
     case system(errno: Int32)
     /// TLS failed: alert, bad record, verification. One printable line for the log.
     case tls(String)
@@ -20,8 +20,8 @@ open class StreamHandler {
     /// A connection from a listener, before anything else and before any handshake: the moment to
     /// keep the stream and to set its deadline. Not called for streams from `Stream.connect`.
     open func streamAccepted(_ stream: Stream) {}
-    /// A listener's TLS does not begin by itself: the handler reads plaintext first, and calls
-    /// `startTLS`. Asked once, before `streamAccepted`.
+    /// Whether a listener's TLS waits: the handler reads plaintext first, and calls `startTLS`.
+    /// Asked once, before `streamAccepted`.
     open var beginsInPlaintext: Bool { false }
     /// The stream is ready for bytes: TCP connected and, where TLS was asked for, handshake done.
     /// Called again after `startTLS` has finished its handshake.
@@ -30,14 +30,14 @@ open class StreamHandler {
     /// the loop's shared buffer. Not called while receiving is paused.
     open func streamReceived(_ stream: Stream, _ bytes: Span<UInt8>) {}
     /// The peer has ended its side (FIN or close_notify), and everything before it was delivered.
-    /// True: the stream stays open for what is still to be written, until `finish` or `abort`;
-    /// false: what is queued leaves, and then the stream ends.
+    /// True: the stream stays open for bytes that are still to be written, until `finish` or
+    /// `abort`. False: what is queued leaves, and then the stream ends.
     open func streamPeerEnded(_ stream: Stream) -> Bool { false }
-    /// What was queued for sending has fallen below `Stream.lowWater` after having been above
-    /// `Stream.highWater`.
+    /// The bytes queued for sending were above `Stream.highWater` and are now below
+    /// `Stream.lowWater`.
     open func streamDrained(_ stream: Stream) {}
     /// The stream's deadline has passed. The deadline is cleared; the owner decides.
     open func streamTimedOut(_ stream: Stream) {}
-    /// The last call, exactly once per stream, whatever ended it. Nothing may be written any more.
+    /// The last call, exactly once per stream, whatever ended it. Nothing may be written after it.
     open func streamClosed(_ stream: Stream, _ reason: CloseReason) {}
 }

@@ -1,7 +1,7 @@
-// What OpenSSL has to say about a failure, as one printable line.
+// OpenSSL's reason for a failure, as one printable line.
 //
-// OpenSSL keeps a queue of errors for each thread; whatever is left in it would be taken for the
-// cause of the next failure. So reading a failure always empties the queue.
+// OpenSSL keeps a queue of errors for each thread. An error that stays in it would be reported as
+// the cause of the next failure. So reading a failure always empties the queue.
 
 import CEpoll.TLS
 
@@ -23,7 +23,7 @@ enum OpenSSLError {
     }
 
     /// Empties the queue, at little cost when it is empty, as it nearly always is: ERR_clear_error
-    /// looks into each of its 16 places (840 instructions a call, ten calls a message).
+    /// looks into each of its 16 places (840 instructions per call, ten calls per message).
     static func clear() {
         if ERR_peek_error() != 0 { ERR_clear_error() }
     }

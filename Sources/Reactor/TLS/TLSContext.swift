@@ -22,11 +22,11 @@ public struct TLSCertificateFiles: Sendable, Equatable {
 
 /// One SSL_CTX: certificates and policy, shared by all loops.
 public final class TLSContext: Sendable {
-    /// OpenSSL counts references to it and guards it with locks of its own; set up before it is
-    /// shared and never changed afterwards.
+    /// OpenSSL counts references to it and guards it with its own locks. It is set up before it is
+    /// shared, and never changed after that.
     private nonisolated(unsafe) let handle: OpaquePointer
     private let sessions = TLSSessionCache()
-    /// What seals a server's tickets; shared with the context that takes this one's place.
+    /// The keys that seal a server's tickets; shared with the context that replaces this one.
     private let tickets: TLSTickets
     /// The other certificates of a server, by name; nil when it has one only.
     private let others: TLSServerNames?
@@ -71,13 +71,13 @@ public final class TLSContext: Sendable {
         return try server(certificates: [files], defaultName: nil, tickets: TLSTickets())
     }
 
-    /// A server's with several certificates, of which the client's server name chooses (RFC 6066
-    /// section 3); the first that covers a name serves it.
+    /// A server's with several certificates, of which the client's server name selects one (RFC
+    /// 6066 section 3); the first that covers a name serves it.
     ///
     /// - Parameters:
     ///   - certificates: at least one.
-    ///   - defaultName: clients that name no server, or one that nothing covers, get the certificate
-    ///     for this name, or else the first.
+    ///   - defaultName: clients that name no server, or one that nothing covers, get the
+    ///     certificate for this name, or else the first.
     ///   - tickets: what seals session tickets; a context that takes another's place shares it, so
     ///     that tickets stay good.
     /// - Throws: `TLSError` that names the file.
@@ -135,8 +135,8 @@ public final class TLSContext: Sendable {
         return context
     }
 
-    /// A client's: verifies against the system store, or `caFile` alone when given; checks the
-    /// host name.
+    /// A client's: verifies against the system store, or only against `caFile` when given; checks
+    /// the host name.
     ///
     /// - Parameters:
     ///   - speaksHTTP: names http/1.1 in the handshake (ALPN, RFC 7301); servers of other protocols

@@ -1,9 +1,10 @@
-// One TLS connection as a transformer: ciphertext in, plaintext out, and the reverse (RFC 8446,
-// RFC 5246). It has no descriptor and no clock, and keeps no buffer while it is idle.
+// One TLS connection as a transformer: ciphertext in, plaintext out, and the reverse (RFC 8446, RFC
+// 5246). It has no descriptor and no clock, and keeps no buffer while it is idle.
 //
 // OpenSSL does the handshake, and everything of TLS 1.2. With TLS 1.3 the engine seals the records
-// itself from then on; a server's also opens them, and OpenSSL's connection is freed. A client's
-// is kept for reading, because tickets come behind the handshake; what it would write is not sent.
+// itself after the handshake. A server's engine also opens them, and frees OpenSSL's connection. A
+// client's engine keeps OpenSSL's connection for reading, because tickets come after the handshake;
+// what OpenSSL would write is not sent.
 
 import CEpoll.TLS
 
@@ -37,9 +38,9 @@ final class TLSEngine {
 
     /// Keeps the SSL_CTX and what its callbacks need alive.
     let context: TLSContext
-    /// Whom a client talks to; the key of its session cache.
+    /// The name of the server that a client talks to; the key of its session cache.
     let serverName: String?
-    /// OpenSSL's side; nil once the engine does both directions itself.
+    /// OpenSSL's connection; nil after the engine has taken over both directions.
     private var ssl: OpaquePointer?
     private let port: TLSPort
     private(set) var sealer: TLSRecordSealer?
@@ -97,7 +98,7 @@ final class TLSEngine {
     /// The time that the handshake under way was called with.
     var handshakeTime: MonotonicTime { port.now }
 
-    /// Goes on with the handshake as far as `input` allows; answers go into `output`.
+    /// Continues the handshake as far as `input` allows; answers go into `output`.
     func handshake(
         _ input: UnsafeRawBufferPointer, into output: OutputQueue, at now: MonotonicTime
     ) -> (used: Int, outcome: HandshakeOutcome) {
@@ -130,7 +131,7 @@ final class TLSEngine {
     }
 
     /// Decrypts `input` into the loop's plaintext buffer, several records if they are there.
-    /// What TLS itself has to answer goes into `replies`.
+    /// Answers of TLS itself go into `replies`.
     func decrypt(_ input: UnsafeRawBufferPointer, replies: OutputQueue) -> DecryptStep {
         if let opener { return open(input, with: opener, replies: replies) }
         guard let ssl else { preconditionFailure("an engine without any way to read") }
@@ -163,8 +164,8 @@ final class TLSEngine {
         }
     }
 
-    /// What OpenSSL wrote while it read is under a key and a number of ours and never sent. It was
-    /// the answer to a key update, or an alert; both are sealed anew.
+    /// OpenSSL wrote this while it read: an answer to a key update, or an alert. It is under a key
+    /// and a record number that are ours, so it is never sent; both are sealed again.
     private func replace(
         _ unsentBytes: Int, _ status: DecryptStatus, _ sealer: TLSRecordSealer,
         _ replies: OutputQueue
@@ -178,8 +179,8 @@ final class TLSEngine {
         return isAnswered ? status : .failed(OpenSSLError.takeLine())
     }
 
-    /// Encrypts `bytes` into `output`, a record for every 16,384 of them. Only after the
-    /// handshake. False when the engine is beyond repair; OpenSSL's error queue says why.
+    /// Encrypts `bytes` into `output`, a record for every 16,384 of them. Only after the handshake.
+    /// False when the engine cannot continue; OpenSSL's error queue says why.
     func encrypt(_ bytes: UnsafeRawBufferPointer, into output: OutputQueue) -> Bool {
         if let sealer { return sealer.seal(bytes, into: output) }
         guard let ssl else { preconditionFailure("an engine without any way to write") }
@@ -192,7 +193,7 @@ final class TLSEngine {
         return result == 1 && written == bytes.count
     }
 
-    /// Says goodbye (RFC 8446 section 6.1). Only after the handshake.
+    /// Writes close_notify (RFC 8446 section 6.1). Only after the handshake.
     func closeNotify(into output: OutputQueue) {
         if let sealer {
             _ = sealer.sealAlert(TLSAlert.closeNotify, level: 1, into: output)
@@ -215,16 +216,16 @@ extension TLSEngine {
     /// A line of OpenSSL's key log.
     func learn(_ line: UnsafePointer<CChar>) { secrets.learn(line) }
 
-    /// The handshake is done: with TLS 1.3 the engine seals what follows, and opens it on a
-    /// server's side. Without the secrets, or with another version, OpenSSL goes on.
+    /// The handshake is done: with TLS 1.3 the engine seals records from now on, and a server's
+    /// engine opens them. Without the secrets, or with another version, OpenSSL continues.
     private func takeOver(_ ssl: OpaquePointer) {
         defer { secrets.wipe() }
         guard SSL_version(ssl) == TLS1_3_VERSION, let cipher = SSL_get_current_cipher(ssl),
             let suite = TLSSuite(identifier: SSL_CIPHER_get_protocol_id(cipher))
         else { return }
         let isServer = serverName == nil
-        // A server's call that ends the handshake has written the tickets, and nothing else, under
-        // the key that is taken over; a client's only what comes before it.
+        // A server's call that ends the handshake has written only the tickets under the key that
+        // the engine takes over; a client's has written only what comes before that key.
         let sealed = isServer ? UInt64(port.recordsWritten) : 0
         guard
             let writing = TLSTrafficKey(
@@ -242,7 +243,7 @@ extension TLSEngine {
         sealer = TLSRecordSealer(key: writing)
     }
 
-    /// Opens all records of `input` that are there whole, as far as the plaintext buffer has room.
+    /// Opens all whole records of `input`, as far as the plaintext buffer has room.
     private func open(
         _ input: UnsafeRawBufferPointer, with opener: TLSRecordOpener, replies: OutputQueue
     ) -> DecryptStep {
@@ -271,7 +272,7 @@ extension TLSEngine {
             status: status)
     }
 
-    /// An alert or a handshake message of the peer; nil when reading goes on.
+    /// Handles an alert or a handshake message of the peer; nil when reading continues.
     private func take(
         _ type: UInt8, _ message: UnsafeRawBufferPointer, _ opener: TLSRecordOpener,
         _ replies: OutputQueue

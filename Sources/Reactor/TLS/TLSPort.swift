@@ -1,27 +1,27 @@
-// Where the TLS engines of one loop meet their bytes: the struct behind their BIO, and the shared
+// The bytes of the TLS engines of one loop: the struct that their BIO points to, and the shared
 // plaintext buffer.
 //
-// Engines run one at a time and never keep a pointer from here, so an idle connection has no
-// buffer of its own at all.
+// Engines run one at a time and never keep a pointer into this object, so an idle connection has no
+// buffer of its own.
 
 import CEpoll.TLS
 
-/// One loop's meeting place of ciphertext and OpenSSL.
+/// Where ciphertext and OpenSSL meet on one loop.
 package final class TLSPort {
-    /// Plaintext delivered by one call at most: as much as one receive can hold.
+    /// Most plaintext bytes that one call delivers: as much as one receive can hold.
     static let plaintextBytesMax = 65_536
 
     /// The struct that the BIOs point to.
     let pointer: UnsafeMutablePointer<ct_port>
-    /// Plaintext of whichever engine decrypted last.
+    /// Plaintext of the engine that decrypted last.
     let plaintext: UnsafeMutableRawBufferPointer
-    /// The time of the handshake under way; what OpenSSL's callbacks go by.
+    /// The time of the current handshake; OpenSSL's callbacks use it.
     private(set) var now = MonotonicTime(nanoseconds: 0)
-    /// Engines that have not been freed, and OpenSSL connections that they hold; tests hold both
-    /// to zero at the end.
+    /// Engines that are not freed, and the OpenSSL connections that they hold; tests check that
+    /// both are zero at the end.
     package private(set) var engineCount = 0
     package private(set) var connectionCount = 0
-    /// Where OpenSSL's writing goes when it must not be sent.
+    /// Takes what OpenSSL writes and must not be sent.
     let unsent = OutputQueue(pool: SlabPool(freeCountMax: 1))
 
     init() {
@@ -48,7 +48,7 @@ package final class TLSPort {
     /// An engine's OpenSSL connection was freed.
     func connectionFreed() { connectionCount -= 1 }
 
-    /// A handshake goes on at this time.
+    /// A handshake continues at this time.
     func handshake(at now: MonotonicTime) { self.now = now }
 
     /// Calls into OpenSSL with `input` to read and `output` to write; returns the bytes of

@@ -1,9 +1,9 @@
 // The records of a TLS 1.3 connection after its handshake (RFC 8446 section 5): sealed straight
 // into the output queue, opened straight from the backend's buffer.
 //
-// OpenSSL copies each record twice on either way, and allocates for it; here nothing is copied but
-// what a receive has cut, and a connection that is idle has no buffer. OpenSSL keeps the handshake,
-// and all of TLS 1.2. Peers are hostile: nothing is delivered before its tag is checked.
+// OpenSSL copies each record twice in each direction, and allocates for it. This code copies only
+// records that a receive has cut, and an idle connection has no buffer. OpenSSL keeps the
+// handshake, and all of TLS 1.2. Peers are hostile: nothing is delivered before its tag is checked.
 
 /// What a record carries (RFC 8446 section 5.1).
 enum TLSContent {
@@ -26,7 +26,8 @@ enum TLSAlert {
 /// Writes records.
 struct TLSRecordSealer {
     static let headerBytes = 5
-    /// Up to here a record is copied to where it is sent from and encrypted there, in one call.
+    /// Content up to this size is copied to the place that it is sent from, and encrypted there in
+    /// one call.
     private static let inPlaceBytesMax = 1_024
 
     private let key: TLSTrafficKey
@@ -34,7 +35,7 @@ struct TLSRecordSealer {
     init(key: TLSTrafficKey) { self.key = key }
 
     /// Appends records with all of `content`; 16,384 bytes are the most that one holds.
-    /// - Returns: false when OpenSSL refuses; the connection is beyond repair then.
+    /// - Returns: false when OpenSSL refuses; the connection cannot continue then.
     func seal(
         _ content: UnsafeRawBufferPointer, type: UInt8 = TLSContent.applicationData,
         into output: OutputQueue
@@ -133,9 +134,9 @@ struct TLSRecordSealer {
     }
 }
 
-/// Finds and opens records, wherever receives cut them.
+/// Finds and opens records, at whatever places receives cut them.
 final class TLSRecordOpener {
-    /// What came of some input.
+    /// The result for some input.
     enum Verdict {
         /// The input is used up.
         case needsInput
@@ -145,11 +146,11 @@ final class TLSRecordOpener {
         case failed(alert: UInt8, reason: String)
     }
 
-    /// Bytes of a record behind its header, at most (RFC 8446 section 5.2).
+    /// Most bytes of a record after its header (RFC 8446 section 5.2).
     static let bodyBytesMax = 16_384 + 256
     /// Room that `next` needs at its destination.
     static let roomBytes = bodyBytesMax - TLSTrafficKey.tagBytes
-    /// Key updates of one connection; more than that is no protocol but an attack.
+    /// Most key updates of one connection; more than that is an attack.
     private static let updatesMax = 64
 
     private let key: TLSTrafficKey
@@ -184,7 +185,7 @@ final class TLSRecordOpener {
         return open(start, start + TLSRecordSealer.headerBytes, count, destination)
     }
 
-    /// Goes on to the peer's next key.
+    /// Moves to the peer's next key.
     /// - Returns: false when that failed, or when the peer does it too often.
     func update() -> Bool {
         updates += 1
@@ -268,7 +269,7 @@ final class TLSRecordOpener {
             OpenSSLError.clear()
             return .failed(alert: TLSAlert.badRecordMAC, reason: "bad record mac")
         }
-        // Behind the content stand its type and any number of zeros (RFC 8446 section 5.4).
+        // The record's type and any number of zeros follow the content (RFC 8446 section 5.4).
         while innerCount > 0, content[innerCount - 1] == 0 { innerCount -= 1 }
         guard innerCount > 0 else {
             return .failed(alert: TLSAlert.unexpectedMessage, reason: "a record without content")

@@ -1,5 +1,5 @@
-// A certificate for those who have none yet: self-signed, ECDSA P-256, 30 days, in memory only
-// (RFC 5280).
+// A certificate for users who have none yet: self-signed, ECDSA P-256, 30 days, in memory only (RFC
+// 5280).
 
 import CEpoll.TLS
 import Glibc

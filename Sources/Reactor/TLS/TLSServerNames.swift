@@ -1,7 +1,7 @@
 // Which certificate serves which server name (RFC 6066 section 3, RFC 9525 section 6.3).
 //
-// A name is looked up as it is, and then with its first label replaced by a star; a star stands for
-// one whole label and nothing else. Made once, read by all loops.
+// A name is looked up as it is, and then with its first label replaced by a star; a star matches
+// exactly one whole label. The table is made once and read by all loops.
 
 /// Certificates by the names that they are for.
 struct TLSServerNames: Sendable {

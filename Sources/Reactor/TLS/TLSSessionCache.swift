@@ -1,4 +1,4 @@
-// A client's sessions for resumption, the youngest for each server name, shared by all loops.
+// A client's sessions for resumption: the newest for each server name, shared by all loops.
 
 import CEpoll.TLS
 
@@ -27,8 +27,8 @@ final class TLSSessionCache: Sendable {
     }
 
     /// Offers a copy of the session kept for `name`, if there is one, on `ssl`. A copy, because
-    /// OpenSSL spoils a TLS 1.3 session once it was used, and several connections may be opened
-    /// before the first has brought a new one.
+    /// OpenSSL invalidates a TLS 1.3 session after its first use, and several connections may open
+    /// before the first has brought a new session.
     func resume(_ name: String, on ssl: OpaquePointer) {
         let ssl = UInt(bitPattern: ssl)
         sessions.withLock { sessions in

@@ -1,8 +1,9 @@
 // The keys that seal session tickets (RFC 5077 section 4, RFC 8446 section 4.6.1).
 //
-// Our own are in memory only: a key seals for six hours and opens for six more, longer than a ticket
-// lives. Time is an argument; a key that was never used is never made. Keys from a file take their
-// place, so that several relays open each other's tickets; then whoever writes the file rotates.
+// The relay's own keys are in memory only: a key seals for six hours and opens for six more, longer
+// than a ticket lives. Time is an argument; a key is made when it is first used. Keys from a file
+// replace the relay's own, so that several relays open each other's tickets; then the writer of the
+// file rotates them.
 
 import CEpoll.TLS
 

@@ -1,9 +1,9 @@
 // The key of one direction of a TLS 1.3 connection, and the nonce of each record (RFC 8446 sections
 // 5.3, 7.1, 7.2 and 7.3).
 //
-// OpenSSL does the handshake and tells the traffic secrets; the algorithms are OpenSSL's too. What
-// is here is which key, which nonce and which sequence number. A sequence number is used once: it
-// moves on with every record, whether or not the record turns out well.
+// OpenSSL does the handshake and reports the traffic secrets; the algorithms are OpenSSL's too.
+// This file decides which key, which nonce and which sequence number to use. A sequence number is
+// used once: it moves on with every record, also when the record is bad.
 
 import CEpoll.AEAD
 import CEpoll.TLS
@@ -46,7 +46,8 @@ final class TLSTrafficKey {
     /// Bytes of the authentication tag, for each suite of TLS 1.3.
     static let tagBytes = CT_TAG_BYTES
     private static let nonceBytes = CT_NONCE_BYTES
-    /// Records under one key, well below the 2^24.5 that AES-GCM may protect (RFC 8446 section 5.5).
+    /// Records under one key, well below the 2^24.5 that AES-GCM may protect (RFC 8446 section
+    /// 5.5).
     static let recordsMax: UInt64 = 1 << 23
 
     private let suite: TLSSuite
@@ -91,7 +92,7 @@ final class TLSTrafficKey {
         return install()
     }
 
-    /// Derives key and nonce from the secret; the sequence begins anew.
+    /// Derives key and nonce from the secret; the sequence begins again.
     private func install() -> Bool {
         guard var key = Self.expand(suite, secret, "key", suite.keyBytes),
             let nonce = Self.expand(suite, secret, "iv", Self.nonceBytes)
@@ -127,8 +128,8 @@ final class TLSTrafficKey {
     /// Ends a sealed record: its tag goes to `tag`.
     func seal(tag: UnsafeMutablePointer<UInt8>) -> Bool { ct_aead_seal(aead, tag) == 1 }
 
-    /// Ends an opened record. False when somebody has changed it; what was transformed must not be
-    /// looked at then.
+    /// Ends an opened record. False when it was changed on its way; what was transformed must not
+    /// be looked at then.
     var isDone: Bool { ct_aead_open(aead) == 1 }
 
     // MARK: Derivation

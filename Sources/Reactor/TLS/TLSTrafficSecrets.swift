@@ -1,8 +1,8 @@
 // The traffic secrets of one handshake, as OpenSSL's key log tells them.
 //
-// The key log (draft-ietf-tls-keylogfile) is the one way in which OpenSSL gives them away. A line is
-// a label, the client's random and the secret, both in hexadecimal. Only the two secrets of
-// application data are kept, and only until the handshake is over.
+// OpenSSL reveals them only through the key log (draft-ietf-tls-keylogfile). A line is a label, the
+// client's random and the secret, both in hexadecimal. Only the two secrets of application data are
+// kept, and only until the handshake is over.
 
 import CEpoll.TLS
 import Glibc

@@ -14,7 +14,7 @@ import Testing
         ("2001:db8::/64", ["[2001:db8::1]"], ["[2001:db8:0:1::]"]),
         ("::1", ["[::1]"], ["[::2]", "127.0.0.1"]), ("::/0", ["[::1]", "[ff::]"], ["127.0.0.1"]),
     ])
-    func `a block holds what its prefix says`(
+    func `a block contains the addresses of its prefix`(
         _ text: String, _ inside: [String], _ outside: [String]
     ) throws {
         let block = try #require(AddressBlock(text))
@@ -32,7 +32,7 @@ import Testing
         "192.0.2.1/24", "2001:db8::1/64", "2001:db8::/129", "[2001:db8::]/32", "host/8",
         "192.0.2.0/24/1", "::ffff:192.0.2.1", "10.0.0.1:25",
     ])
-    func `what is none is refused`(_ text: String) {
+    func `an invalid block is refused`(_ text: String) {
         #expect(AddressBlock(text) == nil)
     }
 

@@ -7,7 +7,7 @@ import Testing
 private let isUringGranted = (try? BackendChoice(.uring, loopCount: 1)) != nil
 
 @Suite struct BackendChoiceTests {
-    @Test func `epoll is taken without asking`() throws {
+    @Test func `epoll is used without a test of io_uring`() throws {
         let choice = try BackendChoice(.epoll, loopCount: 2)
         #expect(choice.kind == .epoll && choice.refusal == nil)
     }
@@ -29,7 +29,7 @@ private let isUringGranted = (try? BackendChoice(.uring, loopCount: 1)) != nil
     }
 
     @Test(.enabled(if: isUringGranted, "this kernel does not allow io_uring"))
-    func `a flood leads to reading in bulk, small talk leads back`() throws {
+    func `a flood leads to bulk mode, and small amounts lead back`() throws {
         let test = try TestLoop(kind: .uring)
         let backend = try #require(test.loop.backend as? UringBackend)
         let server = Recorder()

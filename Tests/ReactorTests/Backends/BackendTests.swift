@@ -26,7 +26,7 @@ import Testing
         #expect(backend.spoiledCount == 0)
     }
 
-    @Test func `memory of a send stays untouched until the backend releases it`() throws {
+    @Test func `the memory of a send does not change until the backend releases it`() throws {
         let backend = try CompletionBackend()
         let test = try TestLoop(backend: backend)
         let server = Recorder()

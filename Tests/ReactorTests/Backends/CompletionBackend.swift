@@ -1,6 +1,6 @@
-// A backend that behaves as a completion queue does, over epoll: no send is ever done at once, the
-// memory of a send is read only when it completes, a closed stream is released a batch later, and
-// bytes that come after a pause are kept until receiving goes on.
+// A backend over epoll that behaves like a completion queue: no send completes at once, the memory
+// of a send is read only when it completes, a closed stream is released a batch later, and bytes
+// that come after a pause are kept until receiving continues.
 
 @testable import Reactor
 
@@ -9,7 +9,7 @@ final class CompletionBackend: Backend {
         var token: Token
         var first: Slab
         var isClosed = false
-        /// What the slab held when the send was asked for.
+        /// The content of the slab when the send was asked for.
         var bytes: [UInt8]
     }
 
@@ -26,7 +26,7 @@ final class CompletionBackend: Backend {
     private(set) var releasedCount = 0
     private(set) var lateCount = 0
 
-    /// How many times faster than the kernel's this backend's clock runs.
+    /// How many times faster this backend's clock runs than the kernel's.
     private let clockFactor: Int
     private let beganAt: MonotonicTime
 

@@ -3,10 +3,10 @@ import Testing
 
 @testable import Reactor
 
-/// Peers that send faster than we take it: what arrives is whole and in order, pauses hold, ends are
-/// clean, and nobody else waits for long.
+/// Peers that send faster than we take it: their bytes arrive complete and in order, pauses work,
+/// ends are clean, and no other peer waits for long.
 @Suite struct FloodTests {
-    /// Writes all of a body as the queue lets it.
+    /// Writes all of a body, as the queue allows.
     private final class Sender: Recorder {
         let body: [UInt8]
         private var offset = 0
@@ -30,13 +30,13 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `pieces of every size around the buffers' sizes arrive whole`(_ isTLS: Bool) throws {
+    func `pieces of every size around the buffers' sizes arrive complete`(_ isTLS: Bool) throws {
         let test = try TestLoop()
         let pair = try TrustedPair()
         let server = Echo()
         let listener = try test.listen(tls: isTLS ? pair.server : nil) { server }
-        // Around one small buffer, around 64 KiB, and around all small buffers together; each is
-        // sent when the one before has come back, so that each is a burst of its own.
+        // Sizes around one small buffer, around 64 KiB, and around all small buffers together. Each
+        // is sent when the one before has come back, so that each is its own burst.
         let sizes =
             [1, 8_191, 8_192, 8_193, 1, 65_535, 65_536, 65_537, 3]
             + [16_384, 16_385, 524_287, 524_288, 600_000, 131_072] + Array(repeating: 10, count: 20)
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `pauses in a flood hold, and lose and repeat nothing`(_ isTLS: Bool) throws {
+    func `pauses in a flood work, and nothing is lost or repeated`(_ isTLS: Bool) throws {
         let test = try TestLoop()
         let pair = try TrustedPair()
         let body = testBytes(24_000_000)
@@ -73,7 +73,7 @@ import Testing
         var pauses = 0
         server.onReceived = { stream, _ in
             if server.received.count == body.count { return stream.finish() }
-            // Every pause is longer than the one before; the first are shorter than a tick.
+            // Every pause is longer than the one before; the first ones are shorter than a tick.
             guard server.received.count / 500_000 > pauses else { return }
             pauses += 1
             stream.pauseReceiving()
@@ -124,7 +124,7 @@ import Testing
         #expect(server.received == body && server.closes == [.local])
     }
 
-    @Test func `the end of a flood is told once, behind its last byte`() throws {
+    @Test func `the end of a flood is reported once, after its last byte`() throws {
         let test = try TestLoop()
         let server = Recorder()
         let body = testBytes(1_000_000)
@@ -139,7 +139,7 @@ import Testing
         #expect(server.received == body && server.closes == [.peer])
     }
 
-    @Test func `floods leave a small talk its turn in every batch`() throws {
+    @Test func `during floods a small exchange has its turn in every batch`() throws {
         let test = try TestLoop()
         var flooded = 0
         let sink = try test.listen {

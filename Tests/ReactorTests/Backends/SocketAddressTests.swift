@@ -7,7 +7,7 @@ import Testing
     @Test(arguments: [
         "0.0.0.0:587", "[::]:465", "127.0.0.1:0", "[2001:db8::1]:65535", "192.0.2.255:25",
     ])
-    func `an address is shown as it was written`(_ text: String) {
+    func `an address is printed as it was written`(_ text: String) {
         #expect(SocketAddress(text)?.description == text)
     }
 
@@ -31,7 +31,7 @@ import Testing
         ("127.0.0.1:1", true), ("127.255.0.9:1", true), ("[::1]:1", true), ("128.0.0.1:1", false),
         ("[::]:1", false), ("[::2]:1", false), ("[::ffff:127.0.0.1]:1", true),
     ])
-    func `loopback is known`(_ text: String, _ isLoopback: Bool) {
+    func `loopback addresses are recognised`(_ text: String, _ isLoopback: Bool) {
         #expect(SocketAddress(text)?.isLoopback == isLoopback)
     }
 

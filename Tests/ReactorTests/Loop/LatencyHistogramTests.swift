@@ -2,7 +2,7 @@ import Reactor
 import Testing
 
 @Suite struct LatencyHistogramTests {
-    /// The bucket by looking through the bounds.
+    /// The bucket, found by comparing with every bound.
     private func naiveBucket(_ nanoseconds: UInt64) -> Int {
         for bucket in 0..<LatencyHistogram.boundCount {
             if nanoseconds <= UInt64(LatencyHistogram.boundMicroseconds(bucket)) * 1_000 {

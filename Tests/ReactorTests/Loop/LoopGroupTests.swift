@@ -1,11 +1,12 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Reactor
 
 @Suite struct LoopGroupTests {
-    /// One loop's part: a listener of its own, and clients that connect to it one after the other.
+    /// The part of one loop: its own listener, and clients that connect to it one after the other.
     private final class Traffic {
         let loop: Loop
         let pair: TrustedPair
@@ -69,11 +70,11 @@ import Testing
         }
     }
 
-    @Test func `loops on threads of their own share certificates, tickets and sessions`() throws {
+    @Test func `loops on separate threads share certificates, tickets and sessions`() throws {
         let pair = try TrustedPair()
         let resumed = Atomic(0)
         let running = Atomic(2)
-        let group = try LoopGroup(count: 2, backend: TestLoop.backend) { loop in
+        let group = try LoopGroup(count: 2, backend: testBackend) { loop in
             let traffic = try Traffic(loop, pair, count: 30) { wasResumed, isLast in
                 if wasResumed { resumed.add(1, ordering: .relaxed) }
                 if isLast { running.subtract(1, ordering: .releasing) }

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Reactor
@@ -89,7 +90,7 @@ import Testing
         alarm.onFired = nil
     }
 
-    @Test func `stopping closes what is open, and each handler hears it once`() throws {
+    @Test func `stopping closes every stream, and each handler is told once`() throws {
         let test = try TestLoop()
         let pair = try TrustedPair()
         var servers: [Recorder] = []
@@ -104,7 +105,7 @@ import Testing
         #expect(servers.allSatisfy { $0.closes.count == 1 })
     }
 
-    @Test func `a token of an earlier occupant finds nobody`() {
+    @Test func `a token of an earlier occupant finds nothing`() {
         var table = SlotTable()
         let first = table.reserve()
         table.release(first)
@@ -124,7 +125,7 @@ import Testing
 
     @Test func `a group runs a loop on each of its threads and ends them`() throws {
         let seen = Locked<Set<Int>>([])
-        let group = try LoopGroup(count: 3, backend: TestLoop.backend) { loop in
+        let group = try LoopGroup(count: 3, backend: testBackend) { loop in
             seen.withLock { _ = $0.insert(loop.index) }
             return loop
         }
@@ -151,7 +152,7 @@ import Testing
     @Test func `a group whose set-up fails ends its threads and says why`() {
         let error = SystemError(operation: "bind 0.0.0.0:25", errno: EACCES)
         let thrown = #expect(throws: SystemError.self) {
-            _ = try LoopGroup(count: 2, backend: TestLoop.backend) { loop in
+            _ = try LoopGroup(count: 2, backend: testBackend) { loop in
                 if loop.index == 1 { throw error }
                 return loop
             }
@@ -159,10 +160,11 @@ import Testing
         #expect(thrown?.description == "bind 0.0.0.0:25: Permission denied")
     }
 
-    @Test func `an occupied port is refused in words`() throws {
+    @Test func `a port in use is refused with a reason`() throws {
         let test = try TestLoop()
         let listener = try test.listen { nil }
-        // SO_REUSEPORT shares among our own; a socket without it does not share.
+        // SO_REUSEPORT shares the address among our own sockets; a socket without it does not
+        // share.
         let other = try #require(SocketAddress("192.0.2.1:25"))
         let thrown = #expect(throws: SystemError.self) {
             _ = try Listener(

@@ -76,7 +76,7 @@ import Testing
         #expect(deadlines.isEmpty && wheel.nextDue == nil)
     }
 
-    @Test func `the next time is right wherever the cursor stands`() {
+    @Test func `the next time is correct at every position of the cursor`() {
         for start in stride(from: 0, to: 82_000, by: 790) {
             var wheel = TimerWheel(now: Self.at(start))
             for distance in [10, 630, 640, 650, 20_000, 40_900] {

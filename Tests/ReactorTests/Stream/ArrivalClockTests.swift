@@ -7,7 +7,7 @@ import Testing
         MonotonicTime(nanoseconds: 5_000_000_000).advanced(byMilliseconds: milliseconds)
     }
 
-    @Test func `bytes that nobody let wait come when they are read`() {
+    @Test func `bytes that did not wait arrive when they are read`() {
         var clock = ArrivalClock()
         #expect(!clock.isLate(at: at(0)))
         #expect(clock.read(10, at: at(7)) == at(7))
@@ -16,7 +16,7 @@ import Testing
         #expect(clock.read(10, at: at(1_009)) == at(1_009))
     }
 
-    @Test func `what waits at the end of a long pause came with its begin`() {
+    @Test func `bytes that wait at the end of a long pause arrived at its beginning`() {
         var clock = ArrivalClock()
         clock.paused(at: at(0))
         #expect(clock.isLate(at: at(1_000)))
@@ -46,7 +46,7 @@ import Testing
     }
 
     /// With real sockets, and a pause that is longer than a second.
-    @Test func `a stream knows since when its bytes may have waited`() throws {
+    @Test func `a stream knows how long its bytes may have waited`() throws {
         let test = try TestLoop()
         let (server, client) = (Recorder(), Recorder())
         let listener = try test.listen { server }

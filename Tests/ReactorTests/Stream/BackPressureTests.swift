@@ -3,7 +3,8 @@ import Testing
 
 @testable import Reactor
 
-/// A peer that does not read is not read either; what we opened ourselves goes on listening.
+/// The stream does not read from a peer that does not read; a stream that we opened continues to
+/// receive.
 @Suite struct BackPressureTests {
     /// Answers every byte with the same reply, and never pauses.
     private final class Amplifier: Recorder {
@@ -30,7 +31,7 @@ import Testing
         }
     }
 
-    /// An amplifier, and a client that does not read at first.
+    /// A server that answers with more than it gets, and a client that does not read at first.
     private final class Talk {
         let test: TestLoop
         let server: Amplifier
@@ -47,7 +48,7 @@ import Testing
             test.runTicks { [client] in client.openedCount == 1 && server.openedCount == 1 }
         }
 
-        /// Calls on the client's stream, inside of a tick.
+        /// Calls on the client's stream, inside a tick.
         func act(_ body: @escaping (Stream) -> Void) {
             test.loop.later { [client] in client.stream.map(body) }
         }
@@ -60,14 +61,14 @@ import Testing
                 act { $0.write([0x2E]) }
                 asked += 1
                 test.runTicks { server.received.count == asked }
-                // The sockets may still take it all.
+                // The sockets may still take everything.
                 if server.stream?.isHeldBack == true { rest(milliseconds: 20) }
             }
             #expect(server.stream?.isHeldBack == true)
             return asked
         }
 
-        /// Asks once more, and waits for a time in which that could be heard.
+        /// Asks once more, and waits long enough for the server to read it.
         func askInVain() {
             act { $0.write([0x2E]) }
             rest(milliseconds: 20)
@@ -100,14 +101,14 @@ import Testing
         let asked = talk.fill()
         #expect(talk.server.stream?.isReceivingPaused == false)
         for _ in 0..<5 { talk.askInVain() }
-        #expect(talk.server.received.count == asked, "it receives, with too much in its queue")
+        #expect(talk.server.received.count == asked, "it receives although its queue is too long")
         #expect(talk.server.mostQueued <= Stream.highWater + 1_010_000)
         talk.finish(receiving: (asked + 5) * 1_000_000)
-        #expect(talk.server.received.count == asked + 5, "what came meanwhile is delivered")
+        #expect(talk.server.received.count == asked + 5, "the bytes of that time are delivered")
     }
 
     @Test(arguments: [false, true])
-    func `receiving goes on below the low mark`(_ isTLS: Bool) throws {
+    func `receiving continues below the low mark`(_ isTLS: Bool) throws {
         let talk = try Talk(isTLS: isTLS)
         let asked = talk.fill()
         talk.askInVain()
@@ -135,8 +136,8 @@ import Testing
         talk.finish(receiving: (asked + 2) * 40_000)
     }
 
-    /// The questions come in few reads, so most of them are held as ciphertext meanwhile.
-    @Test func `ciphertext that is held back is delivered without a call of the owner`() throws {
+    /// The questions come in few reads, so most of them are held as ciphertext in that time.
+    @Test func `held ciphertext is delivered without a call of the owner`() throws {
         let talk = try Talk(isTLS: true, replyBytes: 1_000)
         talk.act { stream in
             for _ in 0..<60 { stream.writeRecord(Array(repeating: 0x2E, count: 1_000)) }
@@ -147,7 +148,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `a stream that we opened hears an early answer while its upload is queued`(
+    func `a stream that we opened receives an early answer while its upload is queued`(
         _ isTLS: Bool
     ) throws {
         let test = try TestLoop()
@@ -175,7 +176,7 @@ import Testing
         #expect(queued > Stream.highWater, "the upload has left too soon to show anything")
     }
 
-    @Test func `the end of a peer that was not read is told after its bytes`() throws {
+    @Test func `the end of a peer that was not read is reported after its bytes`() throws {
         let talk = try Talk(isTLS: false, replyBytes: 16_000_000)
         let asked = talk.fill()
         talk.askInVain()
@@ -198,7 +199,7 @@ import Testing
         #expect(talk.server.closes.count == 1 && talk.server.closes != [.local])
     }
 
-    /// The time counts from when the queue was over its mark, as with an owner's pause.
+    /// The time counts from when the queue went above its mark, as with a pause by the owner.
     @Test func `bytes that wait while a stream is held back have waited since then`() throws {
         let talk = try Talk(isTLS: false, backend: CompletionBackend(clockFactor: 20))
         let asked = talk.fill()

@@ -4,7 +4,7 @@ import Testing
 @testable import Reactor
 
 @Suite struct ListenerTests {
-    @Test func `out of descriptors a listener rests, counts it, and goes on`() async {
+    @Test func `a listener without descriptors rests, counts the rest, and continues`() async {
         await #expect(processExitsWith: .success) {
             let test = try TestLoop()
             var servers: [Recorder] = []
@@ -14,8 +14,8 @@ import Testing
             }
             let clients = (0..<6).map { _ in Recorder() }
             for client in clients { _ = test.connect(listener, client) }
-            // Three more descriptors than are in use now. Those that this process inherited leave
-            // gaps, which are filled first; another thread of it may take or free one meanwhile.
+            // Three more descriptors than are in use now. Inherited descriptors leave gaps, which
+            // are filled first; another thread of this process may take or free one in that time.
             let highest = (0..<Int32(4_096)).last { fcntl($0, F_GETFD) != -1 } ?? 0
             var top = dup(0)
             while top < highest { top = dup(0) }
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test(arguments: [true, false])
-    func `an address that is not shared is one socket's`(_ isFirstShared: Bool) throws {
+    func `an address that is not shared belongs to one socket`(_ isFirstShared: Bool) throws {
         let test = try TestLoop()
         let first = try Listener(
             loop: test.loop, address: SocketAddress("127.0.0.1:0")!, tls: nil,
@@ -55,7 +55,8 @@ import Testing
         test.run { true }
     }
 
-    @Test func `a listener whose owner is full rests, and takes who waited when there is room`()
+    @Test
+    func `a listener with a full owner rests, and accepts waiting clients when there is room`()
         throws
     {
         let test = try TestLoop()
@@ -68,7 +69,7 @@ import Testing
         let ticks = test.loop.counters.ticks
         let end = MonotonicTime.readClock().advanced(byMilliseconds: 350)
         while MonotonicTime.readClock() < end { test.loop.tick() }
-        // What had been accepted when it was told to stop is served.
+        // Connections that were accepted before the stop are served.
         let guests = door.guests.count
         #expect((3...10).contains(guests))
         #expect(test.loop.counters.ticks - ticks < 50, "it does not spin")
@@ -77,7 +78,7 @@ import Testing
         test.run { door.guests.count == 10 && door.guests.allSatisfy { !$0.isClosed } }
     }
 
-    /// An owner with room for so many.
+    /// An owner with room for this many.
     private final class Door: ListenerHandler {
         var places: Int
         private(set) var guests: [Recorder] = []
@@ -96,7 +97,7 @@ import Testing
         override func paused(_ why: ListenerPause) { pauses.append(why) }
     }
 
-    @Test func `connections that come together are all accepted`() throws {
+    @Test func `connections that come at the same time are all accepted`() throws {
         let test = try TestLoop()
         var servers: [Recorder] = []
         let listener = try test.listen {

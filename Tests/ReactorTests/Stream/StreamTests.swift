@@ -4,7 +4,7 @@ import Testing
 @testable import Reactor
 
 @Suite struct StreamTests {
-    @Test func `a plaintext echo comes back, and both ends hear one orderly close`() throws {
+    @Test func `a plaintext echo comes back, and both ends see one orderly close`() throws {
         let test = try TestLoop()
         let server = Echo()
         let listener = try test.listen { server }
@@ -37,7 +37,7 @@ import Testing
         #expect(server.receivedCount == 1)
     }
 
-    @Test func `a refused connection is told, and not during the call`() throws {
+    @Test func `a refused connection is reported, but not during the call`() throws {
         let test = try TestLoop()
         let listener = try test.listen { nil }
         let address = listener.address
@@ -50,7 +50,7 @@ import Testing
         #expect(client.closes == [.system(errno: ECONNREFUSED)])
     }
 
-    @Test func `who has something to say can say it behind the peer's end`() throws {
+    @Test func `a handler can still write after the peer's end`() throws {
         let test = try TestLoop()
         let server = Patient()
         let listener = try test.listen { server }
@@ -79,7 +79,7 @@ import Testing
         #expect(client.closes == [.peer])
     }
 
-    @Test func `abort resets, and queued bytes are thrown away`() throws {
+    @Test func `abort resets, and queued bytes are discarded`() throws {
         let test = try TestLoop()
         let server = Recorder()
         let listener = try test.listen { server }
@@ -135,7 +135,7 @@ import Testing
     @Test func `a peer that takes what is queued too slowly does not keep its stream for ever`()
         throws
     {
-        // Thirty seconds of its clock take one and a half.
+        // Thirty seconds on its clock take one and a half.
         let test = try TestLoop(
             limitMilliseconds: 3_600_000, backend: CompletionBackend(clockFactor: 20))
         let server = Recorder()
@@ -168,7 +168,7 @@ import Testing
         let reply = testBytes(3_000_000)
         let listener = try test.listen { server }
         server.onReceived = { stream, _ in stream.write(reply) }
-        // A plain socket of our own, because a stream that finishes does not listen any more.
+        // A plain socket of the test, because a stream that finishes does not receive any more.
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { Glibc.close(socket) }
         let status = listener.address.withSockaddr { Glibc.connect(socket, $0, $1) }
@@ -255,7 +255,7 @@ private final class SlowReading: TimerHandler {
         timer?.arm(at: stream.loop.now.advanced(byMilliseconds: 100))
     }
 
-    /// Lets go of the stream and the timer, which hold it too.
+    /// Releases the stream and the timer, which also hold this object.
     func end() {
         stream = nil
         timer?.cancel()
@@ -265,7 +265,7 @@ private final class SlowReading: TimerHandler {
     override func timerFired(_ timer: LoopTimer) { stream?.resumeReceiving() }
 }
 
-/// Stays behind the peer's end.
+/// Stays open after the peer's end.
 private final class Patient: Recorder {
     var hasPeerEnded = false
 

@@ -4,7 +4,7 @@ import Testing
 @testable import Reactor
 
 @Suite struct ThroughputTests {
-    /// Writes all of a body as the queue lets it, and collects what comes back, slowly.
+    /// Writes all of a body, as the queue allows, and collects slowly what comes back.
     private final class Pusher: Recorder {
         let body: [UInt8]
         var offset = 0
@@ -41,7 +41,8 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `10 MB come back whole through a slow reader, with bounded queues`(_ isTLS: Bool) throws {
+    func `10 MB come back complete through a slow reader, with bounded queues`(_ isTLS: Bool) throws
+    {
         let test = try TestLoop()
         let pair = try TrustedPair()
         let server = Echo()

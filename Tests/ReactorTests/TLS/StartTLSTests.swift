@@ -3,8 +3,8 @@ import Testing
 
 @testable import Reactor
 
-/// A TLS client without a socket: it drives a plaintext stream's bytes through an engine of its
-/// own, so that a test can cut, mix and dribble them.
+/// A TLS client without a socket: it passes a plaintext stream's bytes through its own engine, so
+/// that a test can cut, mix and delay them.
 final class EngineClient {
     let engine: TLSEngine
     let output: OutputQueue
@@ -91,7 +91,7 @@ final class EngineClient {
         #expect(server.closes == [.local])
     }
 
-    @Test func `bytes behind STARTTLS come in the same call, and never reach the engine`() throws {
+    @Test func `bytes after STARTTLS come in the same call, and never reach the engine`() throws {
         let test = try TestLoop()
         let pair = try TrustedPair()
         let server = Recorder()

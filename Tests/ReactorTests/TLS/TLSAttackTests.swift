@@ -1,11 +1,12 @@
-// TLS 1.3 behind the handshake, attacked from inside: a client that has the keys and sends what no
-// client may. Two engines talk through memory; the client's sealer says whatever the test wants.
+// Attacks on TLS 1.3 after the handshake, from inside: a client that has the keys and sends what no
+// client may send. Two engines talk through memory; the client's sealer writes whatever the test
+// wants.
 
 import Testing
 
 @testable import Reactor
 
-/// A client's and a server's engine behind their handshake.
+/// The engines of a client and a server after their handshake.
 private final class EnginePair {
     let client: TLSEngine
     let server: TLSEngine
@@ -14,11 +15,11 @@ private final class EnginePair {
     private let upstream = OutputQueue(pool: SlabPool())
     private let downstream = OutputQueue(pool: SlabPool())
 
-    /// What the server made of some bytes.
+    /// The server's result for some bytes.
     struct Outcome {
         var plaintext: [UInt8] = []
         var status = TLSEngine.DecryptStatus.needsInput
-        /// Plaintext that the client could read of what the server answered.
+        /// The server's answer, as plaintext that the client could read.
         var answer = TLSEngine.DecryptStatus.needsInput
         var answerBytes = 0
         var reason: String {
@@ -63,10 +64,10 @@ private final class EnginePair {
         return taken(upstream)
     }
 
-    /// An application record of no content: its type alone, and a zero behind it.
+    /// An application record without content: its type, and a zero after it.
     func emptyRecord() -> [UInt8] { sealed([TLSContent.applicationData], type: 0) }
 
-    /// The server reads until it wants more, ends or fails; the client reads what was answered.
+    /// The server reads until it needs more, ends or fails; the client reads the answers.
     func receive(_ records: [UInt8]) -> Outcome {
         var outcome = Outcome()
         var used = 0
@@ -89,7 +90,7 @@ private final class EnginePair {
         return outcome
     }
 
-    /// Memory that stays until the pair goes.
+    /// Memory that stays until the pair is freed.
     private func bytes(_ array: [UInt8]) -> UnsafeRawBufferPointer {
         let copy = UnsafeMutableRawBufferPointer.allocate(
             byteCount: max(array.count, 1), alignment: 1)
@@ -115,7 +116,7 @@ private final class EnginePair {
 @Suite struct TLSAttackTests {
     private static let keyUpdate: [UInt8] = [24, 0, 0, 1, 0]
 
-    @Test func `what is in order is delivered`() throws {
+    @Test func `valid data is delivered`() throws {
         let pair = try EnginePair()
         let outcome = pair.receive(pair.sealed(Array("NOOP\r\n".utf8)))
         #expect(outcome.plaintext == Array("NOOP\r\n".utf8))
@@ -137,7 +138,7 @@ private final class EnginePair {
             (22, [24, 0, 0, 1, 2]), (22, [24, 0, 0, 0]), (22, [24, 0, 0, 2, 0, 0]), (22, [24, 0]),
             (22, [24, 0, 0, 1, 0, 24, 0, 0, 1, 0]), (22, [24, 0, 1, 1, 0]),
         ] as [(UInt8, [UInt8])])
-    func `a record that may not come ends the connection with an alert`(
+    func `a record that is not allowed ends the connection with an alert`(
         _ type: UInt8, _ content: [UInt8]
     ) throws {
         let pair = try EnginePair()
@@ -154,14 +155,14 @@ private final class EnginePair {
         #expect(line.contains("unexpected message"))
     }
 
-    @Test func `padding alone is no record`() throws {
+    @Test func `a record of padding only is refused`() throws {
         let pair = try EnginePair()
         let outcome = pair.receive(pair.sealed([UInt8](repeating: 0, count: 16_000), type: 0))
         #expect(outcome.reason == "a record without content")
         #expect(outcome.answerBytes > 0)
     }
 
-    @Test func `a bad tag is answered with an alert, and nothing behind it is read`() throws {
+    @Test func `a bad tag is answered with an alert, and nothing after it is read`() throws {
         let pair = try EnginePair()
         var bad = pair.sealed(Array("before".utf8))
         bad[bad.count - 1] ^= 1
@@ -174,7 +175,7 @@ private final class EnginePair {
         #expect(line.contains("bad record mac"))
     }
 
-    @Test func `records longer than any are refused by their header`() throws {
+    @Test func `records that are too long are refused by their header`() throws {
         let pair = try EnginePair()
         #expect(pair.receive([23, 3, 3, 0x41, 0x01]).reason == "record too long")
         let other = try EnginePair()
@@ -190,14 +191,14 @@ private final class EnginePair {
         #expect(outcome.status == .needsInput && outcome.answerBytes == 0)
     }
 
-    @Test func `warnings that close nothing are read over`() throws {
+    @Test func `warnings that close nothing are ignored`() throws {
         let pair = try EnginePair()
         let flood = (0..<1_000).flatMap { _ in pair.sealed([1, 90], type: TLSContent.alert) }
         let outcome = pair.receive(flood + pair.sealed([0x41]))
         #expect(outcome.plaintext == [0x41] && outcome.answerBytes == 0)
     }
 
-    @Test func `data behind close_notify is never read`() throws {
+    @Test func `data after close_notify is never read`() throws {
         let pair = try EnginePair()
         let quit = pair.sealed(Array("QUIT\r\n".utf8))
         let close = pair.sealed([1, 0], type: TLSContent.alert)
@@ -206,7 +207,7 @@ private final class EnginePair {
     }
 
     @Test(arguments: [40, 42, 80, 0xFF] as [UInt8])
-    func `an alert ends the connection, at whichever level it is said`(_ alert: UInt8) throws {
+    func `an alert ends the connection, whatever its level`(_ alert: UInt8) throws {
         for level: UInt8 in [1, 2, 77] {
             let pair = try EnginePair()
             let outcome = pair.receive(
@@ -216,7 +217,7 @@ private final class EnginePair {
         }
     }
 
-    @Test func `a key update that asks for one is answered once, and a flood of them is the end`()
+    @Test func `a requested key update is sent once, and a flood of requests ends the connection`()
         throws
     {
         let pair = try EnginePair()
@@ -233,7 +234,8 @@ private final class EnginePair {
         #expect(outcome.reason == "too many key updates" && rounds == 65)
     }
 
-    @Test func `random bytes behind the handshake end it, and an engine that has failed stays so`()
+    @Test
+    func `random bytes after the handshake end the connection, and a failed engine stays failed`()
         throws
     {
         let pair = try EnginePair()

@@ -4,7 +4,7 @@ import Testing
 @testable import Reactor
 
 @Suite struct TLSContextTests {
-    @Test func `a self-signed certificate is shown and ends in thirty days`() throws {
+    @Test func `a self-signed certificate is readable and valid for thirty days`() throws {
         let context = try TLSContext.selfSignedServer(names: ["mail.example", "::1", "192.0.2.1"])
         let text = try #require(context.certificatePEM)
         #expect(text.hasPrefix("-----BEGIN CERTIFICATE-----\n"))
@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test(arguments: [[], [""], ["a,DNS:b"], ["a b"], ["a\n"]])
-    func `names that are none are refused`(_ names: [String]) {
+    func `invalid names are refused`(_ names: [String]) {
         #expect(throws: TLSError.self) { try TLSContext.selfSignedServer(names: names) }
     }
 

@@ -1,5 +1,5 @@
-// Records and keys of TLS 1.3 without a socket: what one side seals the other opens, however it is
-// cut, and nothing that somebody has touched is ever delivered.
+// Records and keys of TLS 1.3 without a socket: one side opens what the other seals, however it is
+// cut, and a changed record is never delivered.
 
 import Testing
 
@@ -29,7 +29,7 @@ private struct Direction {
         return taken()
     }
 
-    /// What would be sent.
+    /// The bytes that would be sent.
     func taken() -> [UInt8] {
         var bytes: [UInt8] = []
         while let slab = output.first {
@@ -39,7 +39,7 @@ private struct Direction {
         return bytes
     }
 
-    /// All that comes out of `pieces`: contents joined, and types or failures in order.
+    /// The result of `pieces`: joined contents, and types or failures in order.
     func opened(_ pieces: [[UInt8]]) -> (content: [UInt8], events: [String]) {
         var content: [UInt8] = []
         var events: [String] = []
@@ -69,7 +69,7 @@ private struct Direction {
 
 @Suite struct TLSRecordsTests {
     /// RFC 8448 section 3, the keys of the server's application data.
-    @Test func `key and nonce of the RFC's example come out`() {
+    @Test func `key and nonce match the RFC's example`() {
         let secret = hex(
             "a11af9f05531f856ad47116b45a950328204b4f44bfb6b3a4b4f1f3fcb631643")
         #expect(
@@ -106,7 +106,7 @@ private struct Direction {
         #expect(single.content == content + content + content)
     }
 
-    @Test func `a record that was touched anywhere is refused and not delivered`() throws {
+    @Test func `a record with any changed byte is refused and not delivered`() throws {
         let content = Array("secret".utf8)
         let count = content.count + 22
         for place in 0..<count {
@@ -138,23 +138,24 @@ private struct Direction {
             ([23, 3, 3, 0x41, 0x01], "22 record too long"),
             ([23, 3, 3, 0xFF, 0xFF], "22 record too long"),
         ] as [([UInt8], String)])
-    func `headers that cannot be are refused before a body is awaited`(
+    func `impossible headers are refused before the body comes`(
         _ header: [UInt8], _ event: String
     ) throws {
         #expect(try Direction().opened([header]).events == [event])
         #expect(try Direction().opened(header.prefix(5).map { [$0] }).events.first == event)
     }
 
-    @Test func `padding is taken off, and padding alone is refused`() throws {
+    @Test func `padding is removed, and a record of padding only is refused`() throws {
         let direction = try Direction()
-        // The content's own type stands behind it, then zeros, then what the sealer takes for a type.
+        // The content's own type follows it, then zeros, then the byte that the sealer takes as a
+        // type.
         let padded = direction.sealed([65, 66, 23, 0, 0, 0], type: 0)
         #expect(direction.opened([padded]).content == [65, 66])
         let empty = direction.sealed([0, 0, 0], type: 0)
         #expect(direction.opened([empty]).events == ["10 a record without content"])
     }
 
-    @Test func `keys are updated on both sides, and only so often`() throws {
+    @Test func `keys are updated on both sides, up to a bound`() throws {
         let direction = try Direction()
         for round in 0..<64 {
             #expect(direction.sealer.sealKeyUpdate(into: direction.output))

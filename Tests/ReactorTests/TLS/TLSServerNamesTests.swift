@@ -2,7 +2,7 @@ import Testing
 
 @testable import Reactor
 
-/// Which of several certificates a server name chooses.
+/// Which certificate a server name chooses.
 @Suite struct TLSServerNamesTests {
     private static func context(_ names: [String]) throws -> ([String], TLSContext) {
         (names, try TLSContext.selfSignedServer(names: ["unused.example"]))
@@ -15,7 +15,7 @@ import Testing
             ("mail.example.net", 2), (".example.net", nil), ("*.example.net", 1),
             ("example.org", nil), ("", nil), (".", nil), ("net", nil),
         ] as [(String, Int?)])
-    func `a name chooses its certificate, a star stands for one label`(
+    func `a name chooses its certificate, and a star matches one label`(
         _ name: String, _ index: Int?
     ) throws {
         let contexts = [

@@ -50,7 +50,7 @@ import Testing
         #expect(test.loop.counters.handshakesResumed == 38)
     }
 
-    @Test func `a wrong name is refused in words, on both sides`() throws {
+    @Test func `a wrong name is refused with a reason on both sides`() throws {
         let test = try TestLoop()
         let pair = try TrustedPair(names: ["other.example"])
         let server = Recorder()
@@ -67,7 +67,7 @@ import Testing
         #expect(line.contains("alert"))
     }
 
-    @Test func `an unknown authority is refused in words`() throws {
+    @Test func `an unknown authority is refused with a reason`() throws {
         let test = try TestLoop()
         let pair = try TrustedPair()
         let stranger = try TLSContext.selfSignedServer(names: ["localhost"])
@@ -101,7 +101,7 @@ import Testing
         #expect(client.closes == [.peer])
     }
 
-    @Test func `a peer that leaves during the handshake is named as that`() throws {
+    @Test func `a peer that leaves during the handshake is reported as such`() throws {
         let test = try TestLoop()
         let pair = try TrustedPair()
         let server = Recorder()
@@ -114,7 +114,7 @@ import Testing
             server.closes == [.tls("peer closed the connection during the handshake")])
     }
 
-    @Test func `the deadline holds during a handshake`() throws {
+    @Test func `the deadline applies during a handshake`() throws {
         let test = try TestLoop()
         let pair = try TrustedPair()
         let server = Recorder()

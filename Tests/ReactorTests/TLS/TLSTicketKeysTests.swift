@@ -26,14 +26,14 @@ import Testing
         #expect(keys.previous?.name == second.name && third.name != second.name)
     }
 
-    @Test func `after a long silence no old key opens anything`() throws {
+    @Test func `after a long silence no old key opens a ticket`() throws {
         var keys = TLSTicketKeys()
         _ = keys.rotate(now: Self.begin)
         _ = keys.rotate(now: Self.after(lifetimes: 5))
         #expect(keys.previous == nil)
     }
 
-    @Test func `keys of a file seal with the first, for good`() throws {
+    @Test func `the first key of a file seals for an unlimited time`() throws {
         let bytes = (0..<160).map { UInt8($0) }
         var keys = TLSTicketKeys()
         let ownKey = keys.rotate(now: Self.begin)

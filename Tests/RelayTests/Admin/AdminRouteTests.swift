@@ -1,4 +1,4 @@
-// Which request of the admin listener means what.
+// The meaning of each request to the admin listener.
 
 import Testing
 import Wire

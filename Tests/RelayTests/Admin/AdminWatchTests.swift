@@ -58,7 +58,7 @@ import Testing
         #expect(reasons(snapshot(ready: false) { $0.isDraining = true }).count == 2)
     }
 
-    /// A worker of a loop that makes no turn: it cannot answer, and delays nobody.
+    /// A worker on a loop that makes no turn: it cannot answer, and delays no one.
     @Test func aLoopThatDoesNotAnswerIsLeftOut() throws {
         let shared = try SubmissionBench().worker.shared
         let busy = Worker(loop: try Loop(index: 1, backend: .epoll), shared: shared)
@@ -74,7 +74,7 @@ import Testing
         while found == nil { asking.tick() }
         #expect(found == [0: 0])
         #expect(MonotonicTime.readClock().milliseconds(since: start) >= 40)
-        // The late answer finds nobody waiting.
+        // No one waits for the late answer any more.
         busy.loop.tick()
         asking.tick()
         #expect(found == [0: 0])

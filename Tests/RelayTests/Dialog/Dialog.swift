@@ -12,17 +12,17 @@
 //     C: {repeat:1000:X}
 //     C| {lines:1000:NOOP}
 //     S: 250 Ok                 what the server must answer, to the letter
-//     S: ~250 Ok: queued as *   the same with wildcards
-//     # replies 1000 250 Ok     so many times the same answer
+//     S: ~250 Ok: queued as *   the same, with wildcards
+//     # replies 1000 250 Ok     the same answer this many times
 //     # starttls                the client's half of the handshake
 //     # pause 100ms             waits
 //     # closed                  the server must close now, having sent nothing more
 //     # close                   the client closes
 //     # reset                   the client resets
 //     # reconnect               a new connection to the same relay
-//     # release                 memory that the dialog took with `reservedBytes` is free again
+//     # release                 frees the memory that the dialog took with `reservedBytes`
 //     # drain                   the relay is told to end
-//     # api sends=1             so many complete sends have reached the API so far
+//     # api sends=1             this many complete sends have reached the API so far
 
 import Foundation
 import Testing
@@ -110,7 +110,7 @@ struct Dialog: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// Lines of the client in a row are one write.
+    /// Consecutive lines of the client are one write.
     private mutating func append(_ step: Step, _ number: Int) {
         if case .send(let bytes) = step, case .send(let before) = steps.last?.step {
             steps[steps.count - 1].step = .send(before + bytes)
@@ -119,7 +119,7 @@ struct Dialog: Sendable, CustomTestStringConvertible {
         }
     }
 
-    // MARK: What stands between braces, and escapes
+    // MARK: Braces and escapes
 
     private static func expand(_ text: String) -> [UInt8] {
         var bytes: [UInt8] = []

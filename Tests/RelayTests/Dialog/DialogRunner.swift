@@ -33,7 +33,7 @@ private final class DialogClient: StreamHandler {
     }
 }
 
-/// Says stop when a dialog takes too long.
+/// Ends a dialog that takes too long.
 private final class DialogGuard: TimerHandler {
     var hasFired = false
     override func timerFired(_ timer: LoopTimer) { hasFired = true }
@@ -156,7 +156,7 @@ final class DialogRunner {
         }
     }
 
-    /// Single bytes for as long as that is affordable, then short pieces.
+    /// Single bytes as long as that is fast enough, then short pieces.
     private func pieces(of bytes: [UInt8]) -> [[UInt8]] {
         guard cut == .singleBytes else { return [bytes] }
         let single = min(bytes.count, Self.singleBytesMax)

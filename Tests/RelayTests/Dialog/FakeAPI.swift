@@ -1,5 +1,5 @@
-// A scripted API on loopback: what it answers is chosen by the API key, so that a dialog says in
-// its login what shall happen to its messages. Plain HTTP, on the loop of the test.
+// A scripted API on loopback. The API key chooses the answer, so a dialog says in its login what
+// happens to its messages. Plain HTTP, on the loop of the test.
 
 import Reactor
 import Wire
@@ -45,12 +45,12 @@ struct FakeAPIRule {
     ]
 }
 
-/// The listener and what it was sent.
+/// The listener and what it received.
 final class FakeAPI: ListenerHandler {
     private var listener: Listener?
     /// Bodies of the sends that were answered with 2xx.
     private(set) var acceptedBodies: [String] = []
-    /// Sends whose body was complete, whatever the answer.
+    /// Sends with a complete body, whatever the answer.
     private(set) var sendCount = 0
     private(set) var checkCount = 0
 

@@ -1,5 +1,5 @@
-// Keeps everything that a relay logs, and looks for keys in it. Every key of the dialogs ends with
-// one mark, so one search finds any of them, in the clear or as base64 carries it.
+// Keeps everything that a relay logs, and searches it for keys. Every key of the dialogs ends with
+// one mark, so one search finds all of them, in plain text or in base64.
 
 import Foundation
 import Logging
@@ -13,20 +13,20 @@ enum KeySearch {
     /// The end of every key that a dialog logs in with.
     static let mark = ".dialog-key-8h2Kq9Zt"
 
-    /// Forms of the mark: as it is, and as its base64 looks after any bytes.
+    /// Forms of the mark: as it is, and its base64 after any preceding bytes.
     static let forms: [String] =
         [mark]
         + (0..<3).map { offset in
             let padded = String(repeating: "x", count: offset) + mark
             let text = Data(padded.utf8).base64EncodedString()
-            // Characters that bytes before the mark, or after it, have a share in.
+            // Without the characters that bytes before or after the mark influence.
             return String(text.dropFirst((offset * 8 + 5) / 6).prefix(mark.utf8.count - 2))
         }
 
     static func finds(in text: String) -> Bool { forms.contains { text.contains($0) } }
 }
 
-/// A log at the most talkative level that is kept in memory.
+/// A log at the most verbose level, kept in memory.
 final class RecordedLog: Sendable {
     private final class Lines: Sendable { let list = Mutex<[String]>([]) }
 

@@ -1,4 +1,4 @@
-// The bound of a map that strangers can fill.
+// The bound of a map that unknown clients can fill.
 
 import Testing
 

@@ -1,4 +1,4 @@
-// Verdicts on keys: how long they are known, and that one loop asks for all.
+// Verdicts on keys: how long they are remembered, and that one loop asks for all loops.
 
 import Reactor
 import Synchronization

@@ -27,9 +27,9 @@ struct ContentHashTests {
     @Test("depends on the bytes, not on the cuts", arguments: [0, 1, 31, 32, 33, 64, 100, 1_000])
     func splits(count: Int) {
         var generator = SeededGenerator(seed: UInt64(count) + 3)
-        let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+        let bytes = generator.bytes(count)
         let whole = digest(bytes, cut: [count])
-        for plan in mapperCuts(of: count, seed: 5) { #expect(digest(bytes, cut: plan) == whole) }
+        for plan in Splits.plans(for: count, seed: 5) { #expect(digest(bytes, cut: plan) == whole) }
         for cut in 0...count { #expect(digest(bytes, cut: [cut, count - cut]) == whole) }
     }
 

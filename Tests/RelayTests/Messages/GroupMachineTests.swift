@@ -1,4 +1,4 @@
-// Hidden recipients: who is next, who is in the ledger, and what it all comes to.
+// Hidden recipients: which is next, which are in the ledger, and the outcome of the whole.
 
 import Testing
 
@@ -101,7 +101,7 @@ struct GroupMachineTests {
         machine.ended(1, Self.accepted, isComplete: true)
         #expect(machine.isDone && machine.takeToRecord().isEmpty)
         #expect(machine.recorded.isEmpty)
-        // Its 250 was not seen.
+        // The client did not see its 250.
         machine.recordsFromNowOn()
         #expect(machine.takeToRecord().map(\.index) == [0, 1])
     }

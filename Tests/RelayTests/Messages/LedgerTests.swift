@@ -1,4 +1,5 @@
-// What a ledger knows and how it changes, as a table; the same through a store and its bounds.
+// The knowledge of a ledger and how it changes, as a table; the same through a store and its
+// bounds.
 
 import Reactor
 import TestSupport
@@ -22,7 +23,7 @@ struct LedgerEntryTests {
         var from: LedgerEntry
         var event: LedgerEvent
         var to: LedgerEntry
-        /// What a claim is told.
+        /// What a claim returns.
         var finding: LedgerFinding?
 
         init(
@@ -86,7 +87,7 @@ struct LedgerEntryTests {
         #expect(entry == row.to)
     }
 
-    /// A store is told of events one after the other; what it says of claims is the table's word.
+    /// A store receives events one after the other; its answers to claims must match the table.
     @Test("a store goes by the same table", arguments: table)
     func store(_ row: Row) {
         let store = MemoryLedger()

@@ -6,12 +6,12 @@ import Wire
 @testable import APIClient
 @testable import Relay
 
-/// A reply as it goes over the wire, without its line end.
+/// A reply as it is on the wire, without its line end.
 func onWire(_ reply: Reply) -> String {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reply.wireBytesMax) { memory in
         var region = Region(memory)
         reply.write(into: &region, enhanced: false)
-        // CRLF is one character.
+        // CRLF is one Swift character.
         return String(region.bytes.copiedText().dropLast(1))
     }
 }

@@ -1,4 +1,5 @@
-// A client that has ended its side while its message is at the API: gone, or waiting for the reply.
+// A client that ends its side while its message is at the API: it is gone, or it waits for the
+// reply.
 
 import Reactor
 import TestSupport
@@ -89,7 +90,7 @@ struct SubmissionDoubtTests {
         #expect(bench.api.bodies.count == 4)
     }
 
-    /// What a later try has claimed must not come back when the earlier one ends.
+    /// When an earlier try ends, the records that a later try has claimed must not come back.
     @Test("the ledger is told once who has the message of a group")
     func groupRecordsOnce() throws {
         let bench = try SubmissionBench()
@@ -102,7 +103,7 @@ struct SubmissionDoubtTests {
         let submission = inDoubt(bench, message, session, held: 1)
         #expect(bench.wait { bench.worker.shared.ledger.count == 1 })
 
-        // The next try takes the record of a, and sends to b for itself.
+        // The next try uses the record of a, and sends only to b.
         let secondSession = ScriptedSession()
         let second = bench.submission(message, secondSession)
         #expect(bench.feed(message.content, to: second, secondSession))
@@ -112,7 +113,7 @@ struct SubmissionDoubtTests {
         #expect(bench.wait { session.outcome != nil && secondSession.outcome != nil })
         submission.acceptedButUnseen()
 
-        // On purpose, a third time: b is known from the first try, a is not.
+        // A third time, on purpose: b is known from the first try, a is not.
         bench.api.answer = { _ in .accepted("third") }
         let before = bench.api.bodies.count
         #expect(bench.send(message)?.isAccepted == true)

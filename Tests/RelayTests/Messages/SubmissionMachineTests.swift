@@ -1,4 +1,4 @@
-// One message's machine: every phase against every event.
+// The machine of one message: every phase with every event.
 
 import Reactor
 import TestSupport
@@ -14,7 +14,7 @@ private let refused = Outcome.invalidRequest(message: [2])
 private let unavailable = Outcome.unavailable(isUncertain: false)
 private let uncertain = Outcome.unavailable(isUncertain: true)
 
-/// What can happen to a message.
+/// The events of a message.
 enum SubmissionEvent: CaseIterable, Hashable {
     case littleFed, muchFed, callHasGrown, callIsFull, apiWantsBody, mapperFailed
     case dot, unguardedDot, lateDot
@@ -71,7 +71,7 @@ struct SubmissionMachineTests {
         }
     }
 
-    /// The whole table: phases and events that are not here change nothing and ask for nothing.
+    /// The whole table. Phases and events that are not in it change nothing and ask for nothing.
     static let table: [(Phase, [SubmissionEvent: Cell])] = [
         (
             .receiving(.held),
@@ -82,7 +82,8 @@ struct SubmissionMachineTests {
                 .unguardedDot: Cell(.finishing, .completeBody(by: deadline)),
                 .lateDot: Cell(
                     .done(unavailable, .watched), .end(.nobody, .nothing)),
-                // There is no call yet, so these come from nowhere; they are taken all the same.
+                // There is no call yet, so nothing sends these events; the machine accepts them all
+                // the same.
                 .answeredAccepted: Cell(.decided(uncertain), .end(.nobody, .nothing)),
                 .answeredRefused: Cell(.decided(refused), .end(.nobody, .nothing)),
                 .stalled: Cell(.decided(unavailable), .end(.nobody, .nothing)),

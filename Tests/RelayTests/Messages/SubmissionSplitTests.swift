@@ -1,4 +1,4 @@
-// The same outcome and the same request however a message is cut, and wherever it has to pause.
+// The outcome and the request are the same, however a message is cut and wherever it must pause.
 
 import Reactor
 import TestSupport
@@ -14,15 +14,15 @@ private let refused = Outcome.invalidRequest(message: [2])
 private let unavailable = Outcome.unavailable(isUncertain: false)
 private let uncertain = Outcome.unavailable(isUncertain: true)
 
-/// A session, a mapper, an upload and an API that are numbers: what the machine decides is done to
-/// them, and what they do is seeded.
+/// A session, a mapper, an upload and an API as numbers. The machine's decisions change them, and a
+/// seed decides what they do.
 private struct SubmissionModel {
     static let highWater = 400
     static let lowWater = 200
 
     var machine = SubmissionMachine(thresholdBytes: 1_000)
     var random: SeededGenerator
-    /// Of the request: written, taken by the API, and still held back behind the dot.
+    /// Bytes of the request: written, taken by the API, and still held back after the dot.
     var body = 0
     var taken = 0
     var late: Int
@@ -93,7 +93,7 @@ private struct SubmissionModel {
         if !isBodyComplete && pending < Self.lowWater { perform(machine.apiWantsBody()) }
     }
 
-    /// The whole message in pieces of `longest` at most; returns its outcome.
+    /// Sends the whole message in pieces of at most `longest` bytes; returns its outcome.
     mutating func send(_ count: Int, longest: Int) -> Outcome? {
         var fed = 0
         while fed < count {
@@ -187,7 +187,7 @@ struct SubmissionSplitTests {
         ("a group", "Subject: s\n\n" + large, ["a@example.com", "b@example.com"]),
     ]
 
-    /// The real thing: cut at random, to an API that stops reading at random.
+    /// With the real classes: cut at random places, to an API that stops reading at random.
     @Test("has one request, to the byte", arguments: contents.indices)
     func request(_ index: Int) throws {
         let (name, text, recipients) = Self.contents[index]

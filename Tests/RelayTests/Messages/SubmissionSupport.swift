@@ -1,5 +1,5 @@
-// A worker on a loop of the test's own thread, and an API on the same loop that does what the test
-// says. Everything is over 127.0.0.1.
+// A worker on a loop of the test's own thread, and an API on the same loop that follows the test.
+// Everything goes over 127.0.0.1.
 
 import Foundation
 import Reactor
@@ -29,9 +29,9 @@ final class ScriptedAPI: ListenerHandler {
     var answer: ([UInt8]) -> ScriptedAnswer = { _ in .accepted("id") }
     /// Answers as soon as the head is there, when set.
     var earlyStatus: Int?
-    /// Reads nothing behind the head.
+    /// Reads nothing after the head.
     var isDeaf = false
-    /// Stops reading now and then, when set.
+    /// Sometimes stops reading, when set.
     var naps: SeededGenerator?
     var held: [ScriptedConnection] = []
     /// Where it runs.
@@ -81,7 +81,7 @@ final class ScriptedConnection: StreamHandler {
         wakeUp(after: Int.random(in: 1...30, using: &random))
     }
 
-    /// Reads on after some turns of the loop.
+    /// Continues to read after some turns of the loop.
     private func wakeUp(after turns: Int) {
         guard turns > 0 else {
             stream?.resumeReceiving()
@@ -209,13 +209,13 @@ final class SubmissionBench {
         key = APIKey(bytes.span)
     }
 
-    /// Ends the loop with whatever is on it, and so frees it.
+    /// Ends the loop with everything on it, and so frees it.
     deinit {
         loop.stop()
         loop.run()
     }
 
-    /// When a message whose dot comes now has its outcome.
+    /// When a message must have its outcome if its dot comes now.
     var deadline: MonotonicTime {
         loop.now.advanced(byMilliseconds: worker.configuration.api.timeoutMilliseconds)
     }
@@ -232,7 +232,7 @@ final class SubmissionBench {
 
     /// A submission with its envelope.
     func submission(_ message: MappedMessage, _ session: ScriptedSession) -> Submission {
-        // Making the message took time, and a loop knows what time it is by its last tick alone.
+        // Making the message took time, and a loop knows the time of its last tick only.
         loop.later {}
         loop.tick()
         var envelope = Envelope()
@@ -246,8 +246,8 @@ final class SubmissionBench {
             worker: worker, envelope: envelope, key: key, owner: session, sessionID: 1)
     }
 
-    /// Feeds all content, waiting when told to; false when the outcome came first.
-    /// - Parameter piece: how long the next piece is.
+    /// Feeds all content and waits when told to; false when the outcome came first.
+    /// - Parameter piece: the length of the next piece.
     func feed(
         _ content: [UInt8], to submission: Submission, _ session: ScriptedSession,
         piece: () -> Int = { 50_000 }
@@ -283,7 +283,7 @@ final class SubmissionBench {
         return outcome
     }
 
-    /// Lets the API answer everything that it held back.
+    /// Makes the API answer everything that it held back.
     func release(_ answer: ScriptedAnswer) {
         loop.later { [api] in api.release(answer) }
     }

@@ -1,8 +1,8 @@
 // Counters and what follows from their declarations: sums, the page of metrics, the status report.
 //
-// Each group is looked at from both sides: its stored fields (by `Mirror`) and its declaration. A
-// field that is not declared fails, and so does a declared counter that a sum, the page or the
-// report leaves out.
+// The tests look at each group from both sides: its stored fields (by `Mirror`) and its
+// declaration. They fail for a field that is not declared, and for a declared counter that is
+// missing from a sum, the page or the report.
 
 import Foundation
 import Reactor
@@ -12,7 +12,7 @@ import Testing
 @testable import Mapping
 @testable import Relay
 
-/// Gives every declared counter of a group a count of its own, from `first` on.
+/// Gives every declared counter of a group its own count, from `first` on.
 private func filled<Group: CounterGroup>(_ type: Group.Type, from first: Int) -> Group {
     var group = Group()
     for (index, counter) in Group.counters.enumerated() {
@@ -36,7 +36,7 @@ private func filled<Group: CounterGroup>(_ type: Group.Type, from first: Int) ->
     return group
 }
 
-/// The stored counts of a value, however deep, by their names: what `Mirror` sees.
+/// The stored counts of a value, however deep, by their names, as `Mirror` sees them.
 private func fields(of value: Any, _ name: String = "") -> [(name: String, count: any Countable)] {
     if let count = value as? any Countable { return [(name, count)] }
     let children = Mirror(reflecting: value).children
@@ -53,7 +53,7 @@ private func isCounted(_ count: any Countable) -> Bool {
     }
 }
 
-/// What is wrong with the declaration of a group, in words.
+/// The errors in the declaration of a group, in words.
 private func faults<Group: CounterGroup>(_ type: Group.Type) -> [String] {
     var faults: [String] = []
     let counters = Group.counters
@@ -68,7 +68,7 @@ private func faults<Group: CounterGroup>(_ type: Group.Type) -> [String] {
     if fields.count != counters.count {
         faults.append("\(fields.count) fields, \(counters.count) declared counters")
     }
-    // Counts of two loops: nothing is forgotten in the sum. Every stored word is looked at.
+    // Counts of two loops: the sum must contain all of them. Every stored word is compared.
     let other = filled(Group.self, from: 1_000)
     var sum = group
     sum.add(other)
@@ -82,7 +82,7 @@ private func words<Group>(of group: Group) -> [UInt64] {
     withUnsafeBytes(of: group) { Array($0.bindMemory(to: UInt64.self)) }
 }
 
-/// A group with a field that nobody declared, as it might be added one day.
+/// A group with an undeclared field, as a later change might add one.
 private struct Forgetful: CounterGroup {
     struct Inner: Sendable {
         var declared = 0
@@ -147,7 +147,7 @@ private struct Repetitive: CounterGroup {
 
     // MARK: The page and the report
 
-    /// Two loops on which every declared counter has a count of its own.
+    /// Two loops on which every declared counter has its own count.
     private var snapshot: RelaySnapshot {
         var facts = RelayFacts()
         facts.listeners = Self.addresses.compactMap { text in
@@ -172,7 +172,7 @@ private struct Repetitive: CounterGroup {
 
     private static let addresses = ["127.0.0.1:1", "127.0.0.1:2"]
 
-    /// The families on the page by name, and how often each is there.
+    /// The families on the page by name, with how often each appears.
     private func families(on page: [UInt8]) -> [String: Int] {
         var found: [String: Int] = [:]
         for line in String(decoding: page, as: UTF8.self).split(separator: "\n") {
@@ -182,7 +182,7 @@ private struct Repetitive: CounterGroup {
         return found
     }
 
-    /// Counters of a group that are missing from `page`: none of its samples ends with their number.
+    /// Counters of a group that are missing from `page`: no sample ends with their number.
     private func missing<Group: CounterGroup>(_ group: Group, on page: [UInt8]) -> [String] {
         let lines = String(decoding: page, as: UTF8.self).split(separator: "\n")
         let present = families(on: page)
@@ -218,7 +218,7 @@ private struct Repetitive: CounterGroup {
         #expect(missing(totals.keyChecks, on: page) == [])
         #expect(missing(totals.pool, on: page) == [])
         for listener in totals.listeners { #expect(missing(listener, on: page) == []) }
-        // Some families are of all loops together, the others of each.
+        // Some families count all loops together, the others each loop.
         let ofAll = LoopCounters.families.filter { $0.owners.isEmpty }.compactMap(\.name)
         #expect(missing(totals.loop, on: page).allSatisfy { !ofAll.contains(word($0)) })
         for worker in snapshot.workers {
@@ -252,7 +252,7 @@ private struct Repetitive: CounterGroup {
         }
     }
 
-    /// Keys of a group that none of `objects` has with the right number.
+    /// Keys of a group for which none of `objects` has the right number.
     private func unsaid<Group: CounterGroup>(
         _ group: Group, in objects: [NSDictionary]
     ) -> [String] {

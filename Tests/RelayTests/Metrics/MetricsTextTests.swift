@@ -1,4 +1,4 @@
-// The text format of Prometheus, and the tables that counters are made of.
+// The Prometheus text format, and the tables behind the counters.
 
 import Reactor
 import Testing
@@ -102,6 +102,6 @@ import Wire
             let bytes = Array(line.utf8)
             #expect(CommandVerb(Command.parse(bytes.span)) == verb)
         }
-        #expect(lines.count == CommandVerb.allCases.count - 1)  // `response` is none.
+        #expect(lines.count == CommandVerb.allCases.count - 1)  // `response` is no verb.
     }
 }

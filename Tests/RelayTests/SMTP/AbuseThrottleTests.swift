@@ -1,4 +1,4 @@
-// The abuse throttle: what an address and its network may do, and that it forgets.
+// The abuse throttle: what an address and its network may do, and that the throttle forgets.
 
 import Reactor
 import Testing
@@ -102,8 +102,8 @@ struct AbuseThrottleTests {
     func tenWorkers() {
         let throttle = throttle { _ in }
         let peer = address("192.0.2.1:1000")
-        // Each opens a connection for every message, nine a second, and holds ten at a time; one of
-        // them has a revoked key and tries it every ten seconds.
+        // Each opens a connection for every message, nine per second, and holds ten at a time. One
+        // of them has a revoked key and tries it every ten seconds.
         for _ in 0..<90 { #expect(throttle.admits(peer, at: start)) }
         for second in 0..<1_200 {
             let now = start.advanced(byMilliseconds: second * 1_000)

@@ -1,4 +1,4 @@
-// The envelope: each address is in it once, and its memory is reused without a trace.
+// The envelope: it contains each address once, and its memory is reused without a trace.
 
 import Testing
 import Wire

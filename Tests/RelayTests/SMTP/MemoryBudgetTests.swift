@@ -1,4 +1,4 @@
-// The memory budget: never over, first come first served, nothing lost between threads.
+// The memory budget: never exceeded, first come first served, nothing lost between threads.
 
 import Synchronization
 import Testing
@@ -143,7 +143,7 @@ struct MemoryBudgetTests {
         #expect(budget.reservedBytes == 0 && budget.waitingCount == 0)
     }
 
-    /// A share that a test gives back at a certain moment.
+    /// A share that a test gives back at a chosen moment.
     private final class Held {
         private var share: MemoryShare?
         init(_ budget: MemoryBudget, _ bytes: Int) {

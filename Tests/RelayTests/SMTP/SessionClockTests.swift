@@ -1,4 +1,4 @@
-// The session's clocks and DATA: idle, rate, cap, memory, size, and what waits for what.
+// The session's clocks and DATA: idle time, rate, cap, memory, size, and the order of waits.
 
 import Reactor
 import Testing
@@ -61,7 +61,7 @@ struct SessionClockTests {
             answered += 1
             bench.wait(50_000)
             guard bench.machine.deadline <= bench.now else { continue }
-            // The client finds the 421 in place of its next message's reply, and connects anew.
+            // The client finds the 421 in place of its next message's reply, and connects again.
             #expect(bench.machine.timedOut(at: bench.now) == .close(.sessionTimeout))
             ended += 1
             bench = SessionMachineBench(.loggedIn)

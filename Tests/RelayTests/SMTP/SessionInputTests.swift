@@ -1,7 +1,7 @@
 // Split invariance: however a session's bytes are cut, the machine finds the same pieces in them.
 //
-// A driver without a socket: it takes bytes in hand as the real one does, waits where the machine
-// says so, and writes down every verdict.
+// A driver without a socket: it takes bytes as the real driver does, waits where the machine says
+// so, and records every verdict.
 
 import Reactor
 import Testing
@@ -9,7 +9,7 @@ import Wire
 
 @testable import Relay
 
-/// Frames cut input and drives the machine with it; pauses are answered one piece later.
+/// Frames cut input and drives the machine with it; answers a pause one piece later.
 private struct SocketlessSession {
     var machine: SessionMachine
     var input = SessionInput()
@@ -26,7 +26,7 @@ private struct SocketlessSession {
     mutating func receive(_ bytes: [UInt8]) {
         input.keep(bytes.span)
         pump()
-        // What was waited for comes before the next piece.
+        // The answer that was waited for comes before the next piece.
         while isWaiting {
             isWaiting = false
             answer()
@@ -44,7 +44,7 @@ private struct SocketlessSession {
             let piece = machine.next(span, &offset)
             use(piece, span)
             if case .needInput = piece { break }
-            // A reader that takes nothing and finds something would go on for ever.
+            // A reader that takes nothing and finds something would continue for ever.
             #expect(offset > before || piece == .literalCR)
         }
         input.restore(kept, usedTo: offset)

@@ -1,5 +1,6 @@
-// A session's machine on a bench: lines in, verdicts out, a clock that the test moves. The bench
-// answers for the driver what the machine asks within one event; the rest is the test's.
+// A test bench for a session's machine: lines in, verdicts out, and a clock that the test moves.
+// The bench answers in place of the driver what the machine asks within one event; the test does
+// the rest.
 
 import Reactor
 import Wire
@@ -7,7 +8,7 @@ import Wire
 @testable import Relay
 
 struct SessionMachineBench {
-    /// How far a session has come.
+    /// How far a session is.
     enum Start { case plaintext, tls, loggedIn, mail, rcpt, data, outcome }
 
     var machine: SessionMachine
@@ -46,7 +47,7 @@ struct SessionMachineBench {
         now.advanced(byMilliseconds: machine.options.apiTimeoutMilliseconds)
     }
 
-    /// One line, and what follows from it without waiting.
+    /// One line, and everything that follows from it without waiting.
     mutating func line(_ text: String, hasBytesAfter: Bool = false) -> SessionVerdict {
         let bytes = Array(text.utf8)
         if case .response = machine.phase {
@@ -59,7 +60,8 @@ struct SessionMachineBench {
         return verdict
     }
 
-    /// The decoded response to an AUTH challenge, and what follows from it without waiting.
+    /// The decoded response to an AUTH challenge, and everything that follows from it without
+    /// waiting.
     mutating func response(_ response: SASLResponse) -> SessionVerdict {
         answer(machine.response(response, at: now))
     }
@@ -98,7 +100,7 @@ struct SessionMachineBench {
 
     mutating func wait(_ milliseconds: Int) { now = now.advanced(byMilliseconds: milliseconds) }
 
-    /// Goes to the machine's own deadline and says that it has come.
+    /// Moves to the machine's own deadline and reports that it has come.
     mutating func timeOut() -> SessionVerdict {
         now = max(now, machine.deadline)
         return machine.timedOut(at: now)

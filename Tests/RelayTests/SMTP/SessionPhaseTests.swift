@@ -1,5 +1,5 @@
-// Every phase of a session's machine with every event: what it answers, and which phase follows. An
-// event that the phase does not wait for changes nothing at all.
+// Every phase of a session's machine with every event: its answer, and the phase that follows. An
+// event that the phase does not expect changes nothing at all.
 
 import Reactor
 import Testing
@@ -9,7 +9,7 @@ import Wire
 
 @Suite("Session machine: phases and events")
 struct SessionPhaseTests {
-    /// A machine in each phase, and in the shades of DATA that answer differently.
+    /// A machine in each phase, and in the variants of DATA that answer differently.
     enum Place: String, CaseIterable {
         case handshake, commands, response, keyCheck, loginDelay, budget, data
         case heldBySubmission, heldByBudget, discarding, outcome, lastWord, closed
@@ -86,7 +86,7 @@ struct SessionPhaseTests {
         return bench
     }
 
-    /// What the machine answers to the event, in words.
+    /// The machine's answer to the event, in words.
     private static func happen(_ event: Event, _ machine: inout SessionMachine) -> String {
         func command(_ text: String, _ machine: inout SessionMachine) -> SessionVerdict {
             let line = Array(text.utf8)
@@ -155,7 +155,7 @@ struct SessionPhaseTests {
         }
     }
 
-    /// The phase's name; of DATA also why it is held or thrown away.
+    /// The name of the phase; for DATA also why it is held or discarded.
     private static func place(_ machine: SessionMachine) -> Place {
         switch machine.phase {
         case .handshake: .handshake
@@ -182,8 +182,8 @@ struct SessionPhaseTests {
         }
     }
 
-    /// Place and event, the verdict, the place that follows. What is not here changes nothing:
-    /// `-`, and every field of the machine as it was.
+    /// Place and event, the verdict, and the place that follows. Anything that is not in the table
+    /// changes nothing: `-`, and every field of the machine stays the same.
     static let table: [(Place, Event, String, Place)] = [
         (.handshake, .opened, "greet", .commands),
         (.handshake, .drain, "hangUp", .closed),
@@ -284,7 +284,7 @@ struct SessionPhaseTests {
             } else if let row {
                 #expect(verdict == row.2 && after == row.3, "\(place), \(event)")
             } else {
-                // Content that nobody waits for is thrown away.
+                // Content that no one waits for is discarded.
                 #expect(verdict == (event == .content ? "discard" : "-"), "\(place), \(event)")
                 #expect("\(machine)" == before, "\(place), \(event)")
             }

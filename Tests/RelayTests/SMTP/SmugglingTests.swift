@@ -1,7 +1,7 @@
-// SMTP smuggling through whole sessions: whatever looks like an end of data to somebody else is
-// content to us, wherever a read cuts it, and what follows it is never a command.
+// SMTP smuggling through whole sessions. A sequence that another server takes as the end of data is
+// content for the relay, wherever a read cuts it, and what follows it is never a command.
 //
-// Each sequence is one session with a message for every place where its content can be cut.
+// Each sequence is one session with one message for every place where its content can be cut.
 
 import Foundation
 import Testing
@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Smuggling", .serialized)
 struct SmugglingTests {
-    /// What other servers have taken for an end of data (RFC 5321 4.1.1.4 knows one).
+    /// Sequences that other servers have taken as the end of data (RFC 5321 4.1.1.4 has only one).
     static let sequences = [
         "\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r.\r\n", "\r.\n", "\n.\r", "\r\n.\r",
         "\r\r\n.\r\r\n", "\r\n.\r\r\n", "\r\n\0.\r\n", "\r\n.\0\r\n", "\r\n.\r\0\n", "\r\0\n.\r\n",
@@ -29,7 +29,7 @@ struct SmugglingTests {
     @Test("It is content at the very start of the data, too", arguments: sequences)
     func atTheStart(_ sequence: String) throws { try check("", sequence) }
 
-    /// One session: a message whole, and one for each cut around the sequence.
+    /// One session: a whole message, and one message for each cut around the sequence.
     private func check(_ before: String, _ sequence: String) throws {
         let content = Array((before + sequence + Self.smuggled + ".\r\n").utf8)
         let first = max(before.utf8.count - 1, 0)
@@ -39,7 +39,7 @@ struct SmugglingTests {
             name: "smuggling",
             text: "# tls\nS: ~220 *\nC: AUTH PLAIN {plain:postscale:ok}\nS: ~235 *")
         for cut in cuts { dialog.addMessage([Array(content[..<cut]), Array(content[cut...])]) }
-        // The end of the whole: every byte alone.
+        // At last every byte alone.
         dialog.addMessage(content.map { [$0] })
         dialog.steps += Dialog(name: "", text: "C: QUIT\nS: 221 Bye\n# closed").steps
         let runner = try DialogRunner(dialog, .whole)
@@ -57,7 +57,7 @@ struct SmugglingTests {
 }
 
 extension Dialog {
-    /// A transaction whose content is sent in these pieces, and its four replies.
+    /// A transaction with its content in these pieces, and its four replies.
     fileprivate mutating func addMessage(_ pieces: [[UInt8]]) {
         let envelope = "MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n"
         let steps: [Step] =

@@ -1,4 +1,4 @@
-// The division of descriptors: the shares never exceed the limit, whatever it is.
+// How descriptors are divided: the shares never exceed the limit, whatever it is.
 
 import Testing
 

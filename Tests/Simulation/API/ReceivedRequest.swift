@@ -1,16 +1,16 @@
-// The body of one send, read back by a reader that shares nothing with the mapper but JSON's.
+// The body of one send, read by a reader that shares only its JSON reader with the mapper.
 
 import Sandbox
 import Wire
 
-/// What a request says about the message that it came from.
+/// What a request says about its message.
 struct ReceivedRequest {
     private(set) var number: Int?
     private(set) var recipients: [String] = []
     private(set) var text: [UInt8] = []
     private(set) var attachment: [UInt8] = []
 
-    /// nil when it is not one whole JSON object that the API would take.
+    /// nil when it is not one whole JSON object that the API would accept.
     init?(_ body: [UInt8]) {
         guard case .valid(let request) = SendRequest.parse(body) else { return nil }
         recipients = request.recipients.compactMap { SendAddress($0).map { String($0.address) } }
@@ -41,7 +41,7 @@ struct ReceivedRequest {
         }
     }
 
-    /// Whether it says all that `message` says.
+    /// Whether it says everything that `message` says.
     func says(_ message: MailMessage) -> Bool {
         guard number == message.number, text == message.text, attachment == message.attachment
         else { return false }

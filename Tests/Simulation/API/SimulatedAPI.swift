@@ -1,23 +1,23 @@
-// The API of the simulation: reads requests strictly, writes down what it accepted, and answers as
-// the dice say, in every way that an API or what stands in front of it can answer or fail to.
+// The API of the simulation: reads requests strictly, records what it accepted, and answers as the
+// dice decide, in every way in which an API or a proxy in front of it can answer or fail.
 
 import Reactor
 
 /// What the API does with one request.
 enum Conduct {
-    /// Accept and say so.
+    /// Accept and answer.
     case accept
     /// Refuse with this status.
     case refuse(Int)
-    /// Accept, and then fail to say so.
+    /// Accept, and then fail to answer.
     case mumble(Mumble)
-    /// Fail without having acted.
+    /// Fail without acting.
     case fail(Mumble)
-    /// Answer this when the head is there, and close.
+    /// Answer this after the head, and close.
     case early(Int)
-    /// Reset when this many bytes of the body are there.
+    /// Reset after this many bytes of the body.
     case cutOff(Int)
-    /// Read no further from here on.
+    /// Read no further from this point.
     case stall
 
     enum Mumble { case reset, close, hang, garbage, truncated, serverError, silence }

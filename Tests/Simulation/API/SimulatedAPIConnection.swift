@@ -3,7 +3,7 @@
 import Reactor
 import Wire
 
-/// Reads one request after the other; what becomes of each is drawn when its head is there.
+/// Reads one request after the other; the dice decide its fate after its head.
 final class SimulatedAPIConnection: StreamHandler {
     private let api: SimulatedAPI
     private let number: Int
@@ -14,7 +14,7 @@ final class SimulatedAPIConnection: StreamHandler {
     private var conduct = Conduct.accept
     private var isSend = false
     private var isDeaf = false
-    /// Where the request stands in the ledger.
+    /// The index of the request in the ledger.
     private var entry: Int?
     /// The rest of an answer that leaves in pieces.
     private var rest: [UInt8] = []
@@ -124,7 +124,7 @@ final class SimulatedAPIConnection: StreamHandler {
         }
     }
 
-    /// Writes a complete request down.
+    /// Records a complete request.
     private func note() -> Int {
         var noted = APIRequest(message: -1, recipients: [], connection: number)
         noted.completedAt = api.world.now
@@ -235,7 +235,7 @@ final class SimulatedAPIConnection: StreamHandler {
         return Array(text.utf8)
     }
 
-    /// Sends an answer that is as it should be; `heard` follows when the relay has read all of it.
+    /// Sends a correct answer; `heard` follows when the relay has read all of it.
     private func reply(_ bytes: [UInt8], heard: @escaping () -> Void) {
         closesBehind = closesBehind || !(request?.keepAlive ?? false)
         rest = bytes

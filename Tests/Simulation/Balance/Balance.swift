@@ -1,7 +1,7 @@
-// Whether the books of a run balance. Each rule is a promise of the relay; what breaks one is named.
+// Whether the books of a run balance. Each rule is a promise of the relay; a broken rule is named.
 //
-// The rules look at what clients and API saw, and at when the relay had read what; never at what the
-// relay says of itself.
+// The rules look at what clients and API saw, and at the times at which the relay read it; never at
+// what the relay says about itself.
 
 import Reactor
 
@@ -12,20 +12,20 @@ enum Repetition: String, CaseIterable {
     /// The client had shown that it saw the first 250.
     case onPurpose = "the client sent it again on purpose"
     case withoutMessageID = "without a Message-ID, so not guarded"
-    /// A new relay has not the memory of the one before.
+    /// A new relay does not have the memory of the one before.
     case newRelay = "the relay was ended in between"
     case windowOver = "later than the duplicate window"
     /// The connection of the first try still looked alive.
     case unnoticed = "the relay had not noticed yet that the client was gone"
-    /// The client's next try was accepted before that of a connection that it had given up, and the
-    /// relay had no word of that end yet when it read the newer dot.
+    /// The client's next try was accepted before that of a connection that it had given up. When
+    /// the relay read the newer dot, it had no news of the old connection's end.
     case overtaken = "a newer try was accepted before an older one that still looked alive"
 }
 
 /// The rules.
 struct Balance {
     private let ledger: Ledger
-    /// What is wrong; nothing, when the ledger balances.
+    /// What is wrong; empty when the ledger balances.
     private(set) var violations: [String] = []
     /// Second acceptances that are excused, by excuse.
     private(set) var repetitions: [Repetition: Int] = [:]
@@ -69,8 +69,8 @@ struct Balance {
 
     // MARK: A 250 is a promise
 
-    /// No 250 without a complete, valid 2xx for what the client sent: for each recipient, if the
-    /// message went to each by itself.
+    /// No 250 without a complete, valid 2xx for what the client sent. If each recipient has its own
+    /// request, this applies to each recipient.
     private mutating func checkPromise(
         _ attempt: Attempt, _ facts: MessageFacts, _ requests: [APIRequest]
     ) {
@@ -82,7 +82,7 @@ struct Balance {
             report(facts, "250 with the id \(attempt.messageID ?? "") that the API never gave it")
         }
         guard facts.isGroup else { return }
-        // One that is suppressed among others is no failure, as in a call for all of them.
+        // A suppressed recipient among others is no failure, as in one call for all of them.
         let isSuppressed = { (recipient: Int) in
             requests.contains {
                 $0.recipients == [recipient] && $0.status == 422 && $0.answerHeardAt != nil
@@ -94,7 +94,7 @@ struct Balance {
         }
     }
 
-    /// One 250 for one acceptance, unless the relay had no word of the first one being seen.
+    /// One 250 for each acceptance, unless the relay had no news that the client saw the first 250.
     private mutating func checkSingleAnswers(_ attempts: [Attempt]) {
         let answered = attempts.filter { $0.code == 250 }
         for (index, later) in answered.enumerated() {
@@ -111,7 +111,7 @@ struct Balance {
         }
     }
 
-    /// A success that the relay has read whole ends in a 250, or its client was gone.
+    /// A success that the relay has read completely ends in a 250, or its client was gone.
     private mutating func checkHeardSuccesses(
         _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest]
     ) {
@@ -157,17 +157,17 @@ struct Balance {
         }
     }
 
-    /// Why the API got to accept a message a second time; nil when the relay had no excuse.
+    /// Why the API accepted a message a second time; nil when the relay had no excuse.
     ///
-    /// Which of the tries that were open then it was that made the request can't be told from
-    /// outside, so the excuse of any of them counts, the latest one's first.
+    /// From outside it is not visible which of the open tries made the request, so an excuse of any
+    /// of them counts, the latest try first.
     private func excuse(
         _ facts: MessageFacts, _ attempts: [Attempt], _ first: APIRequest, _ second: APIRequest
     ) -> Repetition? {
         guard first.isValidSuccess, first.answerHeardAt != nil else { return .uncertain }
         guard let done = second.completedAt else { return nil }
         let causes = attempts.filter { attempt in attempt.dotHeardAt.map { $0 <= done } ?? false }
-        // A try that had its reply by then was not the one.
+        // A try that had its reply by then did not make the request.
         let open = causes.filter { attempt in attempt.replySentAt.map { $0 >= done } ?? true }
         let candidates = open.isEmpty ? Array(causes.suffix(1)) : open
         for cause in candidates.reversed() {
@@ -193,8 +193,9 @@ struct Balance {
         if answered.contains(where: { $0.acknowledgedAt.map { $0 <= asked } ?? false }) {
             return .onPurpose
         }
-        // Those of a group are remembered without a Message-ID, but not while they are in flight: a
-        // try that began before the answer, and may have waited in the queue, knew of nothing.
+        // Requests of a group are remembered without a Message-ID, but not while they are in
+        // flight. A try that began before the answer, and may have waited in the queue, knew
+        // nothing of them.
         let underWay = causes.count { attempt in
             guard let dot = attempt.dotHeardAt, dot <= heard else { return false }
             guard let replied = attempt.replySentAt, let done = first.completedAt else {
@@ -207,7 +208,7 @@ struct Balance {
         if asked.milliseconds(since: heard) >= ledger.duplicateWindowMilliseconds {
             return .windowOver
         }
-        // Until the relay has noticed that the client is gone, it can't tell a second try from a
+        // Until the relay has noticed that the client is gone, it cannot tell a second try from a
         // second message.
         let isUnnoticed = causes.contains { earlier in
             guard earlier.begunAt < cause.begunAt, earlier.connection != cause.connection else {
@@ -216,8 +217,8 @@ struct Balance {
             return earlier.relayClosedAt.map { $0 >= asked } ?? true
         }
         if isUnnoticed { return .unnoticed }
-        // The same, and the newer of the two was accepted first, or was answered by the guard and
-        // so used up what the guard knew.
+        // The same, but the newer of the two was accepted first, or the guard answered it and so
+        // used up its record.
         let isOvertaken = attempts.contains { newer in
             guard newer.begunAt > cause.begunAt, newer.connection != cause.connection,
                 let dot = newer.dotHeardAt, let accepted = first.completedAt
@@ -246,11 +247,11 @@ struct Balance {
         guard let heard = attempt.dotHeardAt, let sent = attempt.replySentAt else { return }
         let waited = sent.milliseconds(since: heard)
         if waited > ledger.apiTimeoutMilliseconds + 500 {
-            violations.append("\(name): the reply came \(waited) ms behind the dot")
+            violations.append("\(name): the reply came \(waited) ms after the dot")
         }
     }
 
-    /// The reply says what the API said.
+    /// The reply agrees with the API's answer.
     private mutating func checkWords(
         _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest]
     ) {
@@ -262,7 +263,7 @@ struct Balance {
                 guard let done = $0.completedAt, let answer = $0.answerHeardAt else { return false }
                 return done >= heard && answer <= replied
             }
-            // With an earlier try in flight it is not clear whose answer it was.
+            // While an earlier try is in flight, it is not clear whose answer it was.
             let isAlone = attempts.allSatisfy {
                 $0.begunAt == attempt.begunAt || $0.code != nil || $0.begunAt > replied
                     || $0.dotHeardAt == nil
@@ -276,7 +277,7 @@ struct Balance {
         }
     }
 
-    /// The reply to an answer that was read whole.
+    /// The reply to an answer that was read completely.
     private static func code(for status: Int) -> Int? {
         switch status {
         case 200...299: 250

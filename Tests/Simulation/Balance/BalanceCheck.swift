@@ -1,8 +1,9 @@
-// Shows that each rule can fail: histories that are in order but for one thing, which must be named.
+// Shows that each rule can fail: histories that are correct except for one thing, which the balance
+// must name.
 
 import Reactor
 
-/// Made-up histories and what the balance must say of each.
+/// Invented histories and what the balance must say about each.
 enum BalanceCheck {
     private static func at(_ milliseconds: Int) -> MonotonicTime {
         MonotonicTime(nanoseconds: 1_000_000_000_000).advanced(byMilliseconds: milliseconds)
@@ -206,7 +207,7 @@ enum BalanceCheck {
             }
         ),
         (
-            "a reply that came late", "behind the dot",
+            "a reply that came late", "after the dot",
             {
                 var ledger = order()
                 ledger.attempts[0].replySentAt = at(50_700)
@@ -237,7 +238,7 @@ enum BalanceCheck {
             }
         ),
         (
-            "an older try that was known to be gone, behind a newer one", "although the guard knew",
+            "an older try that was known to be gone, after a newer one", "although the guard knew",
             { overtaken(goneAt: 500) }
         ),
         (
@@ -245,7 +246,7 @@ enum BalanceCheck {
             { overtaken(goneAt: 1_012) }
         ),
         (
-            "an older try behind one that the guard answered, which is allowed", nil,
+            "an older try after one that the guard answered, which is allowed", nil,
             {
                 var ledger = overtaken(goneAt: 2_000)
                 ledger.requests[0].completedAt = at(900)

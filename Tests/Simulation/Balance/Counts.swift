@@ -1,4 +1,4 @@
-// What a run, or a million messages, came to.
+// The totals of a run, or of a million messages.
 
 import Reactor
 import Relay
@@ -7,7 +7,7 @@ import Relay
 struct Counts {
     var runs = 0
     var messages = 0
-    /// Messages of which a client has sent content at least once.
+    /// Messages whose content a client has sent at least in part.
     var handedIn = 0
     var attempts = 0
     var dots = 0
@@ -17,12 +17,12 @@ struct Counts {
     var acted = 0
     /// Messages with a 250 that the client saw.
     var delivered = 0
-    /// Acceptances of a message (for a recipient) behind its first one, by excuse.
+    /// Acceptances of a message (for a recipient) after its first one, by excuse.
     var repetitions: [Repetition: Int] = [:]
     /// Attempts whose connection ended without a reply to the dot.
     var unanswered = 0
     var replies: [Int: Int] = [:]
-    /// Times that the relay was ended in the middle of a run, and began anew.
+    /// How often the relay was ended during a run and started again.
     var drains = 0
     var kills = 0
 

@@ -1,15 +1,15 @@
-// What both sides of the relay saw, independent of what the relay says of itself: every try of a
-// client to hand a message in, and every request that the API began to read.
+// What both sides of the relay saw, independent of what the relay says about itself: every try of a
+// client to hand in a message, and every request that the API began to read.
 //
-// Plain records with times on the virtual clock. `Balance` judges them and nothing else, so that a
-// made-up history can be judged too.
+// Plain records with times on the virtual clock. `Balance` judges only them, so that it can judge
+// an invented history too.
 
 import Reactor
 
 /// One try of a client to hand in one message, from MAIL to the end.
 struct Attempt {
     var message: Int
-    /// Counts the times that the client wants the message sent: a second one is on purpose.
+    /// Counts how often the client wants the message sent: a second time is on purpose.
     var copy = 1
     /// The client's connection: attempts on the same one share it.
     var connection = 0
@@ -25,7 +25,7 @@ struct Attempt {
     var replySentAt: MonotonicTime?
     /// Of a 250.
     var messageID: String?
-    /// The relay has read a command behind the 250, so it knows that the client saw it.
+    /// The relay has read a command after the 250, so it knows that the client saw the 250.
     var acknowledgedAt: MonotonicTime?
     /// The connection ended on the client's side, without a reply.
     var lostAt: MonotonicTime?
@@ -38,16 +38,16 @@ struct Attempt {
 /// One request as the API saw it.
 struct APIRequest {
     var message: Int
-    /// Who it is for, in order of the envelope: indices.
+    /// Its recipients, as indices in the order of the envelope.
     var recipients: [Int]
     var connection = 0
     /// All of it has been read.
     var completedAt: MonotonicTime?
-    /// It was read whole and says what the client sent.
+    /// It was read completely and says what the client sent.
     var isFaithful = true
     /// The API has accepted the message, whatever it answers.
     var hasActed = false
-    /// What it answered; 0 for nothing.
+    /// The status of its answer; 0 for none.
     var status = 0
     /// A complete and valid 2xx.
     var isValidSuccess = false
@@ -71,12 +71,12 @@ struct Ledger {
     var messages: [MessageFacts] = []
     var attempts: [Attempt] = []
     var requests: [APIRequest] = []
-    /// When a relay had ended whose memory the next one does not have.
+    /// The times at which a relay ended; the next relay does not have its memory.
     var restarts: [MonotonicTime] = []
-    /// What one of the two sides found wrong at once.
+    /// Errors that one of the two sides found at once.
     var complaints: [String] = []
 
-    /// Milliseconds from the dot to the reply at most.
+    /// Most milliseconds from the dot to the reply.
     var apiTimeoutMilliseconds = 50_000
     var duplicateWindowMilliseconds = 600_000
 }

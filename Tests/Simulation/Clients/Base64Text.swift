@@ -1,6 +1,6 @@
-// Base64 for AUTH, of our own so that the relay's is not judged by itself.
+// A separate base64 encoder for AUTH, so that the relay's own code does not judge itself.
 
-/// Encodes what clients log in with.
+/// Encodes the credentials that clients log in with.
 enum Base64Text {
     static func encoded(_ text: String) -> String {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")

@@ -1,21 +1,21 @@
-// A mail client of the simulation: hands its messages in, one after the other, and comes back with
-// those whose fate it does not know, as real ones do.
+// A mail client of the simulation: hands in its messages one after the other, and comes back with
+// those whose fate it does not know, as real clients do.
 //
-// It writes into the ledger what it did and what it saw. `MailConnection` does one connection;
-// this decides what to try on it and when to come again.
+// It records in the ledger what it did and what it saw. `MailConnection` handles one connection;
+// this class decides what to try on it and when to come again.
 
 import Reactor
 
-/// How one client goes about it.
+/// The habits of one client.
 struct ClientHabits {
     var isImplicitTLS = false
     var usesLogin = false
     var isPipelining = false
-    /// Sends content in pieces with pauses of up to so many milliseconds.
+    /// Sends content in pieces with pauses of up to this many milliseconds.
     var pauseMillisecondsMax = 0
-    /// Ends its own side behind the dot and waits for the reply all the same, as scripts do.
+    /// Ends its own side after the dot and still waits for the reply, as scripts do.
     var halfCloses = false
-    /// Stays connected behind a reply, saying nothing, for up to so many milliseconds.
+    /// Stays connected and silent after a reply, for up to this many milliseconds.
     var restMillisecondsMax = 0
     /// Leaves without QUIT.
     var isRude = false
@@ -24,7 +24,7 @@ struct ClientHabits {
     var key = "ps_live_good"
     /// How long it waits for a reply to the dot before it leaves.
     var patienceMilliseconds = 300_000
-    /// Now and then it sends what was accepted once more, on purpose.
+    /// Sometimes sends an accepted message once more, on purpose.
     var repeats = 0.0
 
     static func drawn(_ dice: inout Dice, weather: Weather) -> ClientHabits {
@@ -58,7 +58,7 @@ final class MailClient: TimerHandler {
     private var connection: MailConnection?
     private var timer: LoopTimer?
     private(set) var isDone = false
-    /// What `tried` said last: whether there is something to send on the same connection.
+    /// The last result of `tried`: whether there is something to send on the same connection.
     var goesOn = true
 
     init(
@@ -80,7 +80,7 @@ final class MailClient: TimerHandler {
         return loop
     }
 
-    /// Begins in so many milliseconds.
+    /// Begins after this many milliseconds.
     func start(after milliseconds: Int) {
         timer?.arm(at: loop.now.advanced(byMilliseconds: milliseconds))
     }
@@ -94,13 +94,13 @@ final class MailClient: TimerHandler {
     /// The relay has been told to end.
     func relayDrains() { connection?.relayDrains() }
 
-    // MARK: What the connection asks
+    // MARK: What the connection asks for
 
     /// The message to try now; nil: all are done.
     var current: MailMessage? { messages.first }
     var currentCopy: Int { copy }
 
-    /// A try has ended; whether to go on with `current` on the same connection.
+    /// A try has ended; returns whether to continue with `current` on the same connection.
     /// - Parameter code: the reply that decided it; nil when the connection broke.
     func tried(code: Int?) -> Bool {
         tries += 1

@@ -1,14 +1,13 @@
-// One connection of a simulated client, from the greeting to QUIT or to whatever ends it.
+// One connection of a simulated client, from the greeting to QUIT or to any other end.
 //
-// Strict about what it gets: a reply that nothing asked for, or none where one is owed, goes into
-// the ledger as a complaint.
+// It is strict: an unexpected reply, or a missing one, goes into the ledger as a complaint.
 
 import Glibc
 import Reactor
 
 /// One SMTP dialogue.
 final class MailConnection: StreamHandler {
-    /// What a reply is awaited for.
+    /// What a reply is expected for.
     private enum Step: Equatable {
         case greeting, hello, startTLS, user, password, login, mail, recipient, data, dot, noop,
             quit
@@ -30,7 +29,7 @@ final class MailConnection: StreamHandler {
     private var isLeaving = false
     private var hasRefusedRecipient = false
     private var awaitedSince = MonotonicTime(nanoseconds: 0)
-    /// Since when it says nothing, and nothing is owed to it.
+    /// Since when the client is silent and no reply is owed to it.
     private var restingSince: MonotonicTime?
 
     init(client: MailClient) {
@@ -107,7 +106,7 @@ final class MailConnection: StreamHandler {
         client.ended(hadProgress: hasProgress)
     }
 
-    /// What follows is nobody's fault but ours.
+    /// From here on the client itself is the cause of what happens.
     private func excuse() {
         if let attempt { simulation.ledger.attempts[attempt].isExcused = true }
     }
@@ -129,7 +128,7 @@ final class MailConnection: StreamHandler {
         stream.deadline = stream.loop.now.advanced(byMilliseconds: limit)
     }
 
-    // MARK: Saying
+    // MARK: Sending
 
     private func say(_ line: String, _ step: Step) {
         awaited.append(step)
@@ -168,7 +167,7 @@ final class MailConnection: StreamHandler {
         say("QUIT", .quit)
     }
 
-    // MARK: Hearing
+    // MARK: Receiving
 
     private func reply(_ code: Int, _ text: String) {
         world.trace.say(world, "client \(number): \(code) \(text)")
@@ -211,7 +210,7 @@ final class MailConnection: StreamHandler {
         quit()
     }
 
-    /// 421: the relay closes, whatever was asked.
+    /// 421: the relay closes, whatever the client asked.
     private func shutOut(_ step: Step) {
         if step == .dot, let attempt {
             simulation.ledger.attempts[attempt].code = 421
@@ -316,7 +315,7 @@ final class MailConnection: StreamHandler {
         rest()
     }
 
-    /// What to do next: the client's habits may ask for a pause first.
+    /// The next step; the client's habits may ask for a pause first.
     private func rest() {
         guard let stream, client.habits.restMillisecondsMax > 0 else { return goOn() }
         restingSince = world.now
@@ -329,7 +328,7 @@ final class MailConnection: StreamHandler {
         if client.goesOn { beginMessage() } else { quit() }
     }
 
-    /// The relay has been told to end: who is idle is told so.
+    /// The relay has been told to end: it must tell idle clients.
     func relayDrains() {
         guard let since = restingSince, link?.isSound ?? false else { return }
         world.after(microseconds: 10_000_000) { [self] in

@@ -1,4 +1,4 @@
-// Messages that say who they are, so that whatever the API gets can be traced to what was sent.
+// Messages that identify themselves, so that whatever the API gets can be traced to what was sent.
 
 import Mapping
 import Reactor
@@ -10,9 +10,9 @@ struct MailMessage {
     let isGroup: Bool
     let hasMessageID: Bool
     let announcesSize: Bool
-    /// It can't be mapped: the relay refuses it and the API never hears of it.
+    /// It cannot be mapped: the relay refuses it, and the API never gets it.
     let isMalformed: Bool
-    /// As sent behind DATA: CRLF line ends, dots stuffed, without the last dot.
+    /// As sent after DATA: CRLF line ends, dots stuffed, without the last dot.
     let wire: [UInt8]
     /// The lines of the text, without line ends.
     let text: [UInt8]
@@ -69,7 +69,7 @@ struct MailMessage {
         attachment = encoded
     }
 
-    /// Lines that begin with a dot now and then.
+    /// Lines, some of which begin with a dot.
     private static func write(
         _ wire: inout [UInt8], _ dice: inout Dice, bytes: Int, number: Int
     ) -> [UInt8] {

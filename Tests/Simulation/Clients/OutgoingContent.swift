@@ -1,10 +1,11 @@
-// What a client sends behind 354: in pieces or at once, to the end or to where it leaves.
+// The content that a client sends after 354: in pieces or at once, completely or up to the point
+// where it leaves.
 
-/// The bytes of one try, and how far they are out.
+/// The bytes of one try, and how many of them are sent.
 struct OutgoingContent {
     private var bytes: [UInt8] = []
     private var sent = 0
-    /// Leaves when so many bytes are out; past the end: so many milliseconds behind the dot.
+    /// Leaves after this many bytes; a value past the end counts milliseconds after the dot.
     private var leavesAt: Int?
 
     init() {}
@@ -17,16 +18,16 @@ struct OutgoingContent {
             ? dice.number(0...bytes.count) : bytes.count + dice.skewed(1...60_000)
     }
 
-    /// All of it is out.
+    /// Everything is sent.
     var isSent: Bool { sent == bytes.count }
 
     /// The client leaves here, in the middle or at the end, without a dot.
     var isLeft: Bool { leavesAt.map { sent >= $0 } ?? false }
 
-    /// How long it stays behind the dot, in milliseconds; nil: as long as it has to.
+    /// How long it stays after the dot, in milliseconds; nil: as long as it must.
     var leavesBehindDot: Int? { leavesAt.map { $0 - bytes.count } }
 
-    /// The next bytes; of pieces at least a seventh, so that a pause of seconds is not a trickle.
+    /// The next bytes. A piece is at least a seventh, so that a pause of seconds is not a trickle.
     mutating func next(isInPieces: Bool) -> ArraySlice<UInt8> {
         let left = bytes.count - sent
         var count = isInPieces ? min(left, max(8_000, bytes.count / 7)) : left

@@ -1,4 +1,4 @@
-// The clients of a sweep: few, fixed, and between them every way through the relay.
+// The clients of a sweep: few and fixed, but together they take every way through the relay.
 
 /// The scripted scenario.
 enum Scenario {

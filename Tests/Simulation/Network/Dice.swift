@@ -1,9 +1,9 @@
 // The only source of chance in a simulation: xorshift64* from a seed (Marsaglia 2003, Vigna 2016).
 //
-// Each part of the world has dice of its own, so that one more throw in one part leaves the others
-// as they were, and a change to one kind of client does not reshuffle the network.
+// Each part of the world has its own dice, so that one more throw in one part does not change the
+// others: a change to one kind of client does not change the network.
 
-/// A seeded generator. A value that its owner throws in place.
+/// A seeded generator: a value that its owner changes in place.
 struct Dice: RandomNumberGenerator {
     private var state: UInt64
 
@@ -24,7 +24,7 @@ struct Dice: RandomNumberGenerator {
         return state &* 0x2545_F491_4F6C_DD1D
     }
 
-    /// A whole number of `range`.
+    /// A whole number from `range`.
     mutating func number(_ range: ClosedRange<Int>) -> Int {
         range.lowerBound + Int((next() >> 11) % UInt64(range.count))
     }
@@ -37,7 +37,7 @@ struct Dice: RandomNumberGenerator {
         return min(range.lowerBound + number(0...top) - 1 + 1, range.upperBound)
     }
 
-    /// Whether something that has this chance happens.
+    /// Whether an event with this chance happens.
     mutating func happens(_ chance: Double) -> Bool {
         chance > 0 && Double(next() >> 11) / Double(1 << 53) < chance
     }

@@ -1,4 +1,4 @@
-// One TCP connection of the simulated network: two ends, and what is on its way between them.
+// One TCP connection of the simulated network: two ends, and the bytes on their way between them.
 //
 // Bytes arrive in order and once, in pieces that the dice cut, or never (a black hole). An end that
 // closes with unread bytes, or gets bytes after it has closed, resets the other, as TCP does.
@@ -6,17 +6,17 @@
 import Glibc
 import Reactor
 
-/// A connection. Held by its ends, and by what is on its way.
+/// A connection. Its ends hold it, and so do the bytes on their way.
 final class Link {
     let number: Int
     let world: World
     let ends: [End]
     /// Nothing arrives any more, in either direction.
     private(set) var isBlackHole = false
-    /// A fault has touched it: what its ends then see is nobody's mistake.
+    /// A fault has touched it, so no side is to blame for what its ends then see.
     private(set) var isSound = true
     let latencyMicroseconds: Int
-    /// Bytes that arrive together at most.
+    /// Most bytes that arrive together.
     let pieceBytesMax: Int
 
     init(world: World) {
@@ -42,7 +42,7 @@ final class Link {
 
     func isTouched() { isSound = false }
 
-    /// The time that something which leaves now needs, in microseconds.
+    /// How long data that leaves now needs, in microseconds.
     func delay() -> Int {
         latencyMicroseconds + world.dice.number(0...latencyMicroseconds)
     }
@@ -63,28 +63,28 @@ final class End {
     var peer: End { link.ends[1 - side] }
     private var world: World { link.world }
 
-    /// Who has the socket; nil before it was accepted.
+    /// The owner of the socket; nil before it was accepted.
     var host: SimulatedHost?
     var descriptor: Int32 = -1
     var token: Token?
     var local = SocketAddress.none
     var remote = SocketAddress.none
 
-    // What goes out.
+    // Outgoing bytes.
     /// Bytes taken from us that the peer has not read.
     private(set) var unreadByPeer = 0
     private(set) var bytesSent = 0
     private(set) var isShutDown = false
     private var lastArrival = MonotonicTime(nanoseconds: 0)
-    /// When each byte left, for those who ask: (one past the last byte, time).
+    /// When each byte left: (one past the last byte, time).
     private var departures: [(end: Int, time: MonotonicTime)] = []
 
-    // What comes in.
+    // Incoming bytes.
     private var arrived: [UInt8] = []
     private var arrivedStart = 0
     private(set) var hasEnd = false
     private(set) var failure: Int32?
-    /// Bytes handed to whoever reads.
+    /// Bytes handed to the reader.
     private(set) var bytesRead = 0
     private var watches: [(offset: Int, tell: () -> Void)] = []
     /// Called when the end of the peer's bytes has been read.
@@ -92,7 +92,7 @@ final class End {
     /// Called once, when this end is closed.
     var whenClosed: (() -> Void)?
 
-    // What the owner wants.
+    // What the owner wants to receive.
     var isConnecting = false
     var connectResult: Int32?
     var isReceiving = false
@@ -109,9 +109,9 @@ final class End {
 
     // MARK: Sending
 
-    /// Takes bytes to the peer.
+    /// Takes bytes for the peer.
     func transmit(_ bytes: [UInt8]) {
-        precondition(!isShutDown, "bytes behind the end")
+        precondition(!isShutDown, "bytes after the end")
         bytesSent += bytes.count
         unreadByPeer += bytes.count
         departures.append((bytesSent, world.now))
@@ -126,12 +126,12 @@ final class End {
         }
     }
 
-    /// When the byte in front of `offset` was sent.
+    /// When the byte before `offset` was sent.
     func departure(of offset: Int) -> MonotonicTime? {
         departures.first { $0.end >= offset }?.time
     }
 
-    /// Has something reach the peer behind everything that is on its way.
+    /// Makes something reach the peer after everything that is on its way.
     private func arrive(_ action: @escaping (End) -> Void) {
         let time = MonotonicTime(
             nanoseconds: world.now.nanoseconds + UInt64(link.delay()) * 1_000)
@@ -165,7 +165,7 @@ final class End {
         }
     }
 
-    /// Resets the peer, at once or behind what is on its way.
+    /// Resets the peer, at once or after what is on its way.
     func reset() {
         let (link, peer) = (link!, peer)
         let action: (End) -> Void = { $0.resetArrives(ECONNRESET) }
@@ -175,7 +175,7 @@ final class End {
         }
     }
 
-    /// The connection is gone; what was not read yet may be lost or not.
+    /// The connection is gone; unread bytes may be lost or not.
     func resetArrives(_ errno: Int32) {
         guard failure == nil, !isClosed else { return }
         failure = errno
@@ -209,13 +209,13 @@ final class End {
         whenEndRead?()
     }
 
-    /// Calls `tell` when the byte in front of `offset` has been read here.
+    /// Calls `tell` when the byte before `offset` has been read here.
     func watch(_ offset: Int, _ tell: @escaping () -> Void) {
         if bytesRead >= offset { return tell() }
         watches.append((offset, tell))
     }
 
-    /// Calls those who watch for bytes that have been read by now.
+    /// Calls the watchers of bytes that have been read by now.
     func tellWatches() {
         guard !watches.isEmpty else { return }
         let due = watches.filter { $0.offset <= bytesRead }

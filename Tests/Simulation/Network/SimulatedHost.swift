@@ -1,10 +1,10 @@
-// The backend of one loop on the simulated network: what a kernel would do, and all that a kernel
-// may do.
+// The backend of one loop on the simulated network: it does what a kernel would do, and everything
+// that a kernel may do.
 //
-// It keeps the rules of `Backend` to the letter and no better than it must: sends are taken in part,
-// or later; received memory is overwritten as soon as the next completion is asked for; completions
-// of different sockets come in any order; and every operation that can fail does, when the world
-// says so.
+// It keeps the rules of `Backend` to the letter and no better than it must: sends are taken in
+// part, or later; received memory is overwritten as soon as the next completion is asked for;
+// completions of different sockets come in any order; and every operation that can fail does fail
+// when the world decides so.
 
 import Glibc
 import Reactor
@@ -35,7 +35,7 @@ final class SimulatedHost: Backend {
     /// A send that the loop was told to wait for.
     private struct Sending {
         var first: Slab
-        /// What the memory held when the send was asked for.
+        /// The content of the memory when the send was asked for.
         var bytes: [UInt8]
         /// It may be completed now.
         var isDue = false
@@ -47,22 +47,22 @@ final class SimulatedHost: Backend {
     let address: UInt32
     var loop: Loop?
     var isRunning = true
-    /// Whether faults strike here.
+    /// Whether faults happen here.
     let isExposed: Bool
     private(set) var descriptors: [Int32: Socket] = [:]
     private var sockets: [Token: Socket] = [:]
     private var sendings: [Token: Sending] = [:]
     private var closing: [Token: Sending] = [:]
-    /// Tokens that may have something to hand over.
+    /// Tokens that may have a completion to deliver.
     private var ready: [Token] = []
     private var completionsLeft = 0
     private var nextDescriptor: Int32 = 10
     private var nextPort: UInt16 = 20_000
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 64)
     private var lentBytes = 0
-    /// Of a send that waits, so many bytes are compared with what they were.
+    /// How many bytes of a waiting send are compared with their earlier values.
     private static let checkedBytesMax = 32_768
-    /// Sends whose memory changed while it was ours.
+    /// Sends whose memory changed while the backend owned it.
     private(set) var spoiledSends = 0
 
     init(world: World, name: String, address: UInt32, isExposed: Bool) {
@@ -103,7 +103,7 @@ final class SimulatedHost: Backend {
         if end.isReceiving { mark(token) }
     }
 
-    /// The peer has read: a send that waits for room may go on.
+    /// The peer has read: a send that waits for room may continue.
     func roomGrew(_ end: End) {
         guard let token = end.token, sendings[token] != nil, end.room > 0 else { return }
         sendings[token]?.isDue = true
@@ -256,7 +256,7 @@ final class SimulatedHost: Backend {
         return .pending
     }
 
-    /// What is chained at `first`, up to 16 slabs and `most` bytes.
+    /// The bytes chained at `first`: up to 16 slabs, and at most `most` bytes.
     private static func gather(_ first: Slab, most: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         var cursor: Slab? = first
@@ -270,7 +270,7 @@ final class SimulatedHost: Backend {
         return bytes
     }
 
-    /// A fault strikes a connection.
+    /// A fault hits a connection.
     private func strike(_ end: End) {
         let link = end.link!
         switch world.weather.failingOperation == nil ? nil : world.weather.failure {
@@ -393,7 +393,7 @@ final class SimulatedHost: Backend {
         return .sent(byteCount: bytes.count)
     }
 
-    /// The memory of a send must not change before it completes, except for growing.
+    /// The memory of a send must not change before it completes; it may only grow.
     private func check(_ sending: Sending) {
         var cursor: Slab? = sending.first
         var start = 0
@@ -438,12 +438,12 @@ extension SimulatedHost {
         return end
     }
 
-    /// A fault of the host itself: nothing on its connections is what their peers may expect.
+    /// A fault of the host itself: its connections do nothing that their peers may expect.
     func touchLinks() {
         for case .end(let end) in descriptors.values { end.link.isTouched() }
     }
 
-    /// The host is switched off: its sockets are closed, and nothing of it runs any more.
+    /// The host is switched off: its sockets are closed, and nothing on it runs again.
     func stop() {
         isRunning = false
         loop?.stop()

@@ -1,9 +1,9 @@
-// Name resolution from the dice: late, failing, changing.
+// Name resolution from the dice: late, failing, or changing.
 
 import APIClient
 import Reactor
 
-/// What the relay takes for the system's resolver.
+/// Takes the place of the system's resolver.
 final class SimulatedNames: NameService, @unchecked Sendable {
     private let world: World
     private let addresses: [SocketAddress]

@@ -1,4 +1,5 @@
-// What happened, as a number that two runs of a seed must agree on, and as lines for whoever reads.
+// The events of a run, as a number that two runs of a seed must agree on, and as lines for a
+// reader.
 
 import Reactor
 
@@ -17,7 +18,7 @@ final class Trace {
         say(world, "\(what) \(first) \(second)")
     }
 
-    /// A line that is for reading alone.
+    /// A line for readers only.
     func say(_ world: World, _ line: @autoclosure () -> String) {
         guard isVerbose else { return }
         let micros = world.now.nanoseconds / 1_000 - 1_000_000_000

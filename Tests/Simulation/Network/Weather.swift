@@ -1,4 +1,4 @@
-// What can go wrong in a run, and how often: drawn from the seed, so that some runs are calm, some
+// What can go wrong in a run, and how often. The seed decides, so that some runs are calm, some
 // have one thing go wrong often, and some have everything go wrong.
 
 /// The chances of one run.
@@ -15,16 +15,16 @@ struct Weather {
     var receiveFails = 0.0
     var sendFails = 0.0
     var lookUpFails = 0.0
-    /// Of those that fail on a link: that it falls silent instead of breaking.
+    /// Of the operations that fail on a link: the chance that it falls silent instead of breaking.
     var silent = 0.3
-    /// Of a connection attempt: refused, or never answered.
+    /// The chances that a connection attempt is refused, or never answered.
     var refused = 0.0
     var unanswered = 0.0
-    /// Sends that complete later, as a completion queue's do.
+    /// The chance that a send completes later, as in a completion queue.
     var laterSends = 0.0
     /// Descriptors that a host may have open.
     var descriptorsMax = Int.max
-    /// Sockets whose peers are waited for: completions handed over in one turn at most.
+    /// Most completions that are handed over in one turn.
     var completionsMax = 64
 
     // The API.
@@ -38,18 +38,18 @@ struct Weather {
     var clientLeaves = 0.0
     var clientOddities = 0.0
 
-    /// When the relay is ended, in milliseconds; nil: when all is over.
+    /// When the relay is ended, in milliseconds; nil: when everything is over.
     var ending: (milliseconds: Int, isKill: Bool)?
 
-    /// This operation fails, and no other; nil leaves it to the dice.
+    /// Only this operation fails; nil leaves it to the dice.
     var failingOperation: Int?
-    /// How a failing operation of a sweep shows itself.
+    /// How a failing operation of a sweep fails.
     var failure = Failure.breaks
 
     /// What a failing operation on a link does.
     enum Failure: Int, CaseIterable { case breaks, falls, ends }
 
-    /// Whether every connection is accepted as it comes: no listener ever rests.
+    /// Whether every connection is accepted when it comes, because no listener ever rests.
     var acceptsAtOnce: Bool { acceptFails == 0 && descriptorsMax == .max }
 
     /// Nothing goes wrong.

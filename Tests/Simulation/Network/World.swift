@@ -1,8 +1,8 @@
-// Time and order of a simulated network: one clock, one queue of what will happen, and the loops.
+// Time and order of a simulated network: one clock, one queue of future events, and the loops.
 //
 // Everything runs in the caller's thread. When no loop has anything to do, the clock jumps to the
-// next thing that happens; so an hour of waiting costs nothing. Of several loops that could run,
-// the dice say which does.
+// next event, so an hour of waiting costs nothing. When several loops could run, the dice choose
+// one.
 
 import Reactor
 
@@ -15,9 +15,9 @@ final class World {
     var hosts: [SimulatedHost] = []
     var listeners: [SimulatedListener] = []
     var links = 0
-    /// Operations so far that could have been made to fail.
+    /// Operations so far that could have failed.
     private(set) var operations = 0
-    /// Faults that were made to happen.
+    /// Faults that happened.
     var faults = 0
     let trace: Trace
     private var queue = EventHeap()
@@ -28,7 +28,7 @@ final class World {
         dice = Dice(seed: seed, part: 1)
     }
 
-    /// Has `action` happen after so many microseconds.
+    /// Makes `action` happen after this many microseconds.
     func after(microseconds: Int, _ action: @escaping () -> Void) {
         at(
             MonotonicTime(nanoseconds: now.nanoseconds + UInt64(max(microseconds, 0)) * 1_000),
@@ -39,8 +39,8 @@ final class World {
         queue.push(time: max(time, now), action)
     }
 
-    /// Counts one operation; whether it is to fail, and how.
-    /// - Parameter chance: of failing, in a run that leaves it to the dice.
+    /// Counts one operation; returns whether it must fail, and how.
+    /// - Parameter chance: the chance of failing, in a run that leaves it to the dice.
     func fault(_ operation: Operation, chance: Double) -> Bool {
         operations += 1
         if let target = weather.failingOperation {
@@ -53,10 +53,10 @@ final class World {
         return true
     }
 
-    /// Which operations can be made to fail.
+    /// The kinds of operations that can fail.
     enum Operation: Int { case accept, adopt, connect, receive, send, lookUp }
 
-    /// Runs until `isOver`, or until `limit`; whether it was over.
+    /// Runs until `isOver`, or until `limit`; returns whether it was over.
     func run(until limit: MonotonicTime, _ isOver: () -> Bool) -> Bool {
         while !isOver() {
             if turnOneLoop() { continue }
@@ -70,7 +70,7 @@ final class World {
         return true
     }
 
-    /// Gives one of the loops that have something to do a turn.
+    /// Gives a turn to one of the loops that have something to do.
     private func turnOneLoop() -> Bool {
         let ready = hosts.filter { $0.isRunning && $0.isDue(at: now) }
         guard !ready.isEmpty else { return false }
@@ -89,7 +89,7 @@ final class World {
     }
 }
 
-/// What will happen, the soonest first; of the same time, what was asked for first.
+/// Future events, the soonest first; at the same time, in the order of the requests.
 struct EventHeap {
     private struct Entry {
         var time: MonotonicTime

@@ -1,5 +1,6 @@
 // Chunked framing, read strictly and written in place.
 
+import TestSupport
 import Testing
 
 @testable import Wire

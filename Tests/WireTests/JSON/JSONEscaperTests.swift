@@ -1,5 +1,6 @@
 // JSON strings from any bytes, compared with the standard library's idea of UTF-8.
 
+import TestSupport
 import Testing
 
 @testable import Wire
@@ -51,7 +52,7 @@ private func mixture(_ seed: Int) -> [UInt8] {
         [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80], [0xFF, 0xFE], [0xE1, 0x80, 0xE2, 0xF0, 0x91, 0x92],
         [0],
     ]
-    var generator = SplitMix64(seed: UInt64(seed))
+    var generator = SeededGenerator(seed: UInt64(seed))
     var bytes: [UInt8] = []
     let kinds = seed % 3 == 0 ? 13 : runs.count
     for _ in 0..<24 { bytes += runs[Int(generator.next() % UInt64(kinds))] }
@@ -103,7 +104,7 @@ private func mixture(_ seed: Int) -> [UInt8] {
 
     @Test(arguments: 0..<60)
     func `random bytes come out as the standard library repairs them`(seed: Int) {
-        var generator = SplitMix64(seed: UInt64(seed))
+        var generator = SeededGenerator(seed: UInt64(seed))
         let alphabet: [UInt8] =
             seed % 2 == 0 ? Array(0...255) : [0xE0, 0xED, 0xF0, 0xF4, 0x80, 0x9F, 0xA0, 0xBF, 0xC2]
         let bytes = generator.bytes(200, from: alphabet)

@@ -1,5 +1,6 @@
 // Filter, encoder and decoder, compared with base64 by arithmetic and with each other.
 
+import TestSupport
 import Testing
 
 @testable import Wire
@@ -44,7 +45,7 @@ private func wrapped(_ text: String, _ width: Int, _ lineEnd: String = "\r\n") -
 @Suite struct Base64Tests {
     @Test(arguments: [0, 1, 2, 3, 57, 58, 113, 302])
     func `wrapped base64 passes without its line ends`(count: Int) {
-        var generator = SplitMix64(seed: UInt64(count))
+        var generator = SeededGenerator(seed: UInt64(count))
         let content = generator.bytes(count)
         let text = naiveBase64(content)
         for input in [
@@ -62,7 +63,7 @@ private func wrapped(_ text: String, _ width: Int, _ lineEnd: String = "\r\n") -
 
     @Test(arguments: [0, 1, 2, 3, 4, 5, 47, 48, 49, 200])
     func `bytes are encoded as RFC 4648 says`(count: Int) {
-        var generator = SplitMix64(seed: UInt64(count))
+        var generator = SeededGenerator(seed: UInt64(count))
         let content = generator.bytes(count)
         for plan in Splits.plans(for: count) {
             for regionBytes in regionSizes {
@@ -95,7 +96,7 @@ private func wrapped(_ text: String, _ width: Int, _ lineEnd: String = "\r\n") -
 
     @Test(arguments: 0..<40)
     func `the filter's text encodes what the decoder makes of the input`(seed: Int) {
-        var generator = SplitMix64(seed: UInt64(seed))
+        var generator = SeededGenerator(seed: UInt64(seed))
         var input: [UInt8] = []
         for _ in 0..<8 {
             let piece = generator.bytes(Int(generator.next() % 120))

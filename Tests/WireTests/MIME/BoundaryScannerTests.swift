@@ -1,6 +1,7 @@
 // Delimiter lines, compared with a naive reading of whole lines and cut at every place; bounds and
 // work.
 
+import TestSupport
 import Testing
 
 @testable import Wire
@@ -92,7 +93,7 @@ private func naiveDelimiter(_ line: [UInt8], _ boundaries: [String]) -> Boundary
         "Random lines are taken apart as a naive reading says, however they are cut",
         arguments: 0..<150)
     func random(seed: Int) {
-        var generator = SplitMix64(seed: UInt64(seed))
+        var generator = SeededGenerator(seed: UInt64(seed))
         let tokens = [
             "\r\n", "\n", "\r", "-", "--", "--b", "--bb", "--bb--", "b", "--", " ", "\t", "x",
             "\r\n--b\r\n", "\n--bb\n", "\r\n--bb--\r\n", "----", "\r\r\n", "\n\n",

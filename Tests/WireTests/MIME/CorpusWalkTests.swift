@@ -5,6 +5,7 @@
 // well-formed messages, so differences in the others are printed and do not fail.
 
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Wire

@@ -1,20 +1,21 @@
 // Generated messages: no byte of a leaf is lost, added or changed. And messages of random pieces:
 // for any of them the walk ends and does not depend on the cuts.
 
+import TestSupport
 import Testing
 
 @testable import Wire
 
 /// A message of known leaves, with any line ends, texts and nesting.
 private struct Composer {
-    var generator: SplitMix64
+    var generator: SeededGenerator
     var message: [UInt8] = []
     var leaves: [[UInt8]] = []
     /// Bytes that are neither header nor content: delimiters, preambles, epilogues.
     var otherBytes = 0
     private var boundaryCount = 0
 
-    init(seed: Int) { generator = SplitMix64(seed: UInt64(seed)) }
+    init(seed: Int) { generator = SeededGenerator(seed: UInt64(seed)) }
 
     private mutating func lineEnd() -> [UInt8] { generator.next() % 3 == 0 ? [10] : [13, 10] }
 
@@ -83,7 +84,7 @@ private struct Composer {
 
     @Test("For any input the walk ends and does not depend on the cuts", arguments: 0..<200)
     func garbage(seed: Int) {
-        var generator = SplitMix64(seed: UInt64(seed) &* 77)
+        var generator = SeededGenerator(seed: UInt64(seed) &* 77)
         let tokens = [
             "\r\n", "\n", "\r", "\r\n\r\n", "--a", "--a--", "--ab\r\n", "--a\r\n", "\n--a--\n",
             "Content-Type: multipart/mixed; boundary=a\r\n", " ", "\t", "x", "A: b\r\n",

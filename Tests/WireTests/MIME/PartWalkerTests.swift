@@ -1,5 +1,6 @@
 // Small messages, well-formed and hostile, with the header and the leaves that must come out.
 
+import TestSupport
 import Testing
 
 @testable import Wire

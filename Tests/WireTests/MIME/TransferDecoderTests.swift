@@ -1,5 +1,6 @@
 // Transfer encodings in tables, cut at every place, into regions of one byte and more.
 
+import TestSupport
 import Testing
 
 @testable import Wire
@@ -105,7 +106,7 @@ private let encodedTexts: [DecodedText] = [
 
     @Test("Random encoded text decodes the same however it is cut", arguments: 0..<80)
     func random(seed: Int) {
-        var generator = SplitMix64(seed: UInt64(seed))
+        var generator = SeededGenerator(seed: UInt64(seed))
         let kinds: [(TransferEncoding, front: String, alphabet: String)] = [
             (.quotedPrintable, "", "=4Aa \t\r\nx="), (.base64, "", "QUJD=\r\n *"),
             (.uuencode, "", "begin 6\r\n"), (.uuencode, "begin 644 x\n", "#0V%T`end!\r\n "),

@@ -1,5 +1,6 @@
 // Command lines: whole, cut, bare, too long.
 
+import TestSupport
 import Testing
 
 @testable import Wire

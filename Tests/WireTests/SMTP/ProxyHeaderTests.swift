@@ -1,6 +1,7 @@
 // PROXY headers: both versions, whole and cut everywhere; which are bad, and how soon that is
 // noticed.
 
+import TestSupport
 import Testing
 
 @testable import Wire
@@ -158,7 +159,7 @@ private let proxiedIPv6 = ProxyHeader.proxied(
     }
 
     @Test func `any input ends within its bound`() {
-        var random = SplitMix64(seed: 7)
+        var random = SeededGenerator(seed: 7)
         let starts = ["PROXY TCP4 ".bytes, signature + [0x21, 0x11], signature + [0x21], []]
         for start in starts {
             for _ in 0..<500 {

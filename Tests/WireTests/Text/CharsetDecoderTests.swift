@@ -1,5 +1,6 @@
 // Decoding charsets: cut anywhere, broken anywhere, interleaved, with small regions.
 
+import TestSupport
 import Testing
 
 @testable import Wire
@@ -56,7 +57,7 @@ struct CharsetDecoderTests {
         "Any bytes give valid UTF-8, the same wherever cut and however small the region",
         arguments: labels)
     func anyBytes(label: String) {
-        var generator = SplitMix64(seed: 29)
+        var generator = SeededGenerator(seed: 29)
         let alphabets: [[UInt8]] = [
             Array(0...255), Array(0x80...0xFF),
             [0x1B, 0x24, 0x28, 0x42, 0x4A, 0x49, 0x0E, 0x0F, 0x41],

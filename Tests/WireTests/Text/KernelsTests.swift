@@ -3,6 +3,7 @@
 // it.
 
 import CEpoll.Kernels
+import TestSupport
 import Testing
 
 @testable import Wire
@@ -129,7 +130,7 @@ private func run(_ transform: Transform, _ input: [UInt8], room: Int) -> Outcome
         0, 1, 2, 15, 16, 17, 32, 33, 34, 63, 64, 65, 66, 100, 128, 129, 130, 200, 300,
     ])
     func `a pair is found at its first place and nowhere else`(count: Int) {
-        var generator = SplitMix64(seed: UInt64(count))
+        var generator = SeededGenerator(seed: UInt64(count))
         for round in 0..<100 {
             let alphabet: [UInt8] = round % 3 == 0 ? [10, 46] : [10, 46] + Array(65...125)
             let bytes = generator.bytes(count, from: alphabet)
@@ -156,7 +157,7 @@ private func run(_ transform: Transform, _ input: [UInt8], room: Int) -> Outcome
 
     @Test(arguments: 0..<40)
     func `the variants of the escaper agree for any text and any room`(seed: Int) {
-        var generator = SplitMix64(seed: UInt64(seed))
+        var generator = SeededGenerator(seed: UInt64(seed))
         let runs: [[UInt8]] = [
             "a line of plain text, longer than thirty-two bytes or so\r\n".bytes, "\r\n".bytes,
             "\r".bytes, "\n".bytes, "\"\\\t".bytes, "Привет, мир и все остальные".bytes,
@@ -179,7 +180,7 @@ private func run(_ transform: Transform, _ input: [UInt8], room: Int) -> Outcome
 
     @Test(arguments: 0..<40)
     func `the variants of the base64 filter agree for any lines and any room`(seed: Int) {
-        var generator = SplitMix64(seed: UInt64(seed))
+        var generator = SeededGenerator(seed: UInt64(seed))
         let alphabet = Array(
             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
         let width = [76, 76, 64, 60, 96, 97, 65, 10, 200][seed % 9]
@@ -219,7 +220,7 @@ private func run(_ transform: Transform, _ input: [UInt8], room: Int) -> Outcome
 
     @Test(arguments: Array(0...70) + [95, 96, 97, 200, 1_000])
     func `the variants encode and decode the same, in any room`(count: Int) {
-        var generator = SplitMix64(seed: UInt64(count))
+        var generator = SeededGenerator(seed: UInt64(count))
         let bytes = generator.bytes(count)
         for room in [4, 31, 32, 33, 64, 2_000] {
             let text = run(encode(.portable), bytes, room: room)
@@ -234,7 +235,7 @@ private func run(_ transform: Transform, _ input: [UInt8], room: Int) -> Outcome
 
     @Test(arguments: 0..<40)
     func `the variants of the decoder stop at the same byte`(seed: Int) {
-        var generator = SplitMix64(seed: UInt64(seed))
+        var generator = SeededGenerator(seed: UInt64(seed))
         var input: [UInt8] = []
         for _ in 0..<4 {
             input += Array(naiveBase64(generator.bytes(57)).utf8)

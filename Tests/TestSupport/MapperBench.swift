@@ -1,4 +1,4 @@
-// What the mapper's tests share: a message and an envelope go in, in pieces of any size, and JSON
+// Maps the messages of a test: a message and its envelope go in, in pieces of any size, and JSON
 // comes out.
 
 import APIClient
@@ -13,7 +13,7 @@ package struct MappedMessage {
     package var recipients = ["to@example.com"]
     package var content: [UInt8]
     package var options = MappingOptions()
-    /// Memory for what is held back, before it goes to a file.
+    /// Memory for content that is held back, before it goes to a file.
     package var heldBytesMax = 262_144
 
     package init(
@@ -29,7 +29,7 @@ package struct MappedMessage {
 }
 
 extension MappingOptions {
-    /// The defaults, changed.
+    /// The defaults with a change.
     package static func with(_ change: (inout MappingOptions) -> Void) -> MappingOptions {
         var options = MappingOptions()
         change(&options)
@@ -37,7 +37,7 @@ extension MappingOptions {
     }
 }
 
-/// What a mapper made of a message.
+/// The result of a mapper for a message.
 package struct MappedRequest {
     /// The request; for a group without its opening brace and its `to`.
     package var json: [UInt8]
@@ -61,7 +61,7 @@ package final class MapperBench {
 
     package init() {}
 
-    /// Maps `message`, cut into pieces of these lengths; whole when nil.
+    /// Maps `message`, cut into pieces of these lengths; whole if nil.
     package func map(_ message: MappedMessage, cut plan: [Int]? = nil) -> MappedRequest {
         let mapper = MessageMapper(
             options: message.options, charsets: charsets, scratch: scratch, pool: slabs,
