@@ -482,7 +482,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         worker.counters.answerTimes.record(
             nanoseconds: now.nanoseconds(since: machine.clock.waitingSince))
         messages.conclude(outcome)
-        let isKeyRefused = outcome == .keyRefused
+        let isKeyRefused = if case .keyRefused = outcome { true } else { false }
         if isKeyRefused { login.logOut() }
         return machine.outcome(reply, isKeyRefused: isKeyRefused, at: now)
     }
