@@ -26,22 +26,23 @@ final class CompletionBackend: Backend {
     private(set) var releasedCount = 0
     private(set) var lateCount = 0
 
-    /// How many times faster this backend's clock runs than the kernel's.
-    private let clockFactor: Int
+    /// Each wait for the kernel takes this long on this backend's clock, whatever the machine does; nil for the
+    /// kernel's clock.
+    private let waitMilliseconds: Int?
+    private var waits = 0
     private let beganAt: MonotonicTime
 
-    init(clockFactor: Int = 1) throws {
+    init(waitMilliseconds: Int? = nil) throws {
         inner = try EpollBackend()
         beganAt = inner.readClock()
-        self.clockFactor = clockFactor
+        self.waitMilliseconds = waitMilliseconds
     }
 
     deinit { delivered?.deallocate() }
 
     func readClock() -> MonotonicTime {
-        let nanoseconds = inner.readClock().nanoseconds(since: beganAt)
-        return MonotonicTime(
-            nanoseconds: beganAt.nanoseconds + nanoseconds * UInt64(clockFactor))
+        guard let waitMilliseconds else { return inner.readClock() }
+        return beganAt.advanced(byMilliseconds: waits * waitMilliseconds)
     }
     func watch(wakeUp descriptor: Int32) throws(SystemError) {
         try inner.watch(wakeUp: descriptor)
@@ -97,7 +98,12 @@ final class CompletionBackend: Backend {
 
     func wait(milliseconds: Int32) {
         let mayWait = sends.isEmpty && events.isEmpty && lateEvents.isEmpty
-        inner.wait(milliseconds: mayWait ? slowed(milliseconds) : 0)
+        if waitMilliseconds == nil {
+            inner.wait(milliseconds: mayWait ? milliseconds : 0)
+        } else {
+            inner.wait(milliseconds: mayWait ? min(milliseconds, 1) : 0)
+            if mayWait, milliseconds != 0 { waits += 1 }
+        }
         let batch = sends
         sends = []
         for send in batch {
@@ -117,12 +123,6 @@ final class CompletionBackend: Backend {
             case .pending: break  // Epoll itself completes it.
             }
         }
-    }
-
-    /// The same time on the kernel's clock, rounded up.
-    private func slowed(_ milliseconds: Int32) -> Int32 {
-        let factor = Int32(clockFactor)
-        return milliseconds > 0 ? (milliseconds + factor - 1) / factor : milliseconds
     }
 
     func next() -> Event? {

@@ -201,7 +201,7 @@ import Testing
 
     /// The time counts from when the queue went above its mark, as with a pause by the owner.
     @Test func `bytes that wait while a stream is held back have waited since then`() throws {
-        let talk = try Talk(isTLS: false, backend: CompletionBackend(clockFactor: 20))
+        let talk = try Talk(isTLS: false, backend: CompletionBackend(waitMilliseconds: 10))
         let asked = talk.fill()
         let since = talk.test.loop.now
         talk.askInVain()
