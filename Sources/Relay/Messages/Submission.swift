@@ -327,7 +327,7 @@ final class Submission: UploadOwner {
     }
 
     /// The API accepted it, and the client does not know. Of a group each recipient is recorded,
-    /// with or without a Message-ID: whoever has the message never gets it again.
+    /// with or without a Message-ID: one that has the message never gets it again.
     private func recordAccepted() {
         if let group {
             group.recordFromNowOn()
