@@ -90,6 +90,21 @@ struct SubmissionDoubtTests {
         #expect(bench.api.bodies.count == 4)
     }
 
+    @Test("a group whose 250 was not seen answers the next try at once")
+    func groupUnseen() throws {
+        let bench = try SubmissionBench()
+        bench.api.answer = { _ in .hold }
+        let session = ScriptedSession()
+        let message = message(to: ["a@example.com", "b@example.com"], hasID: true)
+        let submission = inDoubt(bench, message, session, held: 2)
+        #expect(bench.send(message) == Self.unavailable)
+        bench.release(.accepted("first"))
+        #expect(bench.wait { session.outcome != nil })
+        submission.acceptedButUnseen()
+        #expect(bench.send(message) == .accepted(messageID: Array("first".utf8)))
+        #expect(bench.api.bodies.count == 2)
+    }
+
     /// When an earlier try ends, the records that a later try has claimed must not come back.
     @Test("the ledger is told once who has the message of a group")
     func groupRecordsOnce() throws {
