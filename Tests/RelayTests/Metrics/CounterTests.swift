@@ -125,26 +125,6 @@ private struct Repetitive: CounterGroup {
         #expect(faults(Repetitive.self).first == "a counter is declared twice")
     }
 
-    @Test("A sum that forgets a field is found")
-    func forgottenInTheSum() {
-        struct Losing: CounterGroup {
-            var one = 0
-            var two = LossyCount()
-            static let families: [CounterFamily<Losing>] = []
-            static let unshown: [Counter<Losing>] = [Counter(\.one), Counter(\.two.kept)]
-        }
-        struct LossyCount: Sendable {
-            var kept = 0
-        }
-        #expect(faults(Losing.self) == [])
-        var sum = Losing()
-        sum.two.kept = 3
-        var other = Losing()
-        other.two.kept = 4
-        sum.add(other)
-        #expect(sum.two.kept == 7)
-    }
-
     // MARK: The page and the report
 
     /// Two loops on which every declared counter has its own count.
