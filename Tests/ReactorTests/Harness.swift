@@ -46,17 +46,6 @@ final class TestLoop {
         #expect(!guardHandler.hasFired, "the test has run out of time", sourceLocation: location)
     }
 
-    /// Bytes that came for a stream and were not delivered, outside the kernel.
-    func heldByteCount(_ stream: Stream) -> Int {
-        var count = stream.receiving.held.byteCount
-        if let backend = loop.backend as? UringBackend,
-            let socket = backend.sockets.find(stream.token)
-        {
-            count += socket.pointee.held.reduce(0) { $0 + Int(max($1.result, 0)) }
-        }
-        return count
-    }
-
     /// A listener on its own port of 127.0.0.1; `make` returns the handler of each of its streams.
     func listen(
         tls: TLSContext? = nil, _ make: @escaping () -> StreamHandler?

@@ -10,10 +10,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-enum { BUFFER_GROUP = 0, GATHERS_MAX = 128 };
+enum { GATHERS_MAX = 128 };
 
 /* A sendmsg's arguments; the kernel reads them when it takes the submission. */
 struct gather {
@@ -23,55 +22,14 @@ struct gather {
 
 struct cu_ring {
     struct io_uring ring;
-    struct io_uring_buf_ring *buffers;
-    uint8_t *memory;
-    unsigned buffer_count;
-    unsigned buffer_size;
     unsigned gather_count;
     struct gather gathers[GATHERS_MAX];
 };
 
-static size_t buffers_size(const struct cu_ring *r) {
-    return (size_t)r->buffer_count * sizeof(struct io_uring_buf);
-}
-
-static size_t memory_size(const struct cu_ring *r) {
-    return (size_t)r->buffer_count * r->buffer_size;
-}
-
-static void *map_pages(size_t size) {
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return p == MAP_FAILED ? NULL : p;
-}
-
-static int register_buffers(struct cu_ring *r) {
-    r->buffers = map_pages(buffers_size(r));
-    r->memory = map_pages(memory_size(r));
-    if (!r->buffers || !r->memory) return -ENOMEM;
-    struct io_uring_buf_reg reg;
-    memset(&reg, 0, sizeof reg);
-    reg.ring_addr = (uint64_t)(uintptr_t)r->buffers;
-    reg.ring_entries = r->buffer_count;
-    reg.bgid = BUFFER_GROUP;
-    int status = io_uring_register_buf_ring(&r->ring, &reg, 0);
-    if (status < 0) return status;
-    io_uring_buf_ring_init(r->buffers);
-    for (unsigned i = 0; i < r->buffer_count; i++)
-        io_uring_buf_ring_add(
-            r->buffers, r->memory + (size_t)i * r->buffer_size, r->buffer_size,
-            (unsigned short)i, io_uring_buf_ring_mask(r->buffer_count), (int)i);
-    io_uring_buf_ring_advance(r->buffers, (int)r->buffer_count);
-    return 0;
-}
-
-int cu_open(
-    cu_ring **ring, unsigned entries, unsigned buffer_count, unsigned buffer_size,
-    const char **operation) {
+int cu_open(cu_ring **ring, unsigned entries, const char **operation) {
     *operation = "io_uring_setup";
     struct cu_ring *r = calloc(1, sizeof *r);
     if (!r) return -ENOMEM;
-    r->buffer_count = buffer_count;
-    r->buffer_size = buffer_size;
     struct io_uring_params params;
     memset(&params, 0, sizeof params);
     params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
@@ -83,19 +41,13 @@ int cu_open(
         return status;
     }
     io_uring_ring_dontfork(&r->ring);
-    *operation = "io_uring_register buffers";
-    status = register_buffers(r);
-    if (status < 0) {
-        cu_close(r);
-        return status;
-    }
     *ring = r;
     return 0;
 }
 
 static int knows_operations(struct cu_ring *r) {
     static const int operations[] = {
-        IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_SEND, IORING_OP_SENDMSG, IORING_OP_POLL_ADD,
+        IORING_OP_ACCEPT, IORING_OP_SEND, IORING_OP_SENDMSG, IORING_OP_POLL_ADD,
         IORING_OP_ASYNC_CANCEL};
     struct io_uring_probe *probe = io_uring_get_probe_ring(&r->ring);
     if (!probe) return 0;
@@ -115,26 +67,22 @@ static int await_completion(struct cu_ring *r, cu_completion *completion) {
     return completion->result < 0 ? completion->result : 0;
 }
 
-/*
- * Sends one byte through the ring and receives it by a multishot receive, which must ask for more.
- */
+/* Sends one byte through the ring; a multishot poll must find it, and ask for more. */
 static int carries_a_byte(struct cu_ring *r, const int pair[2]) {
-    enum { RECEIVE = 1, SEND = 2 };
+    enum { POLL = 1, SEND = 2 };
     cu_completion completion;
     int received = 0, sent = 0;
-    cu_receive(r, pair[0], RECEIVE);
+    cu_poll_readable(r, pair[0], POLL);
     cu_send(r, pair[1], "x", 1, SEND);
     while (!received || !sent) {
         int status = await_completion(r, &completion);
         if (status < 0) return status;
         if (completion.user_data == SEND) {
             sent = 1;
-        } else if (completion.user_data == RECEIVE) {
-            received = 1;
-            int is_right = completion.result == 1 && completion.buffer >= 0 &&
-                           completion.has_more && *cu_buffer(r, completion.buffer) == 'x';
-            if (!is_right) return -EOPNOTSUPP;
-            cu_recycle(r, completion.buffer);
+        } else if (completion.user_data == POLL && !received) {
+            char byte = 0;
+            received = completion.has_more && cu_receive_now(pair[0], &byte, 1) == 1 && byte == 'x';
+            if (!received) return -EOPNOTSUPP;
         }
     }
     return 0;
@@ -154,8 +102,6 @@ int cu_try(cu_ring *r, const char **operation) {
 
 void cu_close(cu_ring *r) {
     io_uring_queue_exit(&r->ring);
-    if (r->buffers) munmap(r->buffers, buffers_size(r));
-    if (r->memory) munmap(r->memory, memory_size(r));
     free(r);
 }
 
@@ -176,7 +122,7 @@ static struct io_uring_sqe *entry(struct cu_ring *r) {
 
 void cu_poll_readable(cu_ring *r, int fd, uint64_t user_data) {
     struct io_uring_sqe *sqe = entry(r);
-    io_uring_prep_poll_multishot(sqe, fd, POLLIN);
+    io_uring_prep_poll_multishot(sqe, fd, POLLIN | POLLRDHUP);
     io_uring_sqe_set_data64(sqe, user_data);
 }
 
@@ -190,23 +136,9 @@ void cu_accept(cu_ring *r, int fd, int is_multishot, uint64_t user_data) {
     io_uring_sqe_set_data64(sqe, user_data);
 }
 
-void cu_receive(cu_ring *r, int fd, uint64_t user_data) {
-    struct io_uring_sqe *sqe = entry(r);
-    io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
-    sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = BUFFER_GROUP;
-    io_uring_sqe_set_data64(sqe, user_data);
-}
-
 void cu_poll_writable(cu_ring *r, int fd, uint64_t user_data) {
     struct io_uring_sqe *sqe = entry(r);
     io_uring_prep_poll_add(sqe, fd, POLLOUT);
-    io_uring_sqe_set_data64(sqe, user_data);
-}
-
-void cu_poll_readable_once(cu_ring *r, int fd, uint64_t user_data) {
-    struct io_uring_sqe *sqe = entry(r);
-    io_uring_prep_poll_add(sqe, fd, POLLIN);
     io_uring_sqe_set_data64(sqe, user_data);
 }
 
@@ -268,21 +200,8 @@ int cu_next(cu_ring *r, cu_completion *completion) {
     completion->user_data = cqe->user_data;
     completion->result = cqe->res;
     completion->has_more = (cqe->flags & IORING_CQE_F_MORE) != 0;
-    completion->buffer = cqe->flags & IORING_CQE_F_BUFFER
-                             ? (int)(cqe->flags >> IORING_CQE_BUFFER_SHIFT) : -1;
     io_uring_cqe_seen(&r->ring, cqe);
     return 1;
-}
-
-uint8_t *cu_buffer(cu_ring *r, int buffer) {
-    return r->memory + (size_t)buffer * r->buffer_size;
-}
-
-void cu_recycle(cu_ring *r, int buffer) {
-    io_uring_buf_ring_add(
-        r->buffers, cu_buffer(r, buffer), r->buffer_size, (unsigned short)buffer,
-        io_uring_buf_ring_mask(r->buffer_count), 0);
-    io_uring_buf_ring_advance(r->buffers, 1);
 }
 
 long cu_receive_now(int fd, void *buffer, size_t size) {

@@ -1,12 +1,12 @@
-// Completions over io_uring (io_uring(7)). The submissions of one tick go to the kernel in the same
-// call that waits for their completions, so a busy loop makes one system call per tick.
+// Completions over io_uring (io_uring(7)): the submissions of one tick go to the kernel in the same
+// call that waits for their completions, so a busy loop makes one system call for them per tick.
 //
-// Accept and receive are multishot: one submission, and a completion for each connection or piece.
-// Received bytes lie in buffers that the kernel picks from a ring; each buffer is given back when
-// the next completion is asked for. System calls move large amounts, in both directions. Sockets
-// are blocking, because io_uring answers EAGAIN on other sockets instead of waiting. Memory given
-// to `send` and a closed socket's slot belong to the kernel until every request on them has
-// completed; `released` reports that.
+// There is one way of receiving, as over epoll: a multishot poll says when a socket has bytes, and
+// recv(2) reads them, up to 64 KiB at a time, into one buffer that all sockets of the loop share.
+// So a paused socket keeps nothing here, and a flood waits in line with everyone else. Sockets are
+// blocking ones, because io_uring answers EAGAIN for others instead of waiting. Memory given to
+// `send` and a closed socket's slot are the kernel's until every request on them has completed:
+// that is what `released` says.
 
 import CEpoll.System
 import CEpoll.Uring
@@ -14,51 +14,37 @@ import Glibc
 
 /// The backend for kernels that allow io_uring (6.1 and newer).
 package final class UringBackend: Backend {
-    /// Bytes of one receive buffer: a small message and its framing. One connection can receive as
-    /// much as all buffers together (half a megabyte) after a pause, before its request is
-    /// cancelled.
-    private static let bufferBytes: UInt32 = 8_192
-    /// Receive buffers of the loop; a power of two.
-    private static let bufferCount: UInt32 = 64
-    private static let entries: UInt32 = 1_024
     /// Bytes received by one system call at most.
-    private static let bulkBytesMax = 65_536
-    /// Small bursts in a row that lead out of bulk mode.
-    private static let smallBurstsMax = 8
-    /// Most sends that wait for the end of a batch. More leave in its middle, so that in a long
-    /// batch the first are not answered last.
+    private static let receiveBytesMax = 65_536
+    private static let entries: UInt32 = 1_024
+    /// Sends that wait for the end of a batch at most; then they leave in its middle, so that in a
+    /// long batch the first are not answered last.
     private static let sendsMax = 64
     private static let wakeUpData = UInt64.max
 
     private let ring: OpaquePointer
-    private(set) var sockets = SocketTable<UringSocket>()
-    /// Tokens of sockets that have something to deliver without a completion: pieces received while
-    /// they were paused, or bytes that a system call will find.
-    private var ready = TokenQueue()
-    /// The buffer whose bytes the last completion showed; -1 for none.
-    private var shownBuffer: Int32 = -1
-    /// The copy whose bytes the last completion showed.
-    private var shownCopy: UnsafeMutableRawPointer?
+    private let receiveBuffer: UnsafeMutableRawPointer
     private let parts: UnsafeMutablePointer<iovec>
-    /// The bytes that a system call received last; untouched, and so without memory, until a socket
-    /// enters bulk mode.
-    private let bulkBuffer: UnsafeMutableRawPointer
-    /// Sends that are not submitted to the kernel yet.
+    private var sockets = SocketTable<UringSocket>()
+    /// Tokens of sockets that have something to do without a completion, mostly to receive.
+    private var ready = TokenQueue()
+    /// Tokens in `ready` that belong to this batch; what is queued after them waits for the next.
+    private var batchCount = 0
+    /// Sends that the kernel has not been told of.
     private var unsubmittedSends = 0
+    private var wakeUpDescriptor: Int32 = -1
+    /// Descriptors of listening sockets that others have too.
+    private var shared: Set<Int32> = []
 
-    /// - Throws: `SystemError` when the kernel refuses io_uring, or lacks an operation.
+    /// - Throws: `SystemError` when the kernel refuses io_uring, or is too old for what is used here.
     package init() throws(SystemError) {
         var ring: OpaquePointer?
         var operation: UnsafePointer<CChar>?
-        let status = cu_open(
-            &ring, UringBackend.entries, UringBackend.bufferCount, UringBackend.bufferBytes,
-            &operation)
-        guard status == 0, let ring else {
-            throw UringBackend.error(operation, status)
-        }
+        let status = cu_open(&ring, UringBackend.entries, &operation)
+        guard status == 0, let ring else { throw UringBackend.error(operation, status) }
         self.ring = ring
+        receiveBuffer = .allocate(byteCount: UringBackend.receiveBytesMax, alignment: 64)
         parts = .allocate(capacity: Int(CU_GATHER_MAX))
-        bulkBuffer = .allocate(byteCount: UringBackend.bulkBytesMax, alignment: 64)
     }
 
     private static func error(
@@ -68,21 +54,18 @@ package final class UringBackend: Backend {
             operation: operation.map { String(cString: $0) } ?? "io_uring", errno: -status)
     }
 
-    /// Tries every operation that this backend uses, once.
+    /// Tries every operation that is used here, once.
     /// - Throws: `SystemError` with the first that the kernel refuses. Not to be used afterwards.
     func tryOperations() throws(SystemError) {
         var operation: UnsafePointer<CChar>?
         let status = cu_try(ring, &operation)
-        guard status == 0 else {
-            throw UringBackend.error(operation, status)
-        }
+        guard status == 0 else { throw UringBackend.error(operation, status) }
     }
 
     deinit {
-        recycleShown()
         cu_close(ring)
+        receiveBuffer.deallocate()
         parts.deallocate()
-        bulkBuffer.deallocate()
     }
 
     package func readClock() -> MonotonicTime { .readClock() }
@@ -92,10 +75,6 @@ package final class UringBackend: Backend {
         wakeUpDescriptor = descriptor
     }
 
-    private var wakeUpDescriptor: Int32 = -1
-    /// Descriptors of listening sockets that other processes or loops share.
-    private var shared: Set<Int32> = []
-
     package func localAddress(of descriptor: Int32) -> SocketAddress? {
         SocketCalls.localAddress(of: descriptor)
     }
@@ -103,24 +82,19 @@ package final class UringBackend: Backend {
     // MARK: Waiting
 
     package func wait(milliseconds: Int32) {
-        recycleShown()
         cu_wait(ring, ready.isEmpty ? milliseconds : 0)
         unsubmittedSends = 0
         batchCount = ready.count
     }
 
-    /// Tokens in `ready` that belong to this batch; tokens queued after them wait for the next.
-    private var batchCount = 0
-
     package func next() -> Event? {
-        recycleShown()
         if unsubmittedSends >= UringBackend.sendsMax {
             cu_submit(ring)
             unsubmittedSends = 0
         }
         while batchCount > 0 {
             batchCount -= 1
-            if let event = deliverQueued(ready.popFirst()) { return event }
+            if let event = perform(ready.popFirst()) { return event }
         }
         var completion = cu_completion()
         while cu_next(ring, &completion) != 0 {
@@ -129,14 +103,22 @@ package final class UringBackend: Backend {
         return nil
     }
 
-    private func recycleShown() {
-        if shownBuffer >= 0 {
-            cu_recycle(ring, shownBuffer)
-            shownBuffer = -1
-        } else if let copy = shownCopy {
-            copy.deallocate()
-            shownCopy = nil
+    /// Does what a socket stood in the queue for.
+    private func perform(_ token: Token) -> Event? {
+        guard let socket = sockets.find(token) else { return nil }
+        socket.pointee.isQueued = false
+        if socket.pointee.isClosing {
+            // A listener, after the last connection that it let in.
+            return socket.pointee.inFlight.isEmpty ? release(socket, token) : nil
         }
+        guard socket.pointee.isDue else { return nil }
+        return receive(socket).map { Event(token: token, completion: $0) }
+    }
+
+    private func enqueue(_ socket: UnsafeMutablePointer<UringSocket>) {
+        guard !socket.pointee.isQueued else { return }
+        socket.pointee.isQueued = true
+        ready.append(socket.pointee.token)
     }
 
     private func handle(_ completion: cu_completion) -> Event? {
@@ -150,7 +132,6 @@ package final class UringBackend: Backend {
         guard data != 0 else { return nil }
         let token = Token(bits: data & 0x00FF_FFFF_FFFF_FFFF)
         guard let socket = sockets.find(token) else {
-            recycle(completion)
             if case .accept? = Operation(data: data), completion.result >= 0 {
                 Glibc.close(completion.result)
             }
@@ -160,21 +141,16 @@ package final class UringBackend: Backend {
         switch Operation(data: data) {
         case .accept: result = accepted(socket, completion)
         case .connect: result = connected(socket, completion)
-        case .receive: result = received(socket, completion)
+        case .poll: result = becameReadable(socket, completion)
         case .send: result = sent(socket, completion)
-        case .readable: result = becameReadable(socket)
         case nil: result = nil
         }
         if socket.pointee.isClosing {
             let isLast = socket.pointee.inFlight.isEmpty
             guard case .accepted? = result else { return isLast ? release(socket, token) : nil }
-            if isLast { ready.append(token) }
+            if isLast { enqueue(socket) }
         }
         return result.map { Event(token: token, completion: $0) }
-    }
-
-    private func recycle(_ completion: cu_completion) {
-        if completion.buffer >= 0 { cu_recycle(ring, completion.buffer) }
     }
 
     // MARK: Accepting: multishot, and one connection at a time once there was no room
@@ -197,7 +173,7 @@ package final class UringBackend: Backend {
             sockets.insert(UringSocket(token: token, descriptor: descriptor))
         }
         guard let socket = sockets.find(token) else { return }
-        socket.pointee.isReceiving = true
+        socket.pointee.isWanted = true
         startAccepting(socket)
     }
 
@@ -211,21 +187,21 @@ package final class UringBackend: Backend {
 
     package func stopAccepting(_ token: Token) {
         guard let socket = sockets.find(token) else { return }
-        socket.pointee.isReceiving = false
+        socket.pointee.isWanted = false
         socket.pointee.acceptsOneByOne = true
         if socket.pointee.inFlight.contains(.accept) {
             cu_cancel(ring, Operation.accept.data(token))
         }
     }
 
-    /// io_uring's accepts wait exclusively: the kernel tells only one of the processes and loops
-    /// that share the socket. If that one cancels its accept at this moment, or dies, no other is
-    /// told, and the client waits for its greeting until another client comes.
+    /// io_uring's accepts wait exclusively: the kernel tells one of all processes and loops that
+    /// share the socket. If that one cancels its accept at this moment, or dies, nobody is told, and
+    /// the client waits for its greeting until another client comes.
     package var tellsOnlyOne: Bool { true }
 
-    /// Cancels the accept; an accept that begins again looks at the queue first.
+    /// A cancelled accept begins again by looking.
     package func acceptOverlooked(_ token: Token) {
-        guard let socket = sockets.find(token), socket.pointee.isReceiving,
+        guard let socket = sockets.find(token), socket.pointee.isWanted,
             socket.pointee.inFlight.contains(.accept),
             cs_is_readable(socket.pointee.descriptor) != 0
         else { return }
@@ -236,19 +212,18 @@ package final class UringBackend: Backend {
         _ socket: UnsafeMutablePointer<UringSocket>, _ completion: cu_completion
     ) -> Completion? {
         if completion.has_more == 0 { socket.pointee.inFlight.remove(.accept) }
-        let wantsMore = socket.pointee.isReceiving && !socket.pointee.isClosing
+        let wantsMore = socket.pointee.isWanted && !socket.pointee.isClosing
         guard completion.result >= 0 else {
             switch -completion.result {
             case ECANCELED, EINTR, ECONNABORTED, EPROTO, EAGAIN:
                 if wantsMore { startAccepting(socket) }
                 return nil
             default:
-                socket.pointee.isReceiving = false
+                socket.pointee.isWanted = false
                 return .acceptFailed(errno: -completion.result)
             }
         }
-        // A connection that was accepted before `stopAccepting` or `close` took effect has a client
-        // that waits.
+        // One that was accepted before `stopAccepting` or `close` came through is somebody's client.
         if completion.has_more == 0, wantsMore { startAccepting(socket) }
         var storage = sockaddr_storage()
         _ = cu_peer_address(completion.result, &storage)
@@ -285,234 +260,85 @@ package final class UringBackend: Backend {
         let errno = cs_socket_error(socket.pointee.descriptor)
         if errno == 0 {
             cs_set_blocking(socket.pointee.descriptor)
-            if socket.pointee.isReceiving { startReceiving(socket) }
+            if socket.pointee.isWanted { awaitBytes(socket) }
         }
         return .connected(errno: errno)
     }
 
     // MARK: Receiving
-    //
-    // One multishot request per socket. A pause cancels the request, but pieces may still complete
-    // until the cancellation does. They are copied and kept with the socket, so that paused sockets
-    // never use up the ring's buffers.
 
     package func receive(_ token: Token) {
         guard let socket = sockets.find(token) else { return }
-        socket.pointee.isReceiving = true
-        if !socket.pointee.held.isEmpty {
-            enqueue(socket)
-        } else {
-            startReceiving(socket)
-        }
+        socket.pointee.isWanted = true
+        if socket.pointee.isReadable { enqueue(socket) } else { awaitBytes(socket) }
     }
 
-    package func stopReceiving(_ token: Token) {
-        guard let socket = sockets.find(token), socket.pointee.isReceiving else { return }
-        socket.pointee.isReceiving = false
-        if socket.pointee.inFlight.contains(.receive) {
-            cu_cancel(ring, Operation.receive.data(token))
-        }
-    }
+    package func stopReceiving(_ token: Token) { sockets.find(token)?.pointee.isWanted = false }
 
     package func unreadByteCount(_ token: Token) -> Int {
         guard let socket = sockets.find(token) else { return 0 }
-        return socket.pointee.held.reduce(SocketCalls.unreadBytes(of: socket.pointee.descriptor)) {
-            $0 + Int(max($1.result, 0))
-        }
+        return SocketCalls.unreadBytes(of: socket.pointee.descriptor)
     }
 
-    /// Makes the kernel receive, if it does not already.
-    private func startReceiving(_ socket: UnsafeMutablePointer<UringSocket>) {
-        // A receive that waits for the connection would swallow its error.
+    /// Has the kernel say when there is something to read, once for all: the poll stays until the
+    /// socket is closed, and completes for each piece that arrives.
+    private func awaitBytes(_ socket: UnsafeMutablePointer<UringSocket>) {
+        // A poll before the connection is up would complete at once, with a hang-up.
         let mustWait =
             socket.pointee.isClosing || socket.pointee.inFlight.contains(.connect)
-            || socket.pointee.inFlight.contains(.receive)
+            || socket.pointee.inFlight.contains(.poll)
         guard !mustWait else { return }
-        guard !socket.pointee.isBulk else { return goOnInBulk(socket) }
-        socket.pointee.inFlight.insert(.receive)
-        cu_receive(ring, socket.pointee.descriptor, Operation.receive.data(socket.pointee.token))
+        socket.pointee.inFlight.insert(.poll)
+        cu_poll_readable(
+            ring, socket.pointee.descriptor, Operation.poll.data(socket.pointee.token))
     }
 
-    private func received(
+    /// Something has arrived, or has ended.
+    private func becameReadable(
         _ socket: UnsafeMutablePointer<UringSocket>, _ completion: cu_completion
     ) -> Completion? {
-        if completion.has_more == 0 { socket.pointee.inFlight.remove(.receive) }
-        if socket.pointee.isClosing {
-            recycle(completion)
-            return nil
-        }
-        switch completion.result {
-        case -ENOBUFS, Int32(UringBackend.bufferBytes): enterBulk(socket)
-        default: break
-        }
-        switch completion.result {
-        case -ECANCELED, -ENOBUFS, -EINTR, -EAGAIN:
-            // Cancelled by a pause that is over, or for bulk mode, or out of buffers: continue.
-            // Held pieces come first, or the socket would never catch up.
-            if socket.pointee.isReceiving, socket.pointee.held.isEmpty { startReceiving(socket) }
-            return nil
-        default: break
-        }
-        guard socket.pointee.isReceiving, socket.pointee.held.isEmpty else {
-            hold(completion, socket)
-            return nil
-        }
-        guard completion.result > 0, completion.buffer >= 0 else {
-            recycle(completion)
-            return ended(completion.result, socket)
-        }
-        startReceiving(socket)
-        shownBuffer = completion.buffer
-        return .received(
-            UnsafeRawBufferPointer(
-                start: cu_buffer(ring, completion.buffer), count: Int(completion.result)))
-    }
-
-    /// The end of the peer's bytes, or an error.
-    private func ended(
-        _ result: Int32, _ socket: UnsafeMutablePointer<UringSocket>
-    ) -> Completion {
-        socket.pointee.isReceiving = false
-        return result < 0
-            ? .receiveFailed(errno: -result)
-            : .received(UnsafeRawBufferPointer(start: parts, count: 0))
-    }
-
-    private func hold(_ completion: cu_completion, _ socket: UnsafeMutablePointer<UringSocket>) {
-        var memory: UnsafeMutableRawPointer?
-        if completion.result <= 0 {
-            recycle(completion)
-        } else if completion.buffer >= 0 {
-            let copy = UnsafeMutableRawPointer.allocate(
-                byteCount: Int(completion.result), alignment: 16)
-            copy.copyMemory(
-                from: cu_buffer(ring, completion.buffer), byteCount: Int(completion.result))
-            memory = copy
-            cu_recycle(ring, completion.buffer)
-        }
-        socket.pointee.held.append(HeldPiece(result: completion.result, memory: memory))
-    }
-
-    /// Queues the next piece for delivery in the next batch.
-    private func enqueue(_ socket: UnsafeMutablePointer<UringSocket>) {
-        guard !socket.pointee.isQueued else { return }
-        socket.pointee.isQueued = true
-        ready.append(socket.pointee.token)
-    }
-
-    /// The next piece of a socket from the queue.
-    private func deliverQueued(_ token: Token) -> Event? {
-        guard let socket = sockets.find(token) else { return nil }
-        socket.pointee.isQueued = false
-        // A closing listener, after the last connection that it accepted.
-        if socket.pointee.isClosing, socket.pointee.inFlight.isEmpty {
-            return release(socket, token)
-        }
-        guard !socket.pointee.isClosing, socket.pointee.isReceiving else { return nil }
-        if !socket.pointee.held.isEmpty {
-            return Event(token: token, completion: nextHeld(socket))
-        }
-        let isDue =
-            socket.pointee.isBulk && socket.pointee.isReadable
-            && !socket.pointee.inFlight.contains(.receive)
-        guard isDue, let completion = receiveNow(socket) else { return nil }
-        return Event(token: token, completion: completion)
-    }
-
-    /// The next piece that came while the socket was paused.
-    private func nextHeld(_ socket: UnsafeMutablePointer<UringSocket>) -> Completion {
-        let piece = socket.pointee.held.removeFirst()
-        guard let memory = piece.memory else { return ended(piece.result, socket) }
-        if socket.pointee.held.isEmpty {
-            startReceiving(socket)
-        } else {
-            enqueue(socket)
-        }
-        shownCopy = memory
-        return .received(UnsafeRawBufferPointer(start: memory, count: Int(piece.result)))
-    }
-
-    // MARK: Receiving in bulk
-    //
-    // System calls read a socket whose peer sends faster than we take it, 64 KiB at a time, into
-    // one buffer that all sockets of the loop share.
-    //
-    // A multishot receive delivers a flood in pieces of one small buffer each, cuts most TLS
-    // records in two, and walks through all its buffers, which no cache holds; and what it has
-    // received stays with us, however long we pause. So when a piece fills its buffer, the request
-    // is cancelled. The pieces that it still delivers are consumed in order, and reading continues
-    // with recv(2). Only when recv(2) finds nothing does the kernel wait for the socket. Each
-    // socket gets one piece per batch, so that a flood waits in line with all others. Several
-    // bursts in a row that would fit into one small buffer lead back to the multishot receive; the
-    // commands between two large messages do not.
-
-    /// Notes that a multishot receive filled its buffer, or found none free.
-    private func enterBulk(_ socket: UnsafeMutablePointer<UringSocket>) {
-        guard !socket.pointee.isBulk else { return }
-        socket.pointee.isBulk = true
+        if completion.has_more == 0 { socket.pointee.inFlight.remove(.poll) }
+        guard !socket.pointee.isClosing else { return nil }
         socket.pointee.isReadable = true
-        socket.pointee.burstBytes = 0
-        socket.pointee.smallBursts = 0
-        if socket.pointee.inFlight.contains(.receive) {
-            cu_cancel(ring, Operation.receive.data(socket.pointee.token))
+        if completion.result < 0 || completion.result & Int32(CU_POLL_ENDED) != 0 {
+            socket.pointee.hasEnded = true
         }
+        return socket.pointee.isWanted && !socket.pointee.isQueued ? receive(socket) : nil
     }
 
-    /// Reads in the next batch, or waits until there is something to read.
-    private func goOnInBulk(_ socket: UnsafeMutablePointer<UringSocket>) {
-        if socket.pointee.isReadable {
-            enqueue(socket)
-        } else if !socket.pointee.inFlight.contains(.readable) {
-            socket.pointee.inFlight.insert(.readable)
-            cu_poll_readable_once(
-                ring, socket.pointee.descriptor, Operation.readable.data(socket.pointee.token))
-        }
-    }
-
-    /// The wait of a socket in bulk mode is over.
-    private func becameReadable(_ socket: UnsafeMutablePointer<UringSocket>) -> Completion? {
-        socket.pointee.inFlight.remove(.readable)
-        socket.pointee.isReadable = true
-        let isWanted =
-            socket.pointee.isReceiving && !socket.pointee.isClosing && socket.pointee.held.isEmpty
-        return isWanted ? receiveNow(socket) : nil
-    }
-
-    /// One piece by a system call; nil when there is none yet.
-    private func receiveNow(_ socket: UnsafeMutablePointer<UringSocket>) -> Completion? {
+    /// One piece; nil when there is none yet.
+    private func receive(_ socket: UnsafeMutablePointer<UringSocket>) -> Completion? {
         let count = cu_receive_now(
-            socket.pointee.descriptor, bulkBuffer, UringBackend.bulkBytesMax)
+            socket.pointee.descriptor, receiveBuffer, UringBackend.receiveBytesMax)
         switch count {
-        case UringBackend.bulkBytesMax:
-            socket.pointee.burstBytes += count
-            enqueue(socket)
-        case 1...: burstEnds(socket, count)
+        case 1...:
+            // A short read has emptied the socket: the next byte, or the end, completes the poll
+            // again. When the end has been announced already, reading goes on to it.
+            if count == UringBackend.receiveBytesMax || socket.pointee.hasEnded {
+                enqueue(socket)
+            } else {
+                socket.pointee.isReadable = false
+                awaitBytes(socket)
+            }
         case -Int(EAGAIN):
             socket.pointee.isReadable = false
-            goOnInBulk(socket)
+            awaitBytes(socket)
             return nil
         case -Int(EINTR):
             enqueue(socket)
             return nil
-        default: return ended(Int32(truncatingIfNeeded: count), socket)
+        case 0: socket.pointee.isWanted = false
+        default:
+            socket.pointee.isWanted = false
+            return .receiveFailed(errno: Int32(-count))
         }
-        return .received(UnsafeRawBufferPointer(start: bulkBuffer, count: count))
-    }
-
-    /// A short read has emptied the socket.
-    private func burstEnds(_ socket: UnsafeMutablePointer<UringSocket>, _ count: Int) {
-        let isSmall = socket.pointee.burstBytes + count < Int(UringBackend.bufferBytes)
-        socket.pointee.burstBytes = 0
-        socket.pointee.smallBursts = isSmall ? socket.pointee.smallBursts + 1 : 0
-        socket.pointee.isReadable = false
-        socket.pointee.isBulk = socket.pointee.smallBursts < UringBackend.smallBurstsMax
-        startReceiving(socket)
+        return .received(UnsafeRawBufferPointer(start: receiveBuffer, count: count))
     }
 
     // MARK: Sending
 
-    /// One slab leaves with the other sends of the tick. More than one slab is sent at once, so
-    /// that memory that the kernel takes is free again while it is still in the cache.
+    /// One slab leaves with the other sends of the tick. More is bulk, and tried at once, so that
+    /// what the kernel takes is free again while the cache still holds it.
     package func send(_ token: Token, first: Slab) -> SendOutcome {
         guard let socket = sockets.find(token) else { return .failed(errno: EBADF) }
         let data = Operation.send.data(token)
@@ -561,8 +387,6 @@ package final class UringBackend: Backend {
 
     package func close(_ token: Token, withReset: Bool) -> Bool {
         guard let socket = sockets.find(token) else { return false }
-        for piece in socket.pointee.held { piece.memory?.deallocate() }
-        socket.pointee.held = []
         if withReset { cs_set_reset_on_close(socket.pointee.descriptor) }
         guard !socket.pointee.inFlight.isEmpty else {
             Glibc.close(socket.pointee.descriptor)
@@ -570,8 +394,8 @@ package final class UringBackend: Backend {
             return false
         }
         if socket.pointee.inFlight.contains(.accept) {
-            // Its descriptor closes a little later; from now on no client is accepted. A shared
-            // socket continues elsewhere.
+            // Its descriptor closes a little later; from now on nobody is let in. A shared socket
+            // goes on elsewhere.
             if shared.remove(socket.pointee.descriptor) == nil {
                 shutdown(socket.pointee.descriptor, Int32(SHUT_RDWR))
             }
@@ -592,13 +416,11 @@ package final class UringBackend: Backend {
 }
 
 /// The kinds of requests, as the upper byte of their user data; never 0.
-enum Operation: UInt8 {
+private enum Operation: UInt8 {
     case accept = 1
     case connect = 2
-    case receive = 3
+    case poll = 3
     case send = 4
-    /// Waits for bytes without receiving them.
-    case readable = 5
 
     init?(data: UInt64) { self.init(rawValue: UInt8(truncatingIfNeeded: data >> 56)) }
 
@@ -607,7 +429,7 @@ enum Operation: UInt8 {
 }
 
 /// Requests in flight on one socket, a bit each.
-struct RequestSet {
+private struct RequestSet {
     private var bits: UInt8 = 0
 
     var isEmpty: Bool { bits == 0 }
@@ -616,38 +438,27 @@ struct RequestSet {
     mutating func remove(_ operation: Operation) { bits &= ~(1 << operation.rawValue) }
 }
 
-/// What came while a socket was paused: bytes, the end (0), or a negative error number. The bytes
-/// are a copy, so that paused sockets never use up the ring's buffers.
-struct HeldPiece {
-    let result: Int32
-    /// `result` bytes, freed by the code that takes the piece; nil for the end and for errors.
-    let memory: UnsafeMutableRawPointer?
-}
-
-/// One socket of the io_uring backend.
-struct UringSocket: SlotSocket {
+/// What the backend remembers of one socket.
+private struct UringSocket: SlotSocket {
     static var nobody: UringSocket { UringSocket(token: Token(bits: .max), descriptor: -1) }
 
     var token: Token
     var descriptor: Int32
     var inFlight = RequestSet()
     /// `receive` (or `accept`) is wanted.
-    var isReceiving = false
-    /// Accepting was stopped once for lack of room. From then on one connection is accepted at a
-    /// time, because a multishot accept takes all waiting connections before it can be stopped.
+    var isWanted = false
+    /// A system call may find bytes, or the end, without waiting.
+    var isReadable = false
+    /// The end of the peer's bytes, or an error, has been announced.
+    var hasEnded = false
+    /// Accepting was stopped once, for lack of room: from then on one connection is accepted at a
+    /// time, because a multishot accept takes all that wait before anybody can stop it.
     var acceptsOneByOne = false
     /// `close` was called; requests are still in flight.
     var isClosing = false
-    /// The socket is in the queue of those with something to deliver.
+    /// Stands in the queue of those with something to do.
     var isQueued = false
-    /// Receives by system calls as soon as the kernel has no receive of this socket in flight.
-    var isBulk = false
-    /// In bulk: a system call may find bytes, or the end, without waiting.
-    var isReadable = false
-    /// In bulk: bytes since the last wait for the socket.
-    var burstBytes = 0
-    /// In bulk: bursts since the last one that did not fit into a small buffer.
-    var smallBursts = 0
-    /// Received since `stopReceiving`; nearly always empty, and without memory of its own then.
-    var held: [HeldPiece] = []
+
+    /// A read may bring something that is wanted.
+    var isDue: Bool { isWanted && isReadable }
 }

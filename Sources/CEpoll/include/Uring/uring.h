@@ -1,7 +1,6 @@
 /*
- * io_uring over liburing: one ring with its provided-buffer ring, and one function for each
- * operation of the Swift backend. Errors are negative errno. Every function must be called on the
- * thread that made the ring.
+ * io_uring over liburing: one ring, and one function for each operation of the Swift backend.
+ * Errors are negative errno. Every function must be called on the thread that made the ring.
  *
  * Sockets must be blocking ones: with O_NONBLOCK the kernel answers EAGAIN instead of completing
  * later.
@@ -10,30 +9,28 @@
 #define CEPOLL_URING_H
 
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 typedef struct cu_ring cu_ring;
 
-/* One completion, with the index of its provided buffer if it has one. */
+/* One completion. */
 typedef struct {
     uint64_t user_data;
     int32_t result;
     /* Whether the same request will complete again (multishot). */
     int has_more;
-    /* Index of the provided buffer, or -1. */
-    int buffer;
 } cu_completion;
 
 /*
- * Makes a ring with `entries` submission entries (and four times as many completions), and
- * `buffer_count` (a power of two) buffers of `buffer_size` bytes for receiving. Fails with -ENOSYS,
- * -EPERM, -EINVAL… where the kernel refuses io_uring or is too old; `operation` is then the name of
- * the call that failed, a constant.
+ * Makes a ring with `entries` submission entries (and four times as many completions). Fails with
+ * -ENOSYS, -EPERM, -EINVAL… where the kernel refuses io_uring or is too old; `operation` is then the
+ * name of the call that failed, a constant.
  */
 int cu_open(
-    cu_ring *_Nullable *_Nonnull ring, unsigned entries, unsigned buffer_count,
-    unsigned buffer_size, const char *_Nullable *_Nonnull operation);
+    cu_ring *_Nullable *_Nonnull ring, unsigned entries,
+    const char *_Nullable *_Nonnull operation);
 /*
  * Whether a fresh ring knows every operation that is used here, and transfers a byte. The ring must
  * be closed afterwards, because requests are left in flight. Returns 0 or a negative errno, and
@@ -43,13 +40,15 @@ int cu_try(cu_ring *_Nonnull ring, const char *_Nullable *_Nonnull operation);
 /* Ends the ring; the kernel cancels its requests in flight. */
 void cu_close(cu_ring *_Nonnull ring);
 
-/* Multishot operations: they complete again and again while `has_more` is set. */
+/*
+ * Multishot operations: they complete again and again while `has_more` is set. A poll completes each
+ * time that bytes arrive, and when the peer has ended or the socket has failed; its result then has
+ * a bit of CU_POLL_ENDED.
+ */
+enum { CU_POLL_ENDED = EPOLLRDHUP | EPOLLHUP | EPOLLERR };
 void cu_poll_readable(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 void cu_accept(cu_ring *_Nonnull ring, int fd, int is_multishot, uint64_t user_data);
-void cu_receive(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 
-/* Completes once, when `fd` is readable, has ended or has failed. */
-void cu_poll_readable_once(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 /* Completes once, when `fd` is writable or has failed. */
 void cu_poll_writable(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 /* The bytes must stay until the completion. */
@@ -74,11 +73,6 @@ void cu_submit(cu_ring *_Nonnull ring);
 void cu_wait(cu_ring *_Nonnull ring, int milliseconds);
 /* Takes the next completion; 0 when there is none. */
 int cu_next(cu_ring *_Nonnull ring, cu_completion *_Nonnull completion);
-
-/* The memory of a provided buffer. */
-uint8_t *_Nonnull cu_buffer(cu_ring *_Nonnull ring, int buffer);
-/* Gives a provided buffer back to the kernel. */
-void cu_recycle(cu_ring *_Nonnull ring, int buffer);
 
 /*
  * Separate system calls that never wait, even on a blocking socket. They return the bytes, or a
