@@ -86,7 +86,7 @@ private final class ScriptedService: HTTPService {
     private func withServer(
         _ options: HTTPServerOptions = HTTPServerOptions(
             connectionsMax: 8, headBytesMax: 4_096, uploadBytesMax: 2_000_000,
-            idleMilliseconds: 5_000, requestMilliseconds: 5_000, extendsRequests: false),
+            idleMilliseconds: 60_000, requestMilliseconds: 60_000, extendsRequests: false),
         _ body: (() throws -> PlainClient, ScriptedService.Notes) throws -> Void
     ) throws {
         let notes = ScriptedService.Notes()
