@@ -476,7 +476,7 @@ public final class Stream {
 
     /// Starts TLS on the server's side with `bytes`, which came in the same read as the last
     /// plaintext and are TLS already. They are copied, and used when the event is over.
-    public func startTLS(_ context: TLSContext, behind bytes: Span<UInt8>) {
+    public func startTLS(_ context: TLSContext, startingWith bytes: Span<UInt8>) {
         startTLS(context)
         guard phase == .handshaking else { return }
         bytes.withUnsafeBytes { receiving.hold($0, in: loop.slabs) }

@@ -245,7 +245,7 @@ final class TLSRecordOpener {
         guard header[0] == TLSContent.applicationData else {
             return .failed(
                 alert: TLSAlert.unexpectedMessage,
-                reason: "a record of type \(header[0]) behind the handshake")
+                reason: "a record of type \(header[0]) after the handshake")
         }
         guard count <= bodyBytesMax else {
             return .failed(alert: TLSAlert.recordOverflow, reason: "record too long")

@@ -105,7 +105,7 @@ extension SMTPListener {
         stream.deadline = .never
         handler.streamAccepted(stream)
         if isImplicitTLS {
-            stream.startTLS(worker.serverTLS, behind: bytes)
+            stream.startTLS(worker.serverTLS, startingWith: bytes)
         } else {
             handler.streamOpened(stream)
             if bytes.count > 0 { handler.streamReceived(stream, bytes) }

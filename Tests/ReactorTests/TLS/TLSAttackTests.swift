@@ -144,8 +144,8 @@ private final class EnginePair {
         let pair = try EnginePair()
         let before = pair.sealed(Array("before".utf8))
         let bad = pair.sealed(content, type: type)
-        let behind = pair.sealed(Array("behind".utf8))
-        let outcome = pair.receive(before + bad + behind)
+        let after = pair.sealed(Array("after".utf8))
+        let outcome = pair.receive(before + bad + after)
         #expect(outcome.plaintext == Array("before".utf8))
         #expect(outcome.reason == "unexpected message of type \(type)")
         guard case .failed(let line) = outcome.answer else {
@@ -166,7 +166,7 @@ private final class EnginePair {
         let pair = try EnginePair()
         var bad = pair.sealed(Array("before".utf8))
         bad[bad.count - 1] ^= 1
-        let outcome = pair.receive(bad + pair.sealed(Array("behind".utf8)))
+        let outcome = pair.receive(bad + pair.sealed(Array("after".utf8)))
         #expect(outcome.plaintext.isEmpty && outcome.reason == "bad record mac")
         guard case .failed(let line) = outcome.answer else {
             Issue.record("no alert: \(outcome.answer)")

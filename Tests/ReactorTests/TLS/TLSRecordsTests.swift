@@ -131,8 +131,8 @@ private struct Direction {
 
     @Test(
         arguments: [
-            ([20, 3, 3, 0, 1, 1], "10 a record of type 20 behind the handshake"),
-            ([21, 3, 3, 0, 2, 2, 40], "10 a record of type 21 behind the handshake"),
+            ([20, 3, 3, 0, 1, 1], "10 a record of type 20 after the handshake"),
+            ([21, 3, 3, 0, 2, 2, 40], "10 a record of type 21 after the handshake"),
             ([23, 3, 3, 0, 16], "20 record too short"),
             ([23, 3, 3, 0, 0], "20 record too short"),
             ([23, 3, 3, 0x41, 0x01], "22 record too long"),
