@@ -141,7 +141,7 @@ struct UploadTests {
         #expect(bench.loop.slabs.outstanding == 0)
     }
 
-    @Test("A call abandoned after its hand-over leaves a good connection behind")
+    @Test("A call abandoned after its hand-over leaves a good connection")
     func abandonedLate() throws {
         let server = try ScriptedServer(bench.loop, script: ScriptedServer.accepting)
         let pool = bench.pool([server.address])

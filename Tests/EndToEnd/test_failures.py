@@ -86,7 +86,7 @@ class ClientLeaves(harness.RelayTestCase):
         self.addCleanup(self.sandbox.clear)
 
 
-class DuplicateGuard(harness.RelayTestCase):
+class LedgerAfterLostReplies(harness.RelayTestCase):
     arguments = ("--sandbox-slow", "700ms")
 
     def submit(self, client, number):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # check-mime: generated messages, read by the relay and by Python's email (DIFFERENTIAL_CASES=, DIFFERENTIAL_SEED=)
-# check-corpus: messages that others wrote, compared with other parsers' readings (DIR=folder of .eml files)
+# check-corpus: messages that others wrote, compared with other parsers' readings (DIR=../shared/corpus)
 . "$(dirname "$0")/../lib.sh"
 case ${1:-mime} in
   mime)
@@ -10,10 +10,9 @@ case ${1:-mime} in
     "$PYTHON" -m unittest -v test_differential
     ;;
   corpus)
-    : "${DIR:?please give a folder of .eml files}"
     use_relay
     mkdir -p .build
-    "$PYTHON" Tests/Mime/score.py "$DIR" .build/corpus.jsonl
+    "$PYTHON" Tests/Mime/score.py "${DIR:-../shared/corpus}" .build/corpus.jsonl
     ;;
   *) no_such_job ;;
 esac

@@ -6,6 +6,7 @@
 // not know it asks with a verdict, and the driver answers with an event. An event that the phase
 // does not wait for changes nothing. Its logins, its DATA and its clock are values of their own.
 
+import APIClient
 import Reactor
 import Wire
 
@@ -98,7 +99,7 @@ struct SessionMachine {
         /// The most that a message holds in memory, so the most that DATA reserves.
         var bufferThresholdBytes = MessageOptions().bufferThresholdBytes
         /// When the API's answer is due, from the final dot or from the question about a key.
-        var apiTimeoutMilliseconds = 50_000
+        var apiTimeoutMilliseconds = APIOptions().timeoutMilliseconds
     }
 
     let options: Options

@@ -139,11 +139,11 @@ struct SessionMessages: ~Copyable {
         drop()
     }
 
-    /// The client has spoken: it has seen the 250 of the message before. A submission that nobody
-    /// else holds has ended for good, and serves the next message.
+    /// The client has spoken: it has seen the 250 of the message before. The ledger knows nothing of
+    /// that message, because a client that may be gone has ended its side and never speaks again. A
+    /// submission that nobody else holds has ended for good, and serves the next message.
     mutating func noteSeen() {
         guard unseen != nil else { return }
-        unseen?.acceptedAndSeen()
         if isKnownUniquelyReferenced(&unseen) { resting = unseen }
         unseen = nil
     }

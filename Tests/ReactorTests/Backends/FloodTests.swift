@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test(arguments: [0, 100_000, 3_000_000])
-    func `a stream that is closed in a flood leaves nothing behind`(_ byteCount: Int) throws {
+    func `a stream that is closed in a flood leaves nothing open`(_ byteCount: Int) throws {
         let test = try TestLoop()
         let listener = try test.listen {
             let server = Recorder()
@@ -106,7 +106,7 @@ import Testing
         test.run { clients.allSatisfy(\.isClosed) }
     }
 
-    @Test func `a stream that is closed while it waits for more of a flood leaves nothing behind`()
+    @Test func `a stream that is closed while it waits for more of a flood leaves nothing open`()
         throws
     {
         let test = try TestLoop()

@@ -65,7 +65,7 @@ struct GroupMachineTests {
         #expect((machine.next() == 1) == goesOn)
     }
 
-    @Test("who had it from an earlier try is not sent to again")
+    @Test("a recipient that had it from an earlier try is not sent to again")
     func skips() {
         var machine = GroupMachine(count: 3, inFlightMax: 8)
         machine.skip(0, messageID: [7])
@@ -107,7 +107,7 @@ struct GroupMachineTests {
     }
 
     @Test(
-        "when the whole is no success, the ledger is told who has it",
+        "when the whole is no success, the ledger is told which recipients have it",
         arguments: [invalid, limited])
     func recordsAtTheEnd(failure: Outcome) {
         var machine = GroupMachine(count: 3, inFlightMax: 3)

@@ -72,7 +72,7 @@ struct MapperBoundsTests {
                 == "554 Failed to parse message: too many addresses in a header")
     }
 
-    @Test("what comes behind the bound is not looked at any more")
+    @Test("what comes after the bound is not looked at any more")
     func afterTheBound() {
         let field = "X: y\r\n"
         let message = String(repeating: field, count: 1_001)

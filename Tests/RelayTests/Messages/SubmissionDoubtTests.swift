@@ -62,7 +62,7 @@ struct SubmissionDoubtTests {
         #expect(bench.api.bodies.count == 1)
     }
 
-    @Test("a refusal leaves nothing behind")
+    @Test("a refusal leaves no record")
     func refused() throws {
         let bench = try SubmissionBench()
         bench.api.answer = { _ in .hold }
@@ -106,7 +106,7 @@ struct SubmissionDoubtTests {
     }
 
     /// When an earlier try ends, the records that a later try has claimed must not come back.
-    @Test("the ledger is told once who has the message of a group")
+    @Test("the ledger is told once which recipients have the message of a group")
     func groupRecordsOnce() throws {
         let bench = try SubmissionBench()
         let isForA = { (body: [UInt8]) in

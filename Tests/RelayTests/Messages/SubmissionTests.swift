@@ -144,7 +144,7 @@ struct SubmissionTests {
         #expect(bench.api.bodies.count == 1)
     }
 
-    @Test("text behind the attachments is written as fast as the API reads")
+    @Test("text after the attachments is written as fast as the API reads")
     func lateText() throws {
         let bench = try SubmissionBench()
         var content = "Content-Type: multipart/mixed; boundary=m\n\n"
@@ -174,7 +174,7 @@ struct SubmissionTests {
         #expect(bench.isEmpty)
     }
 
-    @Test("a second try of a group sends only to those who have not got it")
+    @Test("a second try of a group sends only to recipients that have not got it")
     func groupRetry() throws {
         let bench = try SubmissionBench()
         let hidden = ["a@example.com", "b@example.com", "c@example.com"]
