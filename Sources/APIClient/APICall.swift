@@ -41,6 +41,8 @@ package final class APICall {
 
     let kind: Kind
     package private(set) var key: APIKey
+    /// Whose call it is; nil for the check of a key, and while the call rests.
+    private(set) var flow: CallFlow?
     /// nil for GET.
     private(set) var body: RequestBody?
     /// nil only while the call rests.
@@ -66,33 +68,39 @@ package final class APICall {
     private(set) var wireEnd: UInt64 = 0
 
     /// - Parameters:
+    ///   - flow: of a send, nil for the check of a key.
     ///   - body: of a send, nil for the check of a key; the call reads it until it ends.
     ///   - owner: kept until `rest`.
     ///   - deadline: when the owner must have its result; `.never` while the body still arrives.
     package init(
-        kind: Kind, key: APIKey, body: RequestBody?, owner: any APICallOwner,
+        kind: Kind, key: APIKey, flow: CallFlow?, body: RequestBody?, owner: any APICallOwner,
         deadline: MonotonicTime
     ) {
         precondition((kind == .send) == (body != nil), "only a send has a body")
+        precondition((kind == .send) == (flow != nil), "only a send has a flow")
         self.kind = kind
         self.key = key
+        self.flow = flow
         self.body = body
         self.owner = owner
         self.deadline = deadline
     }
 
-    /// Lets go of body and owner after the call has ended, until `begin`.
+    /// Lets go of flow, body and owner after the call has ended, until `begin`.
     package func rest() {
+        flow = nil
         body = nil
         owner = nil
     }
 
     /// Makes a new send of one that rests. Nobody but the caller may hold this object.
     package func begin(
-        key: APIKey, body: RequestBody, owner: any APICallOwner, deadline: MonotonicTime
+        key: APIKey, flow: CallFlow, body: RequestBody, owner: any APICallOwner,
+        deadline: MonotonicTime
     ) {
         precondition(kind == .send && self.owner == nil)
         self.key = key
+        self.flow = flow
         self.body = body
         self.owner = owner
         self.deadline = deadline

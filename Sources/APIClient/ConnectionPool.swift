@@ -79,6 +79,12 @@ package final class ConnectionPool {
         }
     }
 
+    /// A new customer of this pool.
+    package func makeFlow() -> CallFlow { CallFlow(number: machine.addFlow(), pool: self) }
+
+    /// Nobody holds the flow any more, and it has no calls.
+    func flowEnded(_ flow: FlowNumber) { machine.removeFlow(flow) }
+
     /// Has the addresses of the API looked at as if a call had come.
     package func probe() {
         machine.probe()

@@ -51,6 +51,8 @@ struct PoolMachine {
 
     private let limits: Limits
     private var queue = CallQueue()
+    private var flowCount = 0
+    private var freeFlows: [FlowNumber] = []
     private var addresses = AddressTable()
     private var connections = ConnectionTable()
     /// Decided, and not yet handed out.
@@ -150,6 +152,20 @@ extension PoolMachine {
 
     /// The owner of the call does not wait any more.
     mutating func withdraw(_ call: CallNumber) { queue.remove(call) }
+}
+
+// MARK: - Flows
+
+extension PoolMachine {
+    /// A customer that shares with the others from now on.
+    mutating func addFlow() -> FlowNumber {
+        if let flow = freeFlows.popLast() { return flow }
+        flowCount += 1
+        return FlowNumber(value: flowCount - 1)
+    }
+
+    /// The customer has no calls any more.
+    mutating func removeFlow(_ flow: FlowNumber) { freeFlows.append(flow) }
 }
 
 // MARK: - Connections

@@ -17,3 +17,8 @@ struct ConnectionNumber: Equatable {
 struct AddressIndex: Equatable {
     let value: Int
 }
+
+/// The calls of one customer, from `addFlow` until `removeFlow`.
+struct FlowNumber: Equatable {
+    let value: Int
+}

@@ -67,23 +67,26 @@ package final class Bench {
 
     /// A send whose body is complete.
     package func send(
-        _ content: [UInt8], to pool: ConnectionPool, owner: TestOwner, milliseconds: Int = 15_000
+        _ content: [UInt8], to pool: ConnectionPool, owner: TestOwner, flow: CallFlow? = nil,
+        milliseconds: Int = 15_000
     ) -> APICall {
         let body = RequestBody(pool: loop.slabs)
         body.append(content.span)
         body.complete()
         let call = APICall(
-            kind: .send, key: APIKey(text: "ps_test_k"), body: body, owner: owner,
-            deadline: loop.now.advanced(byMilliseconds: milliseconds))
+            kind: .send, key: APIKey(text: "ps_test_k"), flow: flow ?? pool.makeFlow(), body: body,
+            owner: owner, deadline: loop.now.advanced(byMilliseconds: milliseconds))
         pool.start(call)
         return call
     }
 
     /// A send whose body is still arriving.
-    package func upload(to pool: ConnectionPool, owner: TestOwner) -> APICall {
+    package func upload(
+        to pool: ConnectionPool, owner: TestOwner, flow: CallFlow? = nil
+    ) -> APICall {
         let call = APICall(
-            kind: .send, key: APIKey(text: "ps_test_k"), body: RequestBody(pool: loop.slabs),
-            owner: owner, deadline: .never)
+            kind: .send, key: APIKey(text: "ps_test_k"), flow: flow ?? pool.makeFlow(),
+            body: RequestBody(pool: loop.slabs), owner: owner, deadline: .never)
         pool.start(call)
         return call
     }

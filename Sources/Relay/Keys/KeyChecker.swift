@@ -67,7 +67,9 @@ final class KeyChecker {
         let deadline = loop.now.advanced(byMilliseconds: timeoutMilliseconds)
         let flight = KeyCheckFlight(checker: self)
         pool.start(
-            APICall(kind: .checkKey, key: key, body: nil, owner: flight, deadline: deadline))
+            APICall(
+                kind: .checkKey, key: key, flow: nil, body: nil, owner: flight,
+                deadline: deadline))
     }
 
     /// The API has answered a question of this loop.

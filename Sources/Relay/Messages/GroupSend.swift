@@ -23,6 +23,7 @@ final class GroupSend: UploadOwner {
     private var submission: Submission?
     private let worker: Worker
     private let key: APIKey
+    private let account: LoopAccount
     private let held: SpillBuffer
     private let recipients: [[UInt8]]
     /// One a recipient: of the whole submission and that address.
@@ -43,6 +44,7 @@ final class GroupSend: UploadOwner {
         self.submission = submission
         worker = submission.worker
         key = submission.key
+        account = submission.account
         self.held = held
         self.recipients = recipients
         self.deadline = deadline
@@ -116,8 +118,8 @@ final class GroupSend: UploadOwner {
     }
 
     private func startUpload(for recipient: Int) {
-        let upload = Upload(worker: worker, key: key)
-        upload.begin(key: key, owner: self)
+        let upload = Upload(worker: worker, key: key, account: account)
+        upload.begin(key: key, account: account, owner: self)
         let address = recipients[recipient]
         sink.aim(at: upload.body)
         sink.literal("{\"to\":[")

@@ -37,6 +37,7 @@ final class Submission: UploadOwner {
 
     let worker: Worker
     private(set) var key: APIKey
+    private(set) var account: LoopAccount
     /// The API's, of the latest answer.
     private(set) var requestIDBytes: [UInt8] = []
 
@@ -66,29 +67,31 @@ final class Submission: UploadOwner {
     ///   - envelope: read during this call only.
     ///   - sessionID: for the log.
     init(
-        worker: Worker, envelope: borrowing Envelope, key: APIKey, owner: any SubmissionOwner,
-        sessionID: UInt64, messageNumber: Int = 1
+        worker: Worker, envelope: borrowing Envelope, key: APIKey, account: LoopAccount,
+        owner: any SubmissionOwner, sessionID: UInt64, messageNumber: Int = 1
     ) {
         self.worker = worker
         self.key = key
+        self.account = account
         self.sessionID = sessionID
         self.messageNumber = messageNumber
         machine = SubmissionMachine(
             thresholdBytes: worker.configuration.messages.bufferThresholdBytes)
-        upload = Upload(worker: worker, key: key)
+        upload = Upload(worker: worker, key: key, account: account)
         begin(
-            envelope: envelope, key: key, owner: owner, sessionID: sessionID,
+            envelope: envelope, key: key, account: account, owner: owner, sessionID: sessionID,
             messageNumber: messageNumber)
     }
 
     /// Makes it a new message. The one before must have its outcome, and nobody but the caller hold
     /// this object: then no call, timer or group can still come back.
     func begin(
-        envelope: borrowing Envelope, key: APIKey, owner: any SubmissionOwner, sessionID: UInt64,
-        messageNumber: Int
+        envelope: borrowing Envelope, key: APIKey, account: LoopAccount,
+        owner: any SubmissionOwner, sessionID: UInt64, messageNumber: Int
     ) {
         precondition(mapper == nil, "the message before has not ended")
         if self.key !== key { self.key = key }
+        if self.account !== account { self.account = account }
         self.owner = owner
         self.sessionID = sessionID
         self.messageNumber = messageNumber
@@ -100,7 +103,7 @@ final class Submission: UploadOwner {
         contentBytes = 0
         fingerprint = ContentHash(key: ledger.hashKey)
         fingerprint?.feed(key: key.hash, envelope)
-        upload.begin(key: key, owner: self)
+        upload.begin(key: key, account: account, owner: self)
         let mapper = worker.mappers.take()
         mapper.begin(
             sender: envelope.bytes(envelope.sender), recipientCount: envelope.recipientCount,

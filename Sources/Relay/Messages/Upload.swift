@@ -39,6 +39,7 @@ final class Upload: TimerHandler, APICallOwner {
 
     private let worker: Worker
     private var key: APIKey
+    private var account: LoopAccount
     /// nil while the upload rests, so that neither keeps the other alive.
     private var owner: (any UploadOwner)?
     /// What has been written so far; until `finish` the owner writes it.
@@ -55,18 +56,20 @@ final class Upload: TimerHandler, APICallOwner {
     private var timer: LoopTimer?
 
     /// An upload at rest.
-    init(worker: Worker, key: APIKey) {
+    init(worker: Worker, key: APIKey, account: LoopAccount) {
         self.worker = worker
         self.key = key
+        self.account = account
         body = RequestBody(pool: worker.loop.slabs)
         body.discard()
     }
 
     /// Begins with an empty body. Body and call of the message before are used again, unless
     /// somebody still holds them: a connection or a queue may look at them, and keeps them.
-    func begin(key: APIKey, owner: any UploadOwner) {
+    func begin(key: APIKey, account: LoopAccount, owner: any UploadOwner) {
         precondition(self.owner == nil, "the upload before has not ended")
         if self.key !== key { self.key = key }
+        if self.account !== account { self.account = account }
         self.owner = owner
         deadline = .never
         sourceOffset = 0
@@ -86,9 +89,12 @@ final class Upload: TimerHandler, APICallOwner {
     func start() {
         let deadline = body.isComplete ? deadline : .never
         if isKnownUniquelyReferenced(&call), let call {
-            call.begin(key: key, body: body, owner: self, deadline: deadline)
+            call.begin(
+                key: key, flow: account.flow, body: body, owner: self, deadline: deadline)
         } else {
-            call = APICall(kind: .send, key: key, body: body, owner: self, deadline: deadline)
+            call = APICall(
+                kind: .send, key: key, flow: account.flow, body: body, owner: self,
+                deadline: deadline)
         }
         isCalling = true
         if let call { worker.pool.start(call) }

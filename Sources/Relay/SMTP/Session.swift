@@ -425,7 +425,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     }
 
     private func logIn() {
-        login.accept()
+        login.accept(worker.accounts)
         worker.counters.loginsAccepted += 1
         log.loginAccepted()
         write(.authenticated)
@@ -468,8 +468,10 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     }
 
     private func beginData() -> SessionVerdict {
-        guard let key = login.key else { return .close(.badSequence) }
-        messages.begin(on: worker, key: key, owner: self, session: id)
+        guard let key = login.key, let account = login.account else {
+            return .close(.badSequence)
+        }
+        messages.begin(on: worker, key: key, account: account, owner: self, session: id)
         write(.startData)
         // While the process drains, the first message of a session is its last.
         return worker.isDraining ? machine.drain(at: now) : .none

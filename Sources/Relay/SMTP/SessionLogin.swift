@@ -13,6 +13,8 @@ import Wire
 struct SessionLogin {
     /// The key of the login; nil without one.
     private(set) var key: APIKey?
+    /// What the key of the login holds; nil without one.
+    private(set) var account: LoopAccount?
     /// The key that is being asked about.
     private var candidate: APIKey?
     /// An operator wants a transcript of sessions that log in with the candidate.
@@ -42,8 +44,9 @@ struct SessionLogin {
     }
 
     /// The candidate is good: the session is logged in with it.
-    mutating func accept() {
+    mutating func accept(_ accounts: LoopAccountTable) {
         key = candidate
+        account = candidate.map { accounts.account(for: $0.hash) }
         candidate = nil
     }
 
@@ -58,7 +61,10 @@ struct SessionLogin {
     }
 
     /// The API no longer knows the key, or the session has ended.
-    mutating func logOut() { key = nil }
+    mutating func logOut() {
+        key = nil
+        account = nil
+    }
 
     // MARK: Decoding
 

@@ -77,18 +77,20 @@ struct SessionMessages: ~Copyable {
     ///   - owner: hears of the submission, on the loop of `worker`.
     ///   - session: for the log and for the API.
     mutating func begin(
-        on worker: Worker, key: APIKey, owner: any SubmissionOwner, session: UInt64
+        on worker: Worker, key: APIKey, account: LoopAccount, owner: any SubmissionOwner,
+        session: UInt64
     ) {
         count += 1
         guard let submission = resting else {
             current = Submission(
-                worker: worker, envelope: envelope, key: key, owner: owner, sessionID: session,
-                messageNumber: count)
+                worker: worker, envelope: envelope, key: key, account: account, owner: owner,
+                sessionID: session, messageNumber: count)
             return
         }
         resting = nil
         submission.begin(
-            envelope: envelope, key: key, owner: owner, sessionID: session, messageNumber: count)
+            envelope: envelope, key: key, account: account, owner: owner, sessionID: session,
+            messageNumber: count)
         current = submission
     }
 

@@ -15,6 +15,7 @@ package final class Shared: Sendable {
     let keyCache: KeyCache
     let rateLimits = RateLimitMemory()
     let ledger: Ledger
+    package let accounts = AccountTable()
     package let budget: MemoryBudget
     package let abuse: AbuseThrottle
     package let log: EventLog

@@ -15,6 +15,8 @@ package final class Worker {
     package let shared: Shared
     package let pool: ConnectionPool
     let keyChecker: KeyChecker
+    /// Keys that are logged in on this loop.
+    let accounts: LoopAccountTable
     let charsets = CharsetCache()
     package let mappers: MapperPool
 
@@ -42,6 +44,7 @@ package final class Worker {
         pool = ConnectionPool(
             loop: loop, options: configuration.api, tls: shared.clientTLS, log: shared.log,
             names: shared.names)
+        accounts = LoopAccountTable(accounts: shared.accounts, pool: pool)
         mappers = MapperPool(
             options: configuration.mapping, charsets: charsets, slabs: loop.slabs,
             heldBytesMax: configuration.messages.bufferThresholdBytes,

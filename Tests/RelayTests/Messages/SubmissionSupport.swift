@@ -243,7 +243,8 @@ final class SubmissionBench {
             _ = envelope.addRecipient(address.span)
         }
         return Submission(
-            worker: worker, envelope: envelope, key: key, owner: session, sessionID: 1)
+            worker: worker, envelope: envelope, key: key,
+            account: worker.accounts.account(for: key.hash), owner: session, sessionID: 1)
     }
 
     /// Feeds all content and waits when told to; false when the outcome came first.
