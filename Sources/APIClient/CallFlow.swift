@@ -7,12 +7,12 @@
 package final class CallFlow {
     /// The flow in the pool's machine.
     let number: FlowNumber
-    private let pool: ConnectionPool
+    private weak var pool: ConnectionPool?
 
     init(number: FlowNumber, pool: ConnectionPool) {
         self.number = number
         self.pool = pool
     }
 
-    deinit { pool.flowEnded(number) }
+    deinit { pool?.flowEnded(number) }
 }
