@@ -21,6 +21,8 @@ package struct RelayCounters: Sendable {
     var loginsUnavailable = 0
     /// The address had failed too often; its keys were not looked at any more.
     var loginsTurnedAway = 0
+    /// The key had more sessions than were free.
+    var loginsOverShare = 0
     var messages = MessageCounts()
     /// Messages whose client left while the API was asked; their outcome is in `messages` too.
     var messagesUnawaited = 0
@@ -76,7 +78,7 @@ extension RelayCounters: CounterGroup {
             [
                 "accepted": \.loginsAccepted, "wrong-key": \.loginsRefused,
                 "wrong-username": \.loginsWrongUsername, "unavailable": \.loginsUnavailable,
-                "turned-away": \.loginsTurnedAway,
+                "turned-away": \.loginsTurnedAway, "over-share": \.loginsOverShare,
             ], status: .object("logins")),
     ]
     static let messageFamilies: [CounterFamily<RelayCounters>] = [

@@ -89,10 +89,15 @@ package final class AbuseThrottle: Sendable {
     var entryCount: Int { shards.reduce(0) { $0 + $1.state.withLock { $0.entries.count } } }
 
     /// Whether a new connection may stay. If so it is counted, and `disconnected` must follow.
-    package func admits(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
-        admits(address, at: now, counting: { $0.connections += 1 }) { one, all, limits in
+    /// - Parameter free: connections that could still come from anywhere. A network has at most as
+    ///   many as that, and at least one.
+    package func admits(
+        _ address: SocketAddress, at now: MonotonicTime, free: Int = .max
+    ) -> Bool {
+        let share = max(free, 1)
+        return admits(address, at: now, counting: { $0.connections += 1 }) { one, all, limits in
             one.connections < limits.connectionsPerAddressMax
-                && all.connections < limits.connectionsPerPrefixMax
+                && all.connections < min(limits.connectionsPerPrefixMax, share)
                 && one.failedLogins < limits.failedLoginsPerAddressMax
                 && all.failedLogins < limits.failedLoginsPerPrefixMax
         }

@@ -13,6 +13,8 @@ enum ContentVerdict: Equatable {
     case feed
     /// Throw it away.
     case discard
+    /// The client trickles: end the session.
+    case tooSlow
     /// The message is over the limit: give the submission up, throw this and the rest away.
     case abandon
 }
@@ -31,9 +33,6 @@ struct DataState {
         static let budget = Holds(rawValue: 2)
     }
 
-    /// The rate is not looked at before this much of DATA.
-    static let rateGraceMilliseconds = 10_000
-
     /// Content so far.
     private(set) var byteCount = 0
     /// Bytes of the memory budget that the message has, or has asked for.
@@ -44,8 +43,7 @@ struct DataState {
     private(set) var hasBytesAfterCommand = false
     /// When the client was told to go on.
     private(set) var beganAt = MonotonicTime(nanoseconds: 0)
-    /// When the average rate is counted from; moved forward by the time that we did not read.
-    private var rateStart = MonotonicTime(nanoseconds: 0)
+    private var rate = ArrivalRate()
 
     /// No message yet.
     init() {}
@@ -62,14 +60,18 @@ struct DataState {
     /// The client is told to go on.
     mutating func begin(at now: MonotonicTime) {
         beganAt = now
-        rateStart = now
     }
 
     /// `count` bytes of content have come.
-    mutating func take(_ count: Int, bytesMax: Int) -> ContentVerdict {
+    mutating func take(
+        _ count: Int, at now: MonotonicTime, limits: SessionLimits
+    ) -> ContentVerdict {
         byteCount += count
+        guard !rate.isTooSlow(adding: count, at: now, rateMin: limits.dataRateMin) else {
+            return .tooSlow
+        }
         if discard != nil { return .discard }
-        guard byteCount > bytesMax else { return .feed }
+        guard byteCount > limits.messageBytesMax else { return .feed }
         discard = .tooLarge
         return .abandon
     }
@@ -90,17 +92,4 @@ struct DataState {
 
     /// One reason to hold the client is gone; so is every one of them for `[.submission, .budget]`.
     mutating func release(_ reasons: Holds) { holds.subtract(reasons) }
-
-    /// The client was not read for so long: that time does not count against its rate.
-    mutating func excuse(milliseconds: Int) {
-        rateStart = rateStart.advanced(byMilliseconds: milliseconds)
-    }
-
-    /// When the average falls below `rateMin` bytes per second, if nothing more comes.
-    func rateEnd(_ rateMin: Int) -> MonotonicTime {
-        guard rateMin > 0 else { return .never }
-        let (product, isOver) = byteCount.multipliedReportingOverflow(by: 1_000)
-        let earned = isOver ? .max : product / rateMin
-        return rateStart.advanced(byMilliseconds: max(earned, Self.rateGraceMilliseconds))
-    }
 }

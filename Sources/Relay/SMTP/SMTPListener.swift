@@ -66,7 +66,10 @@ final class SMTPListener: ListenerHandler {
             worker.shared.log.event(.info, "handshake-refused", ["peer": address.host])
             return nil
         }
-        guard abuse.admits(address, at: worker.loop.now) else {
+        guard
+            abuse.admits(
+                address, at: worker.loop.now, free: worker.shared.freeSessions)
+        else {
             worker.listenerCounters[index].overConnections += 1
             worker.shared.log.event(.info, "connection-refused", ["peer": address.host])
             return isImplicitTLS ? nil : turnedAway

@@ -18,6 +18,9 @@ import Wire
 package final class Session: KeyCheckOwner, SubmissionOwner {
     /// Bytes in hand beyond which a client that waits for its reply is not read.
     private static let keptBytesMax = 4_096
+    /// Commands in one turn of the loop, before the login and after it; then others have theirs.
+    private static let strangersCommandsMax = 10
+    private static let commandsMax = 50
 
     private let worker: Worker
     private let peer: SocketAddress
@@ -38,6 +41,11 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     /// The client has ended its side while it waits for the API's answer: it is gone, or it will
     /// read the reply and say no more.
     private var hasPeerEnded = false
+    /// Commands that were answered in the turn of the loop that began at `turnBegan`.
+    private var turnCommands = 0
+    private var turnBegan = MonotonicTime(nanoseconds: 0)
+    /// The session has had its turn, and goes on in the next one.
+    private var hasYielded = false
     /// Its neighbours in the list of its loop (`SessionList`).
     private(set) var nextInList: Session?
     private var previousInList: Session?
@@ -157,7 +165,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     private func settle() {
         guard let stream, !machine.isClosed else { return }
         let listens = machine.awaitsOutcome && input.keptByteCount < Self.keptBytesMax
-        let reads = machine.isHandshaking || listens || machine.acceptsInput
+        let reads = machine.isHandshaking || listens || machine.acceptsInput && !hasYielded
         if reads == stream.isReceivingPaused {
             if reads { stream.resumeReceiving() } else { stream.pauseReceiving() }
         }
@@ -168,7 +176,9 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     // MARK: Input
 
     /// Whether input may be used now: the machine waits for it, and the client reads our replies.
-    private var canTake: Bool { machine.acceptsInput && stream?.isHeldBack == false }
+    private var canTake: Bool {
+        machine.acceptsInput && !hasYielded && stream?.isHeldBack == false
+    }
 
     /// Takes as much of `bytes` as the machine lets us, and keeps the rest.
     private func take(_ bytes: Bytes) {
@@ -206,6 +216,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             case .command(let range):
                 let hasMore = offset < bytes.count || bytesAfter > 0
                 command(bytes.extracting(range), hasBytesAfter: hasMore)
+                countCommand()
             case .response(let range): response(bytes.extracting(range))
             case .endOfData: endOfData()
             case .literalCR:
@@ -215,9 +226,31 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 worker.counters.commands.count(.malformed)
                 note("a line over the limit")
                 perform(machine.lineTooLong(at: now))
+                countCommand()
             case .needInput: return
             }
         }
+    }
+
+    /// A command was answered. After some of them the other sessions of the loop have their turn.
+    private func countCommand() {
+        if turnBegan != now {
+            turnBegan = now
+            turnCommands = 0
+        }
+        turnCommands += 1
+        let most =
+            machine.login.isAuthenticated ? Self.commandsMax : Self.strangersCommandsMax
+        guard turnCommands >= most else { return }
+        hasYielded = true
+        // What is done later is done in this turn; what that does later, in the next.
+        worker.loop.later { [self] in worker.loop.later { [self] in beginTurn() } }
+    }
+
+    private func beginTurn() {
+        hasYielded = false
+        turnCommands = 0
+        finishEvent()
     }
 
     private func command(_ line: Bytes, hasBytesAfter: Bool) {
@@ -240,6 +273,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         switch machine.contentArrived(content.count, at: now) {
         case .discard: return
         case .abandon: return messages.drop(as: .tooLarge)
+        case .tooSlow: return perform(machine.contentIsTooSlow())
         case .feed: break
         }
         switch messages.feed(content) {
@@ -282,7 +316,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             case .noteRefusal(let fault, let isCounted):
                 let mayTryAgain = noteRefusal(fault, isCounted: isCounted)
                 verdict = machine.refusalNoted(mayTryAgain: mayTryAgain, at: now)
-            case .logIn: return logIn()
+            case .logIn: verdict = logIn()
             case .askRateLimit: verdict = machine.rateLimitAnswered(rateLimitReply())
             case .beginMail(let mail):
                 messages.begin(sender: line.extracting(mail.path), isSMTPUTF8: mail.isSMTPUTF8)
@@ -424,11 +458,16 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         return machine.keyChecked(verdict, at: now)
     }
 
-    private func logIn() {
-        login.accept(worker.accounts)
+    private func logIn() -> SessionVerdict {
+        guard login.accept(worker.accounts, freeSessions: worker.shared.freeSessions) else {
+            worker.counters.loginsOverShare += 1
+            log.loginOverShare()
+            return machine.loginHasNoRoom()
+        }
         worker.counters.loginsAccepted += 1
         log.loginAccepted()
         write(.authenticated)
+        return .none
     }
 
     /// Logs a refused login, and counts it for its address.

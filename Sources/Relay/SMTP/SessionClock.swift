@@ -12,6 +12,8 @@ struct SessionClock {
     /// The session's own wait for an answer ends this much after the answer is due. The key checker
     /// and the submission keep the deadline themselves, so this end only shows that they did not.
     static let answerGraceMilliseconds = 5_000
+    /// The longest handshake, unless the idle timeout is shorter.
+    static let handshakeMilliseconds = 15_000
     /// When the process ends, a client that was answered this recently may still speak.
     static let lastWordMilliseconds = 1_000
 
@@ -41,9 +43,6 @@ struct SessionClock {
     /// A wait begins, or began at `start`.
     mutating func wait(since start: MonotonicTime) { waitingSince = start }
 
-    /// How long the wait has lasted, in milliseconds.
-    func waitedMilliseconds(at now: MonotonicTime) -> Int { now.milliseconds(since: waitingSince) }
-
     // MARK: Ends
 
     /// The client has been silent for too long.
@@ -60,7 +59,13 @@ struct SessionClock {
     /// In a drain, the client counts as idle.
     var lastWordEnd: MonotonicTime { heardAt.advanced(byMilliseconds: Self.lastWordMilliseconds) }
 
-    /// A wait for the peer's handshake or for memory has lasted for too long.
+    /// A handshake has lasted for too long.
+    var handshakeEnd: MonotonicTime {
+        waitingSince.advanced(
+            byMilliseconds: min(Self.handshakeMilliseconds, idleTimeoutMilliseconds))
+    }
+
+    /// A wait for memory has lasted for too long.
     var waitEnd: MonotonicTime { waitingSince.advanced(byMilliseconds: idleTimeoutMilliseconds) }
 
     /// The API's answer is due: the one deadline of a message, counted from its final dot.

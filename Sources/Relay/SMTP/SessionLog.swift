@@ -59,6 +59,13 @@ struct SessionLog: ~Copyable {
         log.event(.notice, "login-unavailable", session: session, ["peer": peer.host])
     }
 
+    /// The key has more sessions than are free.
+    func loginOverShare() {
+        log.event(
+            .notice, "login-over-share", session: session,
+            ["peer": peer.host, "reason": "the key holds as many sessions as are free"])
+    }
+
     /// With the address of the peer, for fail2ban and its kin.
     func loginRefused(_ fault: LoginFault) {
         log.event(

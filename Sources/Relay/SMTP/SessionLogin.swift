@@ -10,9 +10,11 @@ import Glibc
 import Wire
 
 /// The keys that a session has been given.
-struct SessionLogin {
+struct SessionLogin: ~Copyable {
     /// The key of the login; nil without one.
     private(set) var key: APIKey?
+    /// The place among the sessions of the key; nil without a login.
+    private var share: SessionShare?
     /// What the key of the login holds; nil without one.
     private(set) var account: LoopAccount?
     /// The key that is being asked about.
@@ -43,11 +45,17 @@ struct SessionLogin {
         return checker.check(candidate, for: owner)
     }
 
-    /// The candidate is good: the session is logged in with it.
-    mutating func accept(_ accounts: LoopAccountTable) {
+    /// The candidate is good: the session is logged in with it, if its key may have one more.
+    /// - Parameter freeSessions: of the whole process.
+    mutating func accept(_ accounts: LoopAccountTable, freeSessions: Int) -> Bool {
+        guard let candidate else { return false }
+        self.candidate = nil
+        let account = accounts.account(for: candidate.hash)
+        guard let share = SessionShare(of: account.shared, free: freeSessions) else { return false }
+        self.share = consume share
+        self.account = account
         key = candidate
-        account = candidate.map { accounts.account(for: $0.hash) }
-        candidate = nil
+        return true
     }
 
     /// The candidate is of no use.
@@ -64,6 +72,7 @@ struct SessionLogin {
     mutating func logOut() {
         key = nil
         account = nil
+        share = nil
     }
 
     // MARK: Decoding

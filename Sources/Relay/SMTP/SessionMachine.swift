@@ -10,51 +10,6 @@ import APIClient
 import Reactor
 import Wire
 
-/// What the driver does next.
-enum SessionVerdict: Equatable {
-    /// Nothing: go on, or go on waiting.
-    case none
-    case reply(Reply)
-    /// Answer and close; nothing that still arrives is read.
-    case close(Reply)
-    /// Close without a word: the peer could not read one (no TLS yet).
-    case hangUp
-    /// 220 with the host name.
-    case greet
-    /// 250 with the host name, for EHLO with the extensions.
-    case hello(isExtended: Bool)
-    /// May the address of the client begin a TLS handshake? `handshakeAnswered` follows at once.
-    case admitHandshake
-    /// 220, then the handshake; `opened` follows.
-    case startTLS
-    /// Decode this range of the line; `response` follows at once.
-    case readResponse(Range<Int>, SASLExchange)
-    /// Ask about the key that was just decoded; `keyChecked` or `loginTurnedAway` follows.
-    case checkKey
-    /// A login is refused. If it counts, count it for the address of the client. May that address
-    /// try again? `refusalNoted` follows at once.
-    case noteRefusal(LoginFault, isCounted: Bool)
-    /// 235; the key that was asked about is the session's from now on.
-    case logIn
-    /// Has the API told the key to wait? `rateLimitAnswered` follows at once.
-    case askRateLimit
-    /// Put the sender into a fresh envelope and answer 250.
-    case beginMail(MailCommand)
-    /// Put the recipient into the envelope, report it with `recipientAdded`, and answer 250.
-    case addRecipient(Range<Int>)
-    /// Reserve this many bytes of memory; `budgetGranted` follows when they are there.
-    case reserve(bytes: Int)
-    /// 354; a submission begins.
-    case beginData
-    /// All of the message is in: ask the submission for its outcome, which is due by this time;
-    /// `outcome` follows.
-    case finishMessage(by: MonotonicTime)
-    /// Nothing is waited for any more and no submission goes on; then answer, if there is a reply.
-    case giveUp(Reply?)
-    /// QUIT: 221 and close.
-    case quit
-}
-
 /// The rules of one SMTP session.
 struct SessionMachine {
     /// What the session is doing. A phase that reads owns its reader, so that content is never read
@@ -109,6 +64,8 @@ struct SessionMachine {
     private var isGreeted = false
     /// Wrong commands.
     private(set) var errors = 0
+    /// Commands that did nothing, since the login or the last message.
+    private var idleCommands = 0
     /// Lines that ended with a bare LF.
     private(set) var bareLineFeeds = 0
     private(set) var transaction = Transaction()
@@ -254,6 +211,15 @@ struct SessionMachine {
         return errors >= limits.errorsMax ? close(.tooManyErrors) : .reply(reply)
     }
 
+    /// Answers a command that brings the session no further; one too many closes it. A client that
+    /// keeps its connection open with NOOP is honest, so after a login more are allowed.
+    private mutating func doNothing(_ verdict: SessionVerdict) -> SessionVerdict {
+        idleCommands += 1
+        let most =
+            login.isAuthenticated ? limits.idleCommandsMax : limits.idleCommandsBeforeLoginMax
+        return idleCommands > most ? close(.tooManyCommands) : verdict
+    }
+
     /// The next line is a command, and the client's clock starts anew.
     private mutating func enterCommands(at now: MonotonicTime) {
         phase = .commands(LineReader())
@@ -292,14 +258,14 @@ struct SessionMachine {
         case .data: return data(hasBytesAfter: hasBytesAfter, at: now)
         case .rset:
             transaction = Transaction()
-            return .reply(.ok)
+            return doNothing(.reply(.ok))
         case .ehlo: return hello(isExtended: true)
         case .helo: return hello(isExtended: false)
         case .startTLS: return startTLS(hasBytesAfter: hasBytesAfter)
         case .auth(let mechanism, let initial): return auth(line, mechanism, initial)
-        case .noop: return .reply(.ok)
-        case .vrfy: return .reply(.cannotVerify)
-        case .help: return .reply(.help)
+        case .noop: return doNothing(.reply(.ok))
+        case .vrfy: return doNothing(.reply(.cannotVerify))
+        case .help: return doNothing(.reply(.help))
         case .expn: return refuse(.notImplemented)
         case .quit:
             phase = .closed
@@ -329,7 +295,7 @@ struct SessionMachine {
     /// EHLO and HELO end a transaction (RFC 5321 4.1.4), not a login.
     private mutating func hello(isExtended: Bool) -> SessionVerdict {
         transaction = Transaction()
-        return .hello(isExtended: isExtended)
+        return doNothing(.hello(isExtended: isExtended))
     }
 
     private mutating func startTLS(hasBytesAfter: Bool) -> SessionVerdict {
@@ -354,7 +320,8 @@ struct SessionMachine {
         guard login.isAuthenticated else {
             // Some clients go on although their AUTH was put off. After a permanent reply here they
             // would return the message (dma does), which only has to be sent again.
-            return login.isUnchecked ? .reply(.authUnavailable) : refuse(.authRequired)
+            return login.isUnchecked
+                ? doNothing(.reply(.authUnavailable)) : refuse(.authRequired)
         }
         guard !transaction.hasSender else { return refuse(.badSequence) }
         guard mail.isSMTPUTF8 || line.extracting(mail.path).isASCII else {
@@ -371,7 +338,7 @@ struct SessionMachine {
     mutating func rateLimitAnswered(_ refusal: Reply?) -> SessionVerdict {
         guard case .asking(.rateLimit(let mail)) = phase else { return .none }
         phase = .commands(LineReader())
-        if let refusal { return .reply(refusal) }
+        if let refusal { return doNothing(.reply(refusal)) }
         transaction.begin(mail)
         return .beginMail(mail)
     }
@@ -442,10 +409,19 @@ struct SessionMachine {
         enterCommands(at: now)
         login.settle(verdict)
         switch verdict {
-        case .valid: return .logIn
+        case .valid:
+            idleCommands = 0
+            return .logIn
         case .refused: return refuseLogin(.key, login.fingerprint)
         case .unavailable: return .reply(.authUnavailable)
         }
+    }
+
+    /// The key holds its share of the sessions already.
+    mutating func loginHasNoRoom() -> SessionVerdict {
+        guard case .commands = phase else { return .none }
+        login.logOut()
+        return close(.tooManyConnections)
     }
 
     /// The address of the client has failed too often in other sessions: its keys are not looked at.
@@ -524,8 +500,11 @@ struct SessionMachine {
     mutating func contentArrived(_ byteCount: Int, at now: MonotonicTime) -> ContentVerdict {
         guard case .data = phase else { return .discard }
         clock.heard(at: now)
-        return data.take(byteCount, bytesMax: limits.messageBytesMax)
+        return data.take(byteCount, at: now, limits: limits)
     }
+
+    /// The content trickles.
+    mutating func contentIsTooSlow() -> SessionVerdict { close(.tooSlow) }
 
     /// After content was fed: how many bytes of memory are to be reserved before the client is read
     /// on, as with the verdict `reserve`; nil when what it announced suffices.
@@ -563,9 +542,7 @@ struct SessionMachine {
     private mutating func release(_ reasons: DataState.Holds, at now: MonotonicTime) {
         guard !data.holds.isDisjoint(with: reasons) else { return }
         data.release(reasons)
-        guard !data.isHeld else { return }
-        clock.heard(at: now)
-        data.excuse(milliseconds: clock.waitedMilliseconds(at: now))
+        if !data.isHeld { clock.heard(at: now) }
     }
 
     /// CRLF.CRLF has come.
@@ -599,6 +576,7 @@ struct SessionMachine {
 
     private mutating func ended(with reply: Reply, at now: MonotonicTime) -> SessionVerdict {
         transaction = Transaction()
+        idleCommands = 0
         enterCommands(at: now)
         return .reply(reply)
     }
@@ -608,7 +586,8 @@ struct SessionMachine {
     /// When `timedOut` is due at the latest, as of now; it can move later without notice.
     var deadline: MonotonicTime {
         switch phase {
-        case .handshake, .budget: clock.waitEnd
+        case .handshake: clock.handshakeEnd
+        case .budget: clock.waitEnd
         case .commands, .response: min(clock.idleEnd, clock.sessionEnd)
         case .keyCheck, .outcome: clock.answerEnd
         case .loginDelay: clock.waitEnd(afterMilliseconds: login.delayMilliseconds(limits))
@@ -624,7 +603,7 @@ struct SessionMachine {
         // A message that is under way when the session's time is up may come to its end, if that is
         // near; one that nobody will take may not.
         let end = data.discard == nil ? clock.lastMessageEnd : clock.sessionEnd
-        return min(clock.idleEnd, data.rateEnd(limits.dataRateMin), end)
+        return min(clock.idleEnd, end)
     }
 
     /// The deadline may have passed.
@@ -656,8 +635,7 @@ struct SessionMachine {
             release([.budget, .submission], at: now)
             return .giveUp(nil)
         }
-        if now >= clock.idleEnd { return close(.idleTimeout) }
-        return close(now >= data.rateEnd(limits.dataRateMin) ? .tooSlow : .sessionTimeout)
+        return close(now >= clock.idleEnd ? .idleTimeout : .sessionTimeout)
     }
 
     private mutating func giveUp(_ reply: Reply, at now: MonotonicTime) -> SessionVerdict {

@@ -65,6 +65,9 @@ package final class Shared: Sendable {
     /// Its descriptor is free again.
     func clientLeft() { clients.subtract(1, ordering: .relaxed) }
 
+    /// Clients that could still come.
+    var freeSessions: Int { max(0, configuration.sessionsMax - clientCount) }
+
     /// No descriptor is left for one more client.
     var isFull: Bool { clientCount >= configuration.sessionsMax }
 

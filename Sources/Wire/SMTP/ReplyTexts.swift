@@ -42,6 +42,8 @@ extension Reply {
     package static let shuttingDown = Reply(421, (4, 3, 2), "Service shutting down")
     package static let tooManyErrors = Reply(
         421, (4, 7, 0), "Too many errors, closing connection")
+    package static let tooManyCommands = Reply(
+        421, (4, 7, 0), "Too many commands without a message, closing connection")
     package static let tooManyFailedLogins = Reply(
         421, (4, 7, 0), "Too many failed logins, closing connection")
     package static let tooManyConnections = Reply(

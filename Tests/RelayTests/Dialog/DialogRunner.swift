@@ -215,8 +215,18 @@ final class DialogRunner {
     }
 
     private func tick(until isDone: () -> Bool) {
-        while !isDone(), !patience.hasFired { loop.tick() }
+        while !isDone(), !patience.hasFired {
+            let before = commandCount
+            loop.tick()
+            let most = 50 * (worker.sessions.count + 1)
+            #expect(commandCount - before <= most, "a session took more than its turn")
+        }
         if patience.hasFired { Issue.record("\(dialog.name).smtp: time is over") }
+    }
+
+    /// Commands that were answered so far.
+    private var commandCount: Int {
+        CommandVerb.allCases.reduce(0) { $0 + worker.counters.commands[$1] }
     }
 
     // MARK: The relay

@@ -66,6 +66,53 @@ struct SessionMachineTests {
         #expect(!bench.machine.isClosed)
     }
 
+    static let doingNothing: [Row] = [
+        Row(.plaintext, "NOOP", .ok), Row(.plaintext, "RSET", .ok),
+        Row(.plaintext, "HELP", .help), Row(.plaintext, "VRFY a", .cannotVerify),
+        Row(.tls, "NOOP", .ok), Row(.loggedIn, "NOOP", .ok), Row(.loggedIn, "RSET", .ok),
+        Row(.mail, "NOOP", .ok), Row(.rcpt, "VRFY a", .cannotVerify),
+    ]
+
+    @Test(
+        "A hundred commands that do nothing are answered before the login, a thousand after it",
+        arguments: doingNothing)
+    func idleCommands(_ row: Row) {
+        var bench = SessionMachineBench(row.start)
+        let most = [.plaintext, .tls].contains(row.start) ? 100 : 1_000
+        for _ in 0..<most { #expect(bench.line(row.line) == .reply(row.reply)) }
+        #expect(bench.line(row.line) == .close(.tooManyCommands))
+    }
+
+    @Test(
+        "EHLO and refused MAIL count as commands that do nothing; the login and a message begin anew"
+    )
+    func idleCommandsBeginAnew() {
+        var bench = SessionMachineBench(.tls)
+        for _ in 0..<100 { #expect(bench.line("EHLO a.example") == .hello(isExtended: true)) }
+        #expect(bench.logIn(.valid) == .logIn)
+        bench.rateLimit = .rateLimited
+        for _ in 0..<1_000 {
+            #expect(bench.line("MAIL FROM:<a@b>") == .reply(.rateLimited))
+        }
+        bench.rateLimit = nil
+        _ = bench.line("MAIL FROM:<a@b>")
+        _ = bench.line("RCPT TO:<c@d>")
+        _ = bench.line("DATA")
+        _ = bench.machine.budgetGranted(at: bench.now)
+        _ = bench.machine.dataEnded(at: bench.now)
+        _ = bench.machine.outcome(.queued(as: []), isKeyRefused: false, at: bench.now)
+        for _ in 0..<1_000 { #expect(bench.line("NOOP") == .reply(.ok)) }
+        #expect(bench.line("HELO a") == .close(.tooManyCommands))
+    }
+
+    @Test("A login beyond the share of its key ends the session")
+    func loginWithoutRoom() {
+        var bench = SessionMachineBench(.tls)
+        #expect(bench.logIn(.valid) == .logIn)
+        #expect(bench.machine.loginHasNoRoom() == .close(.tooManyConnections))
+        #expect(!bench.machine.login.isAuthenticated && bench.machine.isClosed)
+    }
+
     static let closing: [Row] = [
         Row(.plaintext, "GET / HTTP/1.1", .notHTTP),
         Row(.tls, "POST /v1/send HTTP/1.1", .notHTTP),
