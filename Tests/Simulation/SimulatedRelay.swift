@@ -45,6 +45,13 @@ final class SimulatedRelay {
         configuration.api.connectionsMax = dice.pick([1, 2, 256])
         configuration.hasEnhancedStatusCodes = dice.happens(0.2)
         if dice.happens(0.05) { configuration.messages.temporaryFolder = "/nonexistent" }
+        if let crowd = plan.crowd {
+            configuration.loops = 1
+            configuration.messages.bufferThresholdBytes = 262_144
+            configuration.messages.temporaryFolder = "/tmp"
+            configuration.memoryBudgetBytes = (crowd.memoryMessages ?? 256) * 262_144
+            configuration.api.connectionsMax = crowd.connections
+        }
         self.configuration = configuration
         names = SimulatedNames(world: world, addresses: apiAddresses)
         let log = plan.isVerbose ? SimulatedLog.make(world) : EventLog.silent()

@@ -19,6 +19,8 @@ struct Plan {
     var messagesMax = 3
     var textBytesMax = 150_000
     var isVerbose = false
+    /// Set in a run about shares.
+    var crowd: Crowd?
     /// Clients and messages that are the same in every run, for sweeps.
     var isScripted = false
 
@@ -30,6 +32,15 @@ struct Plan {
         plan.clients = dice.number(1...5)
         plan.messagesMax = isCounting ? 30 : 3
         plan.isVerbose = isVerbose
+        var crowdDice = Dice(seed: seed, part: 6)
+        if !isCounting, crowdDice.happens(0.2) {
+            let crowd = Crowd.drawn(&crowdDice)
+            plan.crowd = crowd
+            plan.weather = crowd.weather(&crowdDice)
+            plan.clients = crowd.clients
+            plan.textBytesMax = 20_000
+            return plan
+        }
         plan.textBytesMax = dice.pick([2_000, 20_000, 60_000, 400_000])
         if isCounting {
             plan.textBytesMax = dice.happens(0.1) ? 200_000 : dice.skewed(500...20_000)
@@ -140,12 +151,18 @@ final class Simulation {
             if restDice.happens(0.2) { habits.restMillisecondsMax = restDice.skewed(1...50_000) }
             if plan.isScripted { habits = Scenario.habits(number) }
             var own: [MailMessage] = []
-            let count = plan.isScripted ? 2 : dice.number(1...plan.messagesMax)
+            var count = plan.isScripted ? 2 : dice.number(1...plan.messagesMax)
+            if let crowd = plan.crowd {
+                habits = crowd.habits(number, &dice)
+                count = crowd.messages(number, &dice)
+            }
             for _ in 0..<count {
                 messages.append(
                     MailMessage(
-                        number: messages.count, dice: &dice, textBytesMax: plan.textBytesMax,
-                        oddities: plan.weather.clientOddities))
+                        number: messages.count, dice: &dice,
+                        textBytesMax: habits.stalls ? 600_000 : plan.textBytesMax,
+                        oddities: plan.weather.clientOddities, isInCrowd: plan.crowd != nil,
+                        isLarge: habits.stalls))
                 own.append(messages[messages.count - 1])
             }
             let client = MailClient(
@@ -155,6 +172,7 @@ final class Simulation {
             clients.append(client)
         }
         ledger.messages = messages.map(\.facts)
+        ledger.fairShare = plan.crowd?.terms
     }
 
     // MARK: For clients and API

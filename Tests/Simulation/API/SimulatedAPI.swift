@@ -50,6 +50,7 @@ final class SimulatedAPI: ListenerHandler {
     }
 
     override func accepted(_ address: SocketAddress, on listener: Listener) -> StreamHandler? {
+        guard openConnections < world.weather.apiConnectionsMax else { return nil }
         accepted += 1
         openConnections += 1
         return SimulatedAPIConnection(api: self, number: accepted)
@@ -61,6 +62,15 @@ final class SimulatedAPI: ListenerHandler {
         for listener in listeners { listener.close() }
         listeners = []
     }
+
+    /// How long a connection may be idle, in milliseconds.
+    func idleMilliseconds() -> Int {
+        if let seconds = world.weather.apiKeepAliveSeconds { return seconds * 1_000 }
+        return dice.happens(isOrderly ? 0 : 0.1) ? dice.skewed(1...30_000) : 65_000
+    }
+
+    /// It does nothing but what it has to: the run is about shares.
+    var isOrderly: Bool { world.weather.apiServiceMilliseconds != nil }
 
     /// What happens to the next request.
     func conduct() -> Conduct {
@@ -87,7 +97,8 @@ final class SimulatedAPI: ListenerHandler {
 
     /// How long an answer takes, in milliseconds.
     func answerDelay() -> Int {
-        dice.happens(world.weather.apiSlow) ? dice.skewed(100...70_000) : dice.number(0...40)
+        if let milliseconds = world.weather.apiServiceMilliseconds { return milliseconds }
+        return dice.happens(world.weather.apiSlow) ? dice.skewed(100...70_000) : dice.number(0...40)
     }
 
     /// "k00000001@simulation.example"

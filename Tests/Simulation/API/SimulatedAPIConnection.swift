@@ -38,7 +38,7 @@ final class SimulatedAPIConnection: StreamHandler {
     private func armIdle() {
         guard let stream else { return }
         stream.deadline = stream.loop.now.advanced(
-            byMilliseconds: api.dice.happens(0.1) ? api.dice.skewed(1...30_000) : 65_000)
+            byMilliseconds: api.idleMilliseconds())
     }
 
     override func streamTimedOut(_ stream: Stream) {
@@ -223,6 +223,9 @@ final class SimulatedAPIConnection: StreamHandler {
             text += "Retry-After: \(api.dice.skewed(1...120))\r\n"
         }
         if closesBehind { text += "Connection: close\r\n" }
+        if let seconds = api.world.weather.apiKeepAliveSeconds {
+            text += "Keep-Alive: timeout=\(seconds)\r\n"
+        }
         if api.dice.happens(0.2) {
             let cut = json.utf8.count / 2
             let (first, second) = (json.prefix(cut), json.dropFirst(cut))
@@ -245,7 +248,8 @@ final class SimulatedAPIConnection: StreamHandler {
 
     private func sendRest() {
         guard let stream else { return }
-        let count = api.dice.happens(0.8) ? rest.count : api.dice.number(1...rest.count)
+        let count =
+            api.isOrderly || api.dice.happens(0.8) ? rest.count : api.dice.number(1...rest.count)
         send(Array(rest[..<count]))
         rest.removeFirst(count)
         if rest.isEmpty { return finishAnswer(stream) }
@@ -261,7 +265,7 @@ final class SimulatedAPIConnection: StreamHandler {
         if let end = api.host.end(of: stream), let heard {
             end.peer.watch(sentEnd, heard)
         }
-        if closesBehind || api.dice.happens(0.03) {
+        if closesBehind || !api.isOrderly && api.dice.happens(0.03) {
             isDeaf = true
             stream.finish()
         } else {

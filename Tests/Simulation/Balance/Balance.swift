@@ -37,6 +37,9 @@ struct Balance {
     }
 
     private mutating func check() {
+        if let terms = ledger.fairShare {
+            violations += FairShare(ledger, terms).violations
+        }
         for attempt in ledger.attempts { checkReply(attempt) }
         for facts in ledger.messages {
             let attempts = ledger.attempts.filter { $0.message == facts.number }

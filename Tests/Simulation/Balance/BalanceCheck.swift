@@ -70,7 +70,9 @@ enum BalanceCheck {
         return ledger
     }
 
-    private static let histories: [(name: String, wrong: String?, make: @Sendable () -> Ledger)] = [
+    private typealias History = (name: String, wrong: String?, make: @Sendable () -> Ledger)
+
+    private static let histories: [History] = [
         ("in order", nil, order),
         ("a second try, answered by the guard", nil, comeBack),
         (
@@ -273,9 +275,71 @@ enum BalanceCheck {
         ),
     ]
 
+    /// Two messages of one key and one of another, each with its answer after one service.
+    private static func shared() -> Ledger {
+        var ledger = Ledger()
+        ledger.fairShare = FairShare.Terms(connections: 2, serviceMilliseconds: 1_000)
+        for (number, account) in [0, 0, 1].enumerated() {
+            var attempt = order().attempts[0]
+            attempt.message = number
+            attempt.account = account
+            attempt.connection = number + 1
+            attempt.messageID = "m\(number)"
+            attempt.replySentAt = at(1_011)
+            attempt.replySeenAt = at(1_012)
+            var request = order().requests[0]
+            request.message = number
+            request.messageID = "m\(number)"
+            ledger.messages.append(MessageFacts(number: number, recipients: 1))
+            ledger.attempts.append(attempt)
+            ledger.requests.append(request)
+            ledger.logins.append(
+                Login(account: account, askedAt: at(0), answeredAt: at(1_000), code: 235))
+        }
+        return ledger
+    }
+
+    private static let shares: [History] = [
+        ("shares that are fair", nil, { shared() }),
+        (
+            "a message that waited for another key", "its share explains",
+            {
+                var ledger = shared()
+                ledger.attempts[2].replySentAt = at(9_011)
+                return ledger
+            }
+        ),
+        (
+            "a message that was refused for another key", "451 after",
+            {
+                var ledger = shared()
+                ledger.attempts[2].code = 451
+                ledger.attempts[2].messageID = nil
+                return ledger
+            }
+        ),
+        (
+            "a login that waited for messages", "the checks before it explain",
+            {
+                var ledger = shared()
+                ledger.logins[2].answeredAt = at(20_000)
+                return ledger
+            }
+        ),
+        (
+            "a login that was refused", "login: 451",
+            {
+                var ledger = shared()
+                ledger.logins[1].code = 451
+                return ledger
+            }
+        ),
+    ]
+
     /// Judges all histories; the exit status.
     static func run() -> Int32 {
         var wrong = 0
+        let histories = histories + shares
         for history in histories {
             let violations = Balance(history.make()).violations
             let isRight =

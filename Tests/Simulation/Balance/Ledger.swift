@@ -9,6 +9,8 @@ import Reactor
 /// One try of a client to hand in one message, from MAIL to the end.
 struct Attempt {
     var message: Int
+    /// Whose message it is: the number of a key.
+    var account = 0
     /// Counts how often the client wants the message sent: a second time is on purpose.
     var copy = 1
     /// The client's connection: attempts on the same one share it.
@@ -33,6 +35,14 @@ struct Attempt {
     var relayClosedAt: MonotonicTime?
     /// The client left, or a fault touched the connection: no reply is owed.
     var isExcused = false
+}
+
+/// One key that a client has given, and the reply.
+struct Login {
+    var account: Int
+    var askedAt: MonotonicTime
+    var answeredAt: MonotonicTime?
+    var code = 0
 }
 
 /// One request as the API saw it.
@@ -71,6 +81,9 @@ struct Ledger {
     var messages: [MessageFacts] = []
     var attempts: [Attempt] = []
     var requests: [APIRequest] = []
+    var logins: [Login] = []
+    /// Of a run about shares: what nobody may wait longer than.
+    var fairShare: FairShare.Terms?
     /// The times at which a relay ended; the next relay does not have its memory.
     var restarts: [MonotonicTime] = []
     /// Errors that one of the two sides found at once.

@@ -21,11 +21,17 @@ struct ClientHabits {
     var isRude = false
     var triesMax = 4
     var backoffMillisecondsMax = 60_000
-    var key = "ps_live_good"
+    /// The number of its key; others of its customer have the same.
+    var account = 0
+    var hasWrongKey = false
+    /// Stops in the middle of its content, and stays.
+    var stalls = false
     /// How long it waits for a reply to the dot before it leaves.
     var patienceMilliseconds = 300_000
     /// Sometimes sends an accepted message once more, on purpose.
     var repeats = 0.0
+
+    var key: String { hasWrongKey ? "ps_live_wrong" : "ps_live_good\(account)" }
 
     static func drawn(_ dice: inout Dice, weather: Weather) -> ClientHabits {
         var habits = ClientHabits()
@@ -37,7 +43,7 @@ struct ClientHabits {
         habits.halfCloses = dice.happens(weather.clientOddities * 0.3)
         habits.triesMax = dice.number(1...5)
         habits.backoffMillisecondsMax = dice.pick([10, 2_000, 60_000, 400_000])
-        if dice.happens(weather.clientOddities * 0.3) { habits.key = "ps_live_wrong" }
+        if dice.happens(weather.clientOddities * 0.3) { habits.hasWrongKey = true }
         if dice.happens(weather.clientOddities * 0.5) {
             habits.patienceMilliseconds = dice.skewed(10...60_000)
         }

@@ -26,7 +26,10 @@ final class MailConnection: StreamHandler {
     /// The attempt whose 250 the next command acknowledges.
     private var accepted: Int?
     private var content = OutgoingContent()
+    /// The login that waits for its reply, as an index of the ledger.
+    private var login: Int?
     private var isLeaving = false
+    private var isStalling = false
     private var hasRefusedRecipient = false
     private var awaitedSince = MonotonicTime(nanoseconds: 0)
     /// Since when the client is silent and no reply is owed to it.
@@ -80,7 +83,7 @@ final class MailConnection: StreamHandler {
     }
 
     override func streamTimedOut(_ stream: Stream) {
-        if isLeaving { return stream.abort() }
+        if isLeaving || isStalling { return stream.abort() }
         if restingSince != nil { return goOn() }
         if !content.isSent, awaited.isEmpty { return sendContent() }
         if let link, link.isSound, !awaited.isEmpty, awaited[0] != .dot,
@@ -179,13 +182,16 @@ final class MailConnection: StreamHandler {
         if code == 421 { return shutOut(step) }
         awaited.removeFirst()
         hasProgress = hasProgress || step == .login
+        if step == .login { loginAnswered(code) }
         switch (step, code) {
         case (.greeting, 220): say("EHLO client.example", .hello)
         case (.hello, 250): isTLS ? logIn() : say("STARTTLS", .startTLS)
         case (.startTLS, 220):
             isTLS = true
             stream?.startTLS(simulation.clientTLS, serverName: "relay.simulation")
-        case (.user, 334): say(Base64Text.encoded(client.habits.key), .login)
+        case (.user, 334):
+            askLogin()
+            say(Base64Text.encoded(client.habits.key), .login)
         case (.login, 235), (.noop, 250): beginMessage()
         case (.mail, _), (.recipient, _), (.data, _): transaction(step, code)
         case (.dot, _): dotAnswered(code, text)
@@ -194,10 +200,24 @@ final class MailConnection: StreamHandler {
         }
     }
 
+    private func askLogin() {
+        simulation.ledger.logins.append(
+            Login(account: client.habits.account, askedAt: world.now))
+        login = simulation.ledger.logins.count - 1
+    }
+
+    private func loginAnswered(_ code: Int) {
+        guard let login else { return }
+        simulation.ledger.logins[login].answeredAt = world.now
+        simulation.ledger.logins[login].code = code
+        self.login = nil
+    }
+
     private func logIn() {
         if client.habits.usesLogin {
             say("AUTH LOGIN \(Base64Text.encoded("postscale"))", .user)
         } else {
+            askLogin()
             say("AUTH PLAIN \(Base64Text.encoded("\0postscale\0" + client.habits.key))", .login)
         }
     }
@@ -242,8 +262,8 @@ final class MailConnection: StreamHandler {
 
     private func beginContent(_ message: MailMessage) {
         let entry = Attempt(
-            message: message.number, copy: client.currentCopy, connection: number,
-            begunAt: world.now)
+            message: message.number, account: client.habits.account, copy: client.currentCopy,
+            connection: number, begunAt: world.now)
         simulation.ledger.attempts.append(entry)
         attempt = simulation.ledger.attempts.count - 1
         world.trace.say(
@@ -258,7 +278,11 @@ final class MailConnection: StreamHandler {
     private func sendContent() {
         guard let stream else { return }
         let pauses = client.habits.pauseMillisecondsMax
-        write(Array(content.next(isInPieces: pauses > 0)))
+        write(Array(content.next(isInPieces: pauses > 0 || client.habits.stalls)))
+        if client.habits.stalls {
+            excuse()
+            if content.isMostlySent { return stall(stream) }
+        }
         if content.isLeft {
             excuse()
             return leave(stream)
@@ -269,6 +293,12 @@ final class MailConnection: StreamHandler {
             return
         }
         sendDot(stream)
+    }
+
+    /// Says no more, and waits for the relay to end it.
+    private func stall(_ stream: Stream) {
+        isStalling = true
+        stream.deadline = stream.loop.now.advanced(byMilliseconds: 200_000)
     }
 
     private func sendDot(_ stream: Stream) {

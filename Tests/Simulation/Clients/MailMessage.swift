@@ -26,9 +26,12 @@ struct MailMessage {
     }
 
     /// - Parameter textBytesMax: bounds the size; one of a few messages is near it.
-    init(number: Int, dice: inout Dice, textBytesMax: Int, oddities: Double) {
+    init(
+        number: Int, dice: inout Dice, textBytesMax: Int, oddities: Double, isInCrowd: Bool = false,
+        isLarge: Bool = false
+    ) {
         self.number = number
-        isGroup = dice.happens(0.12)
+        isGroup = dice.happens(isInCrowd ? 0 : 0.12)
         hasMessageID = dice.happens(0.8)
         announcesSize = dice.happens(0.5)
         isMalformed = dice.happens(oddities * 0.2)
@@ -36,7 +39,8 @@ struct MailMessage {
         recipients = (0..<count).map { "r\($0).m\(number)@example.com" }
         let hasAttachment = dice.happens(0.25)
         let textBytes =
-            dice.happens(0.15) ? textBytesMax : dice.skewed(1...max(2, textBytesMax / 8))
+            isLarge || dice.happens(0.15)
+            ? textBytesMax : dice.skewed(1...max(2, textBytesMax / 8))
         var wire: [UInt8] = []
         var text: [UInt8] = []
         func line(_ string: String) { wire += Array(string.utf8) + [13, 10] }

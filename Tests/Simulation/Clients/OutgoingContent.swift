@@ -21,6 +21,9 @@ struct OutgoingContent {
     /// Everything is sent.
     var isSent: Bool { sent == bytes.count }
 
+    /// More than half is sent.
+    var isMostlySent: Bool { sent > bytes.count / 2 }
+
     /// The client leaves here, in the middle or at the end, without a dot.
     var isLeft: Bool { leavesAt.map { sent >= $0 } ?? false }
 

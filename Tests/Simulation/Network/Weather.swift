@@ -33,6 +33,12 @@ struct Weather {
     var apiSlow = 0.0
     var apiAddresses = 1
     var apiDeadAddresses = 0
+    /// Every answer takes as long, in milliseconds; nil leaves it to the dice.
+    var apiServiceMilliseconds: Int?
+    /// Connections that the API lets in; it closes more at once.
+    var apiConnectionsMax = Int.max
+    /// What the API says with `Keep-Alive: timeout=`, and keeps to; nil: it says nothing.
+    var apiKeepAliveSeconds: Int?
 
     // The clients.
     var clientLeaves = 0.0
