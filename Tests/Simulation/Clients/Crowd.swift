@@ -41,6 +41,7 @@ struct Crowd {
     func weather(_ dice: inout Dice) -> Weather {
         var weather = Weather.calm
         weather.latencyMicrosecondsMax = dice.pick([200, 5_000])
+        weather.lookUpMicrosecondsMax = 10_000
         weather.apiServiceMilliseconds = serviceMilliseconds
         weather.apiConnectionsMax = apiConnectionsMax
         weather.apiKeepAliveSeconds = keepAliveSeconds

@@ -27,7 +27,7 @@ final class SimulatedNames: NameService, @unchecked Sendable {
                     addresses.shuffled(using: &world.dice).dropLast(
                         world.dice.number(0...addresses.count - 1))))
         }
-        let delay = world.dice.skewed(100...3_000_000)
+        let delay = world.dice.skewed(100...world.weather.lookUpMicrosecondsMax)
         nonisolated(unsafe) let carried = (inquirer, loop)
         let given = answer
         openQuestions += 1

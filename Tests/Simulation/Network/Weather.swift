@@ -15,6 +15,7 @@ struct Weather {
     var receiveFails = 0.0
     var sendFails = 0.0
     var lookUpFails = 0.0
+    var lookUpMicrosecondsMax = 3_000_000
     /// Of the operations that fail on a link: the chance that it falls silent instead of breaking.
     var silent = 0.3
     /// The chances that a connection attempt is refused, or never answered.
