@@ -14,6 +14,9 @@ struct FairShare {
         var connections: Int
         /// How long the API takes for each request.
         var serviceMilliseconds: Int
+        /// This key holds connections with uploads that stall. Its messages come after those of keys
+        /// that hold less, for as long as there are any.
+        var stallingAccount: Int?
     }
 
     /// For handshakes, and for what the network takes.
@@ -31,7 +34,7 @@ struct FairShare {
     }
 
     private mutating func check(_ attempt: Attempt) {
-        guard !attempt.isExcused else { return }
+        guard !attempt.isExcused, attempt.account != terms.stallingAccount else { return }
         let name = "account \(attempt.account), message \(attempt.message)"
         guard let dot = attempt.dotHeardAt, let reply = attempt.replySentAt, let code = attempt.code
         else { return violations.append("\(name): no reply") }

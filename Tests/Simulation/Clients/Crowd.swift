@@ -73,6 +73,7 @@ struct Crowd {
         let all = min(connections, apiConnectionsMax)
         let uploads = stallers > 0 ? max(1, all / 2) : 0
         return FairShare.Terms(
-            connections: max(1, all - uploads), serviceMilliseconds: serviceMilliseconds)
+            connections: max(1, all - uploads), serviceMilliseconds: serviceMilliseconds,
+            stallingAccount: stallers > 0 ? 0 : nil)
     }
 }
