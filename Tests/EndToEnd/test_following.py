@@ -102,10 +102,10 @@ class Tracing(unittest.TestCase):
 
     def test_a_flood_is_cut_and_told_of(self):
         relay = self.relay("--trace-address", "127.0.0.1")
-        with relay.raw() as client:
-            for _ in range(3):
-                client.send(b"NOOP\r\n" * 1_000)
-                client.replies(1_000)
+        for _ in range(30):
+            with relay.raw() as client:
+                client.send(b"NOOP\r\n" * 100)
+                client.replies(100)
         lines = len(self.transcript(relay))
         self.assertLess(lines, 3_000)
 
