@@ -84,7 +84,7 @@ let package = Package(
             dependencies: ["Reactor", "Wire", "Log", "APIClient", "Mapping", logging],
             path: "Tests/TestSupport", swiftSettings: strict),
         tests("WireTests", ["CEpoll", "Wire", "TestSupport"]),
-        tests("ReactorTests", ["Reactor", "TestSupport"]),
+        tests("ReactorTests", ["CEpoll", "Reactor", "TestSupport"]),
         tests("LogTests", ["Log", "Wire"]),
         tests("APIClientTests", ["Reactor", "Wire", "Log", "APIClient", "TestSupport"]),
         tests("MappingTests", ["Reactor", "Wire", "APIClient", "Mapping", "TestSupport"]),

@@ -57,7 +57,8 @@ package final class HTTPServer: ListenerHandler {
             // Not shared with another process: its clients must know which server answers.
             listeners.append(
                 try Listener(
-                    loop: loop, address: address, tls: tls, isShared: false, handler: self))
+                    loop: loop, address: address, tls: tls, isShared: false, bounds: .known,
+                    handler: self))
         }
     }
 

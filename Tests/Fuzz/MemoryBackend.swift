@@ -91,7 +91,7 @@ final class MemoryBackend: Backend {
     func readClock() -> MonotonicTime { time }
     func watch(wakeUp descriptor: Int32) throws(SystemError) {}
     func listen(
-        on address: SocketAddress, backlog: Int, isShared: Bool
+        on address: SocketAddress, backlog: Int, isShared: Bool, sendBufferBytes: Int?
     ) throws(SystemError) -> Int32 { 1 }
     func localAddress(of descriptor: Int32) -> SocketAddress? { Self.address }
     func accept(on descriptor: Int32, _ token: Token) { listener = token }

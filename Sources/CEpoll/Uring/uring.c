@@ -1,6 +1,11 @@
 /*
  * io_uring through liburing. What each function promises is in Uring/uring.h. Nothing here waits but
- * cu_wait, and cu_try for a second per completion.
+ * cu_wait, cu_try for a second per completion, and a full submission queue that the kernel refuses,
+ * for STALLS_MAX milliseconds at most.
+ *
+ * Errors of io_uring_enter(2): EINTR and ETIME are no errors. After EAGAIN and EBUSY the call is
+ * repeated when completions have been taken (liburing's io_uring_submit(3)). Every other error, and
+ * these two without end, are the ring's failure: it does nothing any more.
  */
 #define _GNU_SOURCE
 #include "Uring/uring.h"
@@ -12,18 +17,37 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GATHERS_MAX = 128 };
+enum { GATHERS_MAX = 128, STALLS_MAX = 1000 };
 
-/* A sendmsg's arguments; the kernel reads them when it takes the submission. */
+/*
+ * A sendmsg's arguments. The kernel reads them when it takes the submission, which may be later than
+ * the next call that submits: such a call may fail, or take a part of the queue only.
+ */
 struct gather {
     struct msghdr message;
     struct iovec parts[CU_GATHER_MAX];
+    /* The kernel has read it when the head of the submission queue has come this far. */
+    unsigned end;
 };
 
 struct cu_ring {
     struct io_uring ring;
+    /* Gathers in use, in the order of their submissions: `gather_count` from `gather_first` on. */
+    unsigned gather_first;
     unsigned gather_count;
     struct gather gathers[GATHERS_MAX];
+    /* Errors so far, and the one that has ended the ring (negative), or 0. */
+    unsigned error_count;
+    int failure;
+    /* Errors one after the other, without any progress in between. */
+    unsigned stall_count;
+    /* Completions that were taken to make room in the kernel, oldest first. */
+    cu_completion *kept;
+    size_t kept_first;
+    size_t kept_count;
+    size_t kept_capacity;
+    /* Takes the requests to a ring that has failed. */
+    struct io_uring_sqe nowhere;
 };
 
 int cu_open(cu_ring **ring, unsigned entries, const char **operation) {
@@ -102,22 +126,83 @@ int cu_try(cu_ring *r, const char **operation) {
 
 void cu_close(cu_ring *r) {
     io_uring_queue_exit(&r->ring);
+    free(r->kept);
     free(r);
 }
 
-/* Passes the submissions so far to the kernel, which has then read their arguments. */
-static void submit(struct cu_ring *r) {
-    io_uring_submit(&r->ring);
-    r->gather_count = 0;
+unsigned cu_error_count(const cu_ring *r) { return r->error_count; }
+
+int cu_failure(const cu_ring *r) { return r->failure; }
+
+/* Frees the gathers whose submissions the kernel has taken. It takes them in order. */
+static void free_gathers(struct cu_ring *r) {
+    unsigned head = io_uring_smp_load_acquire(r->ring.sq.khead);
+    while (r->gather_count > 0 && (int)(head - r->gathers[r->gather_first].end) >= 0) {
+        r->gather_first = (r->gather_first + 1) % GATHERS_MAX;
+        r->gather_count--;
+    }
 }
 
-static struct io_uring_sqe *entry(struct cu_ring *r) {
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&r->ring);
-    while (!sqe) {
-        submit(r);
-        sqe = io_uring_get_sqe(&r->ring);
+/* What a call of io_uring_enter has returned. */
+static void note(struct cu_ring *r, int status) {
+    free_gathers(r);
+    if (status >= 0 || status == -ETIME || status == -EINTR) {
+        r->stall_count = 0;
+        return;
     }
-    return sqe;
+    r->error_count++;
+    int is_passing = status == -EAGAIN || status == -EBUSY;
+    if (!is_passing || ++r->stall_count >= STALLS_MAX) r->failure = status;
+}
+
+static void submit(struct cu_ring *r) {
+    if (!r->failure) note(r, io_uring_submit(&r->ring));
+}
+
+static int take_completion(struct cu_ring *r, cu_completion *completion) {
+    struct io_uring_cqe *cqe;
+    if (io_uring_peek_cqe(&r->ring, &cqe) != 0) return 0;
+    completion->user_data = cqe->user_data;
+    completion->result = cqe->res;
+    completion->has_more = (cqe->flags & IORING_CQE_F_MORE) != 0;
+    io_uring_cqe_seen(&r->ring, cqe);
+    return 1;
+}
+
+/* Takes completions out of the kernel's queue and keeps them, so that it can go on. */
+static void keep_completions(struct cu_ring *r) {
+    cu_completion completion;
+    while (take_completion(r, &completion)) {
+        size_t end = r->kept_first + r->kept_count;
+        if (end == r->kept_capacity) {
+            size_t capacity = r->kept_capacity ? r->kept_capacity * 2 : 1024;
+            cu_completion *larger = realloc(r->kept, capacity * sizeof *larger);
+            if (!larger) {
+                r->failure = -ENOMEM;
+                return;
+            }
+            r->kept = larger;
+            r->kept_capacity = capacity;
+        }
+        r->kept[end] = completion;
+        r->kept_count++;
+    }
+}
+
+/* The next free entry of the submission queue; one that goes nowhere when the ring has failed. */
+static struct io_uring_sqe *entry(struct cu_ring *r) {
+    struct io_uring_sqe *sqe = NULL;
+    if (!r->failure) sqe = io_uring_get_sqe(&r->ring);
+    while (!sqe && !r->failure) {
+        unsigned errors = r->error_count;
+        note(r, io_uring_submit_and_get_events(&r->ring));
+        if (r->error_count != errors) {
+            keep_completions(r);
+            poll(NULL, 0, 1);
+        }
+        if (!r->failure) sqe = io_uring_get_sqe(&r->ring);
+    }
+    return sqe ? sqe : &r->nowhere;
 }
 
 void cu_poll_readable(cu_ring *r, int fd, uint64_t user_data) {
@@ -136,10 +221,18 @@ void cu_accept(cu_ring *r, int fd, int is_multishot, uint64_t user_data) {
     io_uring_sqe_set_data64(sqe, user_data);
 }
 
-void cu_poll_writable(cu_ring *r, int fd, uint64_t user_data) {
+static void poll_once(cu_ring *r, int fd, unsigned events, uint64_t user_data) {
     struct io_uring_sqe *sqe = entry(r);
-    io_uring_prep_poll_add(sqe, fd, POLLOUT);
+    io_uring_prep_poll_add(sqe, fd, events);
     io_uring_sqe_set_data64(sqe, user_data);
+}
+
+void cu_poll_writable(cu_ring *r, int fd, uint64_t user_data) {
+    poll_once(r, fd, POLLOUT, user_data);
+}
+
+void cu_poll_incoming(cu_ring *r, int fd, uint64_t user_data) {
+    poll_once(r, fd, POLLIN, user_data);
 }
 
 void cu_send(cu_ring *r, int fd, const void *bytes, unsigned size, uint64_t user_data) {
@@ -151,17 +244,19 @@ void cu_send(cu_ring *r, int fd, const void *bytes, unsigned size, uint64_t user
 void cu_send_gathered(
     cu_ring *r, int fd, const struct iovec *parts, unsigned count, uint64_t user_data) {
     if (r->gather_count == GATHERS_MAX) submit(r);
-    struct gather *g = &r->gathers[r->gather_count++];
+    if (r->gather_count == GATHERS_MAX) {
+        /* The kernel has not taken the oldest. One part needs no memory of ours. */
+        cu_send(r, fd, parts->iov_base, (unsigned)parts->iov_len, user_data);
+        return;
+    }
+    struct io_uring_sqe *sqe = entry(r);
+    struct gather *g = &r->gathers[(r->gather_first + r->gather_count) % GATHERS_MAX];
     memset(&g->message, 0, sizeof g->message);
     memcpy(g->parts, parts, count * sizeof *parts);
     g->message.msg_iov = g->parts;
     g->message.msg_iovlen = count;
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&r->ring);
-    if (!sqe) {
-        /* Submitting would free this gather too, so its entry in the queue comes first. */
-        io_uring_submit(&r->ring);
-        sqe = io_uring_get_sqe(&r->ring);
-    }
+    g->end = r->ring.sq.sqe_tail;
+    if (sqe != &r->nowhere) r->gather_count++;
     io_uring_prep_sendmsg(sqe, fd, &g->message, MSG_NOSIGNAL);
     io_uring_sqe_set_data64(sqe, user_data);
 }
@@ -181,26 +276,27 @@ void cu_cancel_all(cu_ring *r, int fd) {
 void cu_submit(cu_ring *r) { submit(r); }
 
 void cu_wait(cu_ring *r, int milliseconds) {
+    if (r->failure) return;
     struct io_uring_cqe *cqe;
-    if (milliseconds == 0) {
-        io_uring_submit_and_get_events(&r->ring);
+    int status;
+    if (milliseconds == 0 || r->kept_count > 0) {
+        status = io_uring_submit_and_get_events(&r->ring);
     } else if (milliseconds < 0) {
-        io_uring_submit_and_wait(&r->ring, 1);
+        status = io_uring_submit_and_wait(&r->ring, 1);
     } else {
         struct __kernel_timespec limit = {
             .tv_sec = milliseconds / 1000, .tv_nsec = (long long)(milliseconds % 1000) * 1000000};
-        io_uring_submit_and_wait_timeout(&r->ring, &cqe, 1, &limit, NULL);
+        status = io_uring_submit_and_wait_timeout(&r->ring, &cqe, 1, &limit, NULL);
     }
-    r->gather_count = 0;
+    note(r, status);
+    /* The owner takes what has completed, and comes again; without that the kernel gets time. */
+    if (r->stall_count > 0 && !r->failure && io_uring_cq_ready(&r->ring) == 0) poll(NULL, 0, 1);
 }
 
 int cu_next(cu_ring *r, cu_completion *completion) {
-    struct io_uring_cqe *cqe;
-    if (io_uring_peek_cqe(&r->ring, &cqe) != 0) return 0;
-    completion->user_data = cqe->user_data;
-    completion->result = cqe->res;
-    completion->has_more = (cqe->flags & IORING_CQE_F_MORE) != 0;
-    io_uring_cqe_seen(&r->ring, cqe);
+    if (r->kept_count == 0) return take_completion(r, completion);
+    *completion = r->kept[r->kept_first++];
+    if (--r->kept_count == 0) r->kept_first = 0;
     return 1;
 }
 

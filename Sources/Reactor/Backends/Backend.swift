@@ -89,12 +89,17 @@ public protocol Backend: AnyObject {
     func watch(wakeUp descriptor: Int32) throws(SystemError)
 
     /// A listening socket. `isShared`: with SO_REUSEPORT, as those of the other loops.
+    /// `sendBufferBytes`: what the kernel keeps to send for each accepted connection (SO_SNDBUF,
+    /// which it doubles); nil for the kernel's own choice.
     func listen(
-        on address: SocketAddress, backlog: Int, isShared: Bool
+        on address: SocketAddress, backlog: Int, isShared: Bool, sendBufferBytes: Int?
     ) throws(SystemError) -> Int32
     /// A listening socket of this backend that shares what `inherited` shows with others: closing
-    /// it does not end their listening.
+    /// it does not end their listening. Its options and flags are theirs, and stay as they are.
     func share(_ inherited: Int32) throws(SystemError) -> Int32
+    /// Sets what a connection of a shared socket could not inherit: the options of every stream,
+    /// and the send buffer as in `listen`.
+    func setOptions(ofAccepted descriptor: Int32, sendBufferBytes: Int?)
     /// The address that a descriptor is bound to.
     func localAddress(of descriptor: Int32) -> SocketAddress?
     /// Accepts connections, one completion each, until `stopAccepting`, `close` or a failure.
@@ -115,6 +120,8 @@ public protocol Backend: AnyObject {
 
     /// Receives, one completion for each piece, until `stopReceiving`, the end, or a failure.
     func receive(_ token: Token)
+    /// From now on a piece has at most this many bytes, 65,536 at most and at first.
+    func limitReceives(_ token: Token, to byteCount: Int)
     /// Delivers nothing from now on; what arrives is kept, by the kernel or by the backend.
     func stopReceiving(_ token: Token)
     /// Bytes that have arrived for a stream and were not delivered yet, as far as can be told.
@@ -136,6 +143,25 @@ public protocol Backend: AnyObject {
     func wait(milliseconds: Int32)
     /// The next completion of this batch, or nil when it is used up.
     func next() -> Event?
+    /// What has gone wrong with the backend itself so far.
+    var trouble: BackendTrouble { get }
+}
+
+/// What has gone wrong with a backend itself, not with one of its sockets.
+public struct BackendTrouble: Sendable {
+    /// Refusals of the kernel so far, passing ones too.
+    public var errorCount: Int
+    /// The number of the error after which the backend cannot go on; 0 while it can.
+    public var failureErrno: Int32
+    /// The call that the kernel refused.
+    public var operation: StaticString
+
+    /// - Parameter operation: the call whose errors are counted.
+    public init(operation: StaticString, errorCount: Int = 0, failureErrno: Int32 = 0) {
+        self.operation = operation
+        self.errorCount = errorCount
+        self.failureErrno = failureErrno
+    }
 }
 
 extension Backend {
@@ -143,6 +169,12 @@ extension Backend {
     public func share(_ inherited: Int32) throws(SystemError) -> Int32 {
         throw SystemError(operation: "share a socket", errno: ENOTSUP)
     }
+    /// For backends that have no sockets of the kernel.
+    public func setOptions(ofAccepted descriptor: Int32, sendBufferBytes: Int?) {}
+    /// For backends whose pieces are small anyway.
+    public func limitReceives(_ token: Token, to byteCount: Int) {}
+    /// For backends that cannot fail.
+    public var trouble: BackendTrouble { BackendTrouble(operation: "") }
     /// The kernel's wall clock.
     public func readWallClock() -> Int64 { Int64(time(nil)) }
 }

@@ -32,6 +32,9 @@ package final class EpollBackend: Backend {
     /// Tokens in `ready` that belong to this batch; tokens queued after them wait for the next.
     private var batchCount = 0
     private var acceptsLeft = 0
+    /// Descriptors of listening sockets that others have too.
+    private var shared: Set<Int32> = []
+    package private(set) var trouble = BackendTrouble(operation: "epoll_wait")
 
     /// - Throws: `SystemError` when the kernel refuses an epoll descriptor.
     package init() throws(SystemError) {
@@ -67,6 +70,10 @@ package final class EpollBackend: Backend {
     package func wait(milliseconds: Int32) {
         let count = cs_epoll_wait(
             epoll, events, Int32(EpollBackend.eventsMax), ready.isEmpty ? milliseconds : 0)
+        if count < 0, count != -EINTR {
+            trouble.errorCount += 1
+            trouble.failureErrno = -count
+        }
         var index = 0
         while index < count {
             note(events[index])
@@ -135,14 +142,21 @@ package final class EpollBackend: Backend {
     // MARK: Listening and connecting
 
     package func listen(
-        on address: SocketAddress, backlog: Int, isShared: Bool
+        on address: SocketAddress, backlog: Int, isShared: Bool, sendBufferBytes: Int?
     ) throws(SystemError) -> Int32 {
         try SocketCalls.listen(
-            on: address, backlog: backlog, isShared: isShared, isBlocking: false)
+            on: address, backlog: backlog, isShared: isShared, isBlocking: false,
+            sendBufferBytes: sendBufferBytes)
     }
 
     package func share(_ inherited: Int32) throws(SystemError) -> Int32 {
-        try SocketCalls.duplicate(inherited, isBlocking: false)
+        let descriptor = try SocketCalls.duplicate(inherited)
+        shared.insert(descriptor)
+        return descriptor
+    }
+
+    package func setOptions(ofAccepted descriptor: Int32, sendBufferBytes: Int?) {
+        SocketCalls.setOptions(ofAccepted: descriptor, sendBufferBytes: sendBufferBytes)
     }
 
     package func accept(on descriptor: Int32, _ token: Token) {
@@ -150,7 +164,9 @@ package final class EpollBackend: Backend {
             socket.pointee.marks.insert(.accepting)
             queueIfDue(socket, token)
         } else {
-            sockets.insert(EpollSocket(token: token, descriptor: descriptor, marks: [.accepting]))
+            let marks: EpollSocket.Marks =
+                shared.contains(descriptor) ? [.accepting, .shared] : [.accepting]
+            sockets.insert(EpollSocket(token: token, descriptor: descriptor, marks: marks))
             _ = cs_epoll_add_readable(epoll, descriptor, token.bits)
         }
     }
@@ -166,7 +182,10 @@ package final class EpollBackend: Backend {
     private func accept(_ socket: UnsafeMutablePointer<EpollSocket>) -> Completion? {
         var storage = sockaddr_storage()
         while true {
-            let descriptor = cs_accept(socket.pointee.descriptor, &storage)
+            let descriptor =
+                socket.pointee.marks.contains(.shared)
+                ? cs_accept_shared(socket.pointee.descriptor, &storage)
+                : cs_accept(socket.pointee.descriptor, &storage)
             if descriptor >= 0 {
                 return .accepted(
                     descriptor: descriptor, peer: SocketAddress(storage) ?? SocketAddress.none)
@@ -222,13 +241,18 @@ package final class EpollBackend: Backend {
         return SocketCalls.unreadBytes(of: socket.pointee.descriptor)
     }
 
+    package func limitReceives(_ token: Token, to byteCount: Int) {
+        precondition(byteCount > 0 && byteCount <= EpollBackend.receiveBytesMax)
+        sockets.find(token)?.pointee.receiveBytesMax = Int32(byteCount)
+    }
+
     private func receive(_ socket: UnsafeMutablePointer<EpollSocket>) -> Completion? {
-        let count = cs_receive(
-            socket.pointee.descriptor, receiveBuffer, EpollBackend.receiveBytesMax)
+        let most = Int(socket.pointee.receiveBytesMax)
+        let count = cs_receive(socket.pointee.descriptor, receiveBuffer, most)
         if count > 0 {
             // A short read has emptied the socket: the next byte, or the end, is a new edge. When
             // the end has been announced already, there is none, and reading goes on to it.
-            if count < EpollBackend.receiveBytesMax, !socket.pointee.marks.contains(.ended) {
+            if count < most, !socket.pointee.marks.contains(.ended) {
                 socket.pointee.marks.remove(.readable)
             }
             return .received(UnsafeRawBufferPointer(start: receiveBuffer, count: count))
@@ -300,6 +324,7 @@ package final class EpollBackend: Backend {
     package func close(_ token: Token, withReset: Bool) -> Bool {
         guard let socket = sockets.find(token) else { return false }
         let descriptor = socket.pointee.descriptor
+        if socket.pointee.marks.contains(.shared) { shared.remove(descriptor) }
         sockets.remove(token)
         if withReset { cs_set_reset_on_close(descriptor) }
         Glibc.close(descriptor)
@@ -330,6 +355,8 @@ private struct EpollSocket: SlotSocket {
         static let sending = Marks(rawValue: 64)
         /// Stands in the queue of ready sockets.
         static let queued = Marks(rawValue: 128)
+        /// A listening socket that others have too.
+        static let shared = Marks(rawValue: 256)
     }
 
     static var nobody: EpollSocket {
@@ -339,6 +366,8 @@ private struct EpollSocket: SlotSocket {
     var token: Token
     var descriptor: Int32
     var marks: Marks
+    /// Bytes received by one system call at most.
+    var receiveBytesMax = Int32(EpollBackend.receiveBytesMax)
     /// First slab of the send that waits.
     var sending: Slab?
 

@@ -15,10 +15,13 @@ enum SocketCalls {
     }
 
     /// A listening socket; what it accepts has its options.
-    /// - Parameter isShared: other sockets may listen there too, this process's and others'.
+    /// - Parameters:
+    ///   - isShared: other sockets may listen there too, this process's and others'.
+    ///   - sendBufferBytes: of each accepted socket; nil for the kernel's choice.
     /// - Throws: `SystemError` that names the call and the address.
     static func listen(
-        on address: SocketAddress, backlog: Int, isShared: Bool, isBlocking: Bool
+        on address: SocketAddress, backlog: Int, isShared: Bool, isBlocking: Bool,
+        sendBufferBytes: Int?
     ) throws(SystemError) -> Int32 {
         let descriptor = makeStreamSocket(address.family, isBlocking: isBlocking)
         guard descriptor >= 0 else {
@@ -26,6 +29,10 @@ enum SocketCalls {
         }
         cs_set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
         if isShared { cs_set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) }
+        // Before the first connection: accepted sockets inherit it, and it cannot be taken back.
+        if let sendBufferBytes {
+            cs_set_option(descriptor, SOL_SOCKET, SO_SNDBUF, Int32(clamping: sendBufferBytes))
+        }
         if address.isIPv6 {
             cs_set_option(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1)
         }
@@ -45,19 +52,24 @@ enum SocketCalls {
     /// Bytes that have arrived and were not read yet.
     static func unreadBytes(of descriptor: Int32) -> Int { Int(cs_unread_bytes(descriptor)) }
 
-    /// A copy of a listening socket that another process made, ready for a backend.
+    /// Another descriptor of a listening socket that another process made. Nothing else of the
+    /// socket changes: flags such as O_NONBLOCK and options belong to all its holders, which are
+    /// other loops, other processes, and the relay that comes after this one.
     /// - Throws: `SystemError` when there is no descriptor for it.
-    static func duplicate(
-        _ descriptor: Int32, isBlocking: Bool
-    ) throws(SystemError) -> Int32 {
+    static func duplicate(_ descriptor: Int32) throws(SystemError) -> Int32 {
         let copy = cs_duplicate(descriptor)
         guard copy >= 0 else {
             throw SystemError(operation: "duplicate a socket", errno: -copy)
         }
-        // All holders of the socket share it: loops, and the relay that comes after this one.
-        if isBlocking { cs_set_blocking(copy) } else { cs_set_nonblocking(copy) }
-        cs_set_stream_options(copy)
         return copy
+    }
+
+    /// Sets what the connection of a shared listening socket has not inherited.
+    static func setOptions(ofAccepted descriptor: Int32, sendBufferBytes: Int?) {
+        cs_set_stream_options(descriptor)
+        if let sendBufferBytes {
+            cs_set_option(descriptor, SOL_SOCKET, SO_SNDBUF, Int32(clamping: sendBufferBytes))
+        }
     }
 
     /// The address that a socket is bound to.

@@ -4,9 +4,10 @@
 // There is one way of receiving, as over epoll: a multishot poll says when a socket has bytes, and
 // recv(2) reads them, up to 64 KiB at a time, into one buffer that all sockets of the loop share.
 // So a paused socket keeps nothing here, and a flood waits in line with everyone else. Sockets are
-// blocking ones, because io_uring answers EAGAIN for others instead of waiting. Memory given to
-// `send` and a closed socket's slot are the kernel's until every request on them has completed:
-// that is what `released` says.
+// blocking ones, because io_uring answers EAGAIN for others instead of waiting. A listening socket that
+// others have too stays as it is: a poll says when to accept from it. Memory given to `send` and a
+// closed socket's slot are the kernel's until every request on them has completed: that is what
+// `released` says.
 
 import CEpoll.System
 import CEpoll.Uring
@@ -15,7 +16,7 @@ import Glibc
 /// The backend for kernels that allow io_uring (6.1 and newer).
 package final class UringBackend: Backend {
     /// Bytes received by one system call at most.
-    private static let receiveBytesMax = 65_536
+    fileprivate static let receiveBytesMax = 65_536
     private static let entries: UInt32 = 1_024
     /// Sends that wait for the end of a batch at most; then they leave in its middle, so that in a
     /// long batch the first are not answered last.
@@ -103,6 +104,12 @@ package final class UringBackend: Backend {
         return nil
     }
 
+    package var trouble: BackendTrouble {
+        BackendTrouble(
+            operation: "io_uring_enter", errorCount: Int(cu_error_count(ring)),
+            failureErrno: -cu_failure(ring))
+    }
+
     /// Does what a socket stood in the queue for.
     private func perform(_ token: Token) -> Event? {
         guard let socket = sockets.find(token) else { return nil }
@@ -140,6 +147,7 @@ package final class UringBackend: Backend {
         let result: Completion?
         switch Operation(data: data) {
         case .accept: result = accepted(socket, completion)
+        case .incoming: result = incoming(socket, completion)
         case .connect: result = connected(socket, completion)
         case .poll: result = becameReadable(socket, completion)
         case .send: result = sent(socket, completion)
@@ -156,16 +164,21 @@ package final class UringBackend: Backend {
     // MARK: Accepting: multishot, and one connection at a time once there was no room
 
     package func listen(
-        on address: SocketAddress, backlog: Int, isShared: Bool
+        on address: SocketAddress, backlog: Int, isShared: Bool, sendBufferBytes: Int?
     ) throws(SystemError) -> Int32 {
         try SocketCalls.listen(
-            on: address, backlog: backlog, isShared: isShared, isBlocking: true)
+            on: address, backlog: backlog, isShared: isShared, isBlocking: true,
+            sendBufferBytes: sendBufferBytes)
     }
 
     package func share(_ inherited: Int32) throws(SystemError) -> Int32 {
-        let descriptor = try SocketCalls.duplicate(inherited, isBlocking: true)
+        let descriptor = try SocketCalls.duplicate(inherited)
         shared.insert(descriptor)
         return descriptor
+    }
+
+    package func setOptions(ofAccepted descriptor: Int32, sendBufferBytes: Int?) {
+        SocketCalls.setOptions(ofAccepted: descriptor, sendBufferBytes: sendBufferBytes)
     }
 
     package func accept(on descriptor: Int32, _ token: Token) {
@@ -173,24 +186,56 @@ package final class UringBackend: Backend {
             sockets.insert(UringSocket(token: token, descriptor: descriptor))
         }
         guard let socket = sockets.find(token) else { return }
+        socket.pointee.isShared = shared.contains(descriptor)
         socket.pointee.isWanted = true
         startAccepting(socket)
     }
 
     private func startAccepting(_ socket: UnsafeMutablePointer<UringSocket>) {
-        guard !socket.pointee.inFlight.contains(.accept) else { return }
+        let inFlight = socket.pointee.inFlight
+        guard !inFlight.contains(.accept), !inFlight.contains(.incoming) else { return }
+        guard !socket.pointee.isShared else { return awaitIncoming(socket) }
         socket.pointee.inFlight.insert(.accept)
         cu_accept(
             ring, socket.pointee.descriptor, socket.pointee.acceptsOneByOne ? 0 : 1,
             Operation.accept.data(socket.pointee.token))
     }
 
+    /// A shared socket may have O_NONBLOCK, and that is not ours to change. io_uring does not wait
+    /// on it then, so a poll waits, and an accept follows. If another process was faster, the accept
+    /// completes with EAGAIN, or waits for the next connection.
+    private func awaitIncoming(_ socket: UnsafeMutablePointer<UringSocket>) {
+        socket.pointee.inFlight.insert(.incoming)
+        cu_poll_incoming(
+            ring, socket.pointee.descriptor, Operation.incoming.data(socket.pointee.token))
+    }
+
+    private func incoming(
+        _ socket: UnsafeMutablePointer<UringSocket>, _ completion: cu_completion
+    ) -> Completion? {
+        socket.pointee.inFlight.remove(.incoming)
+        guard socket.pointee.isWanted, !socket.pointee.isClosing else { return nil }
+        guard completion.result >= 0 else {
+            if completion.result != -ECANCELED {
+                socket.pointee.isWanted = false
+                return .acceptFailed(errno: -completion.result)
+            }
+            startAccepting(socket)
+            return nil
+        }
+        socket.pointee.inFlight.insert(.accept)
+        cu_accept(
+            ring, socket.pointee.descriptor, 0, Operation.accept.data(socket.pointee.token))
+        return nil
+    }
+
     package func stopAccepting(_ token: Token) {
         guard let socket = sockets.find(token) else { return }
         socket.pointee.isWanted = false
         socket.pointee.acceptsOneByOne = true
-        if socket.pointee.inFlight.contains(.accept) {
-            cu_cancel(ring, Operation.accept.data(token))
+        for operation in [Operation.accept, .incoming]
+        where socket.pointee.inFlight.contains(operation) {
+            cu_cancel(ring, operation.data(token))
         }
     }
 
@@ -273,6 +318,11 @@ package final class UringBackend: Backend {
         if socket.pointee.isReadable { enqueue(socket) } else { awaitBytes(socket) }
     }
 
+    package func limitReceives(_ token: Token, to byteCount: Int) {
+        precondition(byteCount > 0 && byteCount <= UringBackend.receiveBytesMax)
+        sockets.find(token)?.pointee.receiveBytesMax = Int32(byteCount)
+    }
+
     package func stopReceiving(_ token: Token) { sockets.find(token)?.pointee.isWanted = false }
 
     package func unreadByteCount(_ token: Token) -> Int {
@@ -308,13 +358,13 @@ package final class UringBackend: Backend {
 
     /// One piece; nil when there is none yet.
     private func receive(_ socket: UnsafeMutablePointer<UringSocket>) -> Completion? {
-        let count = cu_receive_now(
-            socket.pointee.descriptor, receiveBuffer, UringBackend.receiveBytesMax)
+        let most = Int(socket.pointee.receiveBytesMax)
+        let count = cu_receive_now(socket.pointee.descriptor, receiveBuffer, most)
         switch count {
         case 1...:
             // A short read has emptied the socket: the next byte, or the end, completes the poll
             // again. When the end has been announced already, reading goes on to it.
-            if count == UringBackend.receiveBytesMax || socket.pointee.hasEnded {
+            if count == most || socket.pointee.hasEnded {
                 enqueue(socket)
             } else {
                 socket.pointee.isReadable = false
@@ -388,17 +438,16 @@ package final class UringBackend: Backend {
     package func close(_ token: Token, withReset: Bool) -> Bool {
         guard let socket = sockets.find(token) else { return false }
         if withReset { cs_set_reset_on_close(socket.pointee.descriptor) }
+        if socket.pointee.isShared { shared.remove(socket.pointee.descriptor) }
         guard !socket.pointee.inFlight.isEmpty else {
             Glibc.close(socket.pointee.descriptor)
             sockets.remove(token)
             return false
         }
-        if socket.pointee.inFlight.contains(.accept) {
+        if socket.pointee.inFlight.contains(.accept), !socket.pointee.isShared {
             // Its descriptor closes a little later; from now on nobody is let in. A shared socket
             // goes on elsewhere.
-            if shared.remove(socket.pointee.descriptor) == nil {
-                shutdown(socket.pointee.descriptor, Int32(SHUT_RDWR))
-            }
+            shutdown(socket.pointee.descriptor, Int32(SHUT_RDWR))
         }
         socket.pointee.isClosing = true
         cu_cancel_all(ring, socket.pointee.descriptor)
@@ -421,6 +470,8 @@ private enum Operation: UInt8 {
     case connect = 2
     case poll = 3
     case send = 4
+    /// A listening socket has a connection.
+    case incoming = 5
 
     init?(data: UInt64) { self.init(rawValue: UInt8(truncatingIfNeeded: data >> 56)) }
 
@@ -454,6 +505,10 @@ private struct UringSocket: SlotSocket {
     /// Accepting was stopped once, for lack of room: from then on one connection is accepted at a
     /// time, because a multishot accept takes all that wait before anybody can stop it.
     var acceptsOneByOne = false
+    /// A listening socket that others have too.
+    var isShared = false
+    /// Bytes received by one system call at most.
+    var receiveBytesMax = Int32(UringBackend.receiveBytesMax)
     /// `close` was called; requests are still in flight.
     var isClosing = false
     /// Stands in the queue of those with something to do.

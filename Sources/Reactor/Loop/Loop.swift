@@ -38,6 +38,10 @@ public final class Loop {
     private var laterBatch: [LaterWork] = []
     private var endWork: [LaterWork] = []
     private var isStopping = false
+    /// Why the loop has ended by itself: the kernel refuses the backend. Nil while it works.
+    public private(set) var failure: SystemError?
+    /// Errors of the backend that are counted.
+    private var backendErrorCount = 0
 
     /// - Throws: `SystemError` when the kernel refuses the backend or an eventfd.
     public convenience init(index: Int, backend: BackendKind) throws(SystemError) {
@@ -54,7 +58,8 @@ public final class Loop {
         try backend.watch(wakeUp: mailbox.wakeUpDescriptor)
     }
 
-    /// Runs ticks on the calling thread until `stop()`; closes what is left.
+    /// Runs ticks on the calling thread until `stop()`, or until the backend has failed (`failure`);
+    /// closes what is left.
     public func run() {
         now = backend.readClock()
         while !isStopping, !mailbox.isStopPosted { tick() }
@@ -94,6 +99,18 @@ public final class Loop {
         backend.wait(milliseconds: waitMilliseconds)
         now = backend.readClock()
         counters.waited(nanoseconds: now.nanoseconds(since: workEnd))
+        let trouble = backend.trouble
+        if trouble.errorCount != backendErrorCount { note(trouble) }
+    }
+
+    /// Counts the errors of the backend. After one that lasts the loop stops: it could neither send
+    /// nor hear anything, and would only turn.
+    private func note(_ trouble: BackendTrouble) {
+        counters.count(.backendErrors(trouble.errorCount - backendErrorCount))
+        backendErrorCount = trouble.errorCount
+        guard trouble.failureErrno != 0, failure == nil else { return }
+        failure = SystemError(operation: "\(trouble.operation)", errno: trouble.failureErrno)
+        isStopping = true
     }
 
     /// How long this loop could wait after the last turn if nothing came from outside: 0 for not at
@@ -215,7 +232,7 @@ public final class Loop {
         mailbox.close()
         laterWork.removeAll()
         var attempts = 0
-        while slots.count > 0, attempts < 100 {
+        while slots.count > 0, attempts < 100, failure == nil {
             attempts += 1
             backend.wait(milliseconds: 10)
             complete()

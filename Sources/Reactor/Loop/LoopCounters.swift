@@ -22,6 +22,8 @@ public struct LoopCounters: Sendable {
     public private(set) var handshakesFailed: UInt64 = 0
     /// Finished handshakes that resumed an earlier session.
     public private(set) var handshakesResumed: UInt64 = 0
+    /// Times that the kernel refused a call of the backend itself, not one for a socket.
+    public private(set) var backendErrors: UInt64 = 0
 
     /// Time spent on work.
     public private(set) var busyNanoseconds: UInt64 = 0
@@ -39,6 +41,7 @@ public struct LoopCounters: Sendable {
         case handshakeDone(isResumed: Bool)
         case received(byteCount: Int)
         case sent(byteCount: Int)
+        case backendErrors(Int)
     }
 
     /// Counts one event.
@@ -55,6 +58,7 @@ public struct LoopCounters: Sendable {
             if isResumed { handshakesResumed += 1 }
         case .received(let byteCount): bytesReceived += UInt64(byteCount)
         case .sent(let byteCount): bytesSent += UInt64(byteCount)
+        case .backendErrors(let count): backendErrors += UInt64(count)
         }
     }
 
@@ -94,6 +98,10 @@ extension LoopCounters: CounterGroup {
         .counter(
             "loop_idle_seconds_total", "Time that a loop waited for work.", by: "loop",
             of: \.idleNanoseconds, in: .seconds, status: .value("idle_ns")),
+        .counter(
+            "backend_errors_total",
+            "Refusals of io_uring or epoll as a whole; a lasting one ends the process.", by: "loop",
+            of: \.backendErrors),
     ]
     package static let turnFamilies: [CounterFamily<LoopCounters>] = [
         .counter(

@@ -14,10 +14,14 @@ public final class LoopGroup: Sendable {
     /// are set up, `whenReady` runs on the caller's thread. No loop makes its first tick before
     /// that.
     ///
+    /// - Parameter loopFailed: called on a loop's thread when the kernel has refused its backend for
+    ///   good. The loop has ended its streams and does nothing any more, so its clients must go
+    ///   elsewhere: by default the process ends (`endProcess`).
     /// - Throws: the first error of `setUp`, of making a loop or of `whenReady`; all threads have
     ///   ended again then.
     public init(
         count: Int, backend: BackendKind, setUp: @escaping @Sendable (Loop) throws -> AnyObject,
+        loopFailed: @escaping @Sendable (Int, SystemError) -> Void = LoopGroup.endProcess,
         whenReady: () throws -> Void = {}
     ) throws {
         let kind =
@@ -27,7 +31,8 @@ public final class LoopGroup: Sendable {
         var launches: [LoopLaunch] = []
         var failure: (any Error)?
         for index in 0..<count where failure == nil {
-            let launch = LoopLaunch(index: index, backend: kind, setUp: setUp)
+            let launch = LoopLaunch(
+                index: index, backend: kind, setUp: setUp, loopFailed: loopFailed)
             do {
                 started.append(try launch.start())
                 mailboxes.append(try launch.awaitSetUp())
@@ -45,6 +50,14 @@ public final class LoopGroup: Sendable {
             join()
             throw failure
         }
+    }
+
+    /// Ends the process with a line on standard error and EX_OSERR, at once: "loop-0 ends, and the
+    /// process with it: io_uring_enter: Bad file descriptor".
+    public static func endProcess(_ index: Int, _ error: SystemError) {
+        let line = Array("loop-\(index) ends, and the process with it: \(error)\n".utf8)
+        _ = write(STDERR_FILENO, line, line.count)
+        _exit(71)
     }
 
     /// Asks every loop to stop.
@@ -66,6 +79,7 @@ private final class LoopLaunch: Sendable {
     private let index: Int
     private let backend: BackendKind
     private let setUp: @Sendable (Loop) throws -> AnyObject
+    private let loopFailed: @Sendable (Int, SystemError) -> Void
     private let result = Locked<Result<Mailbox, any Error>?>(nil)
     /// An eventfd that is readable once `result` is there.
     private let ready = cs_eventfd()
@@ -73,11 +87,13 @@ private final class LoopLaunch: Sendable {
     private let released = cs_eventfd()
 
     init(
-        index: Int, backend: BackendKind, setUp: @escaping @Sendable (Loop) throws -> AnyObject
+        index: Int, backend: BackendKind, setUp: @escaping @Sendable (Loop) throws -> AnyObject,
+        loopFailed: @escaping @Sendable (Int, SystemError) -> Void
     ) {
         self.index = index
         self.backend = backend
         self.setUp = setUp
+        self.loopFailed = loopFailed
     }
 
     deinit {
@@ -129,6 +145,7 @@ private final class LoopLaunch: Sendable {
             report(.success(loop.mailbox))
             Self.wait(for: released)
             withExtendedLifetime(owner) { loop.run() }
+            if let failure = loop.failure { loopFailed(index, failure) }
         } catch {
             report(.failure(error))
         }

@@ -49,31 +49,44 @@ public final class Listener {
     private var token: Token
     private var isResting = false
     private let descriptor: Int32
+    /// What each stream may bind until its owner raises it.
+    let bounds: StreamBounds
+    /// The socket is other processes' too; nothing is inherited from it.
+    private let isInherited: Bool
+    private let sendBufferBytes: Int?
     /// The queue may hold connections that the kernel announced to another process or loop only.
     private let looksAgain: Bool
 
     /// - Parameters:
     ///   - tls: implicit TLS for every connection; nil for plaintext at first.
-    ///   - inherited: a listening socket that exists already, to be shared; it stays the caller's.
-    ///     Nil to bind one of its own.
+    ///   - inherited: a listening socket that exists already, to be shared; it stays the caller's,
+    ///     and so do its options and flags. Nil to bind one of its own.
     ///   - isShared: with SO_REUSEPORT. Without it the address is this socket's alone: a second one
     ///     is refused, by this process or another (EADDRINUSE).
     ///   - backlog: connections that the kernel keeps until they are accepted.
+    ///   - bounds: what each of its streams may bind, until the stream's owner raises it.
+    ///   - sendBufferBytes: what the kernel may keep to send for each connection (SO_SNDBUF, of
+    ///     which it takes the double, for its own overhead); nil for its own choice, megabytes.
     ///   - handler: held until `close`.
     /// - Throws: `SystemError` ("bind 0.0.0.0:25: Permission denied").
     public init(
         loop: Loop, address: SocketAddress, tls: TLSContext?, inherited: Int32? = nil,
-        isShared: Bool = true, backlog: Int = 4_096, handler: ListenerHandler
+        isShared: Bool = true, backlog: Int = 4_096, bounds: StreamBounds = .stranger,
+        sendBufferBytes: Int? = nil, handler: ListenerHandler
     ) throws(SystemError) {
         self.loop = loop
         self.tls = tls
         self.handler = handler
+        self.bounds = bounds
+        self.sendBufferBytes = sendBufferBytes
+        isInherited = inherited != nil
         looksAgain = inherited != nil && loop.backend.tellsOnlyOne
         if let inherited {
             descriptor = try loop.backend.share(inherited)
         } else {
             descriptor = try loop.backend.listen(
-                on: address, backlog: backlog, isShared: isShared)
+                on: address, backlog: backlog, isShared: isShared,
+                sendBufferBytes: sendBufferBytes)
         }
         self.address = loop.backend.localAddress(of: descriptor) ?? address
         token = loop.reserveSlot()
@@ -117,6 +130,9 @@ public final class Listener {
 
     private func welcome(_ descriptor: Int32, _ peer: SocketAddress) {
         loop.count(.accepted)
+        if isInherited {
+            loop.backend.setOptions(ofAccepted: descriptor, sendBufferBytes: sendBufferBytes)
+        }
         if let streamHandler = handler?.accepted(peer, on: self) {
             Stream.accept(descriptor, from: peer, on: self, handler: streamHandler)
         } else {

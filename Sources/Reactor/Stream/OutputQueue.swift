@@ -11,6 +11,7 @@
 final class OutputQueue {
     private let pool: SlabPool
     private var chain = SlabChain()
+    private(set) var bounds: StreamBounds
 
     /// Bytes in their form on the wire that the kernel has not taken yet.
     private(set) var byteCount = 0
@@ -32,7 +33,13 @@ final class OutputQueue {
     /// The kernel takes no more bytes.
     private(set) var isDead = false
 
-    init(pool: SlabPool) { self.pool = pool }
+    init(pool: SlabPool, bounds: StreamBounds = .known) {
+        self.pool = pool
+        self.bounds = bounds
+    }
+
+    /// Other marks hold from now on.
+    func use(_ bounds: StreamBounds) { self.bounds = bounds }
 
     deinit {
         chain.removeAll(to: pool)
@@ -53,7 +60,7 @@ final class OutputQueue {
         if let last = chain.last, last.room > 0 {
             slab = last
         } else {
-            slab = pool.take()
+            slab = bounds.usesSmallSlabs ? pool.takeSmall() : pool.take()
             chain.append(slab)
         }
         return UnsafeMutableBufferPointer(start: slab.payload + slab.end, count: slab.room)
@@ -67,10 +74,12 @@ final class OutputQueue {
     }
 
     /// Copies `bytes` to the end.
-    func append(_ bytes: UnsafeRawBufferPointer) {
+    /// - Parameter isSecret: what they are copied to is wiped when it has been sent.
+    func append(_ bytes: UnsafeRawBufferPointer, isSecret: Bool = false) {
         var offset = 0
         while offset < bytes.count {
             let room = reserve()
+            if isSecret { chain.last?.holdsSecret = true }
             let count = min(room.count, bytes.count - offset)
             UnsafeMutableRawBufferPointer(room).copyMemory(
                 from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]))
@@ -113,11 +122,13 @@ final class OutputQueue {
     // MARK: Gathered plaintext
 
     /// Copies plaintext from `offset` on, and moves `offset` to the end of what was copied.
-    /// - Parameter isSealing: what is gathered may be encrypted now.
+    /// - Parameters:
+    ///   - isSealing: what is gathered may be encrypted now.
+    ///   - isSecret: the copy is wiped when it has been encrypted.
     /// - Returns: false when a full record must be encrypted before the rest can be gathered.
     @inline(__always)
     func gather(
-        _ bytes: UnsafeRawBufferPointer, from offset: inout Int, isSealing: Bool
+        _ bytes: UnsafeRawBufferPointer, from offset: inout Int, isSealing: Bool, isSecret: Bool
     ) -> Bool {
         guard let base = bytes.baseAddress else { return true }
         while offset < bytes.count {
@@ -129,6 +140,7 @@ final class OutputQueue {
                 slab = pool.take()
                 gathered.append(slab)
             }
+            if isSecret { slab.holdsSecret = true }
             let count = min(Stream.recordBytesMax - slab.end, bytes.count - offset)
             UnsafeMutableRawPointer(slab.payload + slab.end).copyMemory(
                 from: base + offset, byteCount: count)
@@ -156,13 +168,19 @@ final class OutputQueue {
 
     /// Bytes for the kernel, and plaintext that waits for encryption.
     var queuedBytes: Int { byteCount + gatheredByteCount }
+    /// What the marks are compared with: the queued bytes, and the memory in front of them that
+    /// goes free with the last byte of its slab. So the marks bound memory, whatever part of a slab
+    /// the peer has taken.
+    private var occupiedBytes: Int { queuedBytes + (chain.first?.start ?? 0) }
+    /// The queue is above the high mark.
+    var isAboveHighWater: Bool { occupiedBytes > bounds.outputHighWater }
     /// The queue was above the high mark, is below the low mark now, and can be filled again.
-    var isDrained: Bool { isOverfull && queuedBytes < Stream.lowWater && !isDead }
+    var isDrained: Bool { isOverfull && occupiedBytes < bounds.outputLowWater && !isDead }
 
-    /// Something was written.
+    /// Something was written or sealed, by the owner or by TLS itself.
     /// - Returns: whether the queue is above the high mark.
     func noteWritten() -> Bool {
-        guard queuedBytes > Stream.highWater else { return false }
+        guard isAboveHighWater else { return false }
         isOverfull = true
         return true
     }

@@ -2,8 +2,8 @@
 // bytes that are delivered may have arrived at this machine.
 //
 // A value without a descriptor, a clock or a handler: `Stream` feeds it and asks it. Ciphertext is
-// decrypted only as far as it can be delivered; the rest of one receive, at most 64 KiB, waits in
-// slabs.
+// decrypted only as far as it can be delivered; the rest of one receive waits in slabs: at most 4 KiB
+// of a stranger, in a small one, and 64 KiB of others.
 
 /// What a stream knows about its incoming bytes.
 struct ReceiveSide: ~Copyable {
@@ -81,8 +81,9 @@ struct ReceiveSide: ~Copyable {
     mutating func hold(_ bytes: UnsafeRawBufferPointer, in pool: SlabPool) {
         var offset = 0
         while offset < bytes.count {
-            let slab = pool.take()
-            let count = min(Slab.capacity, bytes.count - offset)
+            let left = bytes.count - offset
+            let slab = left <= Slab.smallCapacity ? pool.takeSmall() : pool.take()
+            let count = min(slab.capacity, left)
             UnsafeMutableRawBufferPointer(start: slab.payload, count: count).copyMemory(
                 from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]))
             slab.end = count

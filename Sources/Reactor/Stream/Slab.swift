@@ -3,21 +3,30 @@
 // A slab has one owner at a time. The owner passes it on (to a chain, a queue) or gives it back to
 // the pool of its loop. It is a plain pointer, so passing it costs nothing; the pool counts the
 // slabs that are out, and the tests check that this count is zero at the end. A slab never crosses
-// threads.
+// threads. A slab that held a secret is wiped before it is used again.
 
-/// One block from a `SlabPool`: a small header, then `Slab.capacity` bytes of payload.
+import Glibc
+
+/// One block from a `SlabPool`: a small header, then the payload, `Slab.capacity` bytes of a usual
+/// one and `Slab.smallCapacity` of a small one.
 ///
 /// The bytes in use are `start..<end` of the payload. Room may be left in front of `start`, so that
 /// a head or a chunk size can be put there later without moving anything.
 public struct Slab {
     /// Bytes of payload: one full TLS record (2^14) plus room for its framing.
     public static let capacity = 16_384 + 256
+    /// Bytes of payload of a small slab: as much as a stranger's receive brings.
+    public static let smallCapacity = 4_096
 
     struct Header {
         var next: UnsafeMutableRawPointer?
         var start: Int32
         var end: Int32
+        var capacity: Int32
+        var holdsSecret: Bool
     }
+    /// The header's place; the payload is aligned to 16 bytes after it.
+    static let headerBytes = 32
 
     let base: UnsafeMutableRawPointer
 
@@ -27,10 +36,23 @@ public struct Slab {
         base.assumingMemoryBound(to: Header.self)
     }
 
-    /// The whole payload, `Slab.capacity` bytes; valid while the caller owns the slab.
+    /// The whole payload; valid while the caller owns the slab.
     public var payload: UnsafeMutablePointer<UInt8> {
-        (base + MemoryLayout<Header>.size).assumingMemoryBound(to: UInt8.self)
+        (base + Slab.headerBytes).assumingMemoryBound(to: UInt8.self)
     }
+
+    /// Bytes of payload.
+    var capacity: Int { Int(header.pointee.capacity) }
+
+    /// Something in the payload, up to `end`, must not stay in memory (an API key, a password).
+    /// Its writer sets this; the pool wipes the slab when it is given back.
+    public var holdsSecret: Bool {
+        get { header.pointee.holdsSecret }
+        nonmutating set { header.pointee.holdsSecret = newValue }
+    }
+
+    /// Overwrites everything up to `end`.
+    func wipe() { explicit_bzero(payload, end) }
 
     /// Offset in the payload of the first byte in use.
     public var start: Int {
@@ -45,7 +67,7 @@ public struct Slab {
     public var end: Int {
         get { Int(header.pointee.end) }
         nonmutating set {
-            assert(newValue >= start && newValue <= Slab.capacity)
+            assert(newValue >= start && newValue <= capacity)
             header.pointee.end = Int32(truncatingIfNeeded: newValue)
         }
     }
@@ -54,14 +76,15 @@ public struct Slab {
     public var count: Int { end - start }
 
     /// Bytes free after `end`.
-    public var room: Int { Slab.capacity - end }
+    public var room: Int { capacity - end }
 
     /// The next slab in its chain.
     public var next: Slab? { header.pointee.next.map(Slab.init(base:)) }
 
     /// Sets both marks: an empty slab whose first byte will be at `offset`.
     public func reset(at offset: Int) {
-        precondition(offset >= 0 && offset <= Slab.capacity)
+        precondition(offset >= 0 && offset <= capacity)
+        if holdsSecret { wipe() }
         header.pointee.start = Int32(offset)
         header.pointee.end = Int32(offset)
     }
@@ -79,20 +102,25 @@ public struct Slab {
 /// The slabs of one loop: free ones are kept (up to a bound) and handed out again.
 public final class SlabPool {
     private var free: UnsafeMutableRawPointer?
-    /// Slabs kept for reuse.
+    private var freeSmall: UnsafeMutableRawPointer?
+    /// Slabs kept for reuse, and those of them that are small.
     private(set) var freeCount = 0
+    private(set) var freeSmallCount = 0
     private let freeCountMax: Int
 
     /// Slabs handed out and not given back.
     public private(set) var outstanding = 0
 
-    /// - Parameter freeCountMax: free slabs kept for reuse; more go back to the heap.
+    /// - Parameter freeCountMax: free slabs of each size kept for reuse; more go back to the heap.
     public init(freeCountMax: Int = 256) { self.freeCountMax = freeCountMax }
 
     deinit {
-        while let base = free {
-            free = Slab(base: base).header.pointee.next
-            base.deallocate()
+        for list in [free, freeSmall] {
+            var next = list
+            while let base = next {
+                next = Slab(base: base).header.pointee.next
+                base.deallocate()
+            }
         }
     }
 
@@ -106,23 +134,55 @@ public final class SlabPool {
             freeCount -= 1
         } else {
             base = UnsafeMutableRawPointer.allocate(
-                byteCount: MemoryLayout<Slab.Header>.size + Slab.capacity, alignment: 64)
+                byteCount: Slab.headerBytes + Slab.capacity, alignment: 64)
         }
+        return SlabPool.fresh(base, Slab.capacity)
+    }
+
+    /// A small slab with `start == end == 0`; the caller owns it.
+    func takeSmall() -> Slab {
+        outstanding += 1
+        let base: UnsafeMutableRawPointer
+        if let first = freeSmall {
+            base = first
+            freeSmall = Slab(base: first).header.pointee.next
+            freeCount -= 1
+            freeSmallCount -= 1
+        } else {
+            base = UnsafeMutableRawPointer.allocate(
+                byteCount: Slab.headerBytes + Slab.smallCapacity, alignment: 16)
+        }
+        return SlabPool.fresh(base, Slab.smallCapacity)
+    }
+
+    private static func fresh(_ base: UnsafeMutableRawPointer, _ capacity: Int) -> Slab {
         let slab = Slab(base: base)
-        slab.header.initialize(to: Slab.Header(next: nil, start: 0, end: 0))
+        slab.header.initialize(
+            to: Slab.Header(
+                next: nil, start: 0, end: 0, capacity: Int32(capacity), holdsSecret: false))
         return slab
     }
 
-    /// Takes the slab back; the caller must not touch it again.
+    /// Takes the slab back, and wipes it if it held a secret; the caller must not touch it again.
     public func give(back slab: Slab) {
         outstanding -= 1
         assert(outstanding >= 0)
-        if freeCount < freeCountMax {
+        if slab.holdsSecret { slab.wipe() }
+        if slab.capacity == Slab.smallCapacity { return keepSmall(slab) }
+        if freeCount - freeSmallCount < freeCountMax {
             slab.header.pointee.next = free
             free = slab.base
             freeCount += 1
         } else {
             slab.base.deallocate()
         }
+    }
+
+    private func keepSmall(_ slab: Slab) {
+        guard freeSmallCount < freeCountMax else { return slab.base.deallocate() }
+        slab.header.pointee.next = freeSmall
+        freeSmall = slab.base
+        freeCount += 1
+        freeSmallCount += 1
     }
 }

@@ -11,9 +11,9 @@ import Glibc
 
 /// A TCP connection on one loop, with or without TLS: plaintext to and from its handler.
 public final class Stream {
-    /// Queued bytes above which `isAboveHighWater` holds, and an accepted stream stops receiving.
+    /// The high mark of `StreamBounds.known`.
     public static let highWater = 256 * 1024
-    /// Queued bytes below which `streamDrained` is called, and receiving goes on.
+    /// Its low mark.
     public static let lowWater = 64 * 1024
     /// Plaintext bytes of one full TLS record (RFC 8446 section 5.1).
     public static let recordBytesMax = 16_384
@@ -21,18 +21,6 @@ public final class Stream {
     public static let lingerMilliseconds = 2_000
     /// How long it may wait in all, however slowly the peer takes the queued bytes.
     public static let lingerMillisecondsMax = 30_000
-
-    /// Which side opened the connection. It decides about back pressure.
-    public enum Role: Sendable {
-        /// A peer connected to our listener. Above `highWater` of queued output the stream does not
-        /// receive until less than `lowWater` is queued. Otherwise a peer that asks and does not
-        /// read the answers could make us collect them.
-        case accepted
-        /// We connected. The stream receives while output is queued, because a server may answer
-        /// before it has read the whole request (413, 429), and we must read that answer. The owner
-        /// of such a stream bounds what it queues.
-        case opened
-    }
 
     /// Where a stream is in its life. It only moves down, except that `startTLS` leads back from
     /// open to handshaking.
@@ -76,20 +64,20 @@ public final class Stream {
     private var awaitsEnd = false
 
     private var ownDeadline: MonotonicTime = .never
-    /// When an ending stream is closed regardless.
-    private var lingerDeadline: MonotonicTime = .never
-    /// The latest time to which `lingerDeadline` may move; set when the end begins.
-    private var lingerEnd: MonotonicTime = .never
+    private var linger = LingerClock()
+    /// The bytes that are being delivered are wiped after the call.
+    private var wipesDelivered = false
 
     private init(
-        loop: Loop, role: Role, handler: StreamHandler, peerAddress: SocketAddress, phase: Phase
+        loop: Loop, role: Role, handler: StreamHandler, peerAddress: SocketAddress, phase: Phase,
+        bounds: StreamBounds
     ) {
         self.loop = loop
         self.role = role
         self.handler = handler
         self.peerAddress = peerAddress
         self.phase = phase
-        output = OutputQueue(pool: loop.slabs)
+        output = OutputQueue(pool: loop.slabs, bounds: bounds)
         token = loop.reserveSlot()
         loop.occupy(token, .stream(self))
     }
@@ -108,6 +96,22 @@ public final class Stream {
     /// Makes another handler receive all events from now on. May be called from inside a call of
     /// the present handler.
     public func handOver(to handler: StreamHandler) { self.handler = handler }
+
+    /// What it may bind now: `StreamBounds.known` when we opened it, and its listener's at first when
+    /// we accepted it.
+    public var bounds: StreamBounds { output.bounds }
+
+    /// Other bounds hold from now on: the owner knows the peer (after a login, for example).
+    public func raiseBounds(to bounds: StreamBounds = .known) {
+        output.use(bounds)
+        limitReceives()
+        settleLater()
+    }
+
+    private func limitReceives() {
+        guard descriptor >= 0, phase != .closed else { return }
+        loop.backend.limitReceives(token, to: output.bounds.receiveBytesMax)
+    }
 
     // MARK: Settling
 
@@ -168,12 +172,12 @@ public final class Stream {
 
     /// The wheel has come to this stream's slot: a deadline has passed, or has moved.
     func due(_ now: MonotonicTime) {
-        if lingerDeadline <= now { return giveUpLingering() }
+        if linger.deadline <= now { return giveUpLingering() }
         if ownDeadline <= now {
             ownDeadline = .never
             handler.streamTimedOut(self)
         }
-        let next = min(ownDeadline, lingerDeadline)
+        let next = min(ownDeadline, linger.deadline)
         if phase != .closed, next < .never { loop.arm(token, at: next) }
     }
 
@@ -186,7 +190,8 @@ public final class Stream {
         handler: StreamHandler
     ) -> Stream {
         let stream = Stream(
-            loop: loop, role: .opened, handler: handler, peerAddress: address, phase: .connecting)
+            loop: loop, role: .opened, handler: handler, peerAddress: address, phase: .connecting,
+            bounds: .known)
         loop.count(.connected)
         if let tls {
             stream.engine = tls.makeEngine(port: loop.tlsPort, serverName: serverName)
@@ -209,10 +214,12 @@ public final class Stream {
         handler: StreamHandler
     ) {
         let stream = Stream(
-            loop: listener.loop, role: .accepted, handler: handler, peerAddress: peer, phase: .open)
+            loop: listener.loop, role: .accepted, handler: handler, peerAddress: peer, phase: .open,
+            bounds: listener.bounds)
         stream.descriptor = descriptor
         let errno = stream.loop.backend.adopt(descriptor, stream.token)
         if errno != 0 { stream.condemn(.system(errno: errno)) }
+        stream.limitReceives()
         stream.settleLater()
         if let tls = listener.tls, !handler.beginsInPlaintext {
             stream.beginHandshake(tls, serverName: nil)
@@ -240,8 +247,8 @@ public final class Stream {
     /// (`isHeldBack`).
     public var isReceivingPaused: Bool { receiving.stops.contains(.owner) }
 
-    /// An accepted stream has had more than `highWater` queued, and not less than `lowWater` since:
-    /// it does not receive. `streamDrained` follows when it receives again.
+    /// An accepted stream has been above its high mark of queued output, and not below its low mark
+    /// since: it does not receive. `streamDrained` follows when it receives again.
     public var isHeldBack: Bool { receiving.stops.contains(.output) }
 
     /// The earliest time at which the bytes that are delivered now may have arrived at this
@@ -281,6 +288,17 @@ public final class Stream {
     /// Hands plaintext to the handler, straight from the memory that holds it.
     private func deliver(_ bytes: UnsafeRawBufferPointer) {
         bytes.withMemoryRebound(to: UInt8.self) { handler.streamReceived(self, $0.span) }
+        if wipesDelivered { wipe(bytes) }
+    }
+
+    /// For the handler, inside `streamReceived`: the bytes that it was given hold a secret (a key, a
+    /// password). The loop's buffer is overwritten where they lie, when the call returns.
+    public func wipeReceived() { wipesDelivered = true }
+
+    private func wipe(_ bytes: UnsafeRawBufferPointer) {
+        wipesDelivered = false
+        guard let start = UnsafeMutableRawPointer(mutating: bytes.baseAddress) else { return }
+        explicit_bzero(start, bytes.count)
     }
 
     /// The peer's FIN or close_notify: what is queued still leaves, then the stream ends.
@@ -346,14 +364,16 @@ public final class Stream {
     /// Bytes (ciphertext) waiting for the kernel, and plaintext waiting to be encrypted.
     public var queuedBytes: Int { output.queuedBytes }
     /// More is queued than a writer should add to; `streamDrained` will follow.
-    public var isAboveHighWater: Bool { queuedBytes > Stream.highWater }
+    public var isAboveHighWater: Bool { output.isAboveHighWater }
 
     /// Copies `bytes` into the gathering buffer; sent with everything else that is written before
     /// the current event is over (one record, one system call where it fits).
-    public func write(_ bytes: Span<UInt8>) {
+    /// - Parameter isSecret: they hold a key or a password; every copy of their plaintext that the
+    ///   stream makes is wiped before its memory is used again.
+    public func write(_ bytes: Span<UInt8>, isSecret: Bool = false) {
         guard takesBytes else { return }
-        bytes.withUnsafeBytes { raw in
-            if engine == nil { output.append(raw) } else { gather(raw) }
+        bytes.withUnsafeBytes {
+            engine == nil ? output.append($0, isSecret: isSecret) : gather($0, isSecret: isSecret)
         }
         noteWritten()
     }
@@ -365,16 +385,17 @@ public final class Stream {
 
     /// Flushes what is gathered, then encrypts `bytes` (best: at most 16,384, one record) straight
     /// from the caller's memory, which is free again on return.
-    public func writeRecord(_ bytes: Span<UInt8>) {
+    /// - Parameter isSecret: as in `write`; the caller's own memory is the caller's to wipe.
+    public func writeRecord(_ bytes: Span<UInt8>, isSecret: Bool = false) {
         guard takesBytes else { return }
         bytes.withUnsafeBytes { raw in
             if engine == nil {
-                output.append(raw)
+                output.append(raw, isSecret: isSecret)
             } else if phase == .open {
                 sealGathered()
                 encrypt(raw)
             } else {
-                gather(raw)
+                gather(raw, isSecret: isSecret)
             }
         }
         noteWritten()
@@ -384,7 +405,10 @@ public final class Stream {
     /// ends. Encrypts what is gathered, so that nothing written later comes before it. Only after
     /// the stream has opened.
     public func sealedEnd() -> UInt64 {
-        if phase == .open, engine != nil { sealGathered() }
+        if phase == .open, engine != nil {
+            sealGathered()
+            noteWritten()
+        }
         return output.takenBytes + UInt64(output.byteCount)
     }
 
@@ -398,13 +422,21 @@ public final class Stream {
     private var takesBytes: Bool { phase < .draining && !output.isDead && !isCondemned }
 
     private func noteWritten() {
-        if output.noteWritten(), role == .accepted { receiving.stop(.output, at: loop.now) }
+        noteQueued()
         settleLater()
     }
 
-    private func gather(_ bytes: UnsafeRawBufferPointer) {
+    /// Compares the queue with its mark, after every change that the owner can see: each time that it
+    /// finds the queue above the mark, a wake-up is owed.
+    private func noteQueued() {
+        if output.noteWritten(), role == .accepted { receiving.stop(.output, at: loop.now) }
+    }
+
+    private func gather(_ bytes: UnsafeRawBufferPointer, isSecret: Bool) {
         var offset = 0
-        while !output.gather(bytes, from: &offset, isSealing: phase == .open) { sealGathered() }
+        while !output.gather(
+            bytes, from: &offset, isSealing: phase == .open, isSecret: isSecret)
+        { sealGathered() }
     }
 
     /// Encrypts what is gathered, one record per slab.
@@ -426,6 +458,8 @@ public final class Stream {
             case .failed(let errno): sendFailed(errno)
             }
         }
+        // Records are longer than what was gathered, and TLS has answers of its own.
+        noteQueued()
     }
 
     /// The kernel has taken bytes.
@@ -630,12 +664,8 @@ public final class Stream {
     /// Starts the time that an ending stream has left. Each progress starts it again, but not for
     /// ever.
     private func armLinger() {
-        if lingerEnd == .never {
-            lingerEnd = loop.now.advanced(byMilliseconds: Stream.lingerMillisecondsMax)
-        }
-        lingerDeadline = min(
-            lingerEnd, loop.now.advanced(byMilliseconds: Stream.lingerMilliseconds))
-        loop.arm(token, at: lingerDeadline)
+        linger.restart(at: loop.now)
+        loop.arm(token, at: linger.deadline)
     }
 
     /// The peer has let the time pass. If it has not taken everything, the stream resets it.

@@ -33,8 +33,8 @@ open class StreamHandler {
     /// True: the stream stays open for bytes that are still to be written, until `finish` or
     /// `abort`. False: what is queued leaves, and then the stream ends.
     open func streamPeerEnded(_ stream: Stream) -> Bool { false }
-    /// The bytes queued for sending were above `Stream.highWater` and are now below
-    /// `Stream.lowWater`.
+    /// The bytes queued for sending were above the stream's high mark (`StreamBounds`) and are now
+    /// below its low mark.
     open func streamDrained(_ stream: Stream) {}
     /// The stream's deadline has passed. The deadline is cleared; the owner decides.
     open func streamTimedOut(_ stream: Stream) {}

@@ -54,6 +54,7 @@ public final class TLSContext: Sendable {
             Unmanaged<TLSEngine>.fromOpaque(owner).takeUnretainedValue().learn(line)
         }
         ct_set_options(handle)
+        if isServer { ct_wipe_plaintext(handle) }
         guard ct_set_versions(handle, TLS1_2_VERSION, TLS1_3_VERSION) == 1,
             SSL_CTX_set_cipher_list(handle, TLSContext.ciphers) == 1,
             SSL_CTX_set_ciphersuites(handle, TLSContext.suites) == 1,

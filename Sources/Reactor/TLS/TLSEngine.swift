@@ -4,7 +4,8 @@
 // OpenSSL does the handshake, and everything of TLS 1.2. With TLS 1.3 the engine seals the records
 // itself after the handshake. A server's engine also opens them, and frees OpenSSL's connection. A
 // client's engine keeps OpenSSL's connection for reading, because tickets come after the handshake;
-// what OpenSSL would write is not sent.
+// what OpenSSL would write is not sent. A server's engine makes OpenSSL's connection when the
+// ClientHello is whole.
 
 import CEpoll.TLS
 
@@ -40,9 +41,17 @@ final class TLSEngine {
     let context: TLSContext
     /// The name of the server that a client talks to; the key of its session cache.
     let serverName: String?
-    /// OpenSSL's connection; nil after the engine has taken over both directions.
+    /// OpenSSL's connection; nil before a server has the whole ClientHello, and after the engine has
+    /// taken over both directions.
     private var ssl: OpaquePointer?
+    private let handle: OpaquePointer
     private let port: TLSPort
+    /// A server's, until the ClientHello is whole; what has come of it; the bytes of the handshake.
+    private var gate = ClientHelloGate()
+    private var beginning: [UInt8] = []
+    private var handshakeBytes = 0
+    /// The part of a KeyUpdate that has come.
+    private var update = TLSKeyUpdateReader()
     private(set) var sealer: TLSRecordSealer?
     private var opener: TLSRecordOpener?
     /// Between two lines of OpenSSL's key log and the end of the handshake.
@@ -53,20 +62,24 @@ final class TLSEngine {
     /// - Parameter serverName: nil for a server's side.
     /// - Returns: nil when OpenSSL refuses; its error queue says why.
     init?(context: TLSContext, handle: OpaquePointer, port: TLSPort, serverName: String?) {
-        guard let ssl = ct_new(handle, port.pointer) else { return nil }
         self.context = context
+        self.handle = handle
         self.port = port
         self.serverName = serverName
-        self.ssl = ssl
         port.engineMade()
-        ct_set_owner(ssl, Unmanaged.passUnretained(self).toOpaque())
-        guard let serverName else {
-            SSL_set_accept_state(ssl)
-            return
-        }
+        guard let serverName else { return }
+        guard let ssl = makeSSL() else { return nil }
         SSL_set_connect_state(ssl)
         guard expect(serverName, of: ssl) else { return nil }
         context.resumeSession(serverName, on: ssl)
+    }
+
+    private func makeSSL() -> OpaquePointer? {
+        ssl = ct_new(handle, port.pointer)
+        guard let ssl else { return nil }
+        port.connectionMade()
+        ct_set_owner(ssl, Unmanaged.passUnretained(self).toOpaque())
+        return ssl
     }
 
     deinit {
@@ -98,11 +111,54 @@ final class TLSEngine {
     /// The time that the handshake under way was called with.
     var handshakeTime: MonotonicTime { port.now }
 
-    /// Continues the handshake as far as `input` allows; answers go into `output`.
+    /// Continues the handshake as far as `input` allows; answers go into `output`. A client has
+    /// `ClientHelloGate.handshakeBytesMax` for all of it.
     func handshake(
         _ input: UnsafeRawBufferPointer, into output: OutputQueue, at now: MonotonicTime
     ) -> (used: Int, outcome: HandshakeOutcome) {
-        guard let ssl else { preconditionFailure("the handshake is done") }
+        precondition(info == nil, "the handshake is done")
+        if let ssl, serverName != nil { return shakeHands(ssl, input, output, now) }
+        if ssl == nil {
+            let outcome = greet(input, output, now)
+            guard outcome == .needsInput, ssl != nil else { return (input.count, outcome) }
+        }
+        guard let ssl else { return (input.count, .needsInput) }
+        let room = ClientHelloGate.handshakeBytesMax - handshakeBytes
+        let (used, outcome) = shakeHands(
+            ssl, UnsafeRawBufferPointer(rebasing: input.prefix(room)), output, now)
+        handshakeBytes += used
+        guard outcome == .needsInput, used == room else { return (used, outcome) }
+        return (
+            used,
+            .failed("a handshake of more than \(ClientHelloGate.handshakeBytesMax) bytes")
+        )
+    }
+
+    /// Waits for the whole ClientHello; then there is OpenSSL's connection, and it has read what came
+    /// before `input`.
+    private func greet(
+        _ input: UnsafeRawBufferPointer, _ output: OutputQueue, _ now: MonotonicTime
+    ) -> HandshakeOutcome {
+        switch gate.take(input) {
+        case .refused(let line): return .failed(line)
+        case .incomplete:
+            beginning.append(contentsOf: input)
+            return .needsInput
+        case .whole: break
+        }
+        guard let ssl = makeSSL() else { return .failed(OpenSSLError.takeLine()) }
+        SSL_set_accept_state(ssl)
+        guard !beginning.isEmpty else { return .needsInput }
+        handshakeBytes = beginning.count
+        let outcome = beginning.withUnsafeBytes { shakeHands(ssl, $0, output, now).outcome }
+        beginning = []
+        return outcome
+    }
+
+    private func shakeHands(
+        _ ssl: OpaquePointer, _ input: UnsafeRawBufferPointer, _ output: OutputQueue,
+        _ now: MonotonicTime
+    ) -> (used: Int, outcome: HandshakeOutcome) {
         OpenSSLError.clear()
         port.handshake(at: now)
         var outcome = HandshakeOutcome.needsInput
@@ -142,7 +198,9 @@ final class TLSEngine {
             while status == .hasMore, count < port.plaintext.count {
                 let result = SSL_read(
                     ssl, port.plaintext.baseAddress! + count, Int32(port.plaintext.count - count))
-                if result > 0 {
+                if hasRefused(ssl, result) {
+                    status = .failed("renegotiation refused")
+                } else if result > 0 {
                     count += Int(result)
                     if port.inputLeft == 0, SSL_pending(ssl) == 0 { status = .needsInput }
                 } else {
@@ -154,6 +212,16 @@ final class TLSEngine {
         return DecryptStep(
             used: used, plaintext: UnsafeRawBufferPointer(rebasing: port.plaintext[..<count]),
             status: status)
+    }
+
+    /// Whether OpenSSL has refused to renegotiate. It answers each such request with a warning and
+    /// reads on, so a peer could make us collect warnings (RFC 5246 section 7.2.2 allows to end the
+    /// connection). OpenSSL writes nothing else while it reads TLS 1.2 without an error.
+    private func hasRefused(_ ssl: OpaquePointer, _ result: Int32) -> Bool {
+        guard sealer == nil, port.recordsWritten > 0, SSL_version(ssl) == TLS1_2_VERSION else {
+            return false
+        }
+        return result > 0 || SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ
     }
 
     private func readStatus(_ ssl: OpaquePointer, _ error: Int32) -> DecryptStatus {
@@ -224,6 +292,7 @@ extension TLSEngine {
             let suite = TLSSuite(identifier: SSL_CIPHER_get_protocol_id(cipher))
         else { return }
         let isServer = serverName == nil
+        let contentBytesMax = Self.contentBytesMax(ssl)
         // A server's call that ends the handshake has written only the tickets under the key that
         // the engine takes over; a client's has written only what comes before that key.
         let sealed = isServer ? UInt64(port.recordsWritten) : 0
@@ -237,10 +306,18 @@ extension TLSEngine {
                 let reading = TLSTrafficKey(
                     suite: suite, secret: secrets.client, isSealing: false, sequence: 0)
             else { return }
-            opener = TLSRecordOpener(key: reading)
+            opener = TLSRecordOpener(key: reading, contentBytesMax: contentBytesMax)
             freeSSL()
         }
-        sealer = TLSRecordSealer(key: writing)
+        sealer = TLSRecordSealer(key: writing, contentBytesMax: contentBytesMax)
+    }
+
+    /// Most bytes of a record: 2^14, or what a client has asked for (max_fragment_length, RFC 6066
+    /// section 4: 1 is 2^9, 4 is 2^12).
+    private static func contentBytesMax(_ ssl: OpaquePointer) -> Int {
+        guard let session = SSL_get_session(ssl) else { return Stream.recordBytesMax }
+        let code = Int(SSL_SESSION_get_max_fragment_length(session))
+        return (1...4).contains(code) ? 256 << code : Stream.recordBytesMax
     }
 
     /// Opens all whole records of `input`, as far as the plaintext buffer has room.
@@ -256,7 +333,7 @@ extension TLSEngine {
             case .needsInput:
                 status = .needsInput
                 break reading
-            case .record(TLSContent.applicationData, let size): count += size
+            case .record(TLSContent.applicationData, let size) where !update.isCut: count += size
             case .record(let type, let size):
                 let message = UnsafeRawBufferPointer(start: place, count: size)
                 guard let end = take(type, message, opener, replies) else { continue }
@@ -277,6 +354,11 @@ extension TLSEngine {
         _ type: UInt8, _ message: UnsafeRawBufferPointer, _ opener: TLSRecordOpener,
         _ replies: OutputQueue
     ) -> DecryptStatus? {
+        if update.isCut, type != TLSContent.handshake {
+            return refuse(
+                TLSAlert.unexpectedMessage,
+                "a record of type \(type) inside a handshake message", replies)
+        }
         if type == TLSContent.alert, message.count == 2 {
             switch message[1] {
             case TLSAlert.closeNotify: return .ended
@@ -288,17 +370,15 @@ extension TLSEngine {
                         + "\(message[1]))")
             }
         }
-        // KeyUpdate: type 24, three bytes of length, and whether it asks for one in return.
-        guard type == TLSContent.handshake, message.count == 5, message[0] == 24,
-            message[1] == 0, message[2] == 0, message[3] == 1, message[4] <= 1
-        else {
+        guard type == TLSContent.handshake, let verdict = update.take(message) else {
             return refuse(
                 TLSAlert.unexpectedMessage, "unexpected message of type \(type)", replies)
         }
+        guard case .whole(let asksForOne) = verdict else { return nil }
         guard opener.update() else {
             return refuse(TLSAlert.unexpectedMessage, "too many key updates", replies)
         }
-        let isAnswered = message[4] == 0 || sealer?.sealKeyUpdate(into: replies) ?? false
+        let isAnswered = !asksForOne || sealer?.sealKeyUpdate(into: replies) ?? false
         return isAnswered ? nil : refuse(TLSAlert.internalError, "key update failed", replies)
     }
 

@@ -36,11 +36,11 @@ package final class TLSPort {
         plaintext.deallocate()
     }
 
-    /// An engine and its OpenSSL connection were made.
-    func engineMade() {
-        engineCount += 1
-        connectionCount += 1
-    }
+    /// An engine was made.
+    func engineMade() { engineCount += 1 }
+
+    /// An engine's OpenSSL connection was made.
+    func connectionMade() { connectionCount += 1 }
 
     /// An engine was freed.
     func engineFreed() { engineCount -= 1 }

@@ -31,10 +31,15 @@ struct TLSRecordSealer {
     private static let inPlaceBytesMax = 1_024
 
     private let key: TLSTrafficKey
+    private let contentBytesMax: Int
 
-    init(key: TLSTrafficKey) { self.key = key }
+    /// - Parameter contentBytesMax: the most that one record may hold, up to 16,384.
+    init(key: TLSTrafficKey, contentBytesMax: Int = Stream.recordBytesMax) {
+        self.key = key
+        self.contentBytesMax = contentBytesMax
+    }
 
-    /// Appends records with all of `content`; 16,384 bytes are the most that one holds.
+    /// Appends records with all of `content`, as many as it takes.
     /// - Returns: false when OpenSSL refuses; the connection cannot continue then.
     func seal(
         _ content: UnsafeRawBufferPointer, type: UInt8 = TLSContent.applicationData,
@@ -42,7 +47,7 @@ struct TLSRecordSealer {
     ) -> Bool {
         var offset = 0
         while offset < content.count {
-            let count = min(Stream.recordBytesMax, content.count - offset)
+            let count = min(contentBytesMax, content.count - offset)
             let piece = UnsafeRawBufferPointer(rebasing: content[offset..<offset + count])
             guard sealRecord(piece.bindMemory(to: UInt8.self), type, output) else { return false }
             offset += count
@@ -54,8 +59,11 @@ struct TLSRecordSealer {
     func sealKeyUpdate(into output: OutputQueue) -> Bool {
         withUnsafeBytes(of: (24, 0, 0, 1, 0) as (UInt8, UInt8, UInt8, UInt8, UInt8)) {
             seal($0, type: TLSContent.handshake, into: output)
-        } && key.update()
+        } && updateKey()
     }
+
+    /// The next key, after a KeyUpdate.
+    func updateKey() -> Bool { key.update() }
 
     /// - Parameter level: 1 is a warning, 2 is fatal.
     func sealAlert(_ alert: UInt8, level: UInt8, into output: OutputQueue) -> Bool {
@@ -150,6 +158,8 @@ final class TLSRecordOpener {
     static let bodyBytesMax = 16_384 + 256
     /// Room that `next` needs at its destination.
     static let roomBytes = bodyBytesMax - TLSTrafficKey.tagBytes
+    /// What a record that is cut gets at first.
+    private static let firstBodyBytes = 4_096
     /// Most key updates of one connection; more than that is an attack.
     private static let updatesMax = 64
 
@@ -159,9 +169,15 @@ final class TLSRecordOpener {
     private var headerCount = 0
     private var body: UnsafeMutablePointer<UInt8>?
     private var bodyCount = 0
+    private var bodyCapacity = 0
     private var updates = 0
+    private let contentBytesMax: Int
 
-    init(key: TLSTrafficKey) { self.key = key }
+    /// - Parameter contentBytesMax: the most that the peer may put into a record.
+    init(key: TLSTrafficKey, contentBytesMax: Int = Stream.recordBytesMax) {
+        self.key = key
+        self.contentBytesMax = contentBytesMax
+    }
 
     deinit { body?.deallocate() }
 
@@ -212,19 +228,14 @@ final class TLSRecordOpener {
             offset += 1
         }
         let count = Int(header.3) << 8 | Int(header.4)
-        let memory: UnsafeMutablePointer<UInt8>
-        if let body {
-            memory = body
-        } else {
+        if body == nil {
             let fault = withUnsafeBytes(of: header) {
                 Self.fault($0.baseAddress!.assumingMemoryBound(to: UInt8.self), count)
             }
             if let fault { return fault }
-            memory = .allocate(capacity: count)
-            body = memory
-            bodyCount = 0
         }
         let taken = min(count - bodyCount, input.count - offset)
+        let memory = reserve(bodyCount + taken, of: count)
         if taken > 0 {
             (memory + bodyCount).update(from: input.baseAddress! + offset, count: taken)
         }
@@ -234,11 +245,26 @@ final class TLSRecordOpener {
         defer {
             memory.deallocate()
             body = nil
+            bodyCount = 0
             headerCount = 0
         }
         return withUnsafeBytes(of: header) {
             open($0.baseAddress!.assumingMemoryBound(to: UInt8.self), memory, count, destination)
         }
+    }
+
+    /// Memory for the first `used` bytes of a body. A length that a stranger only announces costs 4
+    /// KiB at most.
+    private func reserve(_ used: Int, of count: Int) -> UnsafeMutablePointer<UInt8> {
+        if let body, used <= bodyCapacity { return body }
+        bodyCapacity = used <= Self.firstBodyBytes ? min(count, Self.firstBodyBytes) : count
+        let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: bodyCapacity)
+        if let body {
+            memory.update(from: body, count: bodyCount)
+            body.deallocate()
+        }
+        body = memory
+        return memory
     }
 
     private static func fault(_ header: UnsafePointer<UInt8>, _ count: Int) -> Verdict? {
@@ -274,7 +300,7 @@ final class TLSRecordOpener {
         guard innerCount > 0 else {
             return .failed(alert: TLSAlert.unexpectedMessage, reason: "a record without content")
         }
-        guard innerCount - 1 <= Stream.recordBytesMax else {
+        guard innerCount - 1 <= contentBytesMax else {
             return .failed(alert: TLSAlert.recordOverflow, reason: "record too long")
         }
         return .record(type: content[innerCount - 1], count: innerCount - 1)

@@ -48,9 +48,10 @@ final class CompletionBackend: Backend {
         try inner.watch(wakeUp: descriptor)
     }
     func listen(
-        on address: SocketAddress, backlog: Int, isShared: Bool
+        on address: SocketAddress, backlog: Int, isShared: Bool, sendBufferBytes: Int?
     ) throws(SystemError) -> Int32 {
-        try inner.listen(on: address, backlog: backlog, isShared: isShared)
+        try inner.listen(
+            on: address, backlog: backlog, isShared: isShared, sendBufferBytes: sendBufferBytes)
     }
     func localAddress(of descriptor: Int32) -> SocketAddress? {
         inner.localAddress(of: descriptor)

@@ -133,7 +133,7 @@ final class SimulatedHost: Backend {
     // MARK: Listening and connecting
 
     func listen(
-        on address: SocketAddress, backlog: Int, isShared: Bool
+        on address: SocketAddress, backlog: Int, isShared: Bool, sendBufferBytes: Int?
     ) throws(SystemError) -> Int32 {
         nextDescriptor += 1
         let listener = SimulatedListener(host: self, address: address, descriptor: nextDescriptor)

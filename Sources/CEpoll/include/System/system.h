@@ -117,10 +117,8 @@ static inline void cs_set_blocking(int fd) {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
-/* Puts O_NONBLOCK on. */
-static inline void cs_set_nonblocking(int fd) {
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-}
+/* Whether O_NONBLOCK is on. */
+static inline int cs_is_nonblocking(int fd) { return (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0; }
 
 /* Another descriptor of the same socket, close-on-exec. */
 static inline int cs_duplicate(int fd) { return (int)cs_result(fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
@@ -156,6 +154,14 @@ static inline int cs_unread_bytes(int fd) {
 
 /* accept4, non-blocking and close-on-exec; fills `address`. */
 int cs_accept(int fd, struct sockaddr_storage *_Nonnull address);
+
+/*
+ * The same for a listening socket that other processes share. O_NONBLOCK belongs to all of them: it
+ * may be on or off, and is left as it is. Without it another process may take the connection between
+ * poll and accept, and accept would wait for the next one. A timer of this thread, with a signal that
+ * does nothing, ends that wait after a millisecond.
+ */
+int cs_accept_shared(int fd, struct sockaddr_storage *_Nonnull address);
 
 /* Names the calling thread for `ps -L` and debuggers; the first 15 bytes count. */
 static inline void cs_name_thread(const char *_Nonnull name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

@@ -67,11 +67,19 @@ static inline int ct_set_versions(SSL_CTX *_Nonnull context, int oldest, int new
     return SSL_CTX_set_min_proto_version(context, oldest) &&
            SSL_CTX_set_max_proto_version(context, newest);
 }
-/* No compression (CRIME), no renegotiation, and the server's order of ciphers. */
+/*
+ * No compression (CRIME), no renegotiation, the server's order of ciphers, and no encrypt_then_mac:
+ * all our ciphers authenticate. docs/security.md lists what may be negotiated.
+ */
 static inline void ct_set_options(SSL_CTX *_Nonnull context) {
     SSL_CTX_set_options(
         context,
-        SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+        SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+            SSL_OP_NO_ENCRYPT_THEN_MAC);
+}
+/* OpenSSL overwrites plaintext in its read buffer before it frees it: a client may send a key. */
+static inline void ct_wipe_plaintext(SSL_CTX *_Nonnull context) {
+    SSL_CTX_set_options(context, SSL_OP_CLEANSE_PLAINTEXT);
 }
 static inline int ct_set_groups(SSL_CTX *_Nonnull context, const char *_Nonnull names) {
     return SSL_CTX_set1_groups_list(context, names) == 1;

@@ -3,7 +3,8 @@
  * Errors are negative errno. Every function must be called on the thread that made the ring.
  *
  * Sockets must be blocking ones: with O_NONBLOCK the kernel answers EAGAIN instead of completing
- * later.
+ * later. A listening socket that others share may be either: `cu_poll_incoming` says when to accept,
+ * and an accept that finds nothing completes with -EAGAIN, or waits.
  */
 #ifndef CEPOLL_URING_H
 #define CEPOLL_URING_H
@@ -39,6 +40,12 @@ int cu_open(
 int cu_try(cu_ring *_Nonnull ring, const char *_Nullable *_Nonnull operation);
 /* Ends the ring; the kernel cancels its requests in flight. */
 void cu_close(cu_ring *_Nonnull ring);
+/*
+ * Times that the kernel has refused a call for the whole ring, and the negative errno of the refusal
+ * that has ended the ring, or 0. A ring that has ended submits nothing and never waits.
+ */
+unsigned cu_error_count(const cu_ring *_Nonnull ring);
+int cu_failure(const cu_ring *_Nonnull ring);
 
 /*
  * Multishot operations: they complete again and again while `has_more` is set. A poll completes each
@@ -51,10 +58,15 @@ void cu_accept(cu_ring *_Nonnull ring, int fd, int is_multishot, uint64_t user_d
 
 /* Completes once, when `fd` is writable or has failed. */
 void cu_poll_writable(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
+/* Completes once, when a listening socket has a connection. */
+void cu_poll_incoming(cu_ring *_Nonnull ring, int fd, uint64_t user_data);
 /* The bytes must stay until the completion. */
 void cu_send(
     cu_ring *_Nonnull ring, int fd, const void *_Nonnull bytes, unsigned size, uint64_t user_data);
-/* The same for up to CU_GATHER_MAX parts, which are copied; their bytes must stay. */
+/*
+ * The same for up to CU_GATHER_MAX parts, which are copied; their bytes must stay. While the kernel
+ * has not taken earlier ones, only the first part may be sent.
+ */
 #define CU_GATHER_MAX 16
 void cu_send_gathered(
     cu_ring *_Nonnull ring, int fd, const struct iovec *_Nonnull parts, unsigned count,

@@ -1,0 +1,44 @@
+// How much memory one stream may bind, before and after its owner knows the peer.
+//
+// Anybody can connect, so what a stranger may bind is multiplied by all strangers: a stranger that
+// asks without end and reads nothing binds three small slabs of replies, and 4 KiB of input. With
+// OpenSSL's connection for TLS 1.2 (9 kB) and the session that is less than 32 kB. A client that has
+// logged in gets what one fast transfer needs.
+
+/// The marks of a stream's queued output, and the size of its receives.
+public struct StreamBounds: Equatable, Sendable {
+    /// Queued bytes above which `Stream.isAboveHighWater` holds, and an accepted stream stops
+    /// receiving. What of the first slab is sent already counts too.
+    public let outputHighWater: Int
+    /// Bytes below which `streamDrained` is called, and receiving goes on.
+    public let outputLowWater: Int
+    /// Bytes of one receive at most, and so of what is left over when the stream stops in its
+    /// middle; 65,536 at most.
+    public let receiveBytesMax: Int
+    /// Output is queued in blocks of 4 KiB instead of 16.
+    let usesSmallSlabs: Bool
+
+    /// Of accepted streams, until their owner raises them. One more reply of a KiB fits into three
+    /// small slabs when the output is just below its mark.
+    public static let stranger = StreamBounds(
+        outputHighWater: 11 * 1_024, outputLowWater: 4 * 1_024, receiveBytesMax: 4_096,
+        usesSmallSlabs: true)
+    /// Of streams that we opened, and of accepted ones whose owner trusts the peer.
+    public static let known = StreamBounds(
+        outputHighWater: Stream.highWater, outputLowWater: Stream.lowWater,
+        receiveBytesMax: 65_536, usesSmallSlabs: false)
+}
+
+extension Stream {
+    /// Which side opened the connection. It decides about back pressure.
+    public enum Role: Sendable {
+        /// A peer connected to our listener. Above the high mark of queued output the stream does not
+        /// receive until less than the low mark is queued. Otherwise a peer that asks and does not
+        /// read the answers could make us collect them.
+        case accepted
+        /// We connected. The stream receives while output is queued, because a server may answer
+        /// before it has read the whole request (413, 429), and we must read that answer. The owner
+        /// of such a stream bounds what it queues.
+        case opened
+    }
+}
