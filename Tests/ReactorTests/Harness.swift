@@ -46,6 +46,15 @@ final class TestLoop {
         #expect(!guardHandler.hasFired, "the test has run out of time", sourceLocation: location)
     }
 
+    /// The same without ever waiting: for peers that the loop knows nothing of.
+    func poll(until isDone: () -> Bool, _ location: SourceLocation = #_sourceLocation) {
+        runTicks(
+            until: {
+                loop.later {}
+                return isDone()
+            }, location)
+    }
+
     /// A listener on its own port of 127.0.0.1; `make` returns the handler of each of its streams.
     func listen(
         tls: TLSContext? = nil, _ make: @escaping () -> StreamHandler?

@@ -64,6 +64,9 @@ private final class EnginePair {
         return taken(upstream)
     }
 
+    /// The client's next key, after a KeyUpdate that the test has sealed itself.
+    func updateClientKey() { #expect(client.sealer?.updateKey() == true) }
+
     /// An application record without content: its type, and a zero after it.
     func emptyRecord() -> [UInt8] { sealed([TLSContent.applicationData], type: 0) }
 
@@ -103,14 +106,7 @@ private final class EnginePair {
 
     deinit { for piece in memory { piece.deallocate() } }
 
-    private func taken(_ queue: OutputQueue) -> [UInt8] {
-        var bytes: [UInt8] = []
-        while let slab = queue.first {
-            slab.bytes.withUnsafeBytes { bytes += Array($0) }
-            queue.consume(slab.count)
-        }
-        return bytes
-    }
+    private func taken(_ queue: OutputQueue) -> [UInt8] { queue.taken() }
 }
 
 @Suite struct TLSAttackTests {
@@ -133,9 +129,9 @@ private final class EnginePair {
             (22, [1, 0, 0, 4, 3, 3, 0, 0]), (22, [0, 0, 0, 0]),
             // A ticket, a certificate request, Finished: a server's, or out of place.
             (22, [4, 0, 0, 5, 0, 0, 0, 0, 0]), (22, [13, 0, 0, 3, 0, 0, 0]), (22, [20, 0, 0, 0]),
-            // KeyUpdate with another length or value, cut, or two in one record (section 5.1: keys
-            // change at the end of a record).
-            (22, [24, 0, 0, 1, 2]), (22, [24, 0, 0, 0]), (22, [24, 0, 0, 2, 0, 0]), (22, [24, 0]),
+            // KeyUpdate with another length or value, or two in one record (section 5.1: keys change
+            // at the end of a record).
+            (22, [24, 0, 0, 1, 2]), (22, [24, 0, 0, 0]), (22, [24, 0, 0, 2, 0, 0]),
             (22, [24, 0, 0, 1, 0, 24, 0, 0, 1, 0]), (22, [24, 0, 1, 1, 0]),
         ] as [(UInt8, [UInt8])])
     func `a record that is not allowed ends the connection with an alert`(
@@ -232,6 +228,48 @@ private final class EnginePair {
             rounds += 1
         } while outcome.status == .needsInput && rounds < 1_000
         #expect(outcome.reason == "too many key updates" && rounds == 65)
+    }
+
+    /// RFC 8446 section 5.1: a handshake message may be cut over several records.
+    @Test(arguments: [1, 2, 3, 4])
+    func `a key update in two records is understood`(_ cut: Int) throws {
+        let pair = try EnginePair()
+        for round in 0..<3 {
+            let update: [UInt8] = [24, 0, 0, 1, UInt8(round & 1)]
+            let parts =
+                pair.sealed(Array(update[..<cut]), type: TLSContent.handshake)
+                + pair.sealed(Array(update[cut...]), type: TLSContent.handshake)
+            pair.updateClientKey()
+            let outcome = pair.receive(parts + pair.sealed([0x41]))
+            #expect(outcome.plaintext == [0x41] && outcome.status == .needsInput)
+            #expect((outcome.answerBytes > 0) == (round & 1 == 1))
+        }
+    }
+
+    @Test func `a key update byte by byte is understood`() throws {
+        let pair = try EnginePair()
+        let parts = [24, 0, 0, 1, 0].flatMap { pair.sealed([$0], type: TLSContent.handshake) }
+        pair.updateClientKey()
+        #expect(pair.receive(parts + pair.sealed([0x41])).plaintext == [0x41])
+    }
+
+    @Test(
+        arguments: [
+            (23, [0x41], 23), (21, [1, 0], 21), (22, [], 22), (22, [24], 22),
+            (22, [0, 0, 1, 0, 0], 22),
+        ] as [(UInt8, [UInt8], Int)])
+    func `nothing may come between the parts of a key update`(
+        _ type: UInt8, _ content: [UInt8], _ named: Int
+    ) throws {
+        let pair = try EnginePair()
+        let part = pair.sealed([24], type: TLSContent.handshake)
+        // The sealer writes no empty record; its type, and a zero after it, make one.
+        let next =
+            content.isEmpty ? pair.sealed([type], type: 0) : pair.sealed(content, type: type)
+        let outcome = pair.receive(part + next + pair.sealed([0x42]))
+        #expect(outcome.plaintext.isEmpty)
+        #expect(outcome.reason.contains("type \(named)"))
+        #expect(outcome.answerBytes > 0)
     }
 
     @Test
