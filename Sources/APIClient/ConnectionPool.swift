@@ -52,7 +52,8 @@ package final class ConnectionPool {
         head = RequestHead(options: options)
         machine = PoolMachine(
             limits: PoolMachine.Limits(
-                connectionsMax: options.connectionsMax, queueMax: options.queueMax))
+                connectionsMax: options.connectionsMax, queueMax: options.queueMax,
+                idleMilliseconds: options.idleTimeoutMilliseconds))
         timer = LoopTimer(loop: loop, handler: PoolTimer(pool: self))
         if let addresses {
             machine.resolved(addresses)
@@ -84,6 +85,9 @@ package final class ConnectionPool {
 
     /// Nobody holds the flow any more, and it has no calls.
     func flowEnded(_ flow: FlowNumber) { machine.removeFlow(flow) }
+
+    /// What a flow of this pool holds. On the loop's thread.
+    package func holdings(of flow: CallFlow) -> FlowHoldings { machine.holdings(of: flow.number) }
 
     /// Has the addresses of the API looked at as if a call had come.
     package func probe() {
@@ -121,6 +125,8 @@ package final class ConnectionPool {
     /// What the pool has now. On the loop's thread.
     package var report: PoolReport {
         let addresses = machine.addressReports
+        var counters = counters
+        counters.bounds = machine.counts
         return PoolReport(
             counters: counters, addresses: addresses, queued: machine.queuedCount,
             isReady: addresses.contains { $0.isListed && $0.health == .healthy })
@@ -132,15 +138,22 @@ package final class ConnectionPool {
 extension ConnectionPool {
     private func enqueue(_ call: APICall, isRetry: Bool) {
         guard
-            let number = machine.submit(deadline: queueDeadline(of: call), isRetry: isRetry)
-        else {
-            counters.notSentQueueFull += 1
-            return finish(call, .notSent(reason: "too many calls wait for a connection"))
-        }
+            let admission = machine.submit(
+                call.queueKind, of: call.flow?.number, deadline: queueDeadline(of: call),
+                isRetry: isRetry)
+        else { return queueIsFull(for: call) }
+        // The newcomer may have the number of the call that has left.
+        if let loser = admission.loser, let call = takeQueued(loser) { queueIsFull(for: call) }
+        let number = admission.number
         if number.value == queued.count { queued.append(nil) }
         queued[number.value] = call
         call.queued(as: number)
         serviceLater()
+    }
+
+    private func queueIsFull(for call: APICall) {
+        counters.notSentQueueFull += 1
+        finish(call, .notSent(reason: "too many calls wait for a connection"))
     }
 
     /// A call whose body is still arriving has no deadline of its own, but does not wait for ever.
@@ -151,6 +164,18 @@ extension ConnectionPool {
     /// The deadline of a waiting call has changed.
     func deadlineChanged(of call: APICall, _ number: CallNumber) {
         machine.setDeadline(queueDeadline(of: call), of: number)
+        serviceLater()
+    }
+
+    /// Nothing has to arrive of a waiting call any more.
+    func arrived(_ call: APICall, _ number: CallNumber) {
+        machine.arrived(number)
+        serviceLater()
+    }
+
+    /// Nothing has to arrive any more of the call that the connection carries.
+    func arrived(on connection: APIConnection) {
+        machine.arrived(on: connection.number)
         serviceLater()
     }
 
@@ -245,9 +270,10 @@ extension ConnectionPool {
         machine.state(of: connection.number) == .opening
     }
 
-    func connectionOpened(_ connection: APIConnection) {
-        machine.opened(connection.number)
+    /// - Returns: until when it may be idle.
+    func connectionOpened(_ connection: APIConnection) -> MonotonicTime {
         serviceLater()
+        return machine.opened(connection.number, at: loop.now)
     }
 
     func openingFailed(_ connection: APIConnection, reason: String) {
@@ -258,9 +284,14 @@ extension ConnectionPool {
     }
 
     /// The call on the connection has its answer.
-    func answered(_ connection: APIConnection, isReusable: Bool) {
-        machine.answered(connection.number, isReusable: isReusable)
+    /// - Returns: until when a connection that can be used again may be idle.
+    func answered(
+        _ connection: APIConnection, isReusable: Bool, keepAliveSeconds: Int?
+    ) -> MonotonicTime {
         serviceLater()
+        return machine.answered(
+            connection.number, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds,
+            at: loop.now)
     }
 
     /// The connection has cut its call off.
@@ -269,8 +300,19 @@ extension ConnectionPool {
         serviceLater()
     }
 
-    /// The connection is of no more use. Harmless unless it is idle.
-    func retired(_ connection: APIConnection) { machine.retired(connection.number) }
+    /// The client of an upload has stalled, and the API has given it up.
+    func countClientFault() { machine.countClientFault() }
+
+    /// The connection has been idle for its time.
+    /// - Returns: until when it stays, to learn from; nil: it is closed.
+    func idleTimedOut(_ connection: APIConnection) -> MonotonicTime? {
+        machine.idleTimedOut(connection.number, at: loop.now)
+    }
+
+    /// The API ends the connection. Harmless unless it is idle.
+    func retired(_ connection: APIConnection) {
+        machine.retired(connection.number, isByPeer: true, at: loop.now)
+    }
 
     /// The connection is gone.
     func closed(_ connection: APIConnection) {
@@ -321,6 +363,8 @@ extension ConnectionPool {
         case .close(let connection): connections[connection.value]?.close()
         case .rests(let address, let milliseconds):
             log.rests(address, milliseconds: milliseconds)
+        case .limited(let address, let connections, let milliseconds):
+            log.limited(address, connections: connections, milliseconds: milliseconds)
         case .isBack(let address): log.isBack(address)
         }
         return true

@@ -6,6 +6,7 @@
 // its slabs until the answer begins, so it can be sent again as long as the kernel can't have its
 // last byte (RFC 9112 6 and 7.1).
 
+import Glibc
 import Reactor
 import Wire
 
@@ -82,14 +83,17 @@ struct RequestWriter {
             ChunkedEncoder.writeHead(size: slab.count, to: start)
             end = RequestWriter.put(ChunkedEncoder.tail, at: end)
         }
+        var headBytes = 0
         if !isHeadWritten {
-            let room = start - slab.payload
-            start -= writeHead(call, before: start, room: room)
+            headBytes = writeHead(call, before: start, room: start - slab.payload)
+            start -= headBytes
         }
         let endBytes = ChunkedEncoder.end.utf8CodeUnitCount
         let hasEnd = isChunked && isLast && end - start <= Stream.recordBytesMax - endBytes
         if hasEnd { end = RequestWriter.put(ChunkedEncoder.end, at: end) }
         stream.writeRecord(UnsafeBufferPointer(start: start, count: end - start).span)
+        // The key is not left in memory; a second try writes the head again.
+        if headBytes > 0 { explicit_bzero(start, headBytes) }
         return hasEnd
     }
 
@@ -114,7 +118,7 @@ struct RequestWriter {
             let start = base + (memory.count - length)
             stream.write(UnsafeBufferPointer(start: start, count: length).span)
             // The key is not left in memory.
-            memory.initialize(repeating: 0)
+            explicit_bzero(base, memory.count)
         }
     }
 
