@@ -24,7 +24,7 @@ struct AddressTable {
     private struct Idle {
         var connection: ConnectionNumber
         var since: MonotonicTime
-        /// How long its opening took: no round trip is longer.
+        /// How long its opening took: no round trip is longer. 0 when it is fresh.
         var roundTrip: UInt64
 
         /// Its age when a request that is sent now arrives, in nanoseconds.
@@ -298,13 +298,13 @@ extension AddressTable {
     }
 
     /// A connection is idle from now on.
-    /// - Parameter openingNanoseconds: how long its opening took.
+    /// - Parameter roundTrip: to the API, in nanoseconds, as far as it counts as its age.
     mutating func keep(
         _ connection: ConnectionNumber, of index: AddressIndex, since now: MonotonicTime,
-        openingNanoseconds: UInt64
+        roundTrip: UInt64
     ) {
         entries[index.value].idle.append(
-            Idle(connection: connection, since: now, roundTrip: openingNanoseconds))
+            Idle(connection: connection, since: now, roundTrip: roundTrip))
     }
 
     private mutating func removeIdle(_ connection: ConnectionNumber, of index: Int) {
@@ -329,13 +329,12 @@ extension AddressTable {
     }
 
     /// How long a connection that is idle from now on may be given messages: at most `longest`.
-    /// - Parameter openingNanoseconds: how long its opening took.
     func usefulNanoseconds(
-        _ index: AddressIndex, openingNanoseconds: UInt64, upTo longest: UInt64
+        _ index: AddressIndex, roundTrip: UInt64, upTo longest: UInt64
     ) -> UInt64 {
         let limit = entries[index.value].idleLimit
         guard limit.isKnown, limit.nanoseconds < longest else { return longest }
-        return limit.nanoseconds > openingNanoseconds ? limit.nanoseconds - openingNanoseconds : 0
+        return limit.nanoseconds > roundTrip ? limit.nanoseconds - roundTrip : 0
     }
 
     /// The API has closed an idle connection.

@@ -32,7 +32,7 @@ struct CallQueue {
         /// Those of `held` whose message still arrives.
         fileprivate(set) var uploads = 0
         /// When a fault of its calls was counted last.
-        fileprivate(set) var faultTime = MonotonicTime(nanoseconds: 0)
+        fileprivate(set) var faultTime = MonotonicTime.never
         fileprivate var lines = Lines()
     }
 

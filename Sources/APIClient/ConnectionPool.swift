@@ -110,6 +110,7 @@ package final class ConnectionPool {
         hasEnded = true
         for (number, call) in queued.enumerated() {
             guard let call else { continue }
+            machine.withdraw(CallNumber(value: number))
             queued[number] = nil
             finish(call, .notSent(reason: "the relay has ended"))
         }

@@ -101,7 +101,7 @@ struct PoolMachine {
     /// Connections that carry checks of keys.
     private var checksHeld = 0
     /// When a fault of a check was counted last.
-    private var checkFaultTime = MonotonicTime(nanoseconds: 0)
+    private var checkFaultTime = MonotonicTime.never
     /// Since when a message waits for a fresh connection although there is an idle one.
     private var freshWaitBegan: MonotonicTime?
     /// A connection that was wanted was not opened, because of what the address is known to take.
@@ -257,7 +257,8 @@ extension PoolMachine {
         precondition(connections.state(of: connection) == .opening)
         let index = connections.address(of: connection)
         connections.opened(connection, at: now)
-        let deadline = keepOrClose(connection, at: now)
+        // A fresh one is good for a message however short the API's limit is.
+        let deadline = keepOrClose(connection, roundTrip: 0, at: now)
         let isBack = addresses.opened(
             index, begunAt: connections.openedAt(connection), at: now,
             connectionsMax: limits.connectionsMax)
@@ -293,7 +294,10 @@ extension PoolMachine {
         }
         if let keepAliveSeconds { addresses.keepAliveSaid(index, seconds: keepAliveSeconds) }
         _ = unload(connection)
-        if isReusable { return keepOrClose(connection, at: now) }
+        if isReusable {
+            let roundTrip = connections.openingNanoseconds(of: connection)
+            return keepOrClose(connection, roundTrip: roundTrip, at: now)
+        }
         move(connection, to: .closing)
         return .never
     }
@@ -375,9 +379,10 @@ extension PoolMachine {
         for index in addresses.indices { closeIdle(of: index) }
     }
 
+    /// - Parameter roundTrip: to the API, in nanoseconds, as far as it counts as the connection's age.
     /// - Returns: until when it may be idle.
     private mutating func keepOrClose(
-        _ connection: ConnectionNumber, at now: MonotonicTime
+        _ connection: ConnectionNumber, roundTrip: UInt64, at now: MonotonicTime
     ) -> MonotonicTime {
         let index = connections.address(of: connection)
         guard addresses.isListed(index) && !(isDraining && queue.isEmpty) else {
@@ -385,11 +390,10 @@ extension PoolMachine {
             pending.append(.close(connection))
             return .never
         }
-        let opening = connections.openingNanoseconds(of: connection)
         move(connection, to: .idle)
-        addresses.keep(connection, of: index, since: now, openingNanoseconds: opening)
+        addresses.keep(connection, of: index, since: now, roundTrip: roundTrip)
         let useful = addresses.usefulNanoseconds(
-            index, openingNanoseconds: opening, upTo: limits.idleNanoseconds)
+            index, roundTrip: roundTrip, upTo: limits.idleNanoseconds)
         return MonotonicTime(nanoseconds: now.nanoseconds &+ useful)
     }
 
@@ -525,13 +529,15 @@ extension PoolMachine {
         guard opening < limits.openingMax else { return nil }
         let isForCheck = opening < queue.checkCount
         let takers = hasMessage ? messageTakers : 0
-        guard isForCheck || opening < queue.checkCount + takers else { return nil }
+        guard isForCheck || opening < queue.checkCount + takers else {
+            isOpeningHeld = false
+            return nil
+        }
         let isFull =
             connections.count
             >= (isForCheck ? limits.messagesMax + limits.checkReserve : messageConnectionsMax)
         if !isFull, let index = addresses.bestForOpening(at: now) {
             if !isForCheck && addresses.hasIdle { counts.connectionsTooOld += 1 }
-            isOpeningHeld = false
             return open(index, at: now)
         }
         if connections.closingCount + opening < queue.checkCount + takers,
