@@ -25,6 +25,8 @@ final class APIConnection: StreamHandler {
     /// When the last bytes of an upload were written, and where they end in those of the connection.
     private var uploadTime = MonotonicTime.never
     private var uploadEnd: UInt64 = 0
+    /// The next slab is allowed on the line.
+    private var hasTurn = false
     /// An upload of which nothing came for this long has a client that stalls.
     private static let stallMilliseconds = 1_000
     /// Why we close the connection, if we are the ones who do.
@@ -94,12 +96,40 @@ final class APIConnection: StreamHandler {
 
     private func write(_ call: APICall) -> Bool {
         guard let stream else { return false }
-        let hasMoved = writer.write(call, to: stream)
+        let hasMoved =
+            pool.isPaced ? writePaced(call, to: stream) : writer.write(call, to: stream)
         if hasMoved && !call.isHandedOver {
             uploadTime = now
             uploadEnd = stream.sealedEnd()
         }
         return hasMoved
+    }
+
+    /// Writes slab by slab, each when it is the turn of the call's customer on the line.
+    private func writePaced(_ call: APICall, to stream: Stream) -> Bool {
+        guard let body = call.body, let flow = call.flow else {
+            return writer.write(call, to: stream)
+        }
+        var hasMoved = false
+        while !call.isHandedOver, !stream.isAboveHighWater, let slab = body.nextReady {
+            let isSmall = body.isComplete && body.byteCount <= slab.count
+            guard
+                hasTurn || pool.mayWrite(slab.count, self, of: flow.number, isSmall: isSmall)
+            else { break }
+            hasTurn = false
+            hasMoved = writer.write(call, to: stream, slabsMax: 1) || hasMoved
+        }
+        // Only the end of the framing may be missing.
+        if body.isHandedOver { _ = writer.write(call, to: stream) }
+        return hasMoved
+    }
+
+    /// The line is free for the slab that waits.
+    func writeInTurn() {
+        guard let call else { return }
+        hasTurn = true
+        advance(call)
+        hasTurn = false
     }
 
     /// Whether the call is an upload whose client has been silent: the kernel has taken everything

@@ -17,6 +17,9 @@ package final class ConnectionPool {
     let head: RequestHead
     private let log: PoolLog
     private var machine: PoolMachine
+    /// Turns on the line to the API, when its rate is given.
+    private var line: SendLine?
+    let isPaced: Bool
     private var counters = PoolCounters()
     /// By the value of their number.
     private var connections: [APIConnection?] = []
@@ -54,6 +57,8 @@ package final class ConnectionPool {
             limits: PoolMachine.Limits(
                 connectionsMax: options.connectionsMax, queueMax: options.queueMax,
                 idleMilliseconds: options.idleTimeoutMilliseconds))
+        line = options.bytesPerSecondMax.map { SendLine(bytesPerSecond: $0) }
+        isPaced = line != nil
         timer = LoopTimer(loop: loop, handler: PoolTimer(pool: self))
         if let addresses {
             machine.resolved(addresses)
@@ -290,6 +295,7 @@ extension ConnectionPool {
         _ connection: APIConnection, isReusable: Bool, keepAliveSeconds: Int?
     ) -> MonotonicTime {
         serviceLater()
+        line?.leave(connection.number)
         return machine.answered(
             connection.number, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds,
             at: loop.now)
@@ -297,6 +303,7 @@ extension ConnectionPool {
 
     /// The connection has cut its call off.
     func brokeOff(_ connection: APIConnection, isFault: Bool) {
+        line?.leave(connection.number)
         machine.broke(connection.number, isFault: isFault, at: loop.now)
         serviceLater()
     }
@@ -350,8 +357,29 @@ extension ConnectionPool {
     fileprivate func service() {
         isServiceDue = false
         while carryOut(machine.next(at: loop.now)) {}
-        timer?.arm(at: machine.wakeTime)
+        if isPaced {
+            while let connection = line?.next(at: loop.now) {
+                connections[connection.value]?.writeInTurn()
+            }
+        }
+        armTimer()
         tellOwners()
+    }
+
+    private func armTimer() {
+        var time = machine.wakeTime
+        if let line { time = min(time, line.wakeTime) }
+        timer?.arm(at: time)
+    }
+
+    /// Whether the connection may write so many bytes of a body now; else it is told when.
+    func mayWrite(
+        _ bytes: Int, _ connection: APIConnection, of flow: FlowNumber, isSmall: Bool
+    ) -> Bool {
+        let may = line?.take(
+            bytes, for: connection.number, of: flow, isSmall: isSmall, at: loop.now)
+        if may == false { armTimer() }
+        return may ?? true
     }
 
     /// Does what the machine says; false when there is nothing to do.

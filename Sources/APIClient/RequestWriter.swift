@@ -30,8 +30,11 @@ struct RequestWriter {
     }
 
     /// Writes as much of the request as is ready and as the stream queues.
+    /// - Parameter slabsMax: slabs of the body, at most.
     /// - Returns: whether any of the body was handed over.
-    mutating func write(_ call: APICall, to stream: Stream) -> Bool {
+    mutating func write(
+        _ call: APICall, to stream: Stream, slabsMax: Int = .max
+    ) -> Bool {
         guard !call.isHandedOver else { return false }
         guard let body = call.body else {
             writeHeadAlone(call, to: stream)
@@ -40,11 +43,13 @@ struct RequestWriter {
         }
         var hasMoved = false
         var hasEnd = false
-        while !stream.isAboveHighWater, let slab = body.nextReady {
+        var slabsLeft = slabsMax
+        while slabsLeft > 0, !stream.isAboveHighWater, let slab = body.nextReady {
             let isLast = body.isComplete && slab.count == body.pendingBytes
             hasEnd = write(slab, isLast: isLast, of: call, to: stream)
             body.handedOver(slab, isHeld: !isChunked)
             hasMoved = true
+            slabsLeft -= 1
         }
         if body.isHandedOver { finish(call, to: stream, hasEnd: hasEnd) }
         return hasMoved

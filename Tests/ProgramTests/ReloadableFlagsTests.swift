@@ -15,7 +15,7 @@ struct ReloadableFlagsTests {
         ("--tls-key", "new.pem"), ("--tls-folder", certificates.path), ("--ticket-keys", "keys"),
         ("--write-certificate", "out.pem"), ("--api-url", "https://api.example"),
         ("--api-ca", "ca.pem"), ("--api-timeout", "41s"), ("--api-connect-timeout", "41s"),
-        ("--api-connections", "41"), ("--api-queue", "41"), ("--api-idle-timeout", "41s"),
+        ("--api-connections", "41"), ("--api-queue", "41"), ("--api-rate", "41MB"), ("--api-idle-timeout", "41s"),
         ("--dns-ttl", "41s"), ("--key-check-path", "/other"), ("--key-ttl", "41s"),
         ("--refused-key-ttl", "41s"), ("--sandbox", nil), ("--sandbox-listen", "127.0.0.1:41"),
         ("--sandbox-store", "folder"), ("--sandbox-chaos", "500=41"), ("--sandbox-slow", "41s"),
