@@ -202,7 +202,9 @@ final class APIConnection: StreamHandler {
     /// The API answered before it had the whole request: sending stops, and the connection is of
     /// no more use. A success for half a message is nothing that a client may be told.
     private func answeredEarly(_ call: APICall, _ response: APIResponse) {
-        if response.status == 408, call.pace != .here { pool.countClientFault() }
+        if response.status == 408, call.pace != .here, call.body?.isComplete == false {
+            pool.countClientFault()
+        }
         breakOff()
         _ = pool.answered(self, isReusable: false, keepAliveSeconds: nil)
         guard (200...299).contains(response.status) else {
@@ -220,13 +222,16 @@ final class APIConnection: StreamHandler {
     }
 
     /// The connection failed under the call.
-    private func callBroke(_ call: APICall, _ reason: String) {
+    /// - Parameter isEnded: the API has ended it.
+    private func callBroke(_ call: APICall, _ reason: String, isEnded: Bool = false) {
         let progress = writer.progress(of: call, on: stream)
         let requestID = reader.requestID
         let isClientFault = isStalledByClient(call)
         if isClientFault { pool.countClientFault() }
         breakOff()
-        pool.brokeOff(self, isFault: !isClientFault)
+        pool.brokeOff(
+            self, isFault: !isClientFault,
+            isUnanswered: isEnded && !isClientFault && !reader.hasBegun)
         pool.callBroke(call, on: self, progress: progress, reason: reason, requestID: requestID)
     }
 
@@ -273,7 +278,7 @@ final class APIConnection: StreamHandler {
         if reason == .peer, writer.isHeadWritten, case .complete = reader.peerClosed() {
             answered(call, isReusable: false)
         } else {
-            callBroke(call, reason.words)
+            callBroke(call, reason.words, isEnded: true)
         }
     }
 }

@@ -337,15 +337,17 @@ extension AddressTable {
         return limit.nanoseconds > roundTrip ? limit.nanoseconds - roundTrip : 0
     }
 
-    /// The API has closed an idle connection.
-    mutating func idleClosed(
-        _ connection: ConnectionNumber, of index: AddressIndex, at now: MonotonicTime
-    ) {
-        let index = index.value
-        guard let idle = entries[index].idle.first(where: { $0.connection == connection }) else {
-            return
-        }
-        entries[index].idleLimit.closed(afterNanoseconds: now.nanoseconds(since: idle.since))
+    /// How long an idle connection has been idle, in nanoseconds.
+    func idleAge(
+        of connection: ConnectionNumber, _ index: AddressIndex, at now: MonotonicTime
+    ) -> UInt64 {
+        let idle = entries[index.value].idle.first { $0.connection == connection }
+        return idle.map { now.nanoseconds(since: $0.since) } ?? 0
+    }
+
+    /// The API has closed a connection that had been idle for so long.
+    mutating func idleClosed(_ index: AddressIndex, afterNanoseconds age: UInt64) {
+        entries[index.value].idleLimit.closed(afterNanoseconds: age)
     }
 
     /// What becomes of a connection that has been idle for its time.

@@ -421,7 +421,8 @@ extension CallQueue {
     /// The call that gives up its place for one more of `flow`: the newest of the flow that has most
     /// calls waiting. nil when the exchange would only turn the two round.
     func loser(to flow: FlowNumber) -> CallNumber? {
-        guard let crowd = crowds.highest, flows[crowd].waiting > flows[flow.value].waiting + 1 else {
+        guard let crowd = crowds.highest, flows[crowd].waiting > flows[flow.value].waiting + 1
+        else {
             return nil
         }
         let lines = flows[crowd].lines

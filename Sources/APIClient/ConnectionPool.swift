@@ -302,9 +302,11 @@ extension ConnectionPool {
     }
 
     /// The connection has cut its call off.
-    func brokeOff(_ connection: APIConnection, isFault: Bool) {
+    /// - Parameter isUnanswered: the API has ended it before the first byte of an answer.
+    func brokeOff(_ connection: APIConnection, isFault: Bool, isUnanswered: Bool = false) {
         line?.leave(connection.number)
-        machine.broke(connection.number, isFault: isFault, at: loop.now)
+        machine.broke(
+            connection.number, isFault: isFault, isUnanswered: isUnanswered, at: loop.now)
         serviceLater()
     }
 

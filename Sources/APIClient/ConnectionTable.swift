@@ -48,6 +48,9 @@ struct ConnectionTable {
         var openedAt: MonotonicTime
         /// How long its opening took: no round trip to the address is longer.
         var openingNanoseconds: UInt64 = 0
+        /// When it was given its call, and since when it had been idle then.
+        var busySince = MonotonicTime(nanoseconds: 0)
+        var idleSince = MonotonicTime(nanoseconds: 0)
     }
 
     private var entries: [Entry] = []
@@ -87,6 +90,28 @@ struct ConnectionTable {
     mutating func opened(_ number: ConnectionNumber, at now: MonotonicTime) {
         entries[number.value].openingNanoseconds = now.nanoseconds(
             since: entries[number.value].openedAt)
+    }
+
+    /// The connection is idle after a call.
+    mutating func rested(_ number: ConnectionNumber, at now: MonotonicTime) {
+        entries[number.value].idleSince = now
+    }
+
+    /// The connection has a call.
+    mutating func began(_ number: ConnectionNumber, at now: MonotonicTime) {
+        entries[number.value].busySince = now
+    }
+
+    /// How long a busy connection had been idle after the call before, when it was given its call
+    /// not longer than `nanosecondsMax` ago; else 0.
+    func idleNanoseconds(
+        of number: ConnectionNumber, begunWithin nanosecondsMax: UInt64, at now: MonotonicTime
+    ) -> UInt64 {
+        let entry = entries[number.value]
+        guard entry.idleSince.nanoseconds > 0,
+            now.nanoseconds(since: entry.busySince) <= nanosecondsMax
+        else { return 0 }
+        return entry.busySince.nanoseconds(since: entry.idleSince)
     }
 
     /// What the connection carries.

@@ -31,6 +31,10 @@ struct PoolMachine {
         var brokenCallsMax = 5
         /// A message waits so long for a fresh connection when there is one of unknown use.
         var freshMilliseconds = 1_000
+        /// An end without an answer crossed the request when it comes so soon after it, and after
+        /// an idle time that is not shorter.
+        var crossingMilliseconds = 1_000
+        var crossedIdleMillisecondsMin = 250
         /// Further addresses are ignored.
         var addressesMax = 16
 
@@ -48,6 +52,12 @@ struct PoolMachine {
             AddressTable.Rests(shortest: restMillisecondsMin, longest: restMillisecondsMax)
         }
         fileprivate var idleNanoseconds: UInt64 { UInt64(clamping: idleMilliseconds) &* 1_000_000 }
+        fileprivate var crossingNanoseconds: UInt64 {
+            UInt64(clamping: crossingMilliseconds) &* 1_000_000
+        }
+        fileprivate var crossedIdleNanosecondsMin: UInt64 {
+            UInt64(clamping: crossedIdleMillisecondsMin) &* 1_000_000
+        }
     }
 
     /// Why a call got no connection.
@@ -295,6 +305,7 @@ extension PoolMachine {
         if let keepAliveSeconds { addresses.keepAliveSaid(index, seconds: keepAliveSeconds) }
         _ = unload(connection)
         if isReusable {
+            connections.rested(connection, at: now)
             let roundTrip = connections.openingNanoseconds(of: connection)
             return keepOrClose(connection, roundTrip: roundTrip, at: now)
         }
@@ -304,13 +315,26 @@ extension PoolMachine {
 
     /// The call on this connection has ended without an answer. The driver closes the connection
     /// and then says `closed`.
-    /// - Parameter isFault: the address is at fault; false when the call was abandoned, or its
-    ///   client stalled. Faults of one flow at one time count once.
-    mutating func broke(_ connection: ConnectionNumber, isFault: Bool, at now: MonotonicTime) {
+    /// - Parameters:
+    ///   - isFault: the address is at fault; false when the call was abandoned, or its client
+    ///     stalled. Faults of one flow at one time count once.
+    ///   - isUnanswered: the API ended the connection before the first byte of an answer. After an
+    ///     idle time that is its limit for idle connections, and no fault.
+    mutating func broke(
+        _ connection: ConnectionNumber, isFault: Bool, isUnanswered: Bool = false,
+        at now: MonotonicTime
+    ) {
         precondition(connections.state(of: connection) == .busy)
         let index = connections.address(of: connection)
         let flow = unload(connection)
         move(connection, to: .closing)
+        if isUnanswered {
+            let idle = connections.idleNanoseconds(
+                of: connection, begunWithin: limits.crossingNanoseconds, at: now)
+            if idle >= limits.crossedIdleNanosecondsMin {
+                return addresses.idleClosed(index, afterNanoseconds: idle)
+            }
+        }
         guard isFault, noteFault(of: flow, at: now) else { return }
         let own = flow.map { queue.flow($0).held + queue.flow($0).waiting }
         let all = messagesHeld + checksHeld + queue.count
@@ -360,7 +384,9 @@ extension PoolMachine {
     ) {
         guard connections.state(of: connection) == .idle else { return }
         if isByPeer {
-            addresses.idleClosed(connection, of: connections.address(of: connection), at: now)
+            let index = connections.address(of: connection)
+            addresses.idleClosed(
+                index, afterNanoseconds: addresses.idleAge(of: connection, index, at: now))
         }
         move(connection, to: .closing)
     }
@@ -460,11 +486,11 @@ extension PoolMachine {
     /// What can be done for the calls that wait.
     private mutating func serveQueue(at now: MonotonicTime) -> Verdict? {
         if let check = queue.firstCheck, let connection = addresses.takeTurn(for: .read, at: now) {
-            return assign(check, connection)
+            return assign(check, connection, at: now)
         }
         let message = nextMessage
         if let message, let connection = addresses.takeTurn(for: .message, at: now) {
-            return assign(message, connection)
+            return assign(message, connection, at: now)
         }
         if isResolved && !addresses.hasUsable(at: now), let call = queue.any {
             queue.remove(call)
@@ -492,14 +518,19 @@ extension PoolMachine {
                 return nil
             }
         }
-        return addresses.takeTurn(for: .messageInNeed, at: now).map { assign(message, $0) }
+        return addresses.takeTurn(for: .messageInNeed, at: now).map {
+            assign(message, $0, at: now)
+        }
     }
 
-    private mutating func assign(_ call: CallNumber, _ connection: ConnectionNumber) -> Verdict {
+    private mutating func assign(
+        _ call: CallNumber, _ connection: ConnectionNumber, at now: MonotonicTime
+    ) -> Verdict {
         let isUpload = queue.kind(of: call).isUpload
         let flow = queue.flow(of: call)
         queue.remove(call)
         move(connection, to: .busy)
+        connections.began(connection, at: now)
         if let flow {
             messagesHeld += 1
             if isUpload { uploadsHeld += 1 }

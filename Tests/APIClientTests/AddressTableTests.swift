@@ -202,8 +202,10 @@ struct AddressTableTests {
         #expect(count == 8)
         for number in 0..<8 { bench.opened(ConnectionNumber(value: number)) }
         let assigned = bench.verdicts()
-        let second = assigned.indices.filter { assigned[$0].hasPrefix("assign 6 ") || assigned[$0].hasPrefix("assign 7 ") }
-            .map { ConnectionNumber(value: Int(assigned[$0].split(separator: " ")[3])!) }
+        let second = assigned.indices.filter {
+            assigned[$0].hasPrefix("assign 6 ") || assigned[$0].hasPrefix("assign 7 ")
+        }
+        .map { ConnectionNumber(value: Int(assigned[$0].split(separator: " ")[3])!) }
         let first = (0..<8).map { ConnectionNumber(value: $0) }.filter { !second.contains($0) }
         bench.machine.broke(first[0], isFault: true, at: .at(1))
         bench.machine.broke(first[1], isFault: true, at: .at(1))

@@ -40,7 +40,8 @@ struct FlowOrderTests {
         var list: [(flow: Int, level: Int)] = []
         for _ in 0..<500 {
             let flow = Int.random(in: 0..<40, using: &generator)
-            let level = Int.random(in: 0...Int.random(in: 0...300, using: &generator), using: &generator)
+            let level = Int.random(
+                in: 0...Int.random(in: 0...300, using: &generator), using: &generator)
             let isIn = list.contains { $0.flow == flow }
             list.removeAll { $0.flow == flow }
             if isIn, Bool.random(using: &generator) {

@@ -112,7 +112,8 @@ struct PoolHealthTests {
         let server = try ScriptedServer(bench.loop) { peer in
             guard peer.received.count > 20_000, peer.step == 0 else { return }
             peer.step = 1
-            peer.send("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            peer.send(
+                "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         }
         let pool = bench.pool([server.address])
         let calls = stall(6, on: pool)

@@ -250,6 +250,30 @@ struct PoolShareTests {
         #expect(bench.verdicts(at: 5_000) == ["assign 0 to 1"])
     }
 
+    @Test("An end that crosses a request after an idle time is the API's limit, and no fault")
+    func crossed() {
+        var bench = PoolBench.resolved(1, limits: PoolMachine.Limits(brokenCallsMax: 1))
+        bench.submit()
+        _ = bench.verdicts()
+        bench.opened(0)
+        _ = bench.verdicts()
+        bench.answered(0, isReusable: true, at: 100)
+        bench.submit()
+        #expect(bench.verdicts(at: 1_100) == ["assign 0 to 0"])
+        bench.machine.broke(0, isFault: true, isUnanswered: true, at: .at(1_150))
+        bench.machine.closed(0)
+        bench.submit()
+        #expect(bench.verdicts(at: 1_151) == ["open 0 a"])
+        bench.opened(0, at: 1_151)
+        _ = bench.verdicts(at: 1_151)
+        #expect(bench.answered(0, isReusable: true, at: 1_200) == .at(1_700), "a second less half")
+        // Without an idle time it is a fault.
+        bench.submit()
+        _ = bench.verdicts(at: 1_201)
+        bench.machine.broke(0, isFault: true, isUnanswered: true, at: .at(1_250))
+        #expect(bench.verdicts(at: 1_250) == ["rests a 250"])
+    }
+
     @Test("Connections that are too old make room for fresh ones")
     func obsolete() {
         var bench = PoolBench.resolved(1, limits: PoolMachine.Limits(connectionsMax: 2))
@@ -380,7 +404,9 @@ private struct RandomPool {
             if isReusable { idle[connection] = now } else { closing.insert(connection) }
             bench.answered(ConnectionNumber(value: connection), isReusable: isReusable, at: now)
         case 9:
-            guard let number = waiting.keys.sorted().randomElement(using: &generator) else { return }
+            guard let number = waiting.keys.sorted().randomElement(using: &generator) else {
+                return
+            }
             if Bool.random(using: &generator) {
                 waiting[number] = nil
                 bench.machine.withdraw(CallNumber(value: number))
@@ -395,7 +421,9 @@ private struct RandomPool {
             carried[connection]?.kind = .complete
             bench.machine.arrived(on: ConnectionNumber(value: connection))
         default:
-            for connection in closing.sorted() { bench.machine.closed(ConnectionNumber(value: connection)) }
+            for connection in closing.sorted() {
+                bench.machine.closed(ConnectionNumber(value: connection))
+            }
             closing = []
         }
         settle()

@@ -111,7 +111,8 @@ struct APIFlags: ParsableArguments {
         options.queueMax = try FlagCheck.positive("--api-queue", queueMax)
         if let rate {
             try FlagCheck.check(
-                rate.bytes >= 65_536, "--api-rate", rate.defaultValueDescription, "64KB per second or more")
+                rate.bytes >= 65_536, "--api-rate", rate.defaultValueDescription,
+                "64KB per second or more")
             options.bytesPerSecondMax = rate.bytes
         }
         options.idleTimeoutMilliseconds = try FlagCheck.positive(
