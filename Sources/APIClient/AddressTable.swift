@@ -332,9 +332,10 @@ extension AddressTable {
     func usefulNanoseconds(
         _ index: AddressIndex, roundTrip: UInt64, upTo longest: UInt64
     ) -> UInt64 {
-        let limit = entries[index.value].idleLimit
-        guard limit.isKnown, limit.nanoseconds < longest else { return longest }
-        return limit.nanoseconds > roundTrip ? limit.nanoseconds - roundTrip : 0
+        guard entries[index.value].idleLimit.isKnown else { return longest }
+        let limit = entries[index.value].idleLimit.nanoseconds
+        guard limit < longest else { return longest }
+        return limit > roundTrip ? limit - roundTrip : 0
     }
 
     /// How long an idle connection has been idle, in nanoseconds.
@@ -418,12 +419,14 @@ extension AddressTable {
     private mutating func isYoung(
         _ idle: Idle, of index: Int, _ need: Need, at now: MonotonicTime
     ) -> Bool {
-        if let oldest = entries[index].idle.first {
-            entries[index].idleLimit.outlived(nanoseconds: now.nanoseconds(since: oldest.since))
+        if entries[index].idleLimit.isKnown {
+            if let oldest = entries[index].idle.first {
+                entries[index].idleLimit.outlived(nanoseconds: now.nanoseconds(since: oldest.since))
+            }
+        } else if need == .messageInNeed {
+            return true
         }
-        let limit = entries[index].idleLimit
-        if !limit.isKnown && need == .messageInNeed { return true }
-        return idle.age(at: now) <= limit.nanoseconds
+        return idle.age(at: now) <= entries[index].idleLimit.nanoseconds
     }
 
     /// Whether there is an idle connection.

@@ -65,6 +65,9 @@ struct CallQueue {
     private var nodes: [Node] = []
     private var freeHead = none
     private var checks = Line()
+    /// A complete message that came when nobody waited stands here and in no line until another call
+    /// comes: most find an idle connection at once, and need no order.
+    private var lone = none
     private var flows: [Flow] = []
     private var freeFlows: [Int] = []
     /// Flows with calls of a kind that wait, by the connections that they hold.
@@ -153,30 +156,50 @@ extension CallQueue {
     mutating func add(
         _ kind: Kind, of flow: FlowNumber?, deadline: MonotonicTime, isFirst: Bool
     ) -> CallNumber {
+        if lone != CallQueue.none { lineUp() }
         lastAge += 1
         let number = takeNode(
             Node(
                 previous: CallQueue.none, next: CallQueue.none, deadline: deadline,
                 flow: flow?.value ?? CallQueue.none, kind: kind, isQueued: true,
                 age: isFirst ? 0 : lastAge))
-        link(number, isFirst: isFirst)
+        if let flow, kind == .complete, count == 0 {
+            lone = number
+            flows[flow.value].waiting = 1
+            completeCount = 1
+        } else {
+            link(number, isFirst: isFirst)
+            if let flow { waitingChanged(flow.value, by: 1) }
+        }
         count += 1
-        if let flow { waitingChanged(flow.value, by: 1) }
         note(deadline)
         return CallNumber(value: number)
+    }
+
+    /// The message that came first is not alone any more.
+    private mutating func lineUp() {
+        completeCount = 0
+        link(lone, isFirst: false)
+        lone = CallQueue.none
     }
 
     /// Takes the call out of the queue, wherever it stands.
     mutating func remove(_ call: CallNumber) {
         let number = call.value
         precondition(nodes[number].isQueued, "a call leaves the queue once")
-        unlink(number)
         let flow = nodes[number].flow
+        if number == lone {
+            lone = CallQueue.none
+            flows[flow].waiting = 0
+            completeCount = 0
+        } else {
+            unlink(number)
+            if flow != CallQueue.none { waitingChanged(flow, by: -1) }
+        }
         nodes[number].isQueued = false
         nodes[number].next = freeHead
         freeHead = number
         count -= 1
-        if flow != CallQueue.none { waitingChanged(flow, by: -1) }
         guard count == 0 else { return }
         earliestDeadline = .never
         scanStart = 0
@@ -345,6 +368,7 @@ extension CallQueue {
     /// - Parameter uploadsFree: how many more uploads may hold a connection. A flow may have one more
     ///   if it has fewer than that.
     func firstMessage(uploadsFree: Int) -> CallNumber? {
+        if lone != CallQueue.none { return CallNumber(value: lone) }
         var best = CallQueue.none
         if let flow = complete.lowest { best = flows[flow].lines.complete.head }
         if uploadsFree > 0 {
@@ -411,6 +435,7 @@ extension CallQueue {
 
     /// Any call that waits: for when there is no address to give it.
     var any: CallNumber? {
+        if lone != CallQueue.none { return CallNumber(value: lone) }
         if let check = firstCheck { return check }
         if let flow = complete.lowest { return CallNumber(value: flows[flow].lines.complete.head) }
         if let flow = fast.lowest { return CallNumber(value: flows[flow].lines.fast.head) }

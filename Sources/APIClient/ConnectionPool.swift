@@ -295,7 +295,7 @@ extension ConnectionPool {
         _ connection: APIConnection, isReusable: Bool, keepAliveSeconds: Int?
     ) -> MonotonicTime {
         serviceLater()
-        line?.leave(connection.number)
+        if isPaced { line?.leave(connection.number) }
         return machine.answered(
             connection.number, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds,
             at: loop.now)
@@ -370,7 +370,7 @@ extension ConnectionPool {
 
     private func armTimer() {
         var time = machine.wakeTime
-        if let line { time = min(time, line.wakeTime) }
+        if isPaced { time = min(time, line?.wakeTime ?? .never) }
         timer?.arm(at: time)
     }
 
