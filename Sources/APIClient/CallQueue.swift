@@ -58,6 +58,8 @@ struct CallQueue {
         var isQueued: Bool
         /// Calls that came later have a higher number; 0: the call had its turn before.
         var age: Int
+        /// When it came.
+        var since: MonotonicTime
     }
 
     private static let none = -1
@@ -154,7 +156,8 @@ extension CallQueue {
     /// - Parameter flow: nil for the check of a key.
     /// - Returns: its number, which is used again after the call has left.
     mutating func add(
-        _ kind: Kind, of flow: FlowNumber?, deadline: MonotonicTime, isFirst: Bool
+        _ kind: Kind, of flow: FlowNumber?, deadline: MonotonicTime, isFirst: Bool,
+        at now: MonotonicTime
     ) -> CallNumber {
         if lone != CallQueue.none { lineUp() }
         lastAge += 1
@@ -162,7 +165,7 @@ extension CallQueue {
             Node(
                 previous: CallQueue.none, next: CallQueue.none, deadline: deadline,
                 flow: flow?.value ?? CallQueue.none, kind: kind, isQueued: true,
-                age: isFirst ? 0 : lastAge))
+                age: isFirst ? 0 : lastAge, since: now))
         if let flow, kind == .complete, count == 0 {
             lone = number
             flows[flow.value].waiting = 1
@@ -364,10 +367,13 @@ extension CallQueue {
     }
 
     /// The message that may take the next connection: of the flow that holds least. A slow upload
-    /// only if no complete call and no check of a key waits.
-    /// - Parameter uploadsFree: how many more uploads may hold a connection. A flow may have one more
-    ///   if it has fewer than that.
-    func firstMessage(uploadsFree: Int) -> CallNumber? {
+    /// lets complete calls and checks of keys go first, but not for ever: otherwise one customer
+    /// whose messages never end would keep all others' large messages out.
+    /// - Parameters:
+    ///   - uploadsFree: how many more uploads may hold a connection. A flow may have one more if it
+    ///     has fewer than that.
+    ///   - lateSince: slow uploads that have waited since this time have their turn like others.
+    func firstMessage(uploadsFree: Int, lateSince: MonotonicTime) -> CallNumber? {
         if lone != CallQueue.none { return CallNumber(value: lone) }
         var best = CallQueue.none
         if let flow = complete.lowest { best = flows[flow].lines.complete.head }
@@ -376,10 +382,13 @@ extension CallQueue {
                 let head = flows[flow].lines.fast.head
                 if best == CallQueue.none || comesBefore(head, best) { best = head }
             }
-            if best == CallQueue.none, !slow.isEmpty, completeCount + checkCount == 0,
-                let flow = first(of: slow, uploadsFree: uploadsFree)
-            {
-                best = flows[flow].lines.slow.head
+            if !slow.isEmpty, let flow = first(of: slow, uploadsFree: uploadsFree) {
+                let head = flows[flow].lines.slow.head
+                let isLate = nodes[head].since <= lateSince
+                let mayGo = isLate || completeCount + checkCount == 0
+                if mayGo && (best == CallQueue.none || isLate && comesBefore(head, best)) {
+                    best = head
+                }
             }
         }
         return best == CallQueue.none ? nil : CallNumber(value: best)

@@ -146,7 +146,7 @@ extension ConnectionPool {
         guard
             let admission = machine.submit(
                 call.queueKind, of: call.flow?.number, deadline: queueDeadline(of: call),
-                isRetry: isRetry)
+                isRetry: isRetry, at: loop.now)
         else { return queueIsFull(for: call) }
         // The newcomer may have the number of the call that has left.
         if let loser = admission.loser, let call = takeQueued(loser) { queueIsFull(for: call) }

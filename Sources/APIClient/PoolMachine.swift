@@ -31,6 +31,8 @@ struct PoolMachine {
         var brokenCallsMax = 5
         /// A message waits so long for a fresh connection when there is one of unknown use.
         var freshMilliseconds = 1_000
+        /// A slow upload lets complete messages go first for so long.
+        var lateMilliseconds = 500
         /// An end without an answer crossed the request when it comes so soon after it, and after
         /// an idle time that is not shorter.
         var crossingMilliseconds = 1_000
@@ -196,7 +198,8 @@ extension PoolMachine {
     ///   - isRetry: it had its turn: it comes first in its line, even when the queue is full.
     /// - Returns: nil: the queue is full, and no flow has more calls in it than this one.
     mutating func submit(
-        _ kind: CallQueue.Kind, of flow: FlowNumber?, deadline: MonotonicTime, isRetry: Bool
+        _ kind: CallQueue.Kind, of flow: FlowNumber?, deadline: MonotonicTime, isRetry: Bool,
+        at now: MonotonicTime
     ) -> Admission? {
         precondition((kind == .check) == (flow == nil), "only checks have no flow")
         var loser: CallNumber?
@@ -212,7 +215,7 @@ extension PoolMachine {
             return nil
         }
         hasDemand = true
-        let number = queue.add(kind, of: flow, deadline: deadline, isFirst: isRetry)
+        let number = queue.add(kind, of: flow, deadline: deadline, isFirst: isRetry, at: now)
         return Admission(number: number, loser: loser)
     }
 
@@ -488,7 +491,7 @@ extension PoolMachine {
         if let check = queue.firstCheck, let connection = addresses.takeTurn(for: .read, at: now) {
             return assign(check, connection, at: now)
         }
-        let message = nextMessage
+        let message = nextMessage(at: now)
         if let message, let connection = addresses.takeTurn(for: .message, at: now) {
             return assign(message, connection, at: now)
         }
@@ -502,9 +505,12 @@ extension PoolMachine {
     }
 
     /// The message that may have the next connection.
-    private var nextMessage: CallNumber? {
+    private func nextMessage(at now: MonotonicTime) -> CallNumber? {
         guard messagesHeld < limits.messagesMax else { return nil }
-        return queue.firstMessage(uploadsFree: queue.uploadCount > 0 ? uploadsFree : 0)
+        let late = UInt64(clamping: limits.lateMilliseconds) &* 1_000_000
+        return queue.firstMessage(
+            uploadsFree: queue.uploadCount > 0 ? uploadsFree : 0,
+            lateSince: MonotonicTime(nanoseconds: now.nanoseconds &- min(now.nanoseconds, late)))
     }
 
     /// Gives the message a connection that may be too old, when there is no fresh one in time.

@@ -44,11 +44,11 @@ struct PoolBench {
     @discardableResult
     mutating func submit(
         _ kind: CallQueue.Kind = .complete, of index: Int = 0, by deadline: Int = 1_000_000,
-        isRetry: Bool = false
+        isRetry: Bool = false, at now: Int = 0
     ) -> PoolMachine.Admission? {
         machine.submit(
             kind, of: kind == .check ? nil : flow(index), deadline: .at(deadline),
-            isRetry: isRetry)
+            isRetry: isRetry, at: .at(now))
     }
 
     @discardableResult

@@ -109,6 +109,23 @@ struct PoolShareTests {
         #expect(order == ["5", "4", "3", "6"])
     }
 
+    @Test("A slow upload is not kept out by one customer whose messages never end")
+    func slowAges() {
+        var bench = full(8)
+        bench.submit(.slowUpload, of: 0)
+        for _ in 0..<20 { bench.submit(of: 9) }
+        var now = 0
+        var order: [Int] = []
+        for round in 0..<14 {
+            now += 60
+            bench.answered(ConnectionNumber(value: round % 7), isReusable: true, at: now)
+            _ = bench.verdicts(at: now)
+            order.append(bench.machine.holdings(of: bench.flow(0)).uploads)
+        }
+        // After half a second it has its turn, because its customer holds nothing.
+        #expect(order == [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
+    }
+
     @Test("An upload that has arrived waits as a complete message, and frees its share on the wire")
     func arrived() {
         var bench = full(5)
@@ -298,6 +315,7 @@ private struct RandomPool {
     struct Call {
         var kind: CallQueue.Kind
         var flow: Int?
+        var since: Int
     }
 
     let connectionsMax: Int
@@ -333,7 +351,7 @@ private struct RandomPool {
         guard messages < limits.messagesMax else { return false }
         guard call.kind.isUpload else { return true }
         guard uploads(of: call.flow) < max(1, connectionsMax / 2) - uploads else { return false }
-        return call.kind == .fastUpload
+        return call.kind == .fastUpload || now - call.since >= 500
             || !waiting.values.contains { $0.kind == .complete || $0.kind == .check }
     }
 
@@ -349,7 +367,9 @@ private struct RandomPool {
         check(mayTake(call), "a bound is broken by \(call)")
         if call.flow != nil {
             check(!waiting.values.contains { $0.kind == .check }, "a check waits for a message")
-            let others = waiting.values.filter { $0.kind == call.kind && mayTake($0) }
+            let others = waiting.values.filter {
+                $0.kind == call.kind && $0.kind != .slowUpload && mayTake($0)
+            }
             check(
                 others.allSatisfy { held($0.flow) >= held(call.flow) },
                 "somebody waits who holds less")
@@ -433,9 +453,11 @@ private struct RandomPool {
         let kinds: [CallQueue.Kind] = [.check, .complete, .complete, .fastUpload, .slowUpload]
         let kind = kinds[Int.random(in: 0..<5, using: &generator)]
         let flow = kind == .check ? nil : Int.random(in: 0..<6, using: &generator)
-        guard let admission = bench.submit(kind, of: flow ?? 0, by: now + 5_000) else { return }
+        guard let admission = bench.submit(kind, of: flow ?? 0, by: now + 5_000, at: now) else {
+            return
+        }
         if let loser = admission.loser { waiting[loser.value] = nil }
-        waiting[admission.number.value] = Call(kind: kind, flow: flow)
+        waiting[admission.number.value] = Call(kind: kind, flow: flow, since: now)
     }
 }
 
