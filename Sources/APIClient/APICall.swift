@@ -29,6 +29,16 @@ package protocol APICallOwner: AnyObject {
 package final class APICall {
     package enum Kind { case send, checkKey }
 
+    /// How fast the rest of a body that is not complete comes.
+    package enum Pace {
+        /// At the pace of a client that may stall.
+        case slow
+        /// At the pace of a client that has been fast.
+        case fast
+        /// Nothing has to arrive: it is there, and is written as the API reads.
+        case here
+    }
+
     /// Where the call is; the pool moves it.
     enum Place {
         case notStarted
@@ -50,6 +60,8 @@ package final class APICall {
     /// When the owner must have its result. For an upload that still arrives: `.never` until
     /// `bodyCompleted` sets it.
     private(set) var deadline: MonotonicTime
+    /// Of a send whose body is not complete.
+    private(set) var pace: Pace
 
     private(set) var place = Place.notStarted
     /// Set from `start` until the call is finished.
@@ -72,9 +84,10 @@ package final class APICall {
     ///   - body: of a send, nil for the check of a key; the call reads it until it ends.
     ///   - owner: kept until `rest`.
     ///   - deadline: when the owner must have its result; `.never` while the body still arrives.
+    ///   - pace: see `Pace`; of no meaning when the body is complete.
     package init(
         kind: Kind, key: APIKey, flow: CallFlow?, body: RequestBody?, owner: any APICallOwner,
-        deadline: MonotonicTime
+        deadline: MonotonicTime, pace: Pace = .slow
     ) {
         precondition((kind == .send) == (body != nil), "only a send has a body")
         precondition((kind == .send) == (flow != nil), "only a send has a flow")
@@ -84,6 +97,7 @@ package final class APICall {
         self.body = body
         self.owner = owner
         self.deadline = deadline
+        self.pace = pace
     }
 
     /// Lets go of flow, body and owner after the call has ended, until `begin`.
@@ -96,7 +110,7 @@ package final class APICall {
     /// Makes a new send of one that rests. Nobody but the caller may hold this object.
     package func begin(
         key: APIKey, flow: CallFlow, body: RequestBody, owner: any APICallOwner,
-        deadline: MonotonicTime
+        deadline: MonotonicTime, pace: Pace = .slow
     ) {
         precondition(kind == .send && self.owner == nil)
         self.key = key
@@ -104,6 +118,7 @@ package final class APICall {
         self.body = body
         self.owner = owner
         self.deadline = deadline
+        self.pace = pace
         place = .notStarted
         pool = nil
         tries = 0
@@ -117,14 +132,38 @@ package final class APICall {
         if case .onConnection(let connection) = place { connection.bodyGrew() }
     }
 
+    /// Nothing has to arrive of the body any more. It is not complete: the API has to read before
+    /// the rest is written.
+    package func bodyIsHere() {
+        guard pace != .here else { return }
+        pace = .here
+        switch place {
+        case .queued(let number): pool?.arrived(self, number)
+        case .onConnection(let connection): pool?.arrived(on: connection)
+        case .notStarted, .finished: break
+        }
+    }
+
     /// `body.complete()` was called; the answer is due at `deadline`.
     package func bodyCompleted(deadline: MonotonicTime) {
         self.deadline = deadline
+        bodyIsHere()
         if let pool { askedAt = pool.loop.now }
         switch place {
         case .queued(let number): pool?.deadlineChanged(of: self, number)
         case .onConnection(let connection): connection.bodyGrew()
         case .notStarted, .finished: break
+        }
+    }
+
+    /// What the call is to the queue of the pool.
+    var queueKind: CallQueue.Kind {
+        guard let body else { return .check }
+        guard !body.isComplete else { return .complete }
+        switch pace {
+        case .slow: return .slowUpload
+        case .fast: return .fastUpload
+        case .here: return .complete
         }
     }
 

@@ -22,6 +22,13 @@ final class APIConnection: StreamHandler {
     private var reader = ResponseReader()
     /// When an upload that the API does not read is given up.
     private var stallDeadline = MonotonicTime.never
+    /// When the last bytes of an upload were written, and where they end in those of the connection.
+    private var uploadTime = MonotonicTime.never
+    private var uploadEnd: UInt64 = 0
+    /// The next slab is allowed on the line.
+    private var hasTurn = false
+    /// An upload of which nothing came for this long has a client that stalls.
+    private static let stallMilliseconds = 1_000
     /// Why we close the connection, if we are the ones who do.
     private var closeCause: String?
 
@@ -52,6 +59,8 @@ final class APIConnection: StreamHandler {
         reader.reset()
         writer.begin(call, on: stream)
         stallDeadline = .never
+        uploadTime = now
+        uploadEnd = 0
         advance(call)
     }
 
@@ -62,13 +71,7 @@ final class APIConnection: StreamHandler {
     }
 
     override func streamOpened(_ stream: Stream) {
-        waitForCall(stream)
-        pool.connectionOpened(self)
-    }
-
-    private func waitForCall(_ stream: Stream) {
-        call = nil
-        stream.deadline = now.advanced(byMilliseconds: pool.options.idleTimeoutMilliseconds)
+        stream.deadline = pool.connectionOpened(self)
     }
 
     // MARK: - The request
@@ -93,7 +96,51 @@ final class APIConnection: StreamHandler {
 
     private func write(_ call: APICall) -> Bool {
         guard let stream else { return false }
-        return writer.write(call, to: stream)
+        let hasMoved =
+            pool.isPaced ? writePaced(call, to: stream) : writer.write(call, to: stream)
+        if hasMoved && !call.isHandedOver {
+            uploadTime = now
+            uploadEnd = stream.sealedEnd()
+        }
+        return hasMoved
+    }
+
+    /// Writes slab by slab, each when it is the turn of the call's customer on the line.
+    private func writePaced(_ call: APICall, to stream: Stream) -> Bool {
+        guard let body = call.body, let flow = call.flow else {
+            return writer.write(call, to: stream)
+        }
+        var hasMoved = false
+        while !call.isHandedOver, !stream.isAboveHighWater, let slab = body.nextReady {
+            let isSmall = body.isComplete && body.byteCount <= slab.count
+            guard
+                hasTurn || pool.mayWrite(slab.count, self, of: flow.number, isSmall: isSmall)
+            else { break }
+            hasTurn = false
+            hasMoved = writer.write(call, to: stream, slabsMax: 1) || hasMoved
+        }
+        // Only the end of the framing may be missing.
+        if body.isHandedOver { _ = writer.write(call, to: stream) }
+        return hasMoved
+    }
+
+    /// The line is free for the slab that waits.
+    func writeInTurn() {
+        guard let call else { return }
+        hasTurn = true
+        advance(call)
+        hasTurn = false
+    }
+
+    /// Whether the call is an upload whose client has been silent: the kernel has taken everything
+    /// that came of it, and nothing came for a while. A slab that is not full does not count,
+    /// because the client has not filled it in that time.
+    private func isStalledByClient(_ call: APICall) -> Bool {
+        guard !call.isHandedOver, call.pace != .here, let body = call.body, !body.isComplete,
+            body.nextReady == nil, let stream, stream.queuedBytes == 0,
+            !stream.certainlyKept(upTo: uploadEnd)
+        else { return false }
+        return now.milliseconds(since: uploadTime) >= Self.stallMilliseconds
     }
 
     /// The call's own deadline, or that of an upload that stalls.
@@ -140,25 +187,26 @@ final class APIConnection: StreamHandler {
     private func answered(_ call: APICall, isReusable: Bool) {
         guard let stream else { return }
         let response = reader.response(now: pool.loop.readWallClock())
+        let keepAliveSeconds = reader.keepAliveSeconds
         reader.reset()
         guard call.isHandedOver, !stream.certainlyKept(upTo: call.wireEnd) else {
             return answeredEarly(call, response)
         }
-        if isReusable {
-            waitForCall(stream)
-        } else {
-            self.call = nil
-            close()
-        }
-        pool.answered(self, isReusable: isReusable)
+        self.call = nil
+        let deadline = pool.answered(
+            self, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds)
+        if isReusable { stream.deadline = deadline } else { close() }
         pool.finish(call, .response(response))
     }
 
     /// The API answered before it had the whole request: sending stops, and the connection is of
     /// no more use. A success for half a message is nothing that a client may be told.
     private func answeredEarly(_ call: APICall, _ response: APIResponse) {
+        if response.status == 408, call.pace != .here, call.body?.isComplete == false {
+            pool.countClientFault()
+        }
         breakOff()
-        pool.answered(self, isReusable: false)
+        _ = pool.answered(self, isReusable: false, keepAliveSeconds: nil)
         guard (200...299).contains(response.status) else {
             return pool.finish(call, .response(response))
         }
@@ -174,11 +222,16 @@ final class APIConnection: StreamHandler {
     }
 
     /// The connection failed under the call.
-    private func callBroke(_ call: APICall, _ reason: String) {
+    /// - Parameter isEnded: the API has ended it.
+    private func callBroke(_ call: APICall, _ reason: String, isEnded: Bool = false) {
         let progress = writer.progress(of: call, on: stream)
         let requestID = reader.requestID
+        let isClientFault = isStalledByClient(call)
+        if isClientFault { pool.countClientFault() }
         breakOff()
-        pool.brokeOff(self, isFault: true)
+        pool.brokeOff(
+            self, isFault: !isClientFault,
+            isUnanswered: isEnded && !isClientFault && !reader.hasBegun)
         pool.callBroke(call, on: self, progress: progress, reason: reason, requestID: requestID)
     }
 
@@ -189,8 +242,9 @@ final class APIConnection: StreamHandler {
         if pool.isOpening(self) {
             closeCause = "timed out"
             stream.abort()
+        } else if let end = pool.idleTimedOut(self) {
+            stream.deadline = end
         } else {
-            pool.retired(self)
             close()
         }
     }
@@ -224,7 +278,7 @@ final class APIConnection: StreamHandler {
         if reason == .peer, writer.isHeadWritten, case .complete = reader.peerClosed() {
             answered(call, isReusable: false)
         } else {
-            callBroke(call, reason.words)
+            callBroke(call, reason.words, isEnded: true)
         }
     }
 }

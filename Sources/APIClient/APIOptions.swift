@@ -48,8 +48,18 @@ package struct APIOptions: Sendable, Equatable {
     package var queueMax = 10_000
     /// An idle connection is closed after this.
     package var idleTimeoutMilliseconds = 30_000
+    /// Bytes of request bodies per second, at most, shared between customers; nil: no limit. Of all
+    /// loops together, until `share` divides it.
+    package var bytesPerSecondMax: Int?
     /// How long the answer of a name service is used.
     package var dnsTTLMilliseconds = 30_000
 
     package init(endpoint: APIEndpoint = .postscale) { self.endpoint = endpoint }
+
+    /// The settings of one of so many loops.
+    package func share(ofLoops loops: Int) -> APIOptions {
+        var options = self
+        options.bytesPerSecondMax = bytesPerSecondMax.map { max(1, $0 / max(1, loops)) }
+        return options
+    }
 }

@@ -3,6 +3,10 @@
 // Part of `PoolMachine`: a value; time is an argument. The counts of connections follow from the
 // states in `ConnectionTable`: `connectionMoved` is the only function that changes them. There are
 // few addresses (16 at most), so each choice walks over all of them.
+//
+// An address with a working connection is believed. When an opening fails beside it, the number of
+// connections aimed at falls to those that work, and rises again by doubling (slow start), through
+// one opening after each rest. Only an address where nothing works rests as a whole.
 
 import Reactor
 
@@ -16,6 +20,17 @@ struct AddressTable {
         case probing
     }
 
+    /// A connection that carries no call.
+    private struct Idle {
+        var connection: ConnectionNumber
+        var since: MonotonicTime
+        /// How long its opening took: no round trip is longer. 0 when it is fresh.
+        var roundTrip: UInt64
+
+        /// Its age when a request that is sent now arrives, in nanoseconds.
+        func age(at now: MonotonicTime) -> UInt64 { now.nanoseconds(since: since) &+ roundTrip }
+    }
+
     private struct Entry {
         var socketAddress: SocketAddress
         var health = Health.healthy
@@ -23,8 +38,17 @@ struct AddressTable {
         var isListed = true
         /// Rests in a row; the exponent of the backoff.
         var rests = 0
+        /// When the latest rest began. Openings that began before say nothing about it.
+        var restBegan = MonotonicTime(nanoseconds: 0)
+        /// Before this time no connection is opened beyond those aimed at.
+        var openingsRestUntil = MonotonicTime(nanoseconds: 0)
+        /// Connections that the address takes, as far as is known; `Int.max`: no limit is known.
+        var aim = Int.max
         /// Calls in a row that broke.
         var brokenCalls = 0
+        /// The flow whose call broke last; nil for the check of a key.
+        var lastFault: FlowNumber?
+        var idleLimit = IdleLimit()
 
         // Since the address became known, for the metrics.
         var calls = 0
@@ -36,9 +60,17 @@ struct AddressTable {
         var busy = 0
         /// Idle connections. The one that was used last is taken first, so the others can grow old
         /// and close.
-        var idle: [ConnectionNumber] = []
+        var idle: [Idle] = []
 
-        var connectionCount: Int { opening + busy + idle.count }
+        /// Connections that are open.
+        var working: Int { busy + idle.count }
+        var connectionCount: Int { opening + working }
+
+        /// Whether one more may be opened, beside those that there are.
+        func mayOpen(at now: MonotonicTime) -> Bool {
+            let count = connectionCount
+            return count < aim || count == aim && openingsRestUntil <= now
+        }
     }
 
     private var entries: [Entry] = []
@@ -116,44 +148,120 @@ extension AddressTable {
         entries.contains { isUsable($0, at: now) }
     }
 
-    /// Lets the address rest. Each rest is twice as long as the one before, up to `longest`.
-    /// - Parameters:
-    ///   - shortest: milliseconds of the first rest.
-    ///   - longest: milliseconds of the longest rest.
-    /// - Returns: milliseconds of this rest; nil when it rests already (several connections fail
-    ///   together).
-    mutating func rest(
-        _ index: AddressIndex, at now: MonotonicTime, from shortest: Int, to longest: Int
-    ) -> Int? {
-        let index = index.value
-        if case .resting = entries[index].health { return nil }
-        let doublings = min(entries[index].rests, 30)
-        let milliseconds = min(shortest << doublings, longest)
+    /// Whether the address gets neither new connections nor calls.
+    func isResting(_ index: AddressIndex) -> Bool {
+        if case .resting = entries[index.value].health { return true }
+        return false
+    }
+
+    /// How long addresses rest, in milliseconds.
+    struct Rests {
+        var shortest: Int
+        var longest: Int
+    }
+
+    /// What a failure means for an address.
+    enum Setback: Equatable {
+        case none
+        /// No new connections for so long, and no calls.
+        case rests(milliseconds: Int)
+        /// For so long no more connections than those that work.
+        case limited(connections: Int, milliseconds: Int)
+    }
+
+    /// Begins a rest. Each is twice as long as the one before, up to the longest.
+    /// - Returns: its milliseconds.
+    private mutating func beginRest(_ index: Int, at now: MonotonicTime, _ rests: Rests) -> Int {
+        let milliseconds = min(rests.shortest << min(entries[index].rests, 30), rests.longest)
         entries[index].rests += 1
-        entries[index].brokenCalls = 0
-        entries[index].health = .resting(until: now.advanced(byMilliseconds: milliseconds))
+        entries[index].restBegan = now
+        entries[index].openingsRestUntil = now.advanced(byMilliseconds: milliseconds)
         return milliseconds
     }
 
-    /// The address has answered.
-    /// - Returns: whether it was not healthy before.
-    mutating func recover(_ index: AddressIndex) -> Bool {
+    /// An opening has failed that began at `start`, and its connection is counted no more. Several
+    /// that began together count once.
+    mutating func openingFailed(
+        _ index: AddressIndex, begunAt start: MonotonicTime, at now: MonotonicTime, _ rests: Rests
+    ) -> Setback {
         let index = index.value
-        entries[index].rests = 0
+        if case .resting = entries[index].health { return .none }
+        let working = entries[index].working
+        entries[index].aim = max(1, working)
+        let isKnown = start < entries[index].restBegan && now < entries[index].openingsRestUntil
+        if working > 0 || entries[index].opening > 0 {
+            guard !isKnown else { return .none }
+            return .limited(
+                connections: entries[index].aim, milliseconds: beginRest(index, at: now, rests))
+        }
+        let milliseconds =
+            isKnown
+            ? entries[index].openingsRestUntil.milliseconds(since: now)
+            : beginRest(index, at: now, rests)
+        entries[index].brokenCalls = 0
+        entries[index].health = .resting(until: entries[index].openingsRestUntil)
+        return .rests(milliseconds: milliseconds)
+    }
+
+    /// A connection has opened whose opening began at `start`, and is counted as working.
+    /// - Parameter connectionsMax: a limit from there on is none.
+    /// - Returns: whether the address was not healthy before, and now is.
+    mutating func opened(
+        _ index: AddressIndex, begunAt start: MonotonicTime, at now: MonotonicTime,
+        connectionsMax: Int
+    ) -> Bool {
+        let index = index.value
+        let aim = entries[index].aim
+        guard aim < .max else { return false }
+        let working = entries[index].working
+        entries[index].aim = max(aim, working)
+        guard start >= entries[index].restBegan, now >= entries[index].openingsRestUntil else {
+            return false
+        }
+        if working >= aim {
+            entries[index].aim = 2 * aim >= connectionsMax ? .max : max(2 * aim, working)
+            entries[index].rests = 0
+        }
         guard entries[index].health != .healthy else { return false }
         entries[index].health = .healthy
         return true
     }
 
     /// A call got its answer from the address.
-    mutating func callAnswered(_ index: AddressIndex) { entries[index.value].brokenCalls = 0 }
+    /// - Returns: whether the address was not healthy before.
+    mutating func callAnswered(_ index: AddressIndex) -> Bool {
+        let index = index.value
+        entries[index].brokenCalls = 0
+        guard entries[index].health != .healthy else { return false }
+        entries[index].health = .healthy
+        entries[index].rests = 0
+        entries[index].aim = .max
+        entries[index].openingsRestUntil = MonotonicTime(nanoseconds: 0)
+        return true
+    }
 
-    /// A call ended without an answer.
-    /// - Parameter isFault: the address is at fault.
-    /// - Returns: how many calls broke in a row through the address's fault.
-    mutating func callBroke(_ index: AddressIndex, isFault: Bool) -> Int {
-        if isFault { entries[index.value].brokenCalls += 1 }
-        return entries[index.value].brokenCalls
+    /// A call ended without an answer, and the address is at fault. Calls of one flow alone make an
+    /// address rest only when nobody else has any.
+    /// - Parameters:
+    ///   - flow: whose call it was; nil for the check of a key.
+    ///   - hasOthers: other flows have calls.
+    ///   - brokenCallsMax: so many in a row make the address rest.
+    mutating func callBroke(
+        _ index: AddressIndex, of flow: FlowNumber?, hasOthers: Bool, brokenCallsMax: Int,
+        at now: MonotonicTime, _ rests: Rests
+    ) -> Setback {
+        let index = index.value
+        let isSame = entries[index].brokenCalls > 0 && entries[index].lastFault == flow
+        entries[index].lastFault = flow
+        if isSame && hasOthers && entries[index].brokenCalls + 1 >= brokenCallsMax { return .none }
+        entries[index].brokenCalls += 1
+        guard entries[index].brokenCalls >= brokenCallsMax else { return .none }
+        if case .resting = entries[index].health { return .none }
+        let milliseconds = beginRest(index, at: now, rests)
+        entries[index].brokenCalls = 0
+        entries[index].aim = 1
+        entries[index].health = .resting(until: entries[index].openingsRestUntil)
+        return .rests(milliseconds: milliseconds)
     }
 }
 
@@ -161,7 +269,8 @@ extension AddressTable {
 
 extension AddressTable {
     /// A connection to the address has gone from one state to another: every count of connections
-    /// follows from here. Opening a connection to an address that rests is a probe.
+    /// follows from here. Opening a connection to an address that rests is a probe. A connection
+    /// that has become idle is `keep`t then.
     mutating func connectionMoved(
         _ connection: ConnectionNumber, of index: AddressIndex, from old: ConnectionTable.State,
         to new: ConnectionTable.State
@@ -181,20 +290,94 @@ extension AddressTable {
             entries[index].opening += 1
             openingCount += 1
             if case .resting = entries[index].health { entries[index].health = .probing }
-        case .idle: entries[index].idle.append(connection)
         case .busy:
             entries[index].busy += 1
             entries[index].calls += 1
-        case .free, .closing: break
+        case .idle, .free, .closing: break
         }
     }
 
+    /// A connection is idle from now on.
+    /// - Parameter roundTrip: to the API, in nanoseconds, as far as it counts as its age.
+    mutating func keep(
+        _ connection: ConnectionNumber, of index: AddressIndex, since now: MonotonicTime,
+        roundTrip: UInt64
+    ) {
+        entries[index.value].idle.append(
+            Idle(connection: connection, since: now, roundTrip: roundTrip))
+    }
+
     private mutating func removeIdle(_ connection: ConnectionNumber, of index: Int) {
-        if entries[index].idle.last == connection {
+        if entries[index].idle.last?.connection == connection {
             entries[index].idle.removeLast()
         } else {
-            entries[index].idle.removeAll { $0 == connection }
+            entries[index].idle.removeAll { $0.connection == connection }
         }
+    }
+}
+
+// MARK: - Idle connections
+
+extension AddressTable {
+    /// Idle connections of an address that are kept beyond the age at which they are used, so that
+    /// the limit of the API is learnt from how long they live.
+    private static let learnersMax = 2
+
+    /// An answer of the address said `Keep-Alive: timeout=N`.
+    mutating func keepAliveSaid(_ index: AddressIndex, seconds: Int) {
+        entries[index.value].idleLimit.said(seconds: seconds)
+    }
+
+    /// How long a connection that is idle from now on may be given messages: at most `longest`.
+    func usefulNanoseconds(
+        _ index: AddressIndex, roundTrip: UInt64, upTo longest: UInt64
+    ) -> UInt64 {
+        guard entries[index.value].idleLimit.isKnown else { return longest }
+        let limit = entries[index.value].idleLimit.nanoseconds
+        guard limit < longest else { return longest }
+        return limit > roundTrip ? limit - roundTrip : 0
+    }
+
+    /// How long an idle connection has been idle, in nanoseconds.
+    func idleAge(
+        of connection: ConnectionNumber, _ index: AddressIndex, at now: MonotonicTime
+    ) -> UInt64 {
+        let idle = entries[index.value].idle.first { $0.connection == connection }
+        return idle.map { now.nanoseconds(since: $0.since) } ?? 0
+    }
+
+    /// The API has closed a connection that had been idle for so long.
+    mutating func idleClosed(_ index: AddressIndex, afterNanoseconds age: UInt64) {
+        entries[index.value].idleLimit.closed(afterNanoseconds: age)
+    }
+
+    /// What becomes of a connection that has been idle for its time.
+    /// - Parameter longest: our own idle timeout in nanoseconds.
+    /// - Returns: until when it is kept to learn from; nil when it is of no more use.
+    mutating func idleTimedOut(
+        _ connection: ConnectionNumber, of index: AddressIndex, at now: MonotonicTime,
+        longest: UInt64
+    ) -> MonotonicTime? {
+        let index = index.value
+        guard let place = entries[index].idle.firstIndex(where: { $0.connection == connection })
+        else { return nil }
+        let idle = entries[index].idle[place]
+        let end = MonotonicTime(nanoseconds: idle.since.nanoseconds &+ longest)
+        guard now < end else {
+            entries[index].idleLimit.livedToTheEnd()
+            return nil
+        }
+        return place < AddressTable.learnersMax ? end : nil
+    }
+
+    /// The oldest idle connection of an address that may have no more, when it is too old for
+    /// messages: one is opened in its place.
+    func obsoleteIdle(at now: MonotonicTime, isFull: Bool) -> ConnectionNumber? {
+        for entry in entries where isUsable(entry, at: now) && (isFull || !entry.mayOpen(at: now)) {
+            guard let oldest = entry.idle.first, entry.idleLimit.isKnown else { continue }
+            if oldest.age(at: now) > entry.idleLimit.nanoseconds { return oldest.connection }
+        }
+        return nil
     }
 }
 
@@ -203,21 +386,67 @@ extension AddressTable {
 extension AddressTable {
     /// The idle connection of the address that was used last.
     func latestIdle(of index: AddressIndex) -> ConnectionNumber? {
-        entries[index.value].idle.last
+        entries[index.value].idle.last?.connection
+    }
+
+    /// For which calls an idle connection is wanted.
+    enum Need {
+        /// For one that may be repeated: any will do.
+        case read
+        /// For a message: one that is not too old.
+        case message
+        /// For a message that no fresh connection can be opened for: one that is not too old as far
+        /// as is known.
+        case messageInNeed
     }
 
     /// The idle connection that was used last, of the address with the fewest calls in flight. It
-    /// is that address's turn then.
-    mutating func takeTurnOfLeastBusy() -> ConnectionNumber? {
+    /// is that address's turn then. nil when there is none for this need.
+    mutating func takeTurn(for need: Need, at now: MonotonicTime) -> ConnectionNumber? {
         var best: Int?
         for step in entries.indices {
             let index = (turn + step) % entries.count
-            guard !entries[index].idle.isEmpty else { continue }
-            if best.map({ entries[index].busy < entries[$0].busy }) ?? true { best = index }
+            guard let idle = entries[index].idle.last else { continue }
+            if let best, entries[best].busy <= entries[index].busy { continue }
+            guard need == .read || isYoung(idle, of: index, need, at: now) else { continue }
+            best = index
         }
         guard let best else { return nil }
         turn = (best + 1) % entries.count
-        return entries[best].idle.last
+        return entries[best].idle.last?.connection
+    }
+
+    private mutating func isYoung(
+        _ idle: Idle, of index: Int, _ need: Need, at now: MonotonicTime
+    ) -> Bool {
+        if entries[index].idleLimit.isKnown {
+            if let oldest = entries[index].idle.first {
+                entries[index].idleLimit.outlived(nanoseconds: now.nanoseconds(since: oldest.since))
+            }
+        } else if need == .messageInNeed {
+            return true
+        }
+        return idle.age(at: now) <= entries[index].idleLimit.nanoseconds
+    }
+
+    /// Whether there is an idle connection.
+    var hasIdle: Bool { entries.contains { !$0.idle.isEmpty } }
+
+    /// Connections that the listed addresses take together, as far as is known; at most `most`.
+    func capacity(upTo most: Int) -> Int {
+        var sum = 0
+        for entry in entries where entry.isListed && sum < most { sum += min(entry.aim, most) }
+        return min(sum, most)
+    }
+
+    /// When an address may first be tried with one more connection than it has; `.never` when none
+    /// is held back.
+    func openingsResume(after now: MonotonicTime) -> MonotonicTime {
+        var earliest = MonotonicTime.never
+        for entry in entries where entry.isListed && entry.openingsRestUntil > now {
+            earliest = min(earliest, entry.openingsRestUntil)
+        }
+        return earliest
     }
 
     /// The healthy address with the fewest calls and openings in flight. Without a healthy one, an
@@ -231,6 +460,7 @@ extension AddressTable {
             guard isUsable(entry, at: now) else { continue }
             switch entry.health {
             case .healthy:
+                guard entry.mayOpen(at: now) else { continue }
                 let load = entry.opening + entry.busy
                 if best.map({ load < entries[$0].opening + entries[$0].busy }) ?? true {
                     best = index

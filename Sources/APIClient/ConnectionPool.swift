@@ -17,6 +17,9 @@ package final class ConnectionPool {
     let head: RequestHead
     private let log: PoolLog
     private var machine: PoolMachine
+    /// Turns on the line to the API, when its rate is given.
+    private var line: SendLine?
+    let isPaced: Bool
     private var counters = PoolCounters()
     /// By the value of their number.
     private var connections: [APIConnection?] = []
@@ -52,7 +55,10 @@ package final class ConnectionPool {
         head = RequestHead(options: options)
         machine = PoolMachine(
             limits: PoolMachine.Limits(
-                connectionsMax: options.connectionsMax, queueMax: options.queueMax))
+                connectionsMax: options.connectionsMax, queueMax: options.queueMax,
+                idleMilliseconds: options.idleTimeoutMilliseconds))
+        line = options.bytesPerSecondMax.map { SendLine(bytesPerSecond: $0) }
+        isPaced = line != nil
         timer = LoopTimer(loop: loop, handler: PoolTimer(pool: self))
         if let addresses {
             machine.resolved(addresses)
@@ -85,6 +91,9 @@ package final class ConnectionPool {
     /// Nobody holds the flow any more, and it has no calls.
     func flowEnded(_ flow: FlowNumber) { machine.removeFlow(flow) }
 
+    /// What a flow of this pool holds. On the loop's thread.
+    package func holdings(of flow: CallFlow) -> FlowHoldings { machine.holdings(of: flow.number) }
+
     /// Has the addresses of the API looked at as if a call had come.
     package func probe() {
         machine.probe()
@@ -106,6 +115,7 @@ package final class ConnectionPool {
         hasEnded = true
         for (number, call) in queued.enumerated() {
             guard let call else { continue }
+            machine.withdraw(CallNumber(value: number))
             queued[number] = nil
             finish(call, .notSent(reason: "the relay has ended"))
         }
@@ -121,6 +131,8 @@ package final class ConnectionPool {
     /// What the pool has now. On the loop's thread.
     package var report: PoolReport {
         let addresses = machine.addressReports
+        var counters = counters
+        counters.bounds = machine.counts
         return PoolReport(
             counters: counters, addresses: addresses, queued: machine.queuedCount,
             isReady: addresses.contains { $0.isListed && $0.health == .healthy })
@@ -132,15 +144,22 @@ package final class ConnectionPool {
 extension ConnectionPool {
     private func enqueue(_ call: APICall, isRetry: Bool) {
         guard
-            let number = machine.submit(deadline: queueDeadline(of: call), isRetry: isRetry)
-        else {
-            counters.notSentQueueFull += 1
-            return finish(call, .notSent(reason: "too many calls wait for a connection"))
-        }
+            let admission = machine.submit(
+                call.queueKind, of: call.flow?.number, deadline: queueDeadline(of: call),
+                isRetry: isRetry, at: loop.now)
+        else { return queueIsFull(for: call) }
+        // The newcomer may have the number of the call that has left.
+        if let loser = admission.loser, let call = takeQueued(loser) { queueIsFull(for: call) }
+        let number = admission.number
         if number.value == queued.count { queued.append(nil) }
         queued[number.value] = call
         call.queued(as: number)
         serviceLater()
+    }
+
+    private func queueIsFull(for call: APICall) {
+        counters.notSentQueueFull += 1
+        finish(call, .notSent(reason: "too many calls wait for a connection"))
     }
 
     /// A call whose body is still arriving has no deadline of its own, but does not wait for ever.
@@ -151,6 +170,18 @@ extension ConnectionPool {
     /// The deadline of a waiting call has changed.
     func deadlineChanged(of call: APICall, _ number: CallNumber) {
         machine.setDeadline(queueDeadline(of: call), of: number)
+        serviceLater()
+    }
+
+    /// Nothing has to arrive of a waiting call any more.
+    func arrived(_ call: APICall, _ number: CallNumber) {
+        machine.arrived(number)
+        serviceLater()
+    }
+
+    /// Nothing has to arrive any more of the call that the connection carries.
+    func arrived(on connection: APIConnection) {
+        machine.arrived(on: connection.number)
         serviceLater()
     }
 
@@ -245,9 +276,10 @@ extension ConnectionPool {
         machine.state(of: connection.number) == .opening
     }
 
-    func connectionOpened(_ connection: APIConnection) {
-        machine.opened(connection.number)
+    /// - Returns: until when it may be idle.
+    func connectionOpened(_ connection: APIConnection) -> MonotonicTime {
         serviceLater()
+        return machine.opened(connection.number, at: loop.now)
     }
 
     func openingFailed(_ connection: APIConnection, reason: String) {
@@ -258,19 +290,39 @@ extension ConnectionPool {
     }
 
     /// The call on the connection has its answer.
-    func answered(_ connection: APIConnection, isReusable: Bool) {
-        machine.answered(connection.number, isReusable: isReusable)
+    /// - Returns: until when a connection that can be used again may be idle.
+    func answered(
+        _ connection: APIConnection, isReusable: Bool, keepAliveSeconds: Int?
+    ) -> MonotonicTime {
         serviceLater()
+        if isPaced { line?.leave(connection.number) }
+        return machine.answered(
+            connection.number, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds,
+            at: loop.now)
     }
 
     /// The connection has cut its call off.
-    func brokeOff(_ connection: APIConnection, isFault: Bool) {
-        machine.broke(connection.number, isFault: isFault, at: loop.now)
+    /// - Parameter isUnanswered: the API has ended it before the first byte of an answer.
+    func brokeOff(_ connection: APIConnection, isFault: Bool, isUnanswered: Bool = false) {
+        line?.leave(connection.number)
+        machine.broke(
+            connection.number, isFault: isFault, isUnanswered: isUnanswered, at: loop.now)
         serviceLater()
     }
 
-    /// The connection is of no more use. Harmless unless it is idle.
-    func retired(_ connection: APIConnection) { machine.retired(connection.number) }
+    /// The client of an upload has stalled, and the API has given it up.
+    func countClientFault() { machine.countClientFault() }
+
+    /// The connection has been idle for its time.
+    /// - Returns: until when it stays, to learn from; nil: it is closed.
+    func idleTimedOut(_ connection: APIConnection) -> MonotonicTime? {
+        machine.idleTimedOut(connection.number, at: loop.now)
+    }
+
+    /// The API ends the connection. Harmless unless it is idle.
+    func retired(_ connection: APIConnection) {
+        machine.retired(connection.number, isByPeer: true, at: loop.now)
+    }
 
     /// The connection is gone.
     func closed(_ connection: APIConnection) {
@@ -307,8 +359,29 @@ extension ConnectionPool {
     fileprivate func service() {
         isServiceDue = false
         while carryOut(machine.next(at: loop.now)) {}
-        timer?.arm(at: machine.wakeTime)
+        if isPaced {
+            while let connection = line?.next(at: loop.now) {
+                connections[connection.value]?.writeInTurn()
+            }
+        }
+        armTimer()
         tellOwners()
+    }
+
+    private func armTimer() {
+        var time = machine.wakeTime
+        if isPaced { time = min(time, line?.wakeTime ?? .never) }
+        timer?.arm(at: time)
+    }
+
+    /// Whether the connection may write so many bytes of a body now; else it is told when.
+    func mayWrite(
+        _ bytes: Int, _ connection: APIConnection, of flow: FlowNumber, isSmall: Bool
+    ) -> Bool {
+        let may = line?.take(
+            bytes, for: connection.number, of: flow, isSmall: isSmall, at: loop.now)
+        if may == false { armTimer() }
+        return may ?? true
     }
 
     /// Does what the machine says; false when there is nothing to do.
@@ -321,6 +394,8 @@ extension ConnectionPool {
         case .close(let connection): connections[connection.value]?.close()
         case .rests(let address, let milliseconds):
             log.rests(address, milliseconds: milliseconds)
+        case .limited(let address, let connections, let milliseconds):
+            log.limited(address, connections: connections, milliseconds: milliseconds)
         case .isBack(let address): log.isBack(address)
         }
         return true

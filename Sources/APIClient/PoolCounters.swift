@@ -25,7 +25,23 @@ package struct PoolCounters: Sendable {
     /// The connection broke, or the API did not read in time, and the rule allows no other try.
     package var notSentBroken = 0
 
+    package var bounds = PoolBoundCounts()
+
     package init() {}
+}
+
+/// What the bounds of one pool have delayed or refused, so that others lose nothing.
+package struct PoolBoundCounts: Sendable, Equatable {
+    /// Uploads that waited for their share of the connections.
+    package var uploadsDelayed = 0
+    /// Calls that gave their place in the full queue to a customer with fewer.
+    package var pushedOut = 0
+    /// Times that a connection was wanted and not opened, because the API takes no more.
+    package var openingsHeld = 0
+    /// Connections opened because the idle ones were too old for a message.
+    package var connectionsTooOld = 0
+    /// Uploads that broke because their client stalled: no fault of the API's address.
+    package var clientFaults = 0
 }
 
 extension PoolCounters: CounterGroup {
@@ -50,6 +66,17 @@ extension PoolCounters: CounterGroup {
                 "no-connection-in-time": \.notSentLate, "broken": \.notSentBroken,
             ], status: .sum("not_sent")),
     ]
+    package static let boundFamilies: [CounterFamily<PoolCounters>] = [
+        .counters(
+            "api_bounds_total", "What was delayed or refused so that others lose nothing.",
+            label: "bound",
+            [
+                "upload-share": \.bounds.uploadsDelayed, "queue-place": \.bounds.pushedOut,
+                "connection-limit": \.bounds.openingsHeld,
+                "idle-age": \.bounds.connectionsTooOld,
+                "client-stall": \.bounds.clientFaults,
+            ], status: .object("bounds"))
+    ]
     package static let doubtFamilies: [CounterFamily<PoolCounters>] = [
         .counter(
             "api_uncertain_total",
@@ -65,7 +92,7 @@ extension PoolCounters: CounterGroup {
     ]
 
     package static let families =
-        answerFamilies + failureFamilies + doubtFamilies + timeFamilies
+        answerFamilies + failureFamilies + boundFamilies + doubtFamilies + timeFamilies
 }
 
 /// Retries, by how far the request had got.

@@ -51,6 +51,15 @@ final class PoolLog {
             ["address": "\(address)", "milliseconds": "\(milliseconds)"])
     }
 
+    func limited(_ address: SocketAddress, connections: Int, milliseconds: Int) {
+        log.event(
+            .info, "api-address-limited",
+            [
+                "address": "\(address)", "connections": "\(connections)",
+                "milliseconds": "\(milliseconds)",
+            ])
+    }
+
     func isBack(_ address: SocketAddress) {
         log.event(.info, "api-address-back", ["address": "\(address)"])
     }

@@ -20,6 +20,16 @@ package struct AddressReport: Sendable {
     package var connectionsFailed: Int
 }
 
+/// What the calls of one flow hold in one pool.
+package struct FlowHoldings: Sendable, Equatable {
+    /// Connections.
+    package var connections: Int
+    /// Those of them that carry a message which still arrives.
+    package var uploads: Int
+    /// Calls that wait for a connection.
+    package var waiting: Int
+}
+
 /// What a pool has at a moment.
 package struct PoolReport: Sendable {
     package var counters: PoolCounters

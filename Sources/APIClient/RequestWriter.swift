@@ -6,6 +6,7 @@
 // its slabs until the answer begins, so it can be sent again as long as the kernel can't have its
 // last byte (RFC 9112 6 and 7.1).
 
+import Glibc
 import Reactor
 import Wire
 
@@ -29,8 +30,11 @@ struct RequestWriter {
     }
 
     /// Writes as much of the request as is ready and as the stream queues.
+    /// - Parameter slabsMax: slabs of the body, at most.
     /// - Returns: whether any of the body was handed over.
-    mutating func write(_ call: APICall, to stream: Stream) -> Bool {
+    mutating func write(
+        _ call: APICall, to stream: Stream, slabsMax: Int = .max
+    ) -> Bool {
         guard !call.isHandedOver else { return false }
         guard let body = call.body else {
             writeHeadAlone(call, to: stream)
@@ -39,11 +43,13 @@ struct RequestWriter {
         }
         var hasMoved = false
         var hasEnd = false
-        while !stream.isAboveHighWater, let slab = body.nextReady {
+        var slabsLeft = slabsMax
+        while slabsLeft > 0, !stream.isAboveHighWater, let slab = body.nextReady {
             let isLast = body.isComplete && slab.count == body.pendingBytes
             hasEnd = write(slab, isLast: isLast, of: call, to: stream)
             body.handedOver(slab, isHeld: !isChunked)
             hasMoved = true
+            slabsLeft -= 1
         }
         if body.isHandedOver { finish(call, to: stream, hasEnd: hasEnd) }
         return hasMoved
@@ -82,14 +88,17 @@ struct RequestWriter {
             ChunkedEncoder.writeHead(size: slab.count, to: start)
             end = RequestWriter.put(ChunkedEncoder.tail, at: end)
         }
+        var headBytes = 0
         if !isHeadWritten {
-            let room = start - slab.payload
-            start -= writeHead(call, before: start, room: room)
+            headBytes = writeHead(call, before: start, room: start - slab.payload)
+            start -= headBytes
         }
         let endBytes = ChunkedEncoder.end.utf8CodeUnitCount
         let hasEnd = isChunked && isLast && end - start <= Stream.recordBytesMax - endBytes
         if hasEnd { end = RequestWriter.put(ChunkedEncoder.end, at: end) }
         stream.writeRecord(UnsafeBufferPointer(start: start, count: end - start).span)
+        // The key is not left in memory; a second try writes the head again.
+        if headBytes > 0 { explicit_bzero(start, headBytes) }
         return hasEnd
     }
 
@@ -114,7 +123,7 @@ struct RequestWriter {
             let start = base + (memory.count - length)
             stream.write(UnsafeBufferPointer(start: start, count: length).span)
             // The key is not left in memory.
-            memory.initialize(repeating: 0)
+            explicit_bzero(base, memory.count)
         }
     }
 

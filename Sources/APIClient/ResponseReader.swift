@@ -44,6 +44,8 @@ struct ResponseReader {
     var requestID: String { hasOldAnswer ? "" : String(decoding: requestIDBytes, as: UTF8.self) }
     private var requestIDBytes: [UInt8] = []
     private(set) var retryAfter: [UInt8] = []
+    /// How long the API keeps idle connections, if the answer says so.
+    private(set) var keepAliveSeconds: Int?
     private(set) var body: [UInt8] = []
     /// The arrays still hold what the answer before said.
     private var hasOldAnswer = false
@@ -72,6 +74,7 @@ struct ResponseReader {
         keepAlive = false
         status = 0
         retryAfter = []
+        keepAliveSeconds = nil
         hasOldAnswer = true
     }
 
@@ -173,6 +176,7 @@ extension ResponseReader {
         guard head.status >= 200 else { return skipInterim(head) }
         status = head.status
         keepAlive = head.keepAlive
+        keepAliveSeconds = head.keepAliveSeconds
         if let range = head.requestID {
             keepRequestID(source.extracting(range))
         }

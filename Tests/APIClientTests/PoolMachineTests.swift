@@ -19,6 +19,8 @@ extension ConnectionNumber: ExpressibleByIntegerLiteral {
 struct PoolBench {
     var machine: PoolMachine
     let all: [SocketAddress]
+    /// Made when they are named first.
+    private var flows: [FlowNumber] = []
 
     init(_ count: Int, limits: PoolMachine.Limits = PoolMachine.Limits()) {
         machine = PoolMachine(limits: limits)
@@ -33,8 +35,39 @@ struct PoolBench {
         return bench
     }
 
-    mutating func submit(by deadline: Int = 1_000_000) {
-        _ = machine.submit(deadline: .at(deadline), isRetry: false)
+    mutating func flow(_ index: Int) -> FlowNumber {
+        while flows.count <= index { flows.append(machine.addFlow()) }
+        return flows[index]
+    }
+
+    /// A complete message of the first flow, if nothing else is said.
+    @discardableResult
+    mutating func submit(
+        _ kind: CallQueue.Kind = .complete, of index: Int = 0, by deadline: Int = 1_000_000,
+        isRetry: Bool = false, at now: Int = 0
+    ) -> PoolMachine.Admission? {
+        machine.submit(
+            kind, of: kind == .check ? nil : flow(index), deadline: .at(deadline),
+            isRetry: isRetry, at: .at(now))
+    }
+
+    @discardableResult
+    mutating func opened(_ connection: ConnectionNumber, at now: Int = 0) -> MonotonicTime {
+        machine.opened(connection, at: .at(now))
+    }
+
+    @discardableResult
+    mutating func answered(
+        _ connection: ConnectionNumber, isReusable: Bool, keepAlive: Int? = nil, at now: Int = 0
+    ) -> MonotonicTime {
+        machine.answered(
+            connection, isReusable: isReusable, keepAliveSeconds: keepAlive, at: .at(now))
+    }
+
+    mutating func retired(
+        _ connection: ConnectionNumber, isByPeer: Bool = true, at now: Int = 0
+    ) {
+        machine.retired(connection, isByPeer: isByPeer, at: .at(now))
     }
 
     mutating func verdicts(at now: Int = 0) -> [String] {
@@ -58,6 +91,8 @@ struct PoolBench {
         case .fail(let call, let refusal): "fail \(call.value) \(refusal)"
         case .close(let connection): "close \(connection.value)"
         case .rests(let address, let milliseconds): "rests \(name(address)) \(milliseconds)"
+        case .limited(let address, let connections, let milliseconds):
+            "limited \(name(address)) \(connections) \(milliseconds)"
         case .isBack(let address): "back \(name(address))"
         }
     }
@@ -72,9 +107,9 @@ struct PoolMachineTests {
         #expect(bench.verdicts() == [])
         bench.machine.resolved(bench.all)
         #expect(bench.verdicts() == ["open 0 a"])
-        bench.machine.opened(0)
+        bench.opened(0)
         #expect(bench.verdicts() == ["assign 0 to 0"])
-        bench.machine.answered(0, isReusable: true)
+        bench.answered(0, isReusable: true)
         #expect(bench.verdicts() == [])
     }
 
@@ -83,9 +118,9 @@ struct PoolMachineTests {
         var bench = PoolBench.resolved(1)
         bench.submit()
         _ = bench.verdicts()
-        bench.machine.opened(0)
+        bench.opened(0)
         _ = bench.verdicts()
-        bench.machine.answered(0, isReusable: true)
+        bench.answered(0, isReusable: true)
         bench.submit()
         #expect(bench.verdicts() == ["assign 0 to 0"])
     }
@@ -95,10 +130,10 @@ struct PoolMachineTests {
         var bench = PoolBench.resolved(1, limits: PoolMachine.Limits(connectionsMax: 2))
         for _ in 0..<3 { bench.submit() }
         #expect(bench.verdicts() == ["open 0 a", "open 1 a"])
-        bench.machine.opened(0)
-        bench.machine.opened(1)
+        bench.opened(0)
+        bench.opened(1)
         #expect(bench.verdicts() == ["assign 0 to 1", "assign 1 to 0"])
-        bench.machine.answered(0, isReusable: false)
+        bench.answered(0, isReusable: false)
         #expect(bench.verdicts() == [])
         bench.machine.closed(0)
         #expect(bench.verdicts() == ["open 0 a"])
@@ -114,13 +149,13 @@ struct PoolMachineTests {
     @Test("A full queue refuses, except a call that had its turn")
     func queueFull() {
         var bench = PoolBench(1, limits: PoolMachine.Limits(queueMax: 2))
-        #expect(bench.machine.submit(deadline: .never, isRetry: false) == 0)
-        #expect(bench.machine.submit(deadline: .never, isRetry: false) == 1)
-        #expect(bench.machine.submit(deadline: .never, isRetry: false) == nil)
-        #expect(bench.machine.submit(deadline: .never, isRetry: true) == 2)
+        #expect(bench.submit()?.number == 0)
+        #expect(bench.submit()?.number == 1)
+        #expect(bench.submit() == nil)
+        #expect(bench.submit(isRetry: true)?.number == 2)
         bench.machine.resolved(bench.all)
         _ = bench.verdicts()
-        bench.machine.opened(0)
+        bench.opened(0)
         #expect(bench.verdicts() == ["assign 2 to 0"])
     }
 
@@ -145,8 +180,8 @@ struct PoolMachineTests {
         for _ in 0..<3 { bench.submit() }
         bench.machine.withdraw(1)
         #expect(bench.verdicts() == ["open 0 a", "open 1 a"])
-        bench.machine.opened(0)
-        bench.machine.opened(1)
+        bench.opened(0)
+        bench.opened(1)
         #expect(bench.verdicts() == ["assign 0 to 1", "assign 2 to 0"])
     }
 
@@ -155,11 +190,11 @@ struct PoolMachineTests {
         var bench = PoolBench.resolved(1)
         bench.submit()
         _ = bench.verdicts()
-        bench.machine.opened(0)
+        bench.opened(0)
         _ = bench.verdicts()
-        bench.machine.answered(0, isReusable: true)
-        bench.machine.retired(0)
-        bench.machine.retired(0)
+        bench.answered(0, isReusable: true)
+        bench.retired(0)
+        bench.retired(0)
         bench.submit()
         #expect(bench.verdicts() == ["open 1 a"])
         bench.machine.closed(0)
@@ -173,20 +208,20 @@ struct PoolMachineTests {
         bench.submit()
         bench.submit()
         _ = bench.verdicts()
-        bench.machine.opened(0)
-        bench.machine.opened(1)
+        bench.opened(0)
+        bench.opened(1)
         _ = bench.verdicts()
-        bench.machine.answered(0, isReusable: true)
+        bench.answered(0, isReusable: true)
         bench.machine.drain()
         #expect(bench.verdicts() == ["close 0"])
         bench.machine.closed(0)
         bench.submit()
         #expect(bench.verdicts() == ["open 0 a"])
-        bench.machine.answered(1, isReusable: true)
+        bench.answered(1, isReusable: true)
         #expect(bench.verdicts().first?.hasSuffix("to 1") == true)
-        bench.machine.opened(0)
+        bench.opened(0)
         #expect(bench.verdicts() == ["close 0"])
-        bench.machine.answered(1, isReusable: true)
+        bench.answered(1, isReusable: true)
         #expect(bench.verdicts() == ["close 1"])
     }
 }

@@ -97,6 +97,8 @@ package final class ScriptedServer: ListenerHandler {
     package private(set) var peers: [ScriptedPeer] = []
     private var listener: Listener?
     private let script: ScriptedPeer.Script
+    /// More connections at a time are closed before their first byte.
+    package var connectionsMax = Int.max
 
     package var address: SocketAddress { listener!.address }
     package var requestCount: Int { peers.reduce(0) { $0 + $1.requests.count } }
@@ -112,6 +114,7 @@ package final class ScriptedServer: ListenerHandler {
     package override func accepted(
         _ address: SocketAddress, on listener: Listener
     ) -> StreamHandler? {
+        guard peers.count(where: { $0.closeReason == nil }) < connectionsMax else { return nil }
         let peer = ScriptedPeer(number: peers.count, script: script)
         peers.append(peer)
         return peer

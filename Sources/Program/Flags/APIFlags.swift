@@ -52,6 +52,13 @@ struct APIFlags: ParsableArguments {
     var queueMax = defaults.queueMax
 
     @Option(
+        name: .customLong("api-rate"),
+        help: ArgumentHelp(
+            "Bytes per second to the API, at most; customers share them (default: no limit).",
+            valueName: "size"))
+    var rate: ByteSize?
+
+    @Option(
         name: .customLong("api-idle-timeout"),
         help: ArgumentHelp(
             "Close API connections unused for this long; keep it below the API's own limit.",
@@ -102,6 +109,12 @@ struct APIFlags: ParsableArguments {
             "--api-connect-timeout", connectTimeout)
         options.connectionsMax = try FlagCheck.positive("--api-connections", connectionsMax)
         options.queueMax = try FlagCheck.positive("--api-queue", queueMax)
+        if let rate {
+            try FlagCheck.check(
+                rate.bytes >= 65_536, "--api-rate", rate.defaultValueDescription,
+                "64KB per second or more")
+            options.bytesPerSecondMax = rate.bytes
+        }
         options.idleTimeoutMilliseconds = try FlagCheck.positive(
             "--api-idle-timeout", idleTimeout)
         options.dnsTTLMilliseconds = try FlagCheck.positive("--dns-ttl", dnsTTL)

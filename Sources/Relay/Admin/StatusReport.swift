@@ -101,6 +101,7 @@ struct StatusReport {
             $0.field("queued", totals.queued)
             $0.families(PoolCounters.doubtFamilies, of: totals.pool)
             $0.families(PoolCounters.failureFamilies, of: totals.pool)
+            $0.families(PoolCounters.boundFamilies, of: totals.pool)
             $0.families(PoolCounters.answerFamilies, of: totals.pool)
             $0.array("addresses") { list in
                 for entry in totals.addresses {

@@ -36,6 +36,9 @@ final class Upload: TimerHandler, APICallOwner {
     /// writing goes on.
     private static let pendingHighWater = 131_072
     private static let pendingLowWater = 65_536
+    /// A client that is not slower is fast: its upload waits for a connection like a message that is
+    /// complete.
+    private static let fastBytesPerSecond = 1_048_576
 
     private let worker: Worker
     private var key: APIKey
@@ -51,6 +54,8 @@ final class Upload: TimerHandler, APICallOwner {
     private var source: UploadSource?
     /// Bytes of a held source that are written.
     private var sourceOffset = 0
+    /// When the message began, to tell how fast its client is.
+    private var beganAt = MonotonicTime.never
     /// When the answer is due; set by `finish`.
     private var deadline = MonotonicTime.never
     private var timer: LoopTimer?
@@ -71,6 +76,7 @@ final class Upload: TimerHandler, APICallOwner {
         if self.key !== key { self.key = key }
         if self.account !== account { self.account = account }
         self.owner = owner
+        beganAt = worker.loop.now
         deadline = .never
         sourceOffset = 0
         if isKnownUniquelyReferenced(&body) {
@@ -86,18 +92,29 @@ final class Upload: TimerHandler, APICallOwner {
     // MARK: - Writing
 
     /// Starts the call on what there is of the body; more is written while it runs.
-    func start() {
+    func start() { start(pace) }
+
+    private func start(_ pace: APICall.Pace) {
         let deadline = body.isComplete ? deadline : .never
         if isKnownUniquelyReferenced(&call), let call {
             call.begin(
-                key: key, flow: account.flow, body: body, owner: self, deadline: deadline)
+                key: key, flow: account.flow, body: body, owner: self, deadline: deadline,
+                pace: pace)
         } else {
             call = APICall(
                 kind: .send, key: key, flow: account.flow, body: body, owner: self,
-                deadline: deadline)
+                deadline: deadline, pace: pace)
         }
         isCalling = true
         if let call { worker.pool.start(call) }
+    }
+
+    /// What the client has shown so far. It has been read all the time: it is paused only when the
+    /// call has begun.
+    private var pace: APICall.Pace {
+        let nanoseconds = worker.loop.now.nanoseconds(since: beganAt)
+        let bytes = Double(body.byteCount) * 1_000_000_000
+        return bytes >= Double(nanoseconds) * Double(Self.fastBytesPerSecond) ? .fast : .slow
     }
 
     /// The owner has written more.
@@ -111,7 +128,11 @@ final class Upload: TimerHandler, APICallOwner {
     func finish(by deadline: MonotonicTime, from source: UploadSource) -> Progress {
         self.deadline = deadline
         let bytes = body.byteCount + source.waitingBytes
-        if !isCalling && bytes > worker.configuration.messages.bufferThresholdBytes { start() }
+        if isCalling {
+            call?.bodyIsHere()
+        } else if bytes > worker.configuration.messages.bufferThresholdBytes {
+            start(.here)
+        }
         let progress = pump(source)
         if case .waiting = progress { self.source = source }
         return progress
@@ -167,7 +188,7 @@ final class Upload: TimerHandler, APICallOwner {
         if isCalling {
             call?.bodyCompleted(deadline: deadline)
         } else {
-            start()
+            start(.here)
         }
     }
 

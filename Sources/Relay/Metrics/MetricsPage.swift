@@ -87,6 +87,7 @@ struct MetricsPage {
     private mutating func api() {
         text.families(PoolCounters.answerFamilies, of: totals.pool)
         text.families(PoolCounters.failureFamilies, of: totals.pool)
+        text.families(PoolCounters.boundFamilies, of: totals.pool)
         text.families(PoolCounters.doubtFamilies, of: totals.pool)
         text.gauge("api_queue", totals.queued, "Calls that wait for a connection.")
         text.gauge(

@@ -42,7 +42,8 @@ package final class Worker {
         serverTLS = shared.serverTLS
         sessions = SessionList(startedAt: loop.readWallClock(), loop.now)
         pool = ConnectionPool(
-            loop: loop, options: configuration.api, tls: shared.clientTLS, log: shared.log,
+            loop: loop, options: configuration.api.share(ofLoops: configuration.loops),
+            tls: shared.clientTLS, log: shared.log,
             names: shared.names)
         accounts = LoopAccountTable(accounts: shared.accounts, pool: pool)
         mappers = MapperPool(

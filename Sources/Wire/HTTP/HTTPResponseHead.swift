@@ -14,6 +14,9 @@ package struct HTTPResponseHead {
     package private(set) var requestID: Range<Int>?
     /// The raw value, seconds or a date.
     package private(set) var retryAfter: Range<Int>?
+    /// `Keep-Alive: timeout=N` (RFC 2068 19.7.1.1): the server closes the connection when it has been
+    /// idle for so many seconds. The first one; no other parameter is read.
+    package private(set) var keepAliveSeconds: Int?
     /// Bytes up to and including the blank line.
     package private(set) var headBytes: Int
 
@@ -39,7 +42,7 @@ package struct HTTPResponseHead {
         }
         var head = HTTPResponseHead(
             status: status, framing: .none, keepAlive: minor > 0, requestID: nil,
-            retryAfter: nil, headBytes: headBytes)
+            retryAfter: nil, keepAliveSeconds: nil, headBytes: headBytes)
         var fields = HTTPFramingFields()
         while true {
             switch scanner.next(window) {
@@ -58,7 +61,41 @@ package struct HTTPResponseHead {
             requestID = field.value
         } else if retryAfter == nil, name.equalsIgnoringCase("retry-after") {
             retryAfter = field.value
+        } else if keepAliveSeconds == nil, name.equalsIgnoringCase("keep-alive") {
+            keepAliveSeconds = Self.timeout(input.extracting(field.value))
         }
+    }
+
+    /// The number of `timeout=N` in a list of parameters; at most 10^9. The number may be quoted.
+    private static func timeout(_ list: Bytes) -> Int? {
+        var start = 0
+        while start < list.count {
+            let end = list.firstIndex(of: 0x2C, from: start) ?? list.count
+            let parameter = list.extracting(list.trimmed(start..<end))
+            if parameter.startsIgnoringCase("timeout"),
+                let equals = parameter.firstIndex(of: 0x3D, from: 0),
+                parameter.trimmed(7..<equals).isEmpty
+            {
+                return number(
+                    parameter.extracting(parameter.trimmed(equals + 1..<parameter.count)))
+            }
+            start = end + 1
+        }
+        return nil
+    }
+
+    private static func number(_ text: Bytes) -> Int? {
+        var digits = 0..<text.count
+        if text.count >= 2, text[0] == 0x22, text[text.count - 1] == 0x22 {
+            digits = 1..<text.count - 1
+        }
+        guard !digits.isEmpty else { return nil }
+        var number = 0
+        for index in digits {
+            guard text[index] &- 0x30 < 10 else { return nil }
+            number = min(number * 10 + Int(text[index] - 0x30), 1_000_000_000)
+        }
+        return number
     }
 
     /// RFC 9112 6.3, in its order.

@@ -80,6 +80,23 @@ private func request(_ text: String) -> String {
         #expect(response("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n") == "invalid")
     }
 
+    @Test(arguments: [
+        ("timeout=5", 5), ("timeout=5, max=100", 5), ("max=100, Timeout = \"60\"", 60),
+        ("TIMEOUT=0", 0), ("timeout=99999999999999999999", 1_000_000_000), ("max=5", nil),
+        ("timeout", nil), ("timeout=", nil), ("timeout=-1", nil), ("timeout=5s", nil),
+        ("timeouts=5", nil), ("", nil), (",,timeout=1,", 1), ("timeout=\"", nil),
+    ])
+    func `the time that idle connections have is read from Keep-Alive`(
+        _ value: String, _ seconds: Int?
+    ) {
+        let bytes = "HTTP/1.1 204 No Content\r\nKeep-alive: \(value)\r\n\r\n".bytes
+        guard case .head(let head) = HTTPResponseHead.parse(bytes.span) else {
+            Issue.record("not a head")
+            return
+        }
+        #expect(head.keepAliveSeconds == seconds)
+    }
+
     @Test func `a head over the bound is invalid`() {
         let field = "A: " + String(repeating: "b", count: HTTPResponseHead.bytesMax)
         #expect(response("HTTP/1.1 200 OK\r\n\(field)") == "invalid")

@@ -1,0 +1,63 @@
+// How long a connection to one address of the API may be idle and still be given a message.
+//
+// An API closes idle connections. When its end and our request cross on their way, nobody knows what
+// became of the message. So a connection is not used when its age is near the limit of the API, which
+// is learnt in three ways: the API says it (`Keep-Alive: timeout=N`, RFC 2068 19.7.1), the API closes
+// an idle connection, or a connection lives until we close it. A value; ages are arguments.
+
+/// What is known of one address.
+struct IdleLimit: Equatable {
+    /// Believed as long as nothing is known.
+    static let unknownNanoseconds: UInt64 = 2_000_000_000
+
+    /// By `Keep-Alive: timeout=N`.
+    private var saidSeconds: Int?
+    /// The shortest age at which the address closed a connection, unless another one grew older.
+    private var closedAt: UInt64?
+    /// A connection lived for our own idle timeout.
+    private var isShown = false
+
+    /// The age up to which a connection is given messages, with the margin taken off and the round
+    /// trip not. `.max`: the address has no limit below our own idle timeout.
+    private(set) var nanoseconds = unknownNanoseconds
+    private(set) var isKnown = false
+
+    /// An answer said `timeout=N`.
+    mutating func said(seconds: Int) {
+        guard saidSeconds != seconds else { return }
+        saidSeconds = seconds
+        update()
+    }
+
+    /// The address closed a connection that was idle for so long. A restart of the API closes young
+    /// connections too, so a later connection that grows older counts more.
+    mutating func closed(afterNanoseconds age: UInt64) {
+        closedAt = age
+        isShown = false
+        update()
+    }
+
+    /// A connection that is open has been idle for so long.
+    mutating func outlived(nanoseconds age: UInt64) {
+        guard let closedAt, age > closedAt else { return }
+        self.closedAt = age
+        update()
+    }
+
+    /// A connection was open when our own idle timeout ended it.
+    mutating func livedToTheEnd() {
+        closedAt = nil
+        isShown = true
+        update()
+    }
+
+    private mutating func update() {
+        let said = saidSeconds.map { IdleLimit.less(UInt64(clamping: $0) &* 1_000_000_000) }
+        let seen = closedAt.map(IdleLimit.less)
+        isKnown = said != nil || seen != nil || isShown
+        nanoseconds = isKnown ? min(said ?? .max, seen ?? .max) : IdleLimit.unknownNanoseconds
+    }
+
+    /// Less the margin: half of it, and a second at most.
+    private static func less(_ limit: UInt64) -> UInt64 { limit - min(1_000_000_000, limit / 2) }
+}
