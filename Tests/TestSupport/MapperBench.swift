@@ -58,14 +58,18 @@ package final class MapperBench {
     package let slabs = SlabPool()
     package let charsets = CharsetCache()
     package let scratch = MapperScratch()
+    /// Where messages spill.
+    package let files: any TemporaryFiles
 
-    package init() {}
+    package init(files: any TemporaryFiles = UnboundedFiles(folder: NSTemporaryDirectory())) {
+        self.files = files
+    }
 
     /// Maps `message`, cut into pieces of these lengths; whole if nil.
     package func map(_ message: MappedMessage, cut plan: [Int]? = nil) -> MappedRequest {
         let mapper = MessageMapper(
             options: message.options, charsets: charsets, scratch: scratch, pool: slabs,
-            heldBytesMax: message.heldBytesMax, temporaryFolder: NSTemporaryDirectory())
+            heldBytesMax: message.heldBytesMax)
         return map(message, with: mapper, cut: plan)
     }
 
@@ -94,7 +98,7 @@ package final class MapperBench {
     private func begin(_ message: MappedMessage, _ mapper: MessageMapper, _ body: RequestBody) {
         let sender = Array(message.sender.utf8)
         mapper.begin(
-            sender: sender.span, recipientCount: message.recipients.count, into: body)
+            sender: sender.span, recipientCount: message.recipients.count, files: files, into: body)
         for recipient in message.recipients {
             let address = Array(recipient.utf8)
             mapper.addRecipient(address.span)

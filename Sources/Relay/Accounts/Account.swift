@@ -11,33 +11,55 @@ import Synchronization
 /// The holdings of one API key. Safe to use from any loop.
 package final class Account: Sendable {
     package let hash: APIKey.Hash
+    /// How operators name the key (`--trace-key`): the first 64 bits of its SHA-256.
+    package let name: UInt64
     private let table: AccountTable
     private let held = Atomic<Int>(0)
     private let spilled = Atomic<Int>(0)
     private let opened = Atomic<Int>(0)
+    private let delayed = Atomic<Int>(0)
+    private let refused = Atomic<Int>(0)
 
-    fileprivate init(hash: APIKey.Hash, table: AccountTable) {
-        self.hash = hash
+    fileprivate init(key: APIKey, table: AccountTable) {
+        hash = key.hash
+        name = key.publicHash
         self.table = table
     }
 
     deinit { table.forget(hash) }
 
     /// Bytes of the memory budget.
-    package var memoryBytes: Int { held.load(ordering: .relaxed) }
+    package var memoryBytes: Int { held.load(ordering: .sequentiallyConsistent) }
     /// Bytes in temporary files.
-    package var temporaryBytes: Int { spilled.load(ordering: .relaxed) }
+    package var temporaryBytes: Int { spilled.load(ordering: .sequentiallyConsistent) }
     /// Sessions that are logged in.
     package var sessionCount: Int { opened.load(ordering: .relaxed) }
+    /// Times that a message waited for its share of something, since the account began.
+    package var delayedCount: Int { delayed.load(ordering: .relaxed) }
+    /// Messages and recipients that were refused by a bound, since the account began.
+    package var refusedCount: Int { refused.load(ordering: .relaxed) }
 
-    /// The memory budget has given bytes, or has taken back as many (negative).
-    func addMemory(_ bytes: Int) { held.add(bytes, ordering: .relaxed) }
+    /// The memory budget is about to give bytes, or has taken back as many (negative).
+    /// - Returns: what the account holds now.
+    @discardableResult
+    func addMemory(_ bytes: Int) -> Int {
+        held.add(bytes, ordering: .sequentiallyConsistent).newValue
+    }
 
-    /// The budget of temporary bytes has given bytes, or has taken back as many (negative).
-    func addTemporary(_ bytes: Int) { spilled.add(bytes, ordering: .relaxed) }
+    /// The same for the budget of temporary bytes.
+    @discardableResult
+    func addTemporary(_ bytes: Int) -> Int {
+        spilled.add(bytes, ordering: .sequentiallyConsistent).newValue
+    }
 
     /// Sessions have logged in, or have ended (negative).
     func addSessions(_ count: Int) { opened.add(count, ordering: .relaxed) }
+
+    /// A bound has made a message of this key wait.
+    func noteDelayed() { delayed.add(1, ordering: .relaxed) }
+
+    /// A bound has refused a message or a recipient of this key.
+    func noteRefused() { refused.add(1, ordering: .relaxed) }
 }
 
 /// The accounts that somebody holds, by the hash of their key. Safe to use from any loop.
@@ -56,11 +78,11 @@ package final class AccountTable: Sendable {
     package init() { shards = (0..<Self.shardCount).map { _ in Shard() } }
 
     /// The account of a key; a new one when nobody holds one.
-    package func account(for hash: APIKey.Hash) -> Account {
-        shard(of: hash).entries.withLock { entries in
-            if let account = entries[hash]?.account { return account }
-            let account = Account(hash: hash, table: self)
-            entries[hash] = Entry(account: account)
+    package func account(for key: APIKey) -> Account {
+        shard(of: key.hash).entries.withLock { entries in
+            if let account = entries[key.hash]?.account { return account }
+            let account = Account(key: key, table: self)
+            entries[key.hash] = Entry(account: account)
             return account
         }
     }
@@ -70,6 +92,11 @@ package final class AccountTable: Sendable {
         shards.flatMap { shard in
             shard.entries.withLock { entries in entries.values.compactMap { $0.account } }
         }
+    }
+
+    /// How many there are.
+    package var count: Int {
+        shards.reduce(0) { $0 + $1.entries.withLock { entries in entries.count } }
     }
 
     /// An account has ended. Another one may have taken its place meanwhile.

@@ -4,16 +4,21 @@
 import APIClient
 
 /// One API key on one loop; held by its sessions and messages there.
-final class LoopAccount {
+package final class LoopAccount {
     /// What the key holds over all loops.
     let shared: Account
     /// Its calls in the pool of this loop.
     let flow: CallFlow
+    /// Where its messages may spill.
+    let temporary: TemporaryBudget
     private let table: LoopAccountTable
 
-    fileprivate init(shared: Account, flow: CallFlow, table: LoopAccountTable) {
+    fileprivate init(
+        shared: Account, flow: CallFlow, temporary: TemporaryBudget, table: LoopAccountTable
+    ) {
         self.shared = shared
         self.flow = flow
+        self.temporary = temporary
         self.table = table
     }
 
@@ -28,19 +33,22 @@ final class LoopAccountTable {
 
     private let accounts: AccountTable
     private let pool: ConnectionPool
+    private let temporary: TemporaryBudget
     private var entries: [APIKey.Hash: Entry] = [:]
 
-    init(accounts: AccountTable, pool: ConnectionPool) {
+    init(accounts: AccountTable, pool: ConnectionPool, temporary: TemporaryBudget) {
         self.accounts = accounts
         self.pool = pool
+        self.temporary = temporary
     }
 
     /// The account of a key; a new one when nobody on this loop holds one.
-    func account(for hash: APIKey.Hash) -> LoopAccount {
-        if let account = entries[hash]?.account { return account }
+    func account(for key: APIKey) -> LoopAccount {
+        if let account = entries[key.hash]?.account { return account }
         let account = LoopAccount(
-            shared: accounts.account(for: hash), flow: pool.makeFlow(), table: self)
-        entries[hash] = Entry(account: account)
+            shared: accounts.account(for: key), flow: pool.makeFlow(), temporary: temporary,
+            table: self)
+        entries[key.hash] = Entry(account: account)
         return account
     }
 
