@@ -45,6 +45,8 @@ package struct MappedRequest {
     package var isGroup: Bool
     package var losses: MappingLosses
     package var hasMessageID: Bool
+    /// Why what had to wait found no room.
+    package var spillFailure: SpillFailure?
 
     /// Parsed by Foundation; nil when it is no JSON object.
     package var object: NSDictionary? {
@@ -73,8 +75,10 @@ package final class MapperBench {
         return map(message, with: mapper, cut: plan)
     }
 
+    /// - Parameter whenFed: called after each piece.
     package func map(
-        _ message: MappedMessage, with mapper: MessageMapper, cut plan: [Int]? = nil
+        _ message: MappedMessage, with mapper: MessageMapper, cut plan: [Int]? = nil,
+        whenFed: () -> Void = {}
     ) -> MappedRequest {
         let body = RequestBody(pool: slabs)
         begin(message, mapper, body)
@@ -82,6 +86,7 @@ package final class MapperBench {
         for length in plan ?? [message.content.count] where mapper.failure == nil {
             mapper.feed(message.content.span.extracting(at..<at + length))
             at += length
+            whenFed()
         }
         if mapper.failure == nil { mapper.finish() }
         var isComplete = false
@@ -89,7 +94,7 @@ package final class MapperBench {
         let request = MappedRequest(
             json: mapper.held?.contents() ?? body.contents(), failure: mapper.failure,
             isGroup: mapper.held != nil, losses: mapper.allLosses,
-            hasMessageID: mapper.hasMessageID)
+            hasMessageID: mapper.hasMessageID, spillFailure: mapper.spillFailure)
         mapper.end()
         body.discard()
         return request
