@@ -118,6 +118,7 @@ struct TemporaryFolder {
 
     /// Why no file can be made in `folder`; nil when one could, which is gone again.
     static func fault(of folder: String) -> String? {
+        if folder.isEmpty { return String(cString: strerror(ENOENT)) }
         var path = Array("\(folder)/postscale-relay-XXXXXX".utf8CString)
         let descriptor = mkstemp(&path)
         guard descriptor >= 0 else { return reason() }

@@ -110,25 +110,6 @@ struct SpillBufferTests {
         #expect(files.taken == 0)
     }
 
-    @Test("a full disk is a failure, and what it took is given back")
-    func fullDisk() {
-        // A process may not write files beyond this size: write(2) says EFBIG, as ENOSPC on a full
-        // disk.
-        signal(SIGXFSZ, SIG_IGN)
-        var old = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &old)
-        var small = old
-        small.rlim_cur = rlim_t(2 * Slab.capacity)
-        let files = CountedFiles()
-        let buffer = SpillBuffer(pool: SlabPool(), memoryBytesMax: 0, files: files)
-        setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &small)
-        for _ in 0..<5 { write([UInt8](repeating: 1, count: Slab.capacity), to: buffer) }
-        setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &old)
-        #expect(buffer.failure == .disk(errno: EFBIG))
-        buffer.discard()
-        #expect(files.taken == 0)
-    }
-
     @Test("no file is left in the folder")
     func unlinked() throws {
         let folder = NSTemporaryDirectory() + "spill-\(UUID().uuidString)"
