@@ -16,8 +16,6 @@ package final class MessageMapper {
     private let pool: SlabPool
     private let heldBytesMax: Int
     private let groupBytesMax: Int
-    /// Where this message may spill; nil when it may not.
-    private var files: (any TemporaryFiles)?
     /// The request, or `held`.
     private let sink = JSONSink()
 
@@ -70,7 +68,6 @@ package final class MessageMapper {
         walker.reset()
         head.begin(sender: sender, recipientCount: recipientCount)
         parts.begin(files: files)
-        self.files = files
         findings = Findings()
         sink.begin(request)
     }
@@ -136,7 +133,6 @@ package final class MessageMapper {
         parts.end()
         held?.discard()
         held = nil
-        files = nil
     }
 
     /// The recipients of a held message, one call each; nil when there is one call for all.
@@ -195,7 +191,7 @@ package final class MessageMapper {
         head.read(block, &findings)
         if head.isGroup {
             let buffer = SpillBuffer(
-                pool: pool, memoryBytesMax: heldBytesMax, files: files)
+                pool: pool, memoryBytesMax: heldBytesMax, files: parts.files)
             held = buffer
             groupRequestBytesMax = groupBytesMax / max(1, head.recipientCount)
             sink.hold(in: buffer)

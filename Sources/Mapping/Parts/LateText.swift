@@ -9,7 +9,7 @@ import Wire
 /// The waiting text of one message after the other.
 struct LateText: ~Copyable {
     private let pool: SlabPool
-    private var files: (any TemporaryFiles)?
+    private(set) var files: (any TemporaryFiles)?
     private let sink = JSONSink()
     private var buffer: SpillBuffer?
     /// Bytes of the buffer that are moved on.

@@ -107,6 +107,9 @@ extension PartsWriter {
     /// Bytes of text that waits for the end of the attachments.
     var lateBytes: Int { late.byteCount }
 
+    /// Where the message may spill; nil when it may not.
+    var files: (any TemporaryFiles)? { late.files }
+
     /// Why text that waits is lost; nil when it is not.
     var lateFailure: SpillFailure? { late.failure }
 

@@ -1,8 +1,8 @@
 // What one customer holds of everything that can run out: one account per API key, over all loops.
 //
 // An account counts; it decides nothing. Each budget decides about its own resource, by the amount
-// that the account holds and the amount that is free. An account lives as long as a session or a
-// message of its key, and is found by the hash of the key, never by the key.
+// that the account holds and the amount that is free. An account is in use as long as a session or a
+// message of its key is on some loop, and is found by the hash of the key, never by the key.
 
 import APIClient
 import Reactor
@@ -13,20 +13,17 @@ package final class Account: Sendable {
     package let hash: APIKey.Hash
     /// How operators name the key (`--trace-key`): the first 64 bits of its SHA-256.
     package let name: UInt64
-    private let table: AccountTable
     private let held = Atomic<Int>(0)
     private let spilled = Atomic<Int>(0)
     private let opened = Atomic<Int>(0)
     private let delayed = Atomic<Int>(0)
     private let refused = Atomic<Int>(0)
 
-    fileprivate init(key: APIKey, table: AccountTable) {
+    /// An account of its own; `AccountTable` makes those that loops share.
+    init(key: APIKey) {
         hash = key.hash
         name = key.publicHash
-        self.table = table
     }
-
-    deinit { table.forget(hash) }
 
     /// Bytes of the memory budget.
     package var memoryBytes: Int { held.load(ordering: .sequentiallyConsistent) }
@@ -62,10 +59,26 @@ package final class Account: Sendable {
     func noteRefused() { refused.add(1, ordering: .relaxed) }
 }
 
-/// The accounts that somebody holds, by the hash of their key. Safe to use from any loop.
+/// That somebody on a loop goes by an account; the account leaves its table with the last of these.
+struct AccountUse: ~Copyable {
+    let account: Account
+    private let table: AccountTable
+
+    fileprivate init(of account: Account, in table: AccountTable) {
+        self.account = account
+        self.table = table
+    }
+
+    deinit { table.end(account.hash) }
+}
+
+/// The accounts that are in use, by the hash of their key. Safe to use from any loop.
+///
+/// It counts uses, because a weak reference would make each retain and release of an account slow.
 package final class AccountTable: Sendable {
     private struct Entry {
-        weak var account: Account?
+        let account: Account
+        var uses = 0
     }
 
     private final class Shard: Sendable {
@@ -77,20 +90,21 @@ package final class AccountTable: Sendable {
 
     package init() { shards = (0..<Self.shardCount).map { _ in Shard() } }
 
-    /// The account of a key; a new one when nobody holds one.
-    package func account(for key: APIKey) -> Account {
-        shard(of: key.hash).entries.withLock { entries in
-            if let account = entries[key.hash]?.account { return account }
-            let account = Account(key: key, table: self)
-            entries[key.hash] = Entry(account: account)
-            return account
+    /// The account of a key; a new one when nobody uses one.
+    func use(_ key: APIKey) -> AccountUse {
+        let account = shard(of: key.hash).entries.withLock { entries in
+            var entry = entries[key.hash] ?? Entry(account: Account(key: key))
+            entry.uses += 1
+            entries[key.hash] = entry
+            return entry.account
         }
+        return AccountUse(of: account, in: self)
     }
 
     /// All accounts at this moment.
     package var all: [Account] {
         shards.flatMap { shard in
-            shard.entries.withLock { entries in entries.values.compactMap { $0.account } }
+            shard.entries.withLock { entries in entries.values.map(\.account) }
         }
     }
 
@@ -99,10 +113,11 @@ package final class AccountTable: Sendable {
         shards.reduce(0) { $0 + $1.entries.withLock { entries in entries.count } }
     }
 
-    /// An account has ended. Another one may have taken its place meanwhile.
-    fileprivate func forget(_ hash: APIKey.Hash) {
+    fileprivate func end(_ hash: APIKey.Hash) {
         shard(of: hash).entries.withLock { entries in
-            if let entry = entries[hash], entry.account == nil { entries[hash] = nil }
+            guard var entry = entries[hash] else { return }
+            entry.uses -= 1
+            entries[hash] = entry.uses > 0 ? entry : nil
         }
     }
 

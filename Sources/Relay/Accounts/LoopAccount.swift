@@ -6,29 +6,33 @@ import APIClient
 /// One API key on one loop; held by its sessions and messages there.
 package final class LoopAccount {
     /// What the key holds over all loops.
-    let shared: Account
+    var shared: Account { use.account }
     /// Its calls in the pool of this loop.
     let flow: CallFlow
     /// Where its messages may spill.
     let temporary: TemporaryBudget
+    private let use: AccountUse
     private let table: LoopAccountTable
 
     fileprivate init(
-        shared: Account, flow: CallFlow, temporary: TemporaryBudget, table: LoopAccountTable
+        use: consuming AccountUse, flow: CallFlow, temporary: TemporaryBudget,
+        table: LoopAccountTable
     ) {
-        self.shared = shared
+        self.use = use
         self.flow = flow
         self.temporary = temporary
         self.table = table
     }
 
-    deinit { table.forget(shared.hash) }
+    deinit { table.forget(use.account.hash) }
 }
 
 /// The accounts of one loop that somebody holds.
 final class LoopAccountTable {
+    /// An account forgets itself here before it is gone. All of that happens on one thread, so the
+    /// reference need not be weak, which would make each retain and release slow.
     private struct Entry {
-        weak var account: LoopAccount?
+        unowned let account: LoopAccount
     }
 
     private let accounts: AccountTable
@@ -44,15 +48,15 @@ final class LoopAccountTable {
 
     /// The account of a key; a new one when nobody on this loop holds one.
     func account(for key: APIKey) -> LoopAccount {
-        if let account = entries[key.hash]?.account { return account }
+        if let entry = entries[key.hash] { return entry.account }
         let account = LoopAccount(
-            shared: accounts.account(for: key), flow: pool.makeFlow(), temporary: temporary,
+            use: accounts.use(key), flow: pool.makeFlow(), temporary: temporary,
             table: self)
         entries[key.hash] = Entry(account: account)
         return account
     }
 
     fileprivate func forget(_ hash: APIKey.Hash) {
-        if let entry = entries[hash], entry.account == nil { entries[hash] = nil }
+        entries[hash] = nil
     }
 }

@@ -316,7 +316,7 @@ final class Submission: UploadOwner {
         switch (failure, spillFailure) {
         case (.groupTooLarge, _): worker.counters.groupsRefusedInData += 1
         case (.noRoom, let reason?):
-            worker.counters.count(reason)
+            worker.counters[keyPath: reason.counter] += 1
             log(
                 .warning, "no-temporary-room",
                 [

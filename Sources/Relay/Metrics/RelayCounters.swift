@@ -171,17 +171,19 @@ extension RelayCounters: CounterGroup {
     package static let unshown: [Counter<RelayCounters>] = [Counter(\.sessionsAccepted)]
 }
 
-extension RelayCounters {
-    /// A message found no room in temporary files.
-    mutating func count(_ reason: SpillFailure) {
-        switch reason {
-        case .overBudget: temporaryOverBudget += 1
-        case .overShare: temporaryOverShare += 1
-        case .noFolder: temporaryWithoutFolder += 1
-        case .disk: temporaryDiskErrors += 1
+extension SpillFailure {
+    /// What counts messages that found no room for this reason.
+    var counter: WritableKeyPath<RelayCounters, Int> {
+        switch self {
+        case .overBudget: \.temporaryOverBudget
+        case .overShare: \.temporaryOverShare
+        case .noFolder: \.temporaryWithoutFolder
+        case .disk: \.temporaryDiskErrors
         }
     }
+}
 
+extension RelayCounters {
     package var messagesAccepted: Int { messages.counts[.accepted] }
     package var messagesUncertain: Int { messages.counts[.uncertain] }
     /// Those whose client was gone before it had its reply.

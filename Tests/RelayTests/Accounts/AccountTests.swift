@@ -1,4 +1,4 @@
-// Accounts: one for each key, named by a hash, and gone with whoever holds it.
+// Accounts: one for each key, named by a hash, and gone with the last use of it.
 
 import APIClient
 import Testing
@@ -8,21 +8,50 @@ import Wire
 
 @Suite("Accounts")
 struct AccountTests {
-    @Test("A key has one account, as long as somebody holds it")
+    /// A use that a test ends at a chosen moment.
+    private final class Use {
+        private var use: AccountUse?
+        let account: Account
+        init(_ table: AccountTable, _ key: String) {
+            let use = table.use(APIKey(key.utf8.span))
+            account = use.account
+            self.use = consume use
+        }
+        func end() { use = nil }
+    }
+
+    @Test("A key has one account, as long as somebody uses it")
     func table() {
         let table = AccountTable()
-        let key = APIKey("ps_live_one".utf8.span)
-        var first: Account? = table.account(for: key)
-        #expect(table.account(for: APIKey("ps_live_one".utf8.span)) === first)
-        let other = table.account(for: APIKey("ps_live_two".utf8.span))
+        let (first, again) = (Use(table, "ps_live_one"), Use(table, "ps_live_one"))
+        let other = Use(table, "ps_live_two")
+        #expect(first.account === again.account && first.account !== other.account)
         #expect(table.count == 2 && table.all.count == 2)
-        first = nil
-        #expect(table.count == 1 && table.all.allSatisfy { $0 === other })
+        first.end()
+        #expect(table.count == 2)
+        again.end()
+        #expect(table.count == 1 && table.all.allSatisfy { $0 === other.account })
+        #expect(Use(table, "ps_live_one").account !== first.account)
+        other.end()
+        #expect(table.count == 0)
+    }
+
+    @Test("Four threads that use and leave the same keys leave no account")
+    func threads() async {
+        let table = AccountTable()
+        await withTaskGroup(of: Void.self) { group in
+            for task in 0..<4 {
+                group.addTask {
+                    for round in 0..<2_000 { Use(table, "ps_\((round + task) % 3)").end() }
+                }
+            }
+        }
+        #expect(table.count == 0)
     }
 
     @Test("An account has the name that --trace-key takes")
     func name() {
-        let account = AccountTable().account(for: APIKey("ps_live_one".utf8.span))
+        let account = Account(key: APIKey("ps_live_one".utf8.span))
         let rules = TraceRules(keyHashes: [account.name])
         let matches = ["ps_live_one", "ps_live_two"].map { rules.matches(key: $0.utf8.span) }
         #expect(matches == [true, false])

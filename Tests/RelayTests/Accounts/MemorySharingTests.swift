@@ -10,12 +10,10 @@ import Testing
 
 @Suite("Memory, shared by key")
 struct MemorySharingTests {
-    private let accounts = AccountTable()
+    private let keys = TestKeys()
     private let notes = MemoryBudgetTests.Notes()
 
-    private func key(_ name: String) -> Account {
-        accounts.account(for: APIKey("ps_\(name)".utf8.span))
-    }
+    private func key(_ name: String) -> Account { keys[name] }
 
     /// A share that is kept until the end of a test, or `giveBack`.
     private final class Held {

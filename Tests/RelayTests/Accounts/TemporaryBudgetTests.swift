@@ -9,11 +9,9 @@ import Testing
 
 @Suite("Temporary bytes, shared by key")
 struct TemporaryBudgetTests {
-    private let accounts = AccountTable()
+    private let keys = TestKeys()
 
-    private func key(_ name: String) -> Account {
-        accounts.account(for: APIKey("ps_\(name)".utf8.span))
-    }
+    private func key(_ name: String) -> Account { keys[name] }
 
     private func budget(_ bytesMax: Int) -> TemporaryBudget {
         let budget = TemporaryBudget()

@@ -82,7 +82,7 @@ final class DialogRunner {
     /// Plays all steps, then lets everything end and checks that nothing is left.
     func play() {
         let bytes = dialog.settings.first { $0.name == "reservedBytes" }?.value ?? 0
-        let others = worker.shared.accounts.account(for: APIKey("ps_of_others".utf8.span))
+        let others = Account(key: APIKey("ps_of_others".utf8.span))
         taken = worker.shared.budget.reserve(bytes, for: others)
         #expect(worker.shared.budget.reservedBytes == bytes)
         connect()

@@ -9,12 +9,10 @@ import Testing
 
 @Suite("Memory budget")
 struct MemoryBudgetTests {
-    private let accounts = AccountTable()
+    private let keys = TestKeys()
 
     /// A key of its own for each name, so that no key meets the bound of its share.
-    private func key(_ name: String) -> Account {
-        accounts.account(for: APIKey("ps_\(name)".utf8.span))
-    }
+    private func key(_ name: String) -> Account { keys[name] }
 
     /// Notes which waits were answered, in order.
     final class Notes: Sendable {
