@@ -3,6 +3,7 @@
 // The bytes are in one allocation, which is wiped before it is freed. They can be written into a
 // request head and nowhere else: no description, mirror, log or error shows them.
 
+import COpenSSL
 import Glibc
 import Wire
 
@@ -36,6 +37,20 @@ package final class APIKey: @unchecked Sendable {
     deinit {
         if let base = memory.baseAddress { explicit_bzero(base, memory.count) }
         memory.deallocate()
+    }
+
+    /// How operators name the key: the first 64 bits of its SHA-256. Keys are random, so it does not
+    /// lead back to one.
+    package var publicHash: UInt64 { Self.publicHash(of: UnsafeBufferPointer(memory).span) }
+
+    /// The same of a key that is not in memory of its own; read during this call only.
+    package static func publicHash(of key: Bytes) -> UInt64 {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { digest in
+            _ = key.withUnsafeBufferPointer {
+                SHA256($0.baseAddress, $0.count, digest.baseAddress)
+            }
+            return digest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+        }
     }
 
     /// Bytes of the key.

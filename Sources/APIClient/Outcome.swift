@@ -20,6 +20,10 @@ package enum Outcome: Equatable {
     case unavailable(isUncertain: Bool)
     /// 554 Failed to parse message: what and where.
     case unparsable(reason: [UInt8])
+    /// Memory or the disk has no room for what must be held.
+    case noRoom
+    /// Each of its hidden recipients would need a call of its own with the whole message.
+    case groupTooLarge
     /// The API's attachment limits: 552 (size) or 554 (number), with the text.
     case attachmentLimit(isSize: Bool, reason: [UInt8])
 }

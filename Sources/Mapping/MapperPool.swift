@@ -9,7 +9,6 @@ package final class MapperPool {
     private let charsets: CharsetCache
     private let slabs: SlabPool
     private let heldBytesMax: Int
-    private let temporaryFolder: String
     private let scratch = MapperScratch()
     private var free: [MessageMapper] = []
 
@@ -19,16 +18,12 @@ package final class MapperPool {
     /// Mappers that are in use.
     package private(set) var outstanding = 0
 
-    /// - Parameters:
-    ///   - heldBytesMax: memory for a message that is held whole, before it goes to a file.
-    ///   - temporaryFolder: where that file is made, and unlinked at once.
+    /// - Parameter heldBytesMax: memory for a message that is held whole, before it goes to a file.
     package init(
-        options: MappingOptions, charsets: CharsetCache, slabs: SlabPool, heldBytesMax: Int,
-        temporaryFolder: String
+        options: MappingOptions, charsets: CharsetCache, slabs: SlabPool, heldBytesMax: Int
     ) {
         self.options = options
         self.heldBytesMax = heldBytesMax
-        self.temporaryFolder = temporaryFolder
         self.charsets = charsets
         self.slabs = slabs
     }
@@ -39,7 +34,7 @@ package final class MapperPool {
         return free.popLast()
             ?? MessageMapper(
                 options: options, charsets: charsets, scratch: scratch, pool: slabs,
-                heldBytesMax: heldBytesMax, temporaryFolder: temporaryFolder)
+                heldBytesMax: heldBytesMax)
     }
 
     /// Takes a mapper back, whatever state its message is in.

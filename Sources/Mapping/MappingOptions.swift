@@ -14,5 +14,9 @@ package struct MappingOptions: Sendable, Equatable {
     /// Decoded bytes of all attachments of a message.
     package var attachmentsBytesMax = 50 * 1_048_576
 
+    /// The request times the recipients, of a message to several hidden recipients: each gets a call
+    /// of its own.
+    package var groupBytesMax = 1 << 30
+
     package init() {}
 }

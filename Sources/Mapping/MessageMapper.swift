@@ -15,7 +15,7 @@ import Wire
 package final class MessageMapper {
     private let pool: SlabPool
     private let heldBytesMax: Int
-    private let temporaryFolder: String
+    private let groupBytesMax: Int
     /// The request, or `held`.
     private let sink = JSONSink()
 
@@ -25,23 +25,25 @@ package final class MessageMapper {
     private var findings = Findings()
     /// The request without its recipients, when each gets a call of its own.
     package private(set) var held: SpillBuffer?
+    /// Of such a request, so that all calls together stay within `groupBytesMax`.
+    private var groupRequestBytesMax = Int.max
 
     /// - Parameters:
     ///   - scratch: of the loop; used inside each call only.
     ///   - heldBytesMax: memory for a message that is held whole (`Configuration
-    ///     .bufferThresholdBytes`), before it goes to a file in `temporaryFolder`.
+    ///     .bufferThresholdBytes`), before it goes to a temporary file.
     package init(
         options: MappingOptions, charsets: CharsetCache, scratch: MapperScratch, pool: SlabPool,
-        heldBytesMax: Int, temporaryFolder: String
+        heldBytesMax: Int
     ) {
         self.pool = pool
         self.heldBytesMax = heldBytesMax
-        self.temporaryFolder = temporaryFolder
+        groupBytesMax = options.groupBytesMax
         walker = PartWalker(charsets: charsets)
         head = HeadWriter(options: options, charsets: charsets, scratch: scratch, sink: sink)
         parts = PartsWriter(
             options: options, charsets: charsets, scratch: scratch, sink: sink,
-            late: LateText(pool: pool, temporaryFolder: temporaryFolder))
+            late: LateText(pool: pool))
     }
 
     /// Why the message can't be sent; nothing more is written then.
@@ -56,11 +58,16 @@ package final class MessageMapper {
     /// Starts a message; `addRecipient` for each of its envelope follows, and then its content.
     /// - Parameters:
     ///   - sender: MAIL FROM, empty for the null sender; read during this call only.
+    ///   - files: where what memory must not hold may go, held until `end`, and by `held` as long
+    ///     as it lives; with nil a message that needs a file is refused.
     ///   - request: written until `end`; nothing is written to it when `held` is set.
-    package func begin(sender: Bytes, recipientCount: Int, into request: RequestBody) {
+    package func begin(
+        sender: Bytes, recipientCount: Int, files: (any TemporaryFiles)?,
+        into request: RequestBody
+    ) {
         walker.reset()
         head.begin(sender: sender, recipientCount: recipientCount)
-        parts.begin()
+        parts.begin(files: files)
         findings = Findings()
         sink.begin(request)
     }
@@ -73,10 +80,22 @@ package final class MessageMapper {
         var offset = 0
         while findings.refusal == nil {
             let event = walker.next(input, &offset)
-            if case .needInput = event { return }
+            if case .needInput = event { return checkRoom() }
             take(event, input)
         }
     }
+
+    /// Refuses a message whose waiting bytes have no room, or are too many for its recipients.
+    private func checkRoom() {
+        if spillFailure != nil { findings.refuse(.noRoom) }
+        guard let held else { return }
+        if held.byteCount + parts.lateBytes > groupRequestBytesMax {
+            findings.refuse(.groupTooLarge)
+        }
+    }
+
+    /// Why bytes that wait have no room; nil when they have.
+    package var spillFailure: SpillFailure? { held?.failure ?? parts.lateFailure }
 
     /// The message is complete. Look at `failure`; without one, `drain` until it says true.
     package func finish() {
@@ -92,6 +111,7 @@ package final class MessageMapper {
         if parts.isBodyMissing && !head.hasTemplate {
             parts.writeSubstituteBody(walker.takePreamble(), &findings)
         }
+        checkRoom()
     }
 
     /// Writes what still waits, about `bytes` at most, and then the closing brace.
@@ -99,12 +119,9 @@ package final class MessageMapper {
     package func drain(upTo bytes: Int) -> Bool {
         guard findings.refusal == nil else { return false }
         let isAllWritten = parts.writeLateText(upTo: bytes)
-        if parts.hasLateTextFailed || held?.hasFailed == true {
-            findings.refuse(.unavailable(isUncertain: false))
-            return false
-        }
         if isAllWritten { sink.literal("}") }
-        return isAllWritten
+        checkRoom()
+        return isAllWritten && findings.refusal == nil
     }
 
     /// Bytes that `drain` has still to write, about.
@@ -174,8 +191,9 @@ package final class MessageMapper {
         head.read(block, &findings)
         if head.isGroup {
             let buffer = SpillBuffer(
-                pool: pool, memoryBytesMax: heldBytesMax, folder: temporaryFolder)
+                pool: pool, memoryBytesMax: heldBytesMax, files: parts.files)
             held = buffer
+            groupRequestBytesMax = groupBytesMax / max(1, head.recipientCount)
             sink.hold(in: buffer)
         }
         head.write(block, &findings)

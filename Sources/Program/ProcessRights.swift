@@ -1,5 +1,4 @@
-// What the process may do: root's rights are given up, core dumps are forbidden, the temporary folder
-// is usable.
+// What the process may do: root's rights are given up, core dumps are forbidden.
 //
 // Every check happens before the first client is accepted; if one fails, the process ends.
 
@@ -13,12 +12,10 @@ import Reactor
 struct ProcessRights {
     /// The user and group to become; nil to stay.
     private let identity: ProcessIdentity?
-    private let temporaryFolder: String
     private let log: EventLog
 
-    init(identity: ProcessIdentity?, temporaryFolder: String, log: EventLog) {
+    init(identity: ProcessIdentity?, log: EventLog) {
         self.identity = identity
-        self.temporaryFolder = temporaryFolder
         self.log = log
     }
 
@@ -37,16 +34,7 @@ struct ProcessRights {
             try identity.assume()
             // The kernel resets it when the user changes (prctl(2), PR_SET_DUMPABLE).
             try forbidCoreDumps()
-            try checkTemporaryFolder()
         }
         if geteuid() == 0 { log.event(.warning, "running-as-root") }
-    }
-
-    /// - Throws: `ValidationError` when no file can be made there.
-    func checkTemporaryFolder() throws {
-        guard access(temporaryFolder, W_OK | X_OK) == 0 else {
-            let reason = String(cString: strerror(errno))
-            throw ValidationError("--temporary-folder \(temporaryFolder): \(reason).")
-        }
     }
 }

@@ -19,6 +19,7 @@ struct RelayProcess {
     private let tickets = TLSTickets()
     private let service = ServiceManager(environment: processEnvironment())
     private let rights: ProcessRights
+    private let temporary: TemporaryFolder
     private let log: EventLog
 
     /// Loads certificates and the trust store; starts nothing.
@@ -27,16 +28,18 @@ struct RelayProcess {
         let configuration = settings.configuration
         self.settings = settings
         self.log = log
-        rights = ProcessRights(
-            identity: settings.identity,
-            temporaryFolder: configuration.messages.temporaryFolder, log: log)
+        rights = ProcessRights(identity: settings.identity, log: log)
+        temporary = TemporaryFolder(
+            flag: configuration.messages.temporaryFolder,
+            bytesMax: configuration.messages.temporaryBytesMax, environment: processEnvironment(),
+            log: log)
         try tickets.use(try configuration.reloadable.readTicketKeys())
         serverTLS = try configuration.reloadable.loadCertificates(
             hostname: configuration.hostname, sealing: tickets)
         clientTLS =
             configuration.api.endpoint.isTLS
             ? try TLSContext.client(caFile: configuration.api.caFile) : nil
-        try rights.checkTemporaryFolder()
+        try temporary.checkFlag()
     }
 
     /// Writes the server certificate (never its key) as PEM.
@@ -64,6 +67,8 @@ struct RelayProcess {
         var companions: [LoopGroup] = []
         let group = try startLoops(shared, roster, backend) {
             try rights.giveUpRoot()
+            // As the user that the relay runs as, and before the first client.
+            try temporary.open(for: shared.temporary, hasNewUser: settings.identity != nil)
             companions += try startCompanions(shared, roster, backend)
         }
         announce(backend)

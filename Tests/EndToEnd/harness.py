@@ -138,7 +138,8 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **(environment or {})},
+                # What it spills goes with the folders of the run.
+                env={**os.environ, "STATE_DIRECTORY": self.folder, **(environment or {})},
                 pass_fds=descriptors,
             )
 

@@ -41,6 +41,7 @@ private final class FuzzedMapper {
     let charsets = CharsetCache()
     private let slabs = SlabPool()
     private let scratch = MapperScratch()
+    private let files = UnboundedFiles(folder: NSTemporaryDirectory())
     private let mappers: [MessageMapper]
     private static let addresses = ["to@example.com", "cc@example.com", "Hidden@example.com"]
 
@@ -52,7 +53,7 @@ private final class FuzzedMapper {
         mappers = [MappingOptions(), bare].map { [charsets, slabs, scratch] options in
             MessageMapper(
                 options: options, charsets: charsets, scratch: scratch, pool: slabs,
-                heldBytesMax: 16_384, temporaryFolder: NSTemporaryDirectory())
+                heldBytesMax: 16_384)
         }
     }
 
@@ -87,7 +88,8 @@ private final class FuzzedMapper {
             recipientCount == 0
             ? ["nobody@example.org"] : Array(Self.addresses.prefix(recipientCount))
         let sender = Array("sender@example.com".utf8)
-        mapper.begin(sender: sender.span, recipientCount: recipients.count, into: body)
+        mapper.begin(
+            sender: sender.span, recipientCount: recipients.count, files: files, into: body)
         for recipient in recipients {
             let address = Array(recipient.utf8)
             mapper.addRecipient(address.span)

@@ -73,6 +73,7 @@ private final class SessionRun {
         self.loop = loop
         let shared = Shared(
             configuration: Self.configuration, serverTLS: tls, clientTLS: nil, log: .silent())
+        shared.temporary.open(folder: "/tmp", bytesMax: 1 << 30)
         worker = Worker(loop: loop, shared: shared)
         handler = FuzzListener(worker)
         guard

@@ -38,7 +38,7 @@ struct MapperGoldenTests {
     func reuse() {
         let mapper = MessageMapper(
             options: MappingOptions(), charsets: bench.charsets, scratch: bench.scratch,
-            pool: bench.slabs, heldBytesMax: 1_000, temporaryFolder: NSTemporaryDirectory())
+            pool: bench.slabs, heldBytesMax: 1_000)
         for pair in GoldenPairs.plain + GoldenPairs.parts where pair.options == MappingOptions() {
             let again = bench.map(pair.mapped, with: mapper)
             #expect(again.json == bench.map(pair.mapped).json)

@@ -1,5 +1,6 @@
 // The limits of the mapper, its refusals, and what goes to a file.
 
+import APIClient
 import Foundation
 import TestSupport
 import Testing
@@ -82,6 +83,53 @@ struct MapperTests {
             Issue.record("too much in all is not refused")
             return
         }
+    }
+
+    /// A text after an attachment, larger than memory for it.
+    private let lateAndLong = crlf(
+        "Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: application/pdf\n\nx\n"
+            + "--m\nContent-Type: text/plain\n\n"
+            + String(repeating: "0123456789abcdef\n", count: 40_000) + "--m--\n")
+
+    @Test("what needs a file and finds no room is refused while it arrives, and keeps nothing")
+    func noRoom() {
+        for (name, make, failure) in SpillBufferTests.failures {
+            guard let files = make() else { continue }
+            let bench = MapperBench(files: files)
+            var group = MappedMessage(lateAndLong, to: ["a@example.com", "b@example.com"])
+            group.heldBytesMax = 16_384
+            for message in [MappedMessage(lateAndLong), group] {
+                let mapper = MessageMapper(
+                    options: message.options, charsets: bench.charsets, scratch: bench.scratch,
+                    pool: bench.slabs, heldBytesMax: message.heldBytesMax)
+                let pieces = message.content.count / 10_000
+                let cut = Array(repeating: 10_000, count: pieces)
+                var refusedAt = 0
+                let request = bench.map(message, with: mapper, cut: cut) { refusedAt += 1 }
+                #expect(request.failure == .noRoom, "\(name)")
+                #expect(refusedAt < pieces, "\(name): only at the end")
+                #expect(request.spillFailure == failure, "\(name)")
+                #expect(files.taken == 0 && bench.slabs.outstanding == 0, "\(name)")
+            }
+        }
+    }
+
+    @Test("a group is refused as soon as its size times its recipients is over the limit")
+    func groupBytes() {
+        let body = String(repeating: "0123456789abcdef\n", count: 10_000)
+        func failure(_ recipients: Int, _ bytesMax: Int, header: String = "") -> Outcome? {
+            var message = MappedMessage(
+                crlf(header + "\n" + body), to: (0..<recipients).map { "r\($0)@example.com" })
+            message.options.groupBytesMax = bytesMax
+            return bench.map(message).failure
+        }
+        let size = body.utf8.count + 10_000  // A line end is two characters in JSON.
+        #expect(failure(10, 11 * size) == nil)
+        #expect(failure(11, 10 * size) == .groupTooLarge)
+        #expect(failure(10, 9 * size) == .groupTooLarge)
+        #expect(failure(1, size / 2) == nil, "one recipient is no group")
+        #expect(failure(10, size, header: "To: r1@example.com\n") == nil, "one call for all")
+        #expect(bench.slabs.outstanding == 0)
     }
 
     @Test("a text that comes after the attachments may be larger than memory for it")

@@ -38,6 +38,7 @@ TRIES = {
     "write /usr": lambda: write("/usr/bin/postscale-relay"),
     "write /var": lambda: write("/var/lib/probe"),
     "write /tmp": lambda: write("/tmp/probe"),
+    "write its state": lambda: write(os.environ["STATE_DIRECTORY"] + "/probe"),
     "read /root": lambda: os.listdir("/root"),
     "read /home": lambda: os.listdir("/home"),
     "see other processes": see_others,

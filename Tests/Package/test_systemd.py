@@ -160,7 +160,7 @@ class FirstHour(systemd_case.Systemd):
         found = self.journal(unit="postscale-relay@1.service")
         lines = [entry["MESSAGE"] for entry in found if entry.get("_COMM") == "python3"]
         self.assertEqual(
-            [line for line in lines if line.startswith("allowed: ")], ["allowed: write /tmp"])
+            [line for line in lines if line.startswith("allowed: ")], ["allowed: write /tmp", "allowed: write its state"])
         self.assertEqual(len([line for line in lines if line.startswith("denied: ")]), 15)
 
 

@@ -115,6 +115,8 @@ struct ConfigurationBuilderTests {
         (["--sandbox", "--max-message-size", "5x"], "--max-message-size"),
         (["--sandbox", "--memory-budget", "1KB"], "--memory-budget"),
         (["--sandbox", "--pass-header", "A:"], "--pass-header"),
+        (["--sandbox", "--group-bytes", "0"], "--group-bytes"),
+        (["--sandbox", "--temporary-budget", "x"], "--temporary-budget"),
         (["--sandbox", "--backend", "kqueue"], "--backend"),
     ])
     func `a bad value is refused with the flag's name`(_ arguments: [String], _ part: String) {
@@ -162,6 +164,21 @@ struct ConfigurationBuilderTests {
         abuse.failedLoginsPerPrefixMax = 16
         #expect(changed.reloadable.abuse == abuse)
         #expect(changed.reloadable.limits.failedLoginDelayMilliseconds == 20)
+    }
+
+    @Test func `bounds of files and groups are flags`() throws {
+        let plain = try build(Self.certificate).configuration
+        #expect(plain.messages.temporaryFolder == nil && plain.messages.temporaryBytesMax == nil)
+        #expect(plain.mapping.groupBytesMax == 1 << 30)
+        let changed = try build(
+            Self.certificate + [
+                "--temporary-folder", "/var/tmp", "--temporary-budget", "1MB",
+                "--group-bytes", "2MB",
+            ]
+        ).configuration
+        #expect(changed.messages.temporaryFolder == "/var/tmp")
+        #expect(changed.messages.temporaryBytesMax == 1 << 20)
+        #expect(changed.mapping.groupBytesMax == 2 << 20)
     }
 
     @Test func `a user is known by name or number, with a group`() throws {

@@ -30,6 +30,7 @@ struct ReloadableFlagsTests {
         ("--no-inline-content-id", nil), ("--pass-header", "Date"), ("--max-attachments", "41"),
         ("--max-attachment-size", "41MB"), ("--max-attachments-size", "41MB"),
         ("--duplicate-window", "41s"), ("--temporary-folder", "/"),
+        ("--temporary-budget", "41MB"), ("--group-bytes", "41MB"),
         ("--enhanced-status-codes", nil), ("--verbose-replies", nil), ("--loops", "41"),
         ("--backend", "epoll"), ("--drain-timeout", "41s"), ("--drain-delay", "41s"),
         ("--drain-grace", "41s"), ("--user", "41"), ("--group", "41"), ("--admin", "41"),

@@ -44,11 +44,11 @@ final class SimulatedRelay {
         }
         configuration.api.connectionsMax = dice.pick([1, 2, 256])
         configuration.hasEnhancedStatusCodes = dice.happens(0.2)
-        if dice.happens(0.05) { configuration.messages.temporaryFolder = "/nonexistent" }
+        var folder = dice.happens(0.05) ? "/nonexistent" : "/tmp"
         if let crowd = plan.crowd {
             configuration.loops = 1
             configuration.messages.bufferThresholdBytes = 262_144
-            configuration.messages.temporaryFolder = "/tmp"
+            folder = "/tmp"
             configuration.memoryBudgetBytes = (crowd.memoryMessages ?? 256) * 262_144
             configuration.api.connectionsMax = crowd.connections
         }
@@ -60,6 +60,7 @@ final class SimulatedRelay {
             serverTLS: try TLSContext.server(certificateFile: pem, keyFile: key),
             clientTLS: try TLSContext.client(caFile: pem), log: log,
             names: names)
+        shared.temporary.open(folder: folder, bytesMax: 1 << 30)
         self.shared = shared
         for index in 0..<configuration.loops {
             let host = SimulatedHost(

@@ -59,7 +59,7 @@ MUTATIONS = (
     ("one acceptance is enough for a group", MESSAGES + "GroupMachine.swift",
      "case .accepted: 1", "case .accepted: 8"),
     ("memory is not given back", SMTP + "MemoryBudget.swift",
-     "deinit { if bytes > 0 { budget.giveBack(bytes) } }", "deinit {}"),
+     "deinit { if bytes > 0 { budget.giveBack(bytes, of: account) } }", "deinit {}"),
     ("a mapper is not given back", MESSAGES + "Submission.swift",
      "        worker.mappers.give(back: mapper)\n", ""),
     ("a slab is not given back", STREAM + "ReceiveSide.swift",

@@ -45,6 +45,8 @@ package struct MappedRequest {
     package var isGroup: Bool
     package var losses: MappingLosses
     package var hasMessageID: Bool
+    /// Why what had to wait found no room.
+    package var spillFailure: SpillFailure?
 
     /// Parsed by Foundation; nil when it is no JSON object.
     package var object: NSDictionary? {
@@ -58,19 +60,25 @@ package final class MapperBench {
     package let slabs = SlabPool()
     package let charsets = CharsetCache()
     package let scratch = MapperScratch()
+    /// Where messages spill.
+    package let files: any TemporaryFiles
 
-    package init() {}
+    package init(files: any TemporaryFiles = UnboundedFiles(folder: NSTemporaryDirectory())) {
+        self.files = files
+    }
 
     /// Maps `message`, cut into pieces of these lengths; whole if nil.
     package func map(_ message: MappedMessage, cut plan: [Int]? = nil) -> MappedRequest {
         let mapper = MessageMapper(
             options: message.options, charsets: charsets, scratch: scratch, pool: slabs,
-            heldBytesMax: message.heldBytesMax, temporaryFolder: NSTemporaryDirectory())
+            heldBytesMax: message.heldBytesMax)
         return map(message, with: mapper, cut: plan)
     }
 
+    /// - Parameter whenFed: called after each piece.
     package func map(
-        _ message: MappedMessage, with mapper: MessageMapper, cut plan: [Int]? = nil
+        _ message: MappedMessage, with mapper: MessageMapper, cut plan: [Int]? = nil,
+        whenFed: () -> Void = {}
     ) -> MappedRequest {
         let body = RequestBody(pool: slabs)
         begin(message, mapper, body)
@@ -78,6 +86,7 @@ package final class MapperBench {
         for length in plan ?? [message.content.count] where mapper.failure == nil {
             mapper.feed(message.content.span.extracting(at..<at + length))
             at += length
+            whenFed()
         }
         if mapper.failure == nil { mapper.finish() }
         var isComplete = false
@@ -85,7 +94,7 @@ package final class MapperBench {
         let request = MappedRequest(
             json: mapper.held?.contents() ?? body.contents(), failure: mapper.failure,
             isGroup: mapper.held != nil, losses: mapper.allLosses,
-            hasMessageID: mapper.hasMessageID)
+            hasMessageID: mapper.hasMessageID, spillFailure: mapper.spillFailure)
         mapper.end()
         body.discard()
         return request
@@ -94,7 +103,7 @@ package final class MapperBench {
     private func begin(_ message: MappedMessage, _ mapper: MessageMapper, _ body: RequestBody) {
         let sender = Array(message.sender.utf8)
         mapper.begin(
-            sender: sender.span, recipientCount: message.recipients.count, into: body)
+            sender: sender.span, recipientCount: message.recipients.count, files: files, into: body)
         for recipient in message.recipients {
             let address = Array(recipient.utf8)
             mapper.addRecipient(address.span)

@@ -54,6 +54,9 @@ struct HeadWriter: ~Copyable {
     /// One address of the envelope; copied.
     mutating func addRecipient(_ address: Bytes) { recipients.add(address) }
 
+    /// Addresses of the envelope, each once.
+    var recipientCount: Int { recipients.list.count }
+
     /// The addresses of the envelope, each once.
     func recipientAddresses() -> [[UInt8]] {
         (0..<recipients.list.count).map { recipients.list.address($0).copied() }

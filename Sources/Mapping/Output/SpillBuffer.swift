@@ -2,23 +2,57 @@
 //
 // For JSON that can't be written in its place yet: a text body that comes after the attachments,
 // and messages to several hidden recipients. The file is unlinked as soon as it is open, so no file
-// stays, whatever happens to the process. A full disk shows in `hasFailed`; no call throws.
+// stays, whatever happens to the process. Its bytes are asked for before they are written, and given
+// back with the file. A full disk or a spent budget shows in `failure`; no call throws.
 
 import Glibc
 import Reactor
 import Wire
 
+/// Where bytes that memory must not hold may go, and how many. Belongs to one loop.
+package protocol TemporaryFiles: AnyObject {
+    /// The folder of the files; nil when there is none.
+    var folder: String? { get }
+    /// Takes `bytes` of what files may hold.
+    /// - Returns: why it could not; nil when they are taken, until `giveBack`.
+    func take(_ bytes: Int) -> SpillFailure?
+    func giveBack(_ bytes: Int)
+}
+
+/// A folder without a bound: for a program that handles one message at a time.
+package final class UnboundedFiles: TemporaryFiles {
+    package let folder: String?
+
+    package init(folder: String) { self.folder = folder }
+
+    package func take(_ bytes: Int) -> SpillFailure? { nil }
+    package func giveBack(_ bytes: Int) {}
+}
+
+/// Why bytes had no room outside memory.
+package enum SpillFailure: Error, Equatable {
+    /// There is no folder for files.
+    case noFolder
+    /// All temporary bytes are in use.
+    case overBudget
+    /// The customer would hold more of them than is still free.
+    case overShare
+    /// The file could not be made, written or read.
+    case disk(errno: Int32)
+}
+
 /// A growing run of bytes that can be read at any offset, as often as wanted. Belongs to one loop.
 package final class SpillBuffer {
     /// Bytes written so far.
     package private(set) var byteCount = 0
-    /// Whether the file could not be made, written or read; what was written is then incomplete.
-    package private(set) var hasFailed = false
+    /// Why what was written is incomplete; nil when it is not.
+    package private(set) var failure: SpillFailure?
+    package var hasFailed: Bool { failure != nil }
     /// Whether part of the bytes is in a file.
     var isSpilled: Bool { descriptor >= 0 }
 
     private let pool: SlabPool
-    private let folder: String
+    private let files: (any TemporaryFiles)?
     private let memorySlabsMax: Int
     /// Full slabs in order, the last one perhaps not full.
     private var memory: [Slab] = []
@@ -26,14 +60,16 @@ package final class SpillBuffer {
     private var staging: Slab?
     private var descriptor: Int32 = -1
     private var fileBytes = 0
+    /// Bytes of `files` that are ours.
+    private var takenBytes = 0
 
     /// - Parameters:
     ///   - memoryBytesMax: the bound, rounded down to whole slabs; one more slab gathers what goes
     ///     to the file.
-    ///   - folder: where the temporary file is made.
-    init(pool: SlabPool, memoryBytesMax: Int, folder: String) {
+    ///   - files: where the rest goes; with nil there is no rest.
+    init(pool: SlabPool, memoryBytesMax: Int, files: (any TemporaryFiles)?) {
         self.pool = pool
-        self.folder = folder
+        self.files = files
         memorySlabsMax = max(0, memoryBytesMax) / Slab.capacity
     }
 
@@ -79,8 +115,10 @@ package final class SpillBuffer {
         if descriptor >= 0 { close(descriptor) }
         descriptor = -1
         fileBytes = 0
+        if takenBytes > 0 { files?.giveBack(takenBytes) }
+        takenBytes = 0
         byteCount = 0
-        hasFailed = false
+        failure = nil
     }
 
     private func slabWithRoom() -> Slab {
@@ -101,7 +139,7 @@ package final class SpillBuffer {
     /// Moves the staged bytes to the file. After a failure they are thrown away: the message will be
     /// refused, and memory must not grow meanwhile.
     private func flush(_ slab: Slab) {
-        if descriptor < 0 && !hasFailed { openFile() }
+        if failure == nil { failure = makeRoom(slab.count) }
         var written = 0
         while written < slab.count && !hasFailed {
             let count = pwrite(
@@ -110,11 +148,19 @@ package final class SpillBuffer {
             if count > 0 {
                 written += count
             } else if errno != EINTR {
-                hasFailed = true
+                failure = .disk(errno: errno)
             }
         }
         fileBytes += slab.count
         slab.reset(at: 0)
+    }
+
+    /// Takes room for `bytes` more in the file, and opens it.
+    private func makeRoom(_ bytes: Int) -> SpillFailure? {
+        guard let files, let folder = files.folder else { return .noFolder }
+        if let refusal = files.take(bytes) { return refusal }
+        takenBytes += bytes
+        return descriptor < 0 ? openFile(in: folder) : nil
     }
 
     private func readFile(at offset: Int, into region: inout Region) -> Int {
@@ -126,19 +172,19 @@ package final class SpillBuffer {
             } while count < 0 && errno == EINTR && !hasFailed
             return max(count, 0)
         }
-        if count <= 0 && wanted > 0 { hasFailed = true }
+        if count <= 0 && wanted > 0 && failure == nil {
+            failure = .disk(errno: count < 0 ? errno : EIO)
+        }
         return max(count, 0)
     }
 
-    private func openFile() {
+    private func openFile(in folder: String) -> SpillFailure? {
         var path = Array("\(folder)/postscale-relay-XXXXXX".utf8CString)
         descriptor = mkstemp(&path)
-        if descriptor < 0 {
-            hasFailed = true
-        } else {
-            unlink(path)
-            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        }
+        guard descriptor >= 0 else { return .disk(errno: errno) }
+        unlink(path)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        return nil
     }
 }
 

@@ -1,7 +1,7 @@
 // The text of a body that comes after the attachments: it waits until their list is closed.
 //
-// It is JSON already, in memory up to a bound and beyond that in a file. A failure of the file shows
-// in `hasFailed`; the message is then refused.
+// It is JSON already, in memory up to a bound and beyond that in a file. That it found no room shows
+// in `failure`; the message is then refused.
 
 import Reactor
 import Wire
@@ -9,7 +9,7 @@ import Wire
 /// The waiting text of one message after the other.
 struct LateText: ~Copyable {
     private let pool: SlabPool
-    private let temporaryFolder: String
+    private(set) var files: (any TemporaryFiles)?
     private let sink = JSONSink()
     private var buffer: SpillBuffer?
     /// Bytes of the buffer that are moved on.
@@ -18,22 +18,22 @@ struct LateText: ~Copyable {
     /// Memory for the text, before it goes to a file.
     private static let memoryBytesMax = 262_144
 
-    init(pool: SlabPool, temporaryFolder: String) {
-        self.pool = pool
-        self.temporaryFolder = temporaryFolder
-    }
+    init(pool: SlabPool) { self.pool = pool }
+
+    /// A new message, which may spill into `files`.
+    mutating func begin(files: (any TemporaryFiles)?) { self.files = files }
 
     /// Bytes that wait.
     var byteCount: Int { (buffer?.byteCount ?? 0) - offset }
 
-    /// Whether text is lost.
-    var hasFailed: Bool { buffer?.hasFailed ?? false }
+    /// Why text is lost; nil when none is.
+    var failure: SpillFailure? { buffer?.failure }
 
     /// Where to write text that has to wait.
     mutating func open() -> JSONSink {
         if buffer == nil {
             let new = SpillBuffer(
-                pool: pool, memoryBytesMax: Self.memoryBytesMax, folder: temporaryFolder)
+                pool: pool, memoryBytesMax: Self.memoryBytesMax, files: files)
             buffer = new
             sink.hold(in: new)
         }
@@ -59,6 +59,7 @@ struct LateText: ~Copyable {
         sink.rest()
         buffer?.discard()
         buffer = nil
+        files = nil
         offset = 0
     }
 }

@@ -30,8 +30,10 @@ struct PartsWriter: ~Copyable {
     var isBodyMissing: Bool { !routing.hasBody }
 
     /// A new message.
-    mutating func begin() {
+    /// - Parameter files: where text that waits may spill.
+    mutating func begin(files: (any TemporaryFiles)?) {
         routing = PartRouting()
+        late.begin(files: files)
         route = nil
         attachments.begin()
     }
@@ -105,8 +107,11 @@ extension PartsWriter {
     /// Bytes of text that waits for the end of the attachments.
     var lateBytes: Int { late.byteCount }
 
-    /// Whether text that waits is lost.
-    var hasLateTextFailed: Bool { late.hasFailed }
+    /// Where the message may spill; nil when it may not.
+    var files: (any TemporaryFiles)? { late.files }
+
+    /// Why text that waits is lost; nil when it is not.
+    var lateFailure: SpillFailure? { late.failure }
 
     /// Writes text that waits, about `bytes` at most.
     /// - Returns: whether all of it is written.

@@ -13,6 +13,7 @@ final class MessageExplainer {
     private let slabs = SlabPool()
     private let charsets = CharsetCache()
     private let mapper: MessageMapper
+    private let files = UnboundedFiles(folder: "/tmp")
 
     /// Memory for the request to several hidden recipients, before it goes to a file.
     private static let heldBytesMax = 1_048_576
@@ -22,8 +23,7 @@ final class MessageExplainer {
     init(options: MappingOptions) {
         mapper = MessageMapper(
             options: options, charsets: charsets, scratch: MapperScratch(), pool: slabs,
-            heldBytesMax: Self.heldBytesMax,
-            temporaryFolder: MessageOptions().temporaryFolder)
+            heldBytesMax: Self.heldBytesMax)
     }
 
     /// - Parameters:
@@ -46,7 +46,7 @@ final class MessageExplainer {
         let body = RequestBody(pool: slabs)
         mapper.begin(
             sender: explanation.sender.span, recipientCount: explanation.recipients.count,
-            into: body)
+            files: files, into: body)
         for recipient in explanation.recipients { mapper.addRecipient(recipient.span) }
         mapper.feed(message)
         mapper.finish()

@@ -36,6 +36,12 @@ struct MappingFlags: ParsableArguments {
     )
     var maxAttachmentsSize = ByteSize(bytes: defaults.attachmentsBytesMax)
 
+    @Option(
+        help: ArgumentHelp(
+            "Size of a message times its hidden recipients, who get a call each; then 552.",
+            valueName: "size"))
+    var groupBytes = ByteSize(bytes: defaults.groupBytesMax)
+
     /// - Throws: `ValidationError` with the flag, its value and what would do instead.
     func options() throws -> MappingOptions {
         for name in passedHeaders {
@@ -51,6 +57,7 @@ struct MappingFlags: ParsableArguments {
             "--max-attachment-size", maxAttachmentSize.bytes)
         options.attachmentsBytesMax = try FlagCheck.positive(
             "--max-attachments-size", maxAttachmentsSize.bytes)
+        options.groupBytesMax = try FlagCheck.positive("--group-bytes", groupBytes.bytes)
         return options
     }
 }
@@ -67,9 +74,19 @@ struct MessageFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Folder for unlinked temporary files (late bodies, hidden recipients).",
-            valueName: "folder"))
-    var temporaryFolder = defaults.temporaryFolder
+            "Folder for unlinked temporary files (late bodies, hidden recipients; default: the state folder).",
+            discussion: """
+                The state folder is $STATE_DIRECTORY, else $XDG_STATE_HOME/postscale-relay, else \
+                ~/.local/state/postscale-relay. It is made if it is missing. Without a usable \
+                folder, messages that need a file get 451.
+                """, valueName: "folder"))
+    var temporaryFolder: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Bytes of all temporary files (default: an eighth of the folder's free space at start).",
+            valueName: "size"))
+    var temporaryBudget: ByteSize?
 
     @Flag(help: "Put RFC 3463 status codes into replies, and advertise ENHANCEDSTATUSCODES.")
     var enhancedStatusCodes = false
@@ -81,6 +98,7 @@ struct MessageFlags: ParsableArguments {
         var options = MessageOptions()
         options.bufferThresholdBytes = bufferThreshold.bytes
         options.temporaryFolder = temporaryFolder
+        options.temporaryBytesMax = temporaryBudget?.bytes
         options.duplicateWindowMilliseconds = duplicateWindow.milliseconds
         return options
     }

@@ -1,8 +1,8 @@
 // What one customer holds of everything that can run out: one account per API key, over all loops.
 //
 // An account counts; it decides nothing. Each budget decides about its own resource, by the amount
-// that the account holds and the amount that is free. An account lives as long as a session or a
-// message of its key, and is found by the hash of the key, never by the key.
+// that the account holds and the amount that is free. An account is in use as long as a session or a
+// message of its key is on some loop, and is found by the hash of the key, never by the key.
 
 import APIClient
 import Reactor
@@ -11,39 +11,74 @@ import Synchronization
 /// The holdings of one API key. Safe to use from any loop.
 package final class Account: Sendable {
     package let hash: APIKey.Hash
-    private let table: AccountTable
+    /// How operators name the key (`--trace-key`): the first 64 bits of its SHA-256.
+    package let name: UInt64
     private let held = Atomic<Int>(0)
     private let spilled = Atomic<Int>(0)
     private let opened = Atomic<Int>(0)
+    private let delayed = Atomic<Int>(0)
+    private let refused = Atomic<Int>(0)
 
-    fileprivate init(hash: APIKey.Hash, table: AccountTable) {
-        self.hash = hash
-        self.table = table
+    /// An account of its own; `AccountTable` makes those that loops share.
+    init(key: APIKey) {
+        hash = key.hash
+        name = key.publicHash
     }
 
-    deinit { table.forget(hash) }
-
     /// Bytes of the memory budget.
-    package var memoryBytes: Int { held.load(ordering: .relaxed) }
+    package var memoryBytes: Int { held.load(ordering: .sequentiallyConsistent) }
     /// Bytes in temporary files.
-    package var temporaryBytes: Int { spilled.load(ordering: .relaxed) }
+    package var temporaryBytes: Int { spilled.load(ordering: .sequentiallyConsistent) }
     /// Sessions that are logged in.
     package var sessionCount: Int { opened.load(ordering: .relaxed) }
+    /// Times that a message waited for its share of something, since the account began.
+    package var delayedCount: Int { delayed.load(ordering: .relaxed) }
+    /// Messages and recipients that were refused by a bound, since the account began.
+    package var refusedCount: Int { refused.load(ordering: .relaxed) }
 
-    /// The memory budget has given bytes, or has taken back as many (negative).
-    func addMemory(_ bytes: Int) { held.add(bytes, ordering: .relaxed) }
+    /// The memory budget is about to give bytes, or has taken back as many (negative).
+    /// - Returns: what the account holds now.
+    @discardableResult
+    func addMemory(_ bytes: Int) -> Int {
+        held.add(bytes, ordering: .sequentiallyConsistent).newValue
+    }
 
-    /// The budget of temporary bytes has given bytes, or has taken back as many (negative).
-    func addTemporary(_ bytes: Int) { spilled.add(bytes, ordering: .relaxed) }
+    /// The same for the budget of temporary bytes.
+    @discardableResult
+    func addTemporary(_ bytes: Int) -> Int {
+        spilled.add(bytes, ordering: .sequentiallyConsistent).newValue
+    }
 
     /// Sessions have logged in, or have ended (negative).
     func addSessions(_ count: Int) { opened.add(count, ordering: .relaxed) }
+
+    /// A bound has made a message of this key wait.
+    func noteDelayed() { delayed.add(1, ordering: .relaxed) }
+
+    /// A bound has refused a message or a recipient of this key.
+    func noteRefused() { refused.add(1, ordering: .relaxed) }
 }
 
-/// The accounts that somebody holds, by the hash of their key. Safe to use from any loop.
+/// That somebody on a loop goes by an account; the account leaves its table with the last of these.
+struct AccountUse: ~Copyable {
+    let account: Account
+    private let table: AccountTable
+
+    fileprivate init(of account: Account, in table: AccountTable) {
+        self.account = account
+        self.table = table
+    }
+
+    deinit { table.end(account.hash) }
+}
+
+/// The accounts that are in use, by the hash of their key. Safe to use from any loop.
+///
+/// It counts uses, because a weak reference would make each retain and release of an account slow.
 package final class AccountTable: Sendable {
     private struct Entry {
-        weak var account: Account?
+        let account: Account
+        var uses = 0
     }
 
     private final class Shard: Sendable {
@@ -55,27 +90,34 @@ package final class AccountTable: Sendable {
 
     package init() { shards = (0..<Self.shardCount).map { _ in Shard() } }
 
-    /// The account of a key; a new one when nobody holds one.
-    package func account(for hash: APIKey.Hash) -> Account {
-        shard(of: hash).entries.withLock { entries in
-            if let account = entries[hash]?.account { return account }
-            let account = Account(hash: hash, table: self)
-            entries[hash] = Entry(account: account)
-            return account
+    /// The account of a key; a new one when nobody uses one.
+    func use(_ key: APIKey) -> AccountUse {
+        let account = shard(of: key.hash).entries.withLock { entries in
+            var entry = entries[key.hash] ?? Entry(account: Account(key: key))
+            entry.uses += 1
+            entries[key.hash] = entry
+            return entry.account
         }
+        return AccountUse(of: account, in: self)
     }
 
     /// All accounts at this moment.
     package var all: [Account] {
         shards.flatMap { shard in
-            shard.entries.withLock { entries in entries.values.compactMap { $0.account } }
+            shard.entries.withLock { entries in entries.values.map(\.account) }
         }
     }
 
-    /// An account has ended. Another one may have taken its place meanwhile.
-    fileprivate func forget(_ hash: APIKey.Hash) {
+    /// How many there are.
+    package var count: Int {
+        shards.reduce(0) { $0 + $1.entries.withLock { entries in entries.count } }
+    }
+
+    fileprivate func end(_ hash: APIKey.Hash) {
         shard(of: hash).entries.withLock { entries in
-            if let entry = entries[hash], entry.account == nil { entries[hash] = nil }
+            guard var entry = entries[hash] else { return }
+            entry.uses -= 1
+            entries[hash] = entry.uses > 0 ? entry : nil
         }
     }
 

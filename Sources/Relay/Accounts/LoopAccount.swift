@@ -4,47 +4,59 @@
 import APIClient
 
 /// One API key on one loop; held by its sessions and messages there.
-final class LoopAccount {
+package final class LoopAccount {
     /// What the key holds over all loops.
-    let shared: Account
+    var shared: Account { use.account }
     /// Its calls in the pool of this loop.
     let flow: CallFlow
+    /// Where its messages may spill.
+    let temporary: TemporaryBudget
+    private let use: AccountUse
     private let table: LoopAccountTable
 
-    fileprivate init(shared: Account, flow: CallFlow, table: LoopAccountTable) {
-        self.shared = shared
+    fileprivate init(
+        use: consuming AccountUse, flow: CallFlow, temporary: TemporaryBudget,
+        table: LoopAccountTable
+    ) {
+        self.use = use
         self.flow = flow
+        self.temporary = temporary
         self.table = table
     }
 
-    deinit { table.forget(shared.hash) }
+    deinit { table.forget(use.account.hash) }
 }
 
 /// The accounts of one loop that somebody holds.
 final class LoopAccountTable {
+    /// An account forgets itself here before it is gone. All of that happens on one thread, so the
+    /// reference need not be weak, which would make each retain and release slow.
     private struct Entry {
-        weak var account: LoopAccount?
+        unowned let account: LoopAccount
     }
 
     private let accounts: AccountTable
     private let pool: ConnectionPool
+    private let temporary: TemporaryBudget
     private var entries: [APIKey.Hash: Entry] = [:]
 
-    init(accounts: AccountTable, pool: ConnectionPool) {
+    init(accounts: AccountTable, pool: ConnectionPool, temporary: TemporaryBudget) {
         self.accounts = accounts
         self.pool = pool
+        self.temporary = temporary
     }
 
     /// The account of a key; a new one when nobody on this loop holds one.
-    func account(for hash: APIKey.Hash) -> LoopAccount {
-        if let account = entries[hash]?.account { return account }
+    func account(for key: APIKey) -> LoopAccount {
+        if let entry = entries[key.hash] { return entry.account }
         let account = LoopAccount(
-            shared: accounts.account(for: hash), flow: pool.makeFlow(), table: self)
-        entries[hash] = Entry(account: account)
+            use: accounts.use(key), flow: pool.makeFlow(), temporary: temporary,
+            table: self)
+        entries[key.hash] = Entry(account: account)
         return account
     }
 
     fileprivate func forget(_ hash: APIKey.Hash) {
-        if let entry = entries[hash], entry.account == nil { entries[hash] = nil }
+        entries[hash] = nil
     }
 }

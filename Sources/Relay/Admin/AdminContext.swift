@@ -37,6 +37,9 @@ package struct AdminContext: Sendable {
         facts.memoryBytesMax = shared.budget.bytesMax
         facts.memoryBytesReserved = shared.budget.reservedBytes
         facts.memoryWaiting = shared.budget.waitingCount
+        facts.temporaryBytesMax = shared.temporary.bytesMax
+        facts.temporaryBytesUsed = shared.temporary.usedBytes
+        facts.accountCount = shared.accounts.count
         facts.duplicateRecords = shared.ledger.count
         facts.abuseEntries = shared.abuse.entryCount
         facts.sessionCount = shared.clientCount

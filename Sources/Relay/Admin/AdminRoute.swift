@@ -9,6 +9,8 @@ package enum AdminRoute: Equatable {
     case statusPage, statusJSON
     /// At most so many sessions of each loop.
     case sessions(isJSON: Bool, limit: Int)
+    /// At most so many keys, those that hold most.
+    case accounts(limit: Int)
     case logLevel
     case setLogLevel(Logger.Level)
     case index
@@ -21,6 +23,8 @@ package enum AdminRoute: Equatable {
     /// a loop writes them down between two turns.
     package static let sessionsUsual = 500
     package static let sessionsMax = 10_000
+    /// Keys that are listed without `?limit=`, and the most that may be asked for.
+    package static let accountsMax = 50
 
     package init(_ request: HTTPRequest) {
         if request.path == "/log-level" {
@@ -41,9 +45,18 @@ package enum AdminRoute: Equatable {
         case "/status.json": .statusJSON
         case "/debug/sessions": sessions(request, isJSON: false)
         case "/debug/sessions.json": sessions(request, isJSON: true)
+        case "/debug/accounts": accounts(request)
         case "/": .index
         default: .notFound
         }
+    }
+
+    private static func accounts(_ request: HTTPRequest) -> AdminRoute {
+        guard let text = request.value("limit") else { return .accounts(limit: accountsMax) }
+        guard let limit = Int(text), limit >= 1, limit <= accountsMax else {
+            return .badQuery("limit: give 1 to \(accountsMax).")
+        }
+        return .accounts(limit: limit)
     }
 
     private static func sessions(_ request: HTTPRequest, isJSON: Bool) -> AdminRoute {

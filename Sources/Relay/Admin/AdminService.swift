@@ -38,6 +38,9 @@ final class AdminService: HTTPService {
                 reply(
                     isJSON ? .json(report.json) : .page("text/plain; charset=utf-8", report.table))
             }
+        case .accounts(let limit):
+            let shared = context.shared
+            reply(.json(AccountsReport(shared.accounts.all, limit: limit).json))
         case .logLevel: reply(.text(200, context.shared.log.control.level.rawValue))
         case .setLogLevel(let level):
             context.shared.log.change(to: level)
@@ -89,6 +92,7 @@ final class AdminService: HTTPService {
         /readyz               ready for clients: 200, else 503 and why
         /debug/sessions       who is connected (?limit=500, of each loop)
         /debug/sessions.json  the same for programs
+        /debug/accounts       which keys hold most (?limit=50)
         /log-level            the least level that is logged; PUT /log-level?level=debug
         """
 

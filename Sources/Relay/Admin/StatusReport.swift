@@ -51,6 +51,11 @@ struct StatusReport {
             $0.field("waiting", facts.memoryWaiting)
             $0.field("resident", facts.process.residentBytes)
         }
+        json.object("temporary") {
+            $0.field("budget", facts.temporaryBytesMax)
+            $0.field("used", facts.temporaryBytesUsed)
+        }
+        json.field("accounts", facts.accountCount)
         json.object("descriptors") {
             $0.field("open", facts.process.descriptors)
             $0.field("max", facts.process.descriptorsMax)
@@ -80,6 +85,7 @@ struct StatusReport {
         json.families(KeyCheckCounts.families, of: totals.keyChecks)
         json.families(RelayCounters.lossFamilies, of: totals.counters)
         json.families(RelayCounters.guardFamilies, of: totals.counters)
+        json.families(RelayCounters.boundFamilies, of: totals.counters)
         json.families(LoopCounters.clientFamilies, of: totals.loop)
         json.families(LoopCounters.networkFamilies, of: totals.loop)
     }

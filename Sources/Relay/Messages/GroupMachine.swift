@@ -121,9 +121,10 @@ struct GroupMachine {
         case .allSuppressed: 0
         case .accepted: 1
         case .invalidRequest, .unparsable, .attachmentLimit: 2
-        case .forbidden, .tooLarge: 3
+        case .forbidden, .tooLarge, .groupTooLarge: 3
         case .keyRefused: 4
         case .rateLimited: 5
+        case .noRoom: 6
         case .unavailable(let isUncertain): isUncertain ? 7 : 6
         }
     }

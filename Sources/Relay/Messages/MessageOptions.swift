@@ -4,8 +4,11 @@
 package struct MessageOptions: Sendable, Equatable {
     /// Request bodies up to this size are held whole; larger ones are cut through.
     package var bufferThresholdBytes = 262_144
-    /// The folder of the unlinked files that hold what memory must not. It must be writable.
-    package var temporaryFolder = "/tmp"
+    /// The folder of the unlinked files that hold what memory must not; nil for the first usable
+    /// state folder.
+    package var temporaryFolder: String?
+    /// Bytes of all these files together; nil for an eighth of what is free at start.
+    package var temporaryBytesMax: Int?
     /// How long a message is remembered whose 250 the client cannot have seen.
     package var duplicateWindowMilliseconds = 600_000
 

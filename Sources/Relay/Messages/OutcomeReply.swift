@@ -17,6 +17,8 @@ extension Outcome {
         case .rateLimited(let limit): isVerbose ? .rateLimited(detail: limit.words) : .rateLimited
         case .unavailable: .apiUnavailable
         case .unparsable(let reason): .parseFailed(reason: reason)
+        case .noRoom: .insufficientMemory
+        case .groupTooLarge: .groupTooLarge
         case .attachmentLimit(let isSize, let reason):
             .attachmentLimit(isSize: isSize, reason: reason)
         }

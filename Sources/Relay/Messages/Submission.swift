@@ -107,7 +107,7 @@ final class Submission: UploadOwner {
         let mapper = worker.mappers.take()
         mapper.begin(
             sender: envelope.bytes(envelope.sender), recipientCount: envelope.recipientCount,
-            into: upload.body)
+            files: account, into: upload.body)
         for index in 0..<envelope.recipientCount {
             mapper.addRecipient(envelope.bytes(envelope.recipient(index)))
         }
@@ -302,12 +302,33 @@ final class Submission: UploadOwner {
     private func giveMapperBack() {
         guard let mapper else { return }
         self.mapper = nil
+        if let failure = mapper.failure { note(failure, mapper.spillFailure) }
         let losses = mapper.allLosses
         if losses != MappingLosses() {
             worker.counters.losses.add(losses)
             log(.debug, "mapping-losses", ["kinds": losses.summary])
         }
         worker.mappers.give(back: mapper)
+    }
+
+    /// Counts and logs what a bound of the relay refused.
+    private func note(_ failure: Outcome, _ spillFailure: SpillFailure?) {
+        switch (failure, spillFailure) {
+        case (.groupTooLarge, _): worker.counters.groupsRefusedInData += 1
+        case (.noRoom, let reason?):
+            worker.counters[keyPath: reason.counter] += 1
+            log(
+                .warning, "no-temporary-room",
+                [
+                    "reason": reason.words, "remedy": reason.remedy,
+                    "key": hexadecimal(account.shared.name),
+                    "held": "\(account.shared.temporaryBytes)",
+                    "used": "\(account.temporary.usedBytes)",
+                    "budget": "\(account.temporary.bytesMax)",
+                ])
+        default: return
+        }
+        account.shared.noteRefused()
     }
 
     // MARK: - The ledger

@@ -131,6 +131,13 @@ struct MetricsPage {
         text.sample(["state": "max"], facts.memoryBytesMax)
         text.sample(["state": "reserved"], facts.memoryBytesReserved)
         text.gauge("memory_waiting", facts.memoryWaiting, "Messages that wait for memory.")
+        text.family(
+            "temporary_budget_bytes", .gauge,
+            "Bytes for temporary files: all, and what files hold.")
+        text.sample(["state": "max"], facts.temporaryBytesMax)
+        text.sample(["state": "used"], facts.temporaryBytesUsed)
+        text.gauge("accounts", facts.accountCount, "API keys that sessions or messages hold.")
+        text.families(RelayCounters.boundFamilies, of: totals.counters)
     }
 
     private mutating func loops() {

@@ -13,6 +13,8 @@ enum OutcomeKind: Int, CaseIterable {
     /// Nobody knows.
     case uncertain
     case unparsable, attachmentLimit
+    /// By bounds of the relay's own.
+    case noRoom, groupTooLarge
     /// The client left before the answer, or gave up in the middle.
     case abandoned
 
@@ -30,6 +32,8 @@ enum OutcomeKind: Int, CaseIterable {
         case .uncertain: "uncertain"
         case .unparsable: "unparsable"
         case .attachmentLimit: "attachment-limit"
+        case .noRoom: "no-room"
+        case .groupTooLarge: "group-too-large"
         case .abandoned: "abandoned"
         }
     }
@@ -48,18 +52,20 @@ extension Outcome {
         case .unavailable(let isUncertain): isUncertain ? .uncertain : .unavailable
         case .unparsable: .unparsable
         case .attachmentLimit: .attachmentLimit
+        case .noRoom: .noRoom
+        case .groupTooLarge: .groupTooLarge
         }
     }
 }
 
 /// Numbers by outcome.
 struct OutcomeCounts: Countable {
-    private var counts = InlineArray<12, Int>(repeating: 0)
+    private var counts = InlineArray<14, Int>(repeating: 0)
 
     mutating func add(_ number: Int, to kind: OutcomeKind) { counts[kind.rawValue] &+= number }
 
     mutating func add(_ other: OutcomeCounts) {
-        for index in 0..<12 { counts[index] &+= other.counts[index] }
+        for index in 0..<14 { counts[index] &+= other.counts[index] }
     }
 
     subscript(kind: OutcomeKind) -> Int { counts[kind.rawValue] }

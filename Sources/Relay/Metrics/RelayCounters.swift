@@ -35,6 +35,22 @@ package struct RelayCounters: Sendable {
     /// Recipients of a group that had the message from an earlier try.
     var duplicateRecipients = 0
 
+    // What the bounds made wait or refused.
+
+    /// Messages that waited for memory: so much was not free, or others were first.
+    var memoryWaitsForBudget = 0
+    /// The same: it was free, but the key would have held more than is left.
+    var memoryWaitsForShare = 0
+    /// Messages that found no memory in time, or never would have.
+    var memoryRefused = 0
+    var temporaryOverBudget = 0
+    var temporaryOverShare = 0
+    var temporaryWithoutFolder = 0
+    var temporaryDiskErrors = 0
+    /// Recipients that were one too many for the announced size.
+    var groupsRefusedAtRcpt = 0
+    var groupsRefusedInData = 0
+
     // How long it took, as the turns of the loop saw it.
 
     /// From the connection, or the STARTTLS command, until the TLS handshake is done.
@@ -124,11 +140,47 @@ extension RelayCounters: CounterGroup {
                 "recipient-skipped": \.duplicateRecipients,
             ], status: .sum("duplicates"))
     ]
+    static let boundFamilies: [CounterFamily<RelayCounters>] = [
+        .counters(
+            "memory_waits_total", "Times that a message waited for memory, by what was short.",
+            label: "reason",
+            ["budget": \.memoryWaitsForBudget, "share": \.memoryWaitsForShare],
+            status: .object("memory_waits")),
+        .counter(
+            "memory_refused_total", "Messages that found no memory in time.",
+            of: \.memoryRefused, status: .value("memory_refused")),
+        .counters(
+            "temporary_refused_total",
+            "Messages that found no room in temporary files, by what was short.",
+            label: "reason",
+            [
+                "budget": \.temporaryOverBudget, "share": \.temporaryOverShare,
+                "folder": \.temporaryWithoutFolder, "disk": \.temporaryDiskErrors,
+            ], status: .object("temporary_refused")),
+        .counters(
+            "groups_refused_total",
+            "Messages or recipients over --group-bytes, by when it was known.", label: "at",
+            ["rcpt": \.groupsRefusedAtRcpt, "data": \.groupsRefusedInData],
+            status: .object("groups_refused")),
+    ]
 
     package static let families =
         sessionFamilies + messageFamilies + lossFamilies + timeFamilies + guardFamilies
+        + boundFamilies
 
     package static let unshown: [Counter<RelayCounters>] = [Counter(\.sessionsAccepted)]
+}
+
+extension SpillFailure {
+    /// What counts messages that found no room for this reason.
+    var counter: WritableKeyPath<RelayCounters, Int> {
+        switch self {
+        case .overBudget: \.temporaryOverBudget
+        case .overShare: \.temporaryOverShare
+        case .noFolder: \.temporaryWithoutFolder
+        case .disk: \.temporaryDiskErrors
+        }
+    }
 }
 
 extension RelayCounters {

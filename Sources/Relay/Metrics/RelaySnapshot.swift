@@ -28,6 +28,10 @@ struct RelayFacts {
     var memoryBytesMax = 0
     var memoryBytesReserved = 0
     var memoryWaiting = 0
+    var temporaryBytesMax = 0
+    var temporaryBytesUsed = 0
+    /// Keys that a session or a message holds.
+    var accountCount = 0
     var duplicateRecords = 0
     /// Addresses and prefixes that are being counted.
     var abuseEntries = 0

@@ -140,6 +140,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     /// The line for memory has answered.
     private func budgetAnswered(_ ticket: UInt64) {
         guard let isGranted = messages.collect(ticket) else { return }
+        if !isGranted { noteMemoryRefused() }
         perform(isGranted ? machine.budgetGranted(at: now) : machine.budgetRefused(at: now))
         finishEvent()
     }
@@ -321,6 +322,10 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             case .beginMail(let mail):
                 messages.begin(sender: line.extracting(mail.path), isSMTPUTF8: mail.isSMTPUTF8)
                 return write(.senderOk)
+            case .refuseForGroup:
+                worker.counters.groupsRefusedAtRcpt += 1
+                login.account?.shared.noteRefused()
+                return write(.groupTooLarge)
             case .addRecipient(let range):
                 machine.recipientAdded(isNew: messages.addRecipient(line.extracting(range)))
                 return write(.recipientOk)
@@ -330,6 +335,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 guard let outcome = messages.finish(by: deadline) else { return }
                 verdict = conclude(outcome)
             case .giveUp(let reply):
+                if messages.isWaitingForMemory { noteMemoryRefused() }
                 giveUp()
                 if let reply { write(reply) }
                 return
@@ -496,14 +502,27 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     }
 
     private func reserve(_ bytes: Int) -> SessionVerdict {
+        guard let account = login.account?.shared else { return .close(.badSequence) }
         let budget = worker.shared.budget
-        if messages.reserve(bytes, of: budget) { return machine.budgetGranted(at: now) }
+        if messages.reserve(bytes, of: budget, for: account) {
+            return machine.budgetGranted(at: now)
+        }
         let mailbox = worker.loop.mailbox
         nonisolated(unsafe) let session = self  // Touched on its own loop only.
-        messages.wait(for: bytes, of: budget) { ticket in
+        let shortage = messages.wait(for: bytes, of: budget, account: account) { ticket in
             mailbox.post { session.budgetAnswered(ticket) }
         }
+        switch shortage {
+        case .budget: worker.counters.memoryWaitsForBudget += 1
+        case .share: worker.counters.memoryWaitsForShare += 1
+        }
         return .none
+    }
+
+    /// The message found no memory in time, or never would have.
+    private func noteMemoryRefused() {
+        worker.counters.memoryRefused += 1
+        login.account?.shared.noteRefused()
     }
 
     private func beginData() -> SessionVerdict {
@@ -568,6 +587,7 @@ extension SessionMachine.Options {
     package init(_ configuration: Configuration) {
         self.init(
             limits: configuration.reloadable.limits,
+            groupBytesMax: configuration.mapping.groupBytesMax,
             bufferThresholdBytes: configuration.messages.bufferThresholdBytes,
             apiTimeoutMilliseconds: configuration.api.timeoutMilliseconds)
     }

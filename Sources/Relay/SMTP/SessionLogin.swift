@@ -50,7 +50,7 @@ struct SessionLogin: ~Copyable {
     mutating func accept(_ accounts: LoopAccountTable, freeSessions: Int) -> Bool {
         guard let candidate else { return false }
         self.candidate = nil
-        let account = accounts.account(for: candidate.hash)
+        let account = accounts.account(for: candidate)
         guard let share = SessionShare(of: account.shared, free: freeSessions) else { return false }
         self.share = consume share
         self.account = account

@@ -7,6 +7,7 @@
 // does not wait for changes nothing. Its logins, its DATA and its clock are values of their own.
 
 import APIClient
+import Mapping
 import Reactor
 import Wire
 
@@ -51,6 +52,8 @@ struct SessionMachine {
     /// Settings that the machine needs besides the limits.
     struct Options {
         var limits = SessionLimits()
+        /// The announced size times the recipients, at most.
+        var groupBytesMax = MappingOptions().groupBytesMax
         /// The most that a message holds in memory, so the most that DATA reserves.
         var bufferThresholdBytes = MessageOptions().bufferThresholdBytes
         /// When the API's answer is due, from the final dot or from the question about a key.
@@ -350,6 +353,12 @@ struct SessionMachine {
         }
         guard transaction.isSMTPUTF8 || line.extracting(rcpt.path).isASCII else {
             return refuse(.utf8Required)
+        }
+        // They may all be hidden, and then each gets a call of its own with the whole message.
+        let size = transaction.announcedBytes ?? 0
+        let (bytes, isOver) = size.multipliedReportingOverflow(by: transaction.recipientCount + 1)
+        if transaction.recipientCount > 0, isOver || bytes > options.groupBytesMax {
+            return .refuseForGroup
         }
         return .addRecipient(rcpt.path)
     }

@@ -37,20 +37,31 @@ struct SessionMessages: ~Copyable {
 
     // MARK: Memory
 
-    /// Reserves `bytes` in addition to what the message has. False when they are not free now.
-    mutating func reserve(_ bytes: Int, of budget: MemoryBudget) -> Bool {
-        guard let more = budget.reserve(bytes) else { return false }
+    /// Reserves `bytes` in addition to what the message has. False when they are not there now.
+    mutating func reserve(_ bytes: Int, of budget: MemoryBudget, for account: Account) -> Bool {
+        guard let more = budget.reserve(bytes, for: account, own: memory?.bytes ?? 0) else {
+            return false
+        }
         grow(by: more)
         return true
     }
 
     /// Waits in line for `bytes` in addition to what the message has.
     /// - Parameter answer: called once, on any thread, with the ticket for `collect`.
+    /// - Returns: what is short.
     mutating func wait(
-        for bytes: Int, of budget: MemoryBudget, _ answer: @escaping MemoryBudget.Answer
-    ) {
-        wait = budget.wait(for: bytes, holding: memory?.bytes ?? 0, answer)
+        for bytes: Int, of budget: MemoryBudget, account: Account,
+        _ answer: @escaping MemoryBudget.Answer
+    ) -> FairShare.Shortage {
+        let wait = budget.wait(
+            for: bytes, account: account, own: memory?.bytes ?? 0, answer)
+        let shortage = wait.shortage
+        self.wait = consume wait
+        return shortage
     }
+
+    /// Whether the line has not answered yet.
+    var isWaitingForMemory: Bool { wait != nil }
 
     /// What the line has answered to `ticket`: whether the bytes are ours now; nil when nobody
     /// waits with that ticket any more.

@@ -33,6 +33,8 @@ enum SessionVerdict: Equatable {
     case askRateLimit
     /// Put the sender into a fresh envelope and answer 250.
     case beginMail(MailCommand)
+    /// The message is too large for so many recipients: count it and answer 552.
+    case refuseForGroup
     /// Put the recipient into the envelope, report it with `recipientAdded`, and answer 250.
     case addRecipient(Range<Int>)
     /// Reserve this many bytes of memory; `budgetGranted` follows when they are there.

@@ -4,7 +4,7 @@
 // sha256sum`, the first 16 digits. Keys are random, so the hash does not lead back to one. Lines are
 // bounded for all sessions together.
 
-import COpenSSL
+import APIClient
 import Reactor
 import Wire
 
@@ -28,22 +28,12 @@ package final class TraceRules: Sendable {
 
     /// - Parameter key: the key itself; read during this call only.
     func matches(key: Bytes) -> Bool {
-        !keyHashes.isEmpty && keyHashes.contains(Self.hash(of: key))
+        !keyHashes.isEmpty && keyHashes.contains(APIKey.publicHash(of: key))
     }
 
     /// Whether one more line may be written now.
     func admitsLine(at now: MonotonicTime) -> TraceWindow.Verdict {
         window.withLock { $0.line(at: now) }
-    }
-
-    /// The first 64 bits of SHA-256 of a key.
-    static func hash(of key: Bytes) -> UInt64 {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { digest in
-            _ = key.withUnsafeBufferPointer {
-                SHA256($0.baseAddress, $0.count, digest.baseAddress)
-            }
-            return digest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
-        }
     }
 
     /// "0123456789abcdef", or more digits of the same hash; nil for anything else.

@@ -17,6 +17,7 @@ package final class Shared: Sendable {
     let ledger: Ledger
     package let accounts = AccountTable()
     package let budget: MemoryBudget
+    package let temporary = TemporaryBudget()
     package let abuse: AbuseThrottle
     package let log: EventLog
     /// Where the API's host is looked up.

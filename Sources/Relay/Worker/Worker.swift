@@ -45,11 +45,11 @@ package final class Worker {
             loop: loop, options: configuration.api.share(ofLoops: configuration.loops),
             tls: shared.clientTLS, log: shared.log,
             names: shared.names)
-        accounts = LoopAccountTable(accounts: shared.accounts, pool: pool)
+        accounts = LoopAccountTable(
+            accounts: shared.accounts, pool: pool, temporary: shared.temporary)
         mappers = MapperPool(
             options: configuration.mapping, charsets: charsets, slabs: loop.slabs,
-            heldBytesMax: configuration.messages.bufferThresholdBytes,
-            temporaryFolder: configuration.messages.temporaryFolder)
+            heldBytesMax: configuration.messages.bufferThresholdBytes)
         keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
         listenerCounted = Array(
             repeating: ListenerCounters(), count: max(1, configuration.listeners.count))

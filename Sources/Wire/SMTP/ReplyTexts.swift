@@ -53,7 +53,7 @@ extension Reply {
     package static let authUnavailable = Reply(
         451, (4, 7, 0), "Authentication service unavailable")
     package static let apiUnavailable = Reply(451, (4, 4, 1), "API unavailable")
-    /// No memory for the message within the idle timeout.
+    /// No memory for the message within the idle timeout, or no room in temporary files.
     package static let insufficientMemory = Reply(
         451, (4, 3, 1), "Insufficient resources, try again later")
     package static let tooManyRecipients = Reply(452, (4, 5, 3), "Too many recipients")
@@ -109,6 +109,8 @@ extension Reply {
 
     package static let allSuppressed = Reply(550, (5, 7, 1), "All recipients suppressed")
     package static let messageTooLarge = Reply(552, (5, 3, 4), "Message size exceeds maximum")
+    package static let groupTooLarge = Reply(
+        552, (5, 3, 4), "Message too large for its number of hidden recipients")
     package static let parseFailed = Reply(554, (5, 6, 0), "Failed to parse message")
 
     /// `messageTooLarge` with the limit: `552 Message size exceeds maximum of 52428800 bytes`.

@@ -21,6 +21,8 @@ import Wire
             ("/status", .statusPage), ("/status.json", .statusJSON), ("/", .index),
             ("/debug/sessions", .sessions(isJSON: false, limit: 500)),
             ("/debug/sessions.json?limit=10000", .sessions(isJSON: true, limit: 10_000)),
+            ("/debug/accounts", .accounts(limit: 50)),
+            ("/debug/accounts?limit=3", .accounts(limit: 3)),
             ("/log-level", .logLevel), ("/metrics?x=1", .metrics),
         ]
         for (target, wanted) in pages {
@@ -38,6 +40,16 @@ import Wire
     func badLimits() {
         for limit in ["0", "10001", "-1", "x", "1e3", ""] {
             guard case .badQuery = route("GET", "/debug/sessions?limit=\(limit)") else {
+                Issue.record("limit=\(limit) was taken")
+                continue
+            }
+        }
+    }
+
+    @Test("Accounts are at most fifty")
+    func badAccountLimits() {
+        for limit in ["0", "51", "-1", "x", ""] {
+            guard case .badQuery = route("GET", "/debug/accounts?limit=\(limit)") else {
                 Issue.record("limit=\(limit) was taken")
                 continue
             }

@@ -69,6 +69,7 @@ final class DialogRunner {
         let shared = Shared(
             configuration: configuration, serverTLS: certificates.server, clientTLS: nil,
             log: log.events)
+        shared.temporary.open(folder: "/tmp", bytesMax: 1 << 30)
         worker = try Worker(loop: loop, shared: shared, listening: configuration)
         timer = LoopTimer(loop: loop, handler: patience)
         timer.arm(
@@ -81,7 +82,8 @@ final class DialogRunner {
     /// Plays all steps, then lets everything end and checks that nothing is left.
     func play() {
         let bytes = dialog.settings.first { $0.name == "reservedBytes" }?.value ?? 0
-        taken = worker.shared.budget.reserve(bytes)
+        let others = Account(key: APIKey("ps_of_others".utf8.span))
+        taken = worker.shared.budget.reserve(bytes, for: others)
         #expect(worker.shared.budget.reservedBytes == bytes)
         connect()
         for line in dialog.steps {

@@ -105,5 +105,11 @@ struct OutcomeReplyTests {
         #expect(onWire(size.reply(isVerbose: false)) == "552 too big")
         let number = Outcome.attachmentLimit(isSize: false, reason: Array("too many".utf8))
         #expect(onWire(number.reply(isVerbose: false)) == "554 too many")
+        #expect(
+            onWire(Outcome.noRoom.reply(isVerbose: false))
+                == "451 Insufficient resources, try again later")
+        #expect(
+            onWire(Outcome.groupTooLarge.reply(isVerbose: false))
+                == "552 Message too large for its number of hidden recipients")
     }
 }

@@ -185,7 +185,9 @@ final class SubmissionBench {
         override func timerFired(_ timer: LoopTimer) { hasFired = true }
     }
 
-    init(adjust: (inout Configuration) -> Void = { _ in }) throws {
+    init(
+        temporaryBytesMax: Int = 1 << 30, adjust: (inout Configuration) -> Void = { _ in }
+    ) throws {
         loop = try Loop(index: 0, backend: testBackend)
         api.loop = loop
         listener = try Listener(
@@ -198,12 +200,12 @@ final class SubmissionBench {
             hostname: "relay.test", listeners: [], loops: 1, api: APIOptions(endpoint: endpoint),
             memoryBudgetBytes: 1 << 28)
         configuration.api.timeoutMilliseconds = 20_000
-        configuration.messages.temporaryFolder = NSTemporaryDirectory()
         adjust(&configuration)
         let shared = Shared(
             configuration: configuration,
             serverTLS: try TLSContext.selfSignedServer(names: ["relay.test"]), clientTLS: nil,
             log: .silent())
+        shared.temporary.open(folder: NSTemporaryDirectory(), bytesMax: temporaryBytesMax)
         worker = Worker(loop: loop, shared: shared)
         let bytes = Array("ps_live_test".utf8)
         key = APIKey(bytes.span)
@@ -244,7 +246,7 @@ final class SubmissionBench {
         }
         return Submission(
             worker: worker, envelope: envelope, key: key,
-            account: worker.accounts.account(for: key.hash), owner: session, sessionID: 1)
+            account: worker.accounts.account(for: key), owner: session, sessionID: 1)
     }
 
     /// Feeds all content and waits when told to; false when the outcome came first.

@@ -81,7 +81,7 @@ struct SubmissionTests {
         let submission = bench.submission(message, session)
         #expect(bench.feed(message.content, to: submission, session))
         let budget = bench.worker.shared.budget
-        submission.abandon(holding: budget.reserve(1_000))
+        submission.abandon(holding: budget.reserve(1_000, for: submission.account.shared))
         #expect(budget.reservedBytes == 0)
         #expect(bench.send(self.message("other")) == accepted("id"))
         #expect(bench.api.bodies.count == 1)
@@ -133,7 +133,7 @@ struct SubmissionTests {
         #expect(bench.wait { bench.api.held.count == 1 })
         // Its memory is in use as long as its body is, and is given back then.
         let budget = bench.worker.shared.budget
-        submission.abandon(holding: budget.reserve(1_000))
+        submission.abandon(holding: budget.reserve(1_000, for: submission.account.shared))
         #expect(bench.send(message) == .unavailable(isUncertain: false))
         #expect(budget.reservedBytes == 1_000)
         bench.release(.accepted("late"))
@@ -171,6 +171,31 @@ struct SubmissionTests {
             #expect(object?["cc"] == nil && object?["bcc"] == nil)
         }
         #expect(seen == Set(hidden))
+        #expect(bench.isEmpty)
+    }
+
+    @Test("a group that finds no room in files is refused for the moment, and nobody gets it")
+    func groupWithoutRoom() throws {
+        for (bytesMax, expected) in [(1 << 30, 0), (100_000, 1)] {
+            let bench = try SubmissionBench(temporaryBytesMax: bytesMax)
+            let group = message(large, to: ["a@example.com", "b@example.com"])
+            let outcome = bench.send(group)
+            #expect((outcome == .noRoom) == (expected == 1))
+            let counters = bench.worker.counters
+            #expect(counters.temporaryOverBudget + counters.temporaryOverShare == expected)
+            #expect(counters.messages.counts[.noRoom] == expected)
+            #expect(bench.api.bodies.isEmpty == (expected == 1))
+            #expect(bench.worker.shared.temporary.usedBytes == 0)
+            #expect(bench.isEmpty)
+        }
+    }
+
+    @Test("a group whose calls would be too much together is refused, and nobody gets it")
+    func groupTooLarge() throws {
+        let bench = try SubmissionBench { $0.mapping.groupBytesMax = 2 * 1_000_000 - 1 }
+        let recipients = (0..<8).map { "r\($0)@example.com" }
+        #expect(bench.send(message(large, to: recipients)) == .groupTooLarge)
+        #expect(bench.api.bodies.isEmpty && bench.worker.counters.groupsRefusedInData == 1)
         #expect(bench.isEmpty)
     }
 

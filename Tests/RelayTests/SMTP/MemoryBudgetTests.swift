@@ -1,5 +1,7 @@
-// The memory budget: never exceeded, first come first served, nothing lost between threads.
+// The memory budget: never exceeded, first come first served within a key, nothing lost between
+// threads. What several keys get of it is in `MemorySharingTests`.
 
+import APIClient
 import Synchronization
 import Testing
 
@@ -7,6 +9,11 @@ import Testing
 
 @Suite("Memory budget")
 struct MemoryBudgetTests {
+    private let keys = TestKeys()
+
+    /// A key of its own for each name, so that no key meets the bound of its share.
+    private func key(_ name: String) -> Account { keys[name] }
+
     /// Notes which waits were answered, in order.
     final class Notes: Sendable {
         private let tickets = Mutex<[UInt64]>([])
@@ -35,31 +42,37 @@ struct MemoryBudgetTests {
     @Test("Reserved bytes are not given twice, and come back when their share goes")
     func reserves() {
         let budget = MemoryBudget(bytesMax: 100)
-        var first = budget.reserve(60)
+        let (a, b, c) = (key("a"), key("b"), key("c"))
+        var first = budget.reserve(60, for: a)
         #expect(bytes(first) == 60)
-        #expect(bytes(budget.reserve(41)) == nil)
-        let second = budget.reserve(40)
+        #expect(bytes(budget.reserve(41, for: b)) == nil)
+        let second = budget.reserve(40, for: b)
         #expect(bytes(second) == 40 && budget.reservedBytes == 100)
         giveBack(&first)
         #expect(budget.reservedBytes == 40)
-        #expect(bytes(budget.reserve(60)) == 60)
+        #expect(bytes(budget.reserve(60, for: c)) == 60)
+        #expect((a.memoryBytes, b.memoryBytes, c.memoryBytes) == (0, 40, 0))
         #expect(budget.reservedBytes == 40, "a share that nobody keeps is given back at once")
     }
 
     @Test("A share is never more than there is")
     func share() {
         let budget = MemoryBudget(bytesMax: 100)
-        #expect(bytes(budget.reserve(1_000)) == 100)
-        #expect(bytes(budget.reserve(-1)) == 0)
-        #expect(bytes(budget.reserve(.max)) == 100)
+        #expect(bytes(budget.reserve(1_000, for: key("a"))) == 100)
+        #expect(bytes(budget.reserve(-1, for: key("a"))) == 0)
+        #expect(bytes(budget.reserve(.max, for: key("a"))) == 100)
     }
 
     @Test("A share that takes over another one gives both back, once")
     func adds() {
         let budget = MemoryBudget(bytesMax: 100)
-        if var share = budget.reserve(30), let more = budget.reserve(50) {
+        let account = key("a")
+        if var share = budget.reserve(30, for: account),
+            let more = budget.reserve(50, for: account, own: 30)
+        {
             share.add(more)
             #expect(share.bytes == 80 && budget.reservedBytes == 80)
+            #expect(account.memoryBytes == 80)
         } else {
             Issue.record("nothing was free")
         }
@@ -70,14 +83,15 @@ struct MemoryBudgetTests {
     func order() {
         let budget = MemoryBudget(bytesMax: 100)
         let notes = Notes()
-        var half = budget.reserve(50)
-        var rest = budget.reserve(50)
-        let first = budget.wait(for: 80, notes.note)
-        let second = budget.wait(for: 10, notes.note)
+        let (a, b, c, d) = (key("a"), key("b"), key("c"), key("d"))
+        var half = budget.reserve(50, for: a)
+        var rest = budget.reserve(50, for: b)
+        let first = budget.wait(for: 80, account: c, notes.note)
+        let second = budget.wait(for: 10, account: d, notes.note)
         let tickets = [first.ticket, second.ticket]
         giveBack(&half)
         #expect(notes.answered.isEmpty)
-        #expect(bytes(budget.reserve(1)) == nil)
+        #expect(bytes(budget.reserve(1, for: key("e"))) == nil)
         giveBack(&rest)
         #expect(notes.answered == tickets && budget.waitingCount == 0)
         let (granted, grantedNext) = (bytes(first.collect()), bytes(second.collect()))
@@ -88,10 +102,12 @@ struct MemoryBudgetTests {
     func grantsAreReserved() {
         let budget = MemoryBudget(bytesMax: 100)
         let notes = Notes()
-        let wait = budget.wait(for: 90, notes.note)
+        let (a, b) = (key("a"), key("b"))
+        let wait = budget.wait(for: 90, account: a, notes.note)
         #expect(notes.answered == [wait.ticket] && budget.reservedBytes == 90)
-        #expect(bytes(budget.reserve(11)) == nil)
-        #expect(bytes(budget.reserve(10)) == 10)
+        #expect(a.memoryBytes == 90)
+        #expect(bytes(budget.reserve(11, for: b)) == nil)
+        #expect(bytes(budget.reserve(10, for: b)) == 10)
         let share = wait.collect()
         #expect(bytes(share) == 90 && budget.reservedBytes == 90)
     }
@@ -100,9 +116,10 @@ struct MemoryBudgetTests {
     func leaves() {
         let budget = MemoryBudget(bytesMax: 100)
         let notes = Notes()
-        let half = budget.reserve(50)
-        var first: MemoryWait? = budget.wait(for: 80, notes.note)
-        let second = budget.wait(for: 50, notes.note)
+        let (a, b, c) = (key("a"), key("b"), key("c"))
+        let half = budget.reserve(50, for: a)
+        var first: MemoryWait? = budget.wait(for: 80, account: b, notes.note)
+        let second = budget.wait(for: 50, account: c, notes.note)
         let ticket = second.ticket
         leave(&first)
         #expect(notes.answered == [ticket])
@@ -114,40 +131,44 @@ struct MemoryBudgetTests {
     func leavesGrant() {
         let budget = MemoryBudget(bytesMax: 100)
         let notes = Notes()
-        var wait: MemoryWait? = budget.wait(for: 100, notes.note)
+        let account = key("a")
+        var wait: MemoryWait? = budget.wait(for: 100, account: account, notes.note)
         #expect(notes.answered.count == 1 && budget.reservedBytes == 100)
         leave(&wait)
-        #expect(budget.reservedBytes == 0 && budget.waitingCount == 0)
+        #expect(account.memoryBytes == 0 && budget.reservedBytes == 0 && budget.waitingCount == 0)
     }
 
     @Test("When waits hold all that is reserved, the last that holds something is refused")
     func circle() {
         let budget = MemoryBudget(bytesMax: 100)
         let notes = Notes()
-        let (one, two, three) = (Held(budget, 10), Held(budget, 10), Held(budget, 15))
-        let first = budget.wait(for: 90, holding: 10, notes.note)
-        let second = budget.wait(for: 90, holding: 10, notes.note)
-        let empty = budget.wait(for: 30, notes.note)
+        let (a, b, c, d) = (key("a"), key("b"), key("c"), key("d"))
+        let one = Held(budget, 10, a)
+        let two = Held(budget, 10, b)
+        let three = Held(budget, 15, c)
+        let first = budget.wait(for: 90, account: a, own: 10, notes.note)
+        let second = budget.wait(for: 90, account: b, own: 10, notes.note)
+        let empty = budget.wait(for: 95, account: d, notes.note)
         let (firstTicket, secondTicket, emptyTicket) = (first.ticket, second.ticket, empty.ticket)
         #expect(notes.answered.isEmpty, "the third share may still go")
         three.giveBack()
         #expect(notes.answered == [secondTicket], "a wait that holds nothing blocks nobody")
         #expect(bytes(second.collect()) == nil)
         two.giveBack()
-        #expect(notes.answered == [secondTicket, firstTicket])
+        #expect(
+            notes.answered == [secondTicket, firstTicket], "d holds less, and nothing helps it")
+        #expect(bytes(first.collect()) == nil)
         one.giveBack()
-        #expect(notes.answered == [secondTicket, firstTicket])
-        #expect(bytes(first.collect()) == 90)
         #expect(notes.answered == [secondTicket, firstTicket, emptyTicket])
-        #expect(bytes(empty.collect()) == 30)
+        #expect(bytes(empty.collect()) == 95)
         #expect(budget.reservedBytes == 0 && budget.waitingCount == 0)
     }
 
     /// A share that a test gives back at a chosen moment.
     private final class Held {
         private var share: MemoryShare?
-        init(_ budget: MemoryBudget, _ bytes: Int) {
-            share = budget.reserve(bytes)
+        init(_ budget: MemoryBudget, _ bytes: Int, _ account: Account) {
+            share = budget.reserve(bytes, for: account)
             let isReserved = share != nil
             #expect(isReserved)
         }
@@ -158,23 +179,24 @@ struct MemoryBudgetTests {
     func circleOfOne() {
         let budget = MemoryBudget(bytesMax: 100)
         let notes = Notes()
-        let kept = budget.reserve(30)
-        var other = budget.reserve(30)
-        var leaving: MemoryWait? = budget.wait(for: 80, holding: 30, notes.note)
+        let (a, b) = (key("a"), key("b"))
+        let kept = budget.reserve(30, for: a)
+        var other = budget.reserve(30, for: b)
+        var leaving: MemoryWait? = budget.wait(for: 70, account: a, own: 30, notes.note)
         leave(&leaving)
         giveBack(&other)
         #expect(notes.answered.isEmpty)
-        let alone = budget.wait(for: 80, holding: 30, notes.note)
+        let alone = budget.wait(for: 80, account: a, own: 30, notes.note)
         #expect(notes.answered == [alone.ticket] && bytes(kept) == 30)
         #expect(bytes(alone.collect()) == nil)
     }
 
     /// Waits for the answer, and collects.
     private static func wait(
-        _ budget: MemoryBudget, for bytes: Int, holding: Int = 0
+        _ budget: MemoryBudget, for bytes: Int, _ account: Account, own: Int = 0
     ) async -> MemoryShare? {
         let (answers, continuation) = AsyncStream.makeStream(of: UInt64.self)
-        let wait = budget.wait(for: bytes, holding: holding) { ticket in
+        let wait = budget.wait(for: bytes, account: account, own: own) { ticket in
             continuation.yield(ticket)
             continuation.finish()
         }
@@ -187,12 +209,14 @@ struct MemoryBudgetTests {
         let budget = MemoryBudget(bytesMax: 1_000)
         await withTaskGroup(of: Void.self) { group in
             for task in 0..<4 {
+                let account = key("\(task % 3)")
                 group.addTask {
                     for round in 0..<2_000 {
                         let bytes = (round * 31 + task * 17) % 300 + 1
-                        let held = budget.reserve(bytes)
+                        let held = budget.reserve(bytes, for: account)
                         guard held != nil else { continue }
-                        let more = await Self.wait(budget, for: 1_000 - bytes, holding: bytes)
+                        let more = await Self.wait(
+                            budget, for: 1_000 - bytes, account, own: bytes)
                         Self.drop(held, more)
                     }
                 }
@@ -207,14 +231,15 @@ struct MemoryBudgetTests {
         let worst = Peak()
         await withTaskGroup(of: Void.self) { group in
             for task in 0..<4 {
+                let account = key("\(task % 3)")
                 group.addTask {
                     for round in 0..<2_000 {
                         let bytes = (round * 37 + task * 101) % 600 + 1
-                        if let share = budget.reserve(bytes) {
+                        if let share = budget.reserve(bytes, for: account) {
                             worst.note(budget.reservedBytes)
                             Self.drop(consume share, nil)
                         } else {
-                            Self.drop(await Self.wait(budget, for: bytes), nil)
+                            Self.drop(await Self.wait(budget, for: bytes, account), nil)
                         }
                     }
                 }

@@ -157,6 +157,33 @@ struct SessionMachineTests {
         }
     }
 
+    @Test("A recipient is refused when the announced size times all so far is over the limit")
+    func groupBytes() {
+        var options = SessionMachine.Options()
+        options.groupBytesMax = 3_000_000
+        var bench = SessionMachineBench(.loggedIn, options: options)
+        _ = bench.line("MAIL FROM:<a@b.example> SIZE=1000000")
+        for number in 0..<3 {
+            guard case .addRecipient = bench.line("RCPT TO:<\(number)@d.example>") else {
+                Issue.record("recipient \(number)")
+                return
+            }
+        }
+        #expect(bench.line("RCPT TO:<3@d.example>") == .refuseForGroup)
+        #expect(bench.machine.transaction.recipientCount == 3, "the others stand")
+        _ = bench.line("RSET")
+        _ = bench.line("MAIL FROM:<a@b.example> SIZE=4000000")
+        guard case .addRecipient = bench.line("RCPT TO:<0@d.example>") else {
+            Issue.record("one recipient is no group")
+            return
+        }
+        _ = bench.line("RSET")
+        _ = bench.line("MAIL FROM:<a@b.example>")
+        for number in 0..<10 {
+            #expect(bench.line("RCPT TO:<\(number)@d.example>") != .refuseForGroup)
+        }
+    }
+
     @Test("The 101st recipient is refused; the first hundred stand")
     func recipientsMax() {
         var bench = SessionMachineBench(.mail)

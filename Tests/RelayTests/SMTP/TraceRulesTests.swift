@@ -1,3 +1,4 @@
+import APIClient
 import Reactor
 import Testing
 import Wire
@@ -12,7 +13,7 @@ import Wire
 
     private func hash(key: String) -> UInt64 {
         let bytes = Array(key.utf8)
-        return TraceRules.hash(of: bytes.span)
+        return APIKey.publicHash(of: bytes.span)
     }
 
     private func does(_ rules: TraceRules, match key: String) -> Bool {

@@ -163,6 +163,8 @@ const tables = (data, old, busy) => {
       : ['ends in ' + span(left), left < 86400 ? 'bad' : left < 604800 ? 'warn' : '']],
     ['memory of the process', size(data.memory.resident)],
     ['messages that wait for memory', count(data.memory.waiting)],
+    ['in temporary files', size(data.temporary.used) + ' of ' + size(data.temporary.budget)],
+    ['API keys in use', count(data.accounts)],
     ['descriptors', count(data.descriptors.open) + ' of ' + count(data.descriptors.max)],
     ['log lines dropped', count(data.log_lines_dropped)]]);
 };
