@@ -470,6 +470,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             log.loginOverShare()
             return machine.loginHasNoRoom()
         }
+        stream?.raiseBounds()
         worker.counters.loginsAccepted += 1
         log.loginAccepted()
         write(.authenticated)
