@@ -61,7 +61,7 @@ struct APIFlags: ParsableArguments {
     @Option(
         name: .customLong("api-idle-timeout"),
         help: ArgumentHelp(
-            "Close API connections unused for this long; keep it below the API's own limit.",
+            "Close API connections unused for this long, or earlier if the API does.",
             valueName: "time"))
     var idleTimeout = TimeSpan(milliseconds: defaults.idleTimeoutMilliseconds)
 
