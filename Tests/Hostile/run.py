@@ -1,0 +1,18 @@
+"""Runs the test classes of this folder as Tests/Faults/run.py does its own: some at a time, each in
+its own process. `run.py NAME…` runs the classes whose names contain one of these."""
+
+import importlib.util
+import pathlib
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+
+spec = importlib.util.spec_from_file_location("side_by_side", FOLDER.parent / "Faults/run.py")
+side_by_side = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(side_by_side)
+side_by_side.FOLDER = FOLDER
+side_by_side.AT_A_TIME = 4
+# Those that keep both cores busy.
+side_by_side.ALONE = ("Commands", "Queue", "TemporaryBytes", "Renegotiation", "GroupBytes")
+
+if __name__ == "__main__":
+    side_by_side.main()
