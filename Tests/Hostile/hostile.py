@@ -16,6 +16,7 @@ import functools
 import os
 import pathlib
 import re
+import resource
 import socket
 import ssl
 import subprocess
@@ -45,6 +46,12 @@ LINE = b"0123456789" * 7 + b"\r\n"
 HEAD = b"From: a@yourdomain.com\r\nTo: b@example.com\r\nSubject: s\r\n\r\n"
 # Nobody is named in it: every recipient is a hidden one.
 HIDDEN_HEAD = b"From: a@yourdomain.com\r\nSubject: s\r\n\r\n"
+
+# A crowd needs descriptors, here and in the relay, which inherits the limit.
+DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+# A thousand threads.
+threading.stack_size(512 * 1_024)
 
 
 def lines(size):
@@ -328,7 +335,7 @@ def temporary_files(process):
 
 
 class Watch(threading.Thread):
-    """Samples what a relay holds until it is stopped: most memory, most bytes in temporary files."""
+    """Samples what a relay holds until it is stopped: its most memory and temporary bytes."""
 
     def __init__(self, test, process):
         super().__init__(daemon=True)
@@ -382,7 +389,8 @@ class HostileTestCase(unittest.TestCase):
             self.skipTest("io_uring is not granted")
 
     def figure(self, text):
-        print(f"[{self.backend}] {text}", flush=True)
+        # On a line of its own, whatever the runner has written.
+        print(f"\n[{self.backend}] {text}", flush=True)
 
     def make_api(self, **more):
         api = API(**more)

@@ -207,7 +207,8 @@ class Line:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1_024)
         self.port = self.listener.getsockname()[1]
         self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.loop.run_until_complete, args=(self.run(),), daemon=True).start()
+        threading.Thread(
+            target=self.loop.run_until_complete, args=(self.run(),), daemon=True).start()
 
     async def run(self):
         self.is_over = asyncio.Event()

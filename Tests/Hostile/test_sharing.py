@@ -41,7 +41,7 @@ class Queue:
         others = self.others()
         others.calm()
         key = harness.new_key()
-        count = 1_000
+        count = min(1_000, hostile.DESCRIPTORS // 4)
 
         def send(index, crowd):
             source = f"127.0.1.{1 + index % 8}"
@@ -143,7 +143,6 @@ class Sessions:
         crowd.finish(10)
 
 
-threading.stack_size(512 * 1_024)
 over_both_backends(globals(), Memory, Queue, Sessions)
 
 if __name__ == "__main__":

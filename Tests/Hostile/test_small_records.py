@@ -15,8 +15,8 @@ class SmallRecords:
         key = harness.new_key()
         plain = base64.b64encode(f"\0postscale\0{key}".encode())
         client = Tool("s_client", "-connect", f"127.0.0.1:{self.relay.tls_port}", "-servername",
-                      "localhost", "-CAfile", self.relay.certificate, "-tls1_3", "-maxfraglen", "512",
-                      "-quiet")
+                      "localhost", "-CAfile", self.relay.certificate, "-tls1_3", "-quiet",
+                      "-maxfraglen", "512")
         self.addCleanup(client.close)
         client.expect(b"220 localhost ESMTP")
         client.send(b"EHLO small.test\r\nAUTH PLAIN " + plain + b"\r\n")

@@ -1,6 +1,7 @@
 """Messages to hidden recipients: the files that hold them, and how much one message may become."""
 
 import pathlib
+import subprocess
 import threading
 import time
 import unittest
@@ -53,20 +54,20 @@ class TemporaryBytes:
 
 
 class Folder:
-    """Where the files are: a folder on a disk, of which at most an eighth of what is free is used."""
+    """Where the files are, and that at most an eighth of what is free there is used."""
 
-    def hold(self, environment):
-        """The links of the files while a message of 2 MB to two hidden recipients is held, and its
+    def hold(self, environment, size=2 * MEGABYTE):
+        """The files, as (link, bytes), while a message to two hidden recipients is held, and its
         reply."""
         api = self.make_api()
         start = ["/usr/bin/env", "-u", "STATE_DIRECTORY", "-u", "XDG_STATE_HOME", "-u", "HOME"]
         start += [f"{name}={value}" for name, value in environment.items()]
         relay = self.relay = self.make_relay(api=api, wrapper=start)
         crowd = Crowd(self, 1, paused_upload(
-            relay, harness.new_key(), 2 * MEGABYTE, recipients=2, content=HIDDEN_HEAD, finish=1))
+            relay, harness.new_key(), size, recipients=2, content=HIDDEN_HEAD, finish=1))
         crowd.settle(10)
         time.sleep(0.5)
-        files = [link for link, size in temporary_files(relay.process) if size]
+        files = [(link, held) for link, held in temporary_files(relay.process) if held]
         crowd.finish()
         return files, crowd.notes
 
@@ -81,15 +82,30 @@ class Folder:
         for name, (environment, folder) in rows.items():
             with self.subTest(name):
                 files, notes = self.hold(environment)
-                self.assertEqual([str(pathlib.Path(link).parent) for link in files], [folder])
+                self.assertEqual([str(pathlib.Path(link).parent) for link, _ in files], [folder])
                 self.assertRegex(notes[0], "^250 ")
+
+    def test_at_most_an_eighth_of_what_is_free(self):
+        """A disk of 80 MB: a message of 20 MB does not fit into a tenth of it, one of 2 MB does."""
+        folder = harness.temporary_folder("disk")
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", folder],
+                          capture_output=True).returncode != 0:
+            self.skipTest("no right to mount a small disk")
+        self.addCleanup(subprocess.run, ["umount", "--lazy", folder], check=True)
+        for size, replies in ((20 * MEGABYTE, ("451 ", "452 ")), (2 * MEGABYTE, ("250 ",))):
+            with self.subTest(size=size):
+                files, notes = self.hold({"STATE_DIRECTORY": folder}, size)
+                self.assertLessEqual(
+                    sum(held for _, held in files), 10 * MEGABYTE, "bytes in unlinked files")
+                self.assertIn(notes[0][:4], replies)
 
     def test_without_a_folder_nothing_is_spilled_and_the_log_says_so(self):
         files, notes = self.hold({})
         self.assertEqual(files, [], "no folder, no files")
         self.assertIn(notes[0][:4], ("250 ", "451 ", "452 "), "it fits into memory or comes later")
         said = [event for event in self.relay.events()
-                if event["level"] in ("warning", "error") and "temporary" in str(event).lower()]
+                if event["level"] in ("notice", "warning", "error")
+                and "temporary" in str(event).lower()]
         self.assertEqual(len(said), 1, "one clear line in the log")
 
 
@@ -148,7 +164,6 @@ class GroupBytes:
         self.assertEqual(len(self.api.messages()), self.RECIPIENTS)
 
 
-threading.stack_size(512 * 1_024)
 over_both_backends(globals(), TemporaryBytes, Folder, GroupBytes)
 
 if __name__ == "__main__":

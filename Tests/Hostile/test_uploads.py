@@ -1,7 +1,6 @@
 """Uploads that stop, stall and trickle: they hold no connection to the API that others need, and
 their stalls are nobody's fault but their own."""
 
-import threading
 import time
 import unittest
 
@@ -145,7 +144,6 @@ class Trickles:
         return self.pause(client)
 
 
-threading.stack_size(512 * 1_024)
 over_both_backends(globals(), PausedUploads, StalledUploads, Trickles)
 
 if __name__ == "__main__":
