@@ -32,8 +32,12 @@ class SharedSocket(HostileTestCase):
                 "--drain-timeout", "1s")
             self.addCleanup(relay.stop)
             self.relays[backend] = relay
+            self.check_flag(f"after the start of {backend}")
+
+    def check_flag(self, when):
+        with self.subTest(f"O_NONBLOCK {when}"):
             self.assertEqual(is_nonblocking(self.listener), self.before,
-                             f"O_NONBLOCK of the shared socket after the start of {backend}")
+                             f"O_NONBLOCK of the shared socket {when}")
 
     def open(self):
         """A logged-in client, and the name of the relay that took it."""
@@ -70,9 +74,15 @@ class SharedSocket(HostileTestCase):
                     f"connections {counts}, slowest NOOP {max(seconds):.3f} s")
         self.assertEqual(len(counts), 2, f"both serve: {counts}")
         self.assertLess(max(seconds), 1, "the slowest NOOP of any session")
-        for relay in self.relays.values():
-            relay.stop()
-        self.assertEqual(is_nonblocking(self.listener), self.before, "O_NONBLOCK at the end")
+        # Alone, the other one serves all that come.
+        self.relays[order[0]].stop()
+        self.check_flag(f"after the end of {order[0]}")
+        for _ in range(10):
+            client, name = self.open()
+            client.__exit__()
+            self.assertEqual(name, f"{order[1].replace('_', '')}.test")
+        self.relays[order[1]].stop()
+        self.check_flag("at the end")
 
     def test_epoll_then_io_uring_on_a_socket_that_blocks(self):
         self.check(("epoll", "io_uring"), True)

@@ -133,7 +133,7 @@ class Sessions:
                 except (OSError, AssertionError) as error:
                     crowd.note(str(error)[:40])
                 crowd.in_place()
-                crowd.is_over.wait(0.5)
+                crowd.is_over.wait(2)
 
         crowd = Crowd(self, 400, stay)
         crowd.settle(8)
