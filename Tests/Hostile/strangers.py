@@ -4,10 +4,11 @@ nothing from the clients that a test measures.
     strangers.py PORT COUNT COMMAND
 
 Each reads its replies and throws them away, and comes again when it is cut off. They have ten
-addresses of 127.0.1.0/24. Ends when its standard input does, with one line: connections made, and
+addresses of 127.0.1.0/24. Strangers bring processors of their own, so this one is nice to the relay's. Ends when its standard input does, with one line: connections made, and
 replies of 250 that were seen.
 """
 
+import os
 import selectors
 import socket
 import sys
@@ -62,4 +63,5 @@ class Strangers:
 
 
 if __name__ == "__main__":
+    os.nice(5)
     Strangers(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode()).run()
