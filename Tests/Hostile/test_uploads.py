@@ -38,6 +38,22 @@ class PausedUploads:
     def test_40_with_32_connections(self):
         self.check(40, "--api-connections", "32")
 
+    def test_40_that_were_fast_at_first(self):
+        """A fast upload gets a connection early; when it pauses, half of the pool is left."""
+        self.start("--api-connections", "32")
+        others = self.others()
+        others.calm()
+        key = harness.new_key()
+        crowd = Crowd(self, 40, paused_upload(self.relay, key, 2 * hostile.MEGABYTE))
+        # Those without a connection are not read to their ends.
+        crowd.settle(4)
+        begun = len(self.api.messages(key))
+        others.attacked()
+        with self.subTest("half of the pool"):
+            self.assertLessEqual(begun, 16, "connections that uploads hold, of 32")
+        others.check(f"40 uploads of one key that paused after 2 MB, {begun} at the API")
+        crowd.end()
+
 
 class StalledUploads:
     """Six uploads of one key stall for longer than the API waits for a body, again and again."""
