@@ -1,11 +1,11 @@
-"""What the tests of this folder share: other customers who are measured, crowds that misbehave,
-the relay's memory and temporary files.
+"""What the tests of this folder share: other customers who are measured, the relay's memory and
+temporary files.
 
-A test is one attack. *Customers* with keys (and, where strangers attack, from an address) of their
-own send messages at a steady pace, first in calm, then under the attack. `Others.check` is what
-every test promises: all of the customers' messages were answered with 250, and none took more than
-a second longer than the slowest in calm. A crowd may be refused, delayed or cut off; what it gets
-is the test's own business.
+A test is one attack, mostly by a crowd (crowd.py). *Customers* with keys (and, where strangers
+attack, from an address) of their own send messages at a steady pace, first in calm, then under the
+attack. `Others.check` is what every test promises: all of the customers' messages were answered with
+250, and none took more than a second longer than the slowest in calm. A crowd may be refused, delayed
+or cut off; what it gets is the test's own business.
 
 PATIENCE=70 waits longer for a reply than usual: to measure how long a broken relay keeps customers
 waiting.
@@ -59,7 +59,12 @@ def lines(size):
     return LINE * (size // len(LINE))
 
 
-# Clients.
+# Clients. `relay` is a harness.Relay, or has its `tls_port` and `certificate`.
+
+
+@functools.cache
+def context_for(certificate):
+    return ssl.create_default_context(cafile=certificate)
 
 
 def connect(relay, source="127.0.0.1", port=None, patience=PATIENCE_SECONDS, context=None):
@@ -68,7 +73,7 @@ def connect(relay, source="127.0.0.1", port=None, patience=PATIENCE_SECONDS, con
         ("127.0.0.1", port or relay.tls_port), timeout=patience, source_address=(source, 0))
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        context = context or relay.cached_context
+        context = context or context_for(relay.certificate)
         return RawClient(context.wrap_socket(plain, server_hostname="localhost"))
     except BaseException:
         plain.close()
@@ -220,99 +225,6 @@ class Others:
             f"{what}: the slowest message of others, {calm:.3f} s in calm")
 
 
-# Crowds.
-
-
-class Crowd:
-    """Sessions that attack, a thread each. `work(index, crowd)` plays one; it calls
-    `crowd.in_place()` when its session does the harm that it can, and may then wait for
-    `crowd.is_over`. Errors of sockets end it and are counted: a relay may cut it off."""
-
-    def __init__(self, test, count, work):
-        self.count, self.work = count, work
-        self.lock = threading.Lock()
-        self.there = set()
-        self.notes = []
-        self.clients = []
-        self.is_over = threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(index,), daemon=True)
-                        for index in range(count)]
-        for thread in self.threads:
-            thread.start()
-        test.addCleanup(self.end)
-
-    def run(self, index):
-        try:
-            self.work(index, self)
-        except (OSError, AssertionError) as error:
-            self.note(f"{type(error).__name__}: {error}"[:60])
-        self.in_place()
-
-    def in_place(self):
-        with self.lock:
-            self.there.add(threading.get_ident())
-
-    @property
-    def settled(self):
-        return len(self.there)
-
-    def note(self, text):
-        with self.lock:
-            self.notes.append(text)
-
-    def settle(self, seconds=15):
-        """Waits until each has done its harm or was stopped, at most so long: a fair relay lets
-        some wait."""
-        end = time.monotonic() + seconds
-        while self.settled < self.count and time.monotonic() < end:
-            time.sleep(0.02)
-        # What they sent last is on its way.
-        time.sleep(0.3)
-
-    def join(self, client):
-        """`client` is hung up when the crowd ends."""
-        with self.lock:
-            self.clients.append(client)
-        return client
-
-    def finish(self, seconds=15):
-        """Lets those that wait for `is_over` go on to their ends, at most so long."""
-        self.is_over.set()
-        end = time.monotonic() + seconds
-        for thread in self.threads:
-            thread.join(max(0, end - time.monotonic()))
-
-    def end(self):
-        self.is_over.set()
-        with self.lock:
-            clients = list(self.clients)
-        for client in clients:
-            try:
-                # Not SSLSocket's own, which makes a plain socket of it.
-                socket.socket.shutdown(client.socket, socket.SHUT_RDWR)
-            except OSError:
-                pass
-        for thread in self.threads:
-            thread.join(20)
-
-
-def paused_upload(relay, key, size, source="127.0.0.1", recipients=1, content=HEAD, finish=0):
-    """The work of a crowd: a message of which `size` bytes arrive, and then nothing. The first
-    `finish` of the crowd send the rest in the end, and note the reply."""
-    def work(index, crowd):
-        with crowd.join(logged_in(relay, key, source, patience=60)) as client:
-            refused = begin(client, recipients)
-            if refused:
-                return crowd.note(refused)
-            client.send(content + lines(size))
-            crowd.in_place()
-            crowd.is_over.wait(120)
-            if index < finish:
-                client.send(b".\r\n")
-                crowd.note(client.reply() or "closed")
-    return work
-
-
 # What the relay holds.
 
 
@@ -405,7 +317,6 @@ class HostileTestCase(unittest.TestCase):
             "1s", "--admin", str(self.admin), *arguments,
             api_url=api_url or f"http://127.0.0.1:{api.port}", **more)
         self.addCleanup(relay.stop)
-        relay.cached_context = relay.context()
         return relay
 
     def start(self, *arguments, **more):

@@ -4,8 +4,9 @@ nothing from the clients that a test measures.
     strangers.py PORT COUNT COMMAND
 
 Each reads its replies and throws them away, and comes again when it is cut off. They have ten
-addresses of 127.0.1.0/24. Strangers bring processors of their own, so this one is nice to the relay's. Ends when its standard input does, with one line: connections made, and
-replies of 250 that were seen.
+addresses of 127.0.1.0/24. Strangers bring processors of their own, so this one is nice to the
+relay's. Ends when its standard input does, with one line: connections made, and replies of 250 that
+were seen.
 """
 
 import os

@@ -1,13 +1,13 @@
 """APIs that take few connections and close idle ones: what could be carried is carried."""
 
 import random
-import threading
 import time
 import unittest
 
 import hostile
-from hostile import Crowd, harness, over_both_backends
 from certificates import Certificates
+from crowd import Crowd, message_at_once
+from hostile import harness, over_both_backends
 from keyed_api import Line
 
 
@@ -28,23 +28,13 @@ class FewConnections:
         others = self.others()
         others.calm()
         key = harness.new_key()
-        dots = threading.Barrier(40)
-
-        def send(index, crowd):
-            with crowd.join(hostile.logged_in(self.relay, key, patience=60)) as client:
-                refused = hostile.begin(client)
-                client.send(hostile.HEAD + hostile.LINE)
-                dots.wait(30)
-                start = time.monotonic()
-                client.send(b".\r\n")
-                reply = refused or client.reply() or "closed"
-                crowd.note((reply, time.monotonic() - start))
-
-        crowd = Crowd(self, 40, send)
-        harness.wait_until(lambda: len(crowd.notes) == 40, 90, "forty replies")
+        crowd = Crowd(self, self.relay, 40, message_at_once, key=key)
+        crowd.settle(40)
+        crowd.go()
+        notes = crowd.finish(80, is_over=False)
         others.attacked(1)
-        accepted = [seconds for reply, seconds in crowd.notes if reply.startswith("250 ")]
-        others_replies = {reply for reply, _ in crowd.notes if not reply.startswith("250 ")}
+        accepted = [seconds for reply, seconds in notes if reply.startswith("250 ")]
+        others_replies = {reply for reply, _ in notes if not reply.startswith("250 ")}
         self.figure(f"forty messages at once, four connections: {len(accepted)} x 250 within "
                     f"{max(accepted, default=0):.1f} s, others {others_replies}, "
                     f"{self.api.resets} connections reset")

@@ -1,12 +1,11 @@
 """What runs out is shared by key: memory, places in the queue, connections to the API, sessions."""
 
 import shutil
-import threading
 import unittest
 
 import hostile
-from hostile import (Crowd, HEAD, HIDDEN_HEAD, LINE, MEGABYTE, Watch, harness, over_both_backends,
-                     paused_upload, resident_bytes)
+from crowd import (Crowd, groups, message_at_once, messages, paused_upload, session_that_stays)
+from hostile import MEGABYTE, Watch, harness, over_both_backends, resident_bytes
 
 
 class Memory:
@@ -18,7 +17,7 @@ class Memory:
         rest = resident_bytes(self.relay.process)
         watch = Watch(self, self.relay.process)
         key = harness.new_key()
-        crowd = Crowd(self, 16, paused_upload(self.relay, key, 100_000, finish=16))
+        crowd = Crowd(self, self.relay, 16, paused_upload, key=key, size=100_000, finish=16)
         crowd.settle(3)
         others.attacked()
         with self.subTest("memory"):
@@ -26,9 +25,9 @@ class Memory:
             self.check_memory(
                 "16 slow messages", rest + 20 * 20_000, watch.stop().resident, 4 * MEGABYTE)
         others.stop()
-        crowd.finish()
+        notes = crowd.finish()
         with self.subTest("slow messages that go on"):
-            self.assertTrue([note for note in crowd.notes if note.startswith("250 ")], crowd.notes)
+            self.assertTrue([note for note in notes if note.startswith("250 ")], notes)
         others.check("16 slow messages of one key, --memory-budget 4MB")
 
 
@@ -42,27 +41,11 @@ class Queue:
         others.calm()
         key = harness.new_key()
         count = min(1_000, hostile.DESCRIPTORS // 4)
-
-        def send(index, crowd):
-            source = f"127.0.1.{1 + index % 8}"
-            with crowd.join(hostile.logged_in(self.relay, key, source, patience=60)) as client:
-                refused = hostile.begin(client)
-                if refused:
-                    return crowd.note(refused)
-                crowd.in_place()
-                # All dots at once.
-                is_open.wait(60)
-                client.send(HEAD + LINE + b".\r\n")
-                crowd.note(client.reply())
-
-        is_open = threading.Event()
-        # Handshakes: some at a time, as from several machines.
-        crowd = Crowd(self, count, send)
+        crowd = Crowd(self, self.relay, count, message_at_once, key=key)
         crowd.settle(40)
-        is_open.set()
+        crowd.go()
         others.attacked(5)
         others.check(f"{crowd.settled} waiting messages of one key")
-        crowd.end()
 
     def test_groups_of_a_hundred_hidden_recipients_over_four_connections(self):
         """4 sessions of one key, 100 calls each message, 20 calls a second."""
@@ -70,23 +53,10 @@ class Queue:
         others = self.others()
         others.calm()
         key = harness.new_key()
-        crowd = Crowd(self, 4, self.groups(key))
+        crowd = Crowd(self, self.relay, 4, groups, key=key, recipients=100)
         crowd.settle()
         others.attacked(5)
         others.check(f"groups of 100 hidden recipients, {len(self.api.messages(key))} calls")
-        crowd.end()
-
-    def groups(self, key):
-        def work(index, crowd):
-            with crowd.join(hostile.logged_in(self.relay, key, patience=60)) as client:
-                while not crowd.is_over.is_set():
-                    refused = hostile.begin(client, 100)
-                    if refused:
-                        return crowd.note(refused)
-                    client.send(HIDDEN_HEAD + LINE + b".\r\n")
-                    crowd.in_place()
-                    crowd.note(client.reply())
-        return work
 
     def test_many_bad_messages_of_one_key(self):
         """20 sessions without a pause; the API refuses each message with 400."""
@@ -95,19 +65,11 @@ class Queue:
         others = self.others()
         others.calm()
 
-        def send(index, crowd):
-            while not crowd.is_over.is_set():
-                with hostile.logged_in(self.relay, key) as client:
-                    for _ in range(10):
-                        crowd.note(hostile.submit(client)[:3])
-                        crowd.in_place()
-
-        crowd = Crowd(self, 20, send)
+        crowd = Crowd(self, self.relay, 20, messages, key=key)
         crowd.settle()
         others.attacked()
         others.check(f"{len(self.api.messages(key))} bad messages of one key")
-        crowd.end()
-        self.assertIn("554", crowd.notes)
+        self.assertIn("554", crowd.finish())
 
 
 @unittest.skipUnless(shutil.which("prlimit"), "no prlimit here")
@@ -120,27 +82,11 @@ class Sessions:
         others.calm()
         key = harness.new_key()
 
-        def stay(index, crowd):
-            while not crowd.is_over.is_set():
-                try:
-                    source = f"127.0.1.{1 + index % 8}"
-                    with hostile.logged_in(self.relay, key, source, patience=20) as client:
-                        crowd.in_place()
-                        while not crowd.is_over.wait(0.5):
-                            client.send(b"NOOP\r\n")
-                            if not client.line().startswith("250 "):
-                                break
-                except (OSError, AssertionError) as error:
-                    crowd.note(str(error)[:40])
-                crowd.in_place()
-                crowd.is_over.wait(2)
-
-        crowd = Crowd(self, 400, stay)
+        crowd = Crowd(self, self.relay, 400, session_that_stays, key=key)
         crowd.settle(8)
         others.attacked(5)
         sessions = hostile.prometheus_text.value(self.metrics(), "postscale_relay_sessions")
         others.check(f"400 sessions of one key wanted, {sessions:.0f} there, 256 descriptors")
-        crowd.finish(10)
 
 
 over_both_backends(globals(), Memory, Queue, Sessions)

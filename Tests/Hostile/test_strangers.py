@@ -119,16 +119,17 @@ class Deaf:
                 self.talk(sock)
             time.sleep(0.2)
         each = (resident_bytes(relay.process) - rest) / self.COUNT
-        kernel = hostile.send_buffers(port)
+        # None are left of those that were cut off.
+        most = max(hostile.send_buffers(port), default=0)
         others.attacked(2)
         each = max(each, (resident_bytes(relay.process) - rest) / self.COUNT)
         self.figure(f"{what} that send EHLO and never read: {each / 1_024:.1f} KiB of memory each, "
-                    f"in the kernel {max(kernel) / 1_024:.0f} KiB at most")
+                    f"in the kernel {most / 1_024:.0f} KiB at most")
         with self.subTest("memory"):
             self.assertLessEqual(
                 each, harness.cost_bound(STRANGER_BYTES_MAX), f"memory of each of {what}")
         with self.subTest("the kernel's send buffer"):
-            self.assertLessEqual(max(kernel), SEND_BUFFER_MAX, f"bytes for one of {what}")
+            self.assertLessEqual(most, SEND_BUFFER_MAX, f"bytes for one of {what}")
         others.check(f"{len(crowd)} {what} that never read")
 
     def talk(self, sock):

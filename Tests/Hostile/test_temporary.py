@@ -7,8 +7,9 @@ import time
 import unittest
 
 import hostile
-from hostile import (Crowd, Customer, HIDDEN_HEAD, MEGABYTE, Watch, harness, if_known, lines,
-                     over_both_backends, paused_upload, resident_bytes, temporary_files)
+from crowd import Crowd, paused_upload
+from hostile import (Customer, HIDDEN_HEAD, MEGABYTE, Watch, harness, if_known, lines,
+                     over_both_backends, resident_bytes, temporary_files)
 
 TOO_LARGE = "552 Message too large for its number of hidden recipients"
 
@@ -27,9 +28,9 @@ class TemporaryBytes:
         others.calm(3)
         rest = resident_bytes(self.relay.process)
         watch = Watch(self, self.relay.process)
-        crowd = Crowd(self, 10, paused_upload(
-            self.relay, harness.new_key(), self.SIZE * MEGABYTE, recipients=2,
-            content=HIDDEN_HEAD, finish=10))
+        crowd = Crowd(
+            self, self.relay, 10, paused_upload, key=harness.new_key(), recipients=2,
+            size=self.SIZE * MEGABYTE, content=HIDDEN_HEAD, finish=10)
         crowd.settle(20)
         time.sleep(1)
         held = sum(size for _, size in temporary_files(self.relay.process))
@@ -63,8 +64,8 @@ class Folder:
         start = ["/usr/bin/env", "-u", "STATE_DIRECTORY", "-u", "XDG_STATE_HOME", "-u", "HOME"]
         start += [f"{name}={value}" for name, value in environment.items()]
         relay = self.relay = self.make_relay(api=api, wrapper=start)
-        crowd = Crowd(self, 1, paused_upload(
-            relay, harness.new_key(), size, recipients=2, content=HIDDEN_HEAD, finish=1))
+        crowd = Crowd(self, relay, 1, paused_upload, key=harness.new_key(), size=size, recipients=2,
+                      content=HIDDEN_HEAD, finish=1)
         crowd.settle(10)
         time.sleep(0.5)
         files = [(link, held) for link, held in temporary_files(relay.process) if held]

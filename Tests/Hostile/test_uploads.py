@@ -5,7 +5,8 @@ import time
 import unittest
 
 import hostile
-from hostile import Crowd, Customer, HEAD, LINE, harness, lines, over_both_backends, paused_upload
+from crowd import Crowd, paused_upload, stalled_uploads
+from hostile import Customer, HEAD, LINE, MEGABYTE, harness, lines, over_both_backends
 
 # Above --buffer-threshold: the upload begins while the message arrives.
 ABOVE_THRESHOLD = 310 * 1_024
@@ -22,15 +23,16 @@ class PausedUploads:
         others = self.others()
         others.calm()
         key = harness.new_key()
-        crowd = Crowd(self, count, paused_upload(self.relay, key, ABOVE_THRESHOLD, finish=8))
+        crowd = Crowd(
+            self, self.relay, count, paused_upload, key=key, size=ABOVE_THRESHOLD, finish=8)
         crowd.settle(20)
         begun = len(self.api.messages(key))
         others.attacked()
         others.check(f"{count} paused uploads of one key, {begun} at the API")
         # Pausing is no crime: an upload that goes on is served.
-        crowd.finish()
-        accepted = [note for note in crowd.notes if note.startswith("250 ")]
-        self.assertEqual(len(accepted), 8, f"uploads that went on: {crowd.notes[:8]}")
+        notes = crowd.finish()
+        accepted = [note for note in notes if note.startswith("250 ")]
+        self.assertEqual(len(accepted), 8, f"uploads that went on: {notes[:8]}")
 
     def test_256_with_the_defaults(self):
         self.check(256)
@@ -44,7 +46,7 @@ class PausedUploads:
         others = self.others()
         others.calm()
         key = harness.new_key()
-        crowd = Crowd(self, 40, paused_upload(self.relay, key, 2 * hostile.MEGABYTE))
+        crowd = Crowd(self, self.relay, 40, paused_upload, key=key, size=2 * MEGABYTE)
         # Those without a connection are not read to their ends.
         crowd.settle(4)
         begun = len(self.api.messages(key))
@@ -52,7 +54,6 @@ class PausedUploads:
         with self.subTest("half of the pool"):
             self.assertLessEqual(begun, 16, "connections that uploads hold, of 32")
         others.check(f"40 uploads of one key that paused after 2 MB, {begun} at the API")
-        crowd.end()
 
 
 class StalledUploads:
@@ -64,28 +65,11 @@ class StalledUploads:
         others = self.others(*(Customer(self.relay) for _ in range(3)), Customer(self.relay, True))
         others.calm()
         key = harness.new_key()
-        crowd = Crowd(self, 6, self.stall(key))
+        crowd = Crowd(self, self.relay, 6, stalled_uploads, key=key, size=ABOVE_THRESHOLD,
+                      seconds=1.5)
         crowd.settle()
         others.attacked(6)
         others.check(f"{len(self.api.messages(key))} stalled uploads of one key, the API {what}")
-        crowd.end()
-
-    def stall(self, key):
-        """Uploads that wait for 1.5 s above the threshold, one after the other."""
-        def work(index, crowd):
-            while not crowd.is_over.is_set():
-                try:
-                    with hostile.logged_in(self.relay, key, patience=20) as client:
-                        if hostile.begin(client) is None:
-                            client.send(HEAD + lines(ABOVE_THRESHOLD))
-                            crowd.in_place()
-                            crowd.is_over.wait(1.5)
-                            client.send(LINE + b".\r\n")
-                            crowd.note(client.reply())
-                except (OSError, AssertionError) as error:
-                    crowd.note(str(error))
-                crowd.is_over.wait(0.05)
-        return work
 
     def test_the_api_closes(self):
         self.check(b"", "closes")
@@ -145,14 +129,14 @@ class Trickles:
         return "still open", time.monotonic() - start
 
     def trickle_after_much(self, client):
-        client.send(lines(5 * hostile.MEGABYTE))
+        client.send(lines(5 * MEGABYTE))
         return self.trickle(client)
 
     def pause(self, client):
         start = time.monotonic()
         client.send(LINE)
         time.sleep(40)
-        client.send(lines(5 * hostile.MEGABYTE) + b".\r\n")
+        client.send(lines(5 * MEGABYTE) + b".\r\n")
         return client.reply() or "closed", time.monotonic() - start
 
     def pause_in_upload(self, client):
