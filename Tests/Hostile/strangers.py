@@ -1,9 +1,10 @@
 """Strangers who send a command without end, before TLS: a program of its own, so that it takes
 nothing from the clients that a test measures.
 
-    strangers.py PORT COUNT COMMAND
+    strangers.py PORT COUNT COMMAND [deaf-to-the-end]
 
-Each reads its replies and throws them away, and comes again when it is cut off. They have ten
+Each reads its replies and throws them away, and comes again when it is cut off; one that is deaf to
+the end sends on until the relay takes no more. They have ten
 addresses of 127.0.1.0/24. Strangers bring processors of their own, so this one is nice to the
 relay's. Ends when its standard input does, with one line: connections made, and replies of 250 that
 were seen.
@@ -18,8 +19,8 @@ BLOCK = 65_536
 
 
 class Strangers:
-    def __init__(self, port, count, command):
-        self.port, self.command = port, command
+    def __init__(self, port, count, command, is_deaf_to_end):
+        self.port, self.is_deaf_to_end = port, is_deaf_to_end
         self.block = (command + b"\r\n") * (BLOCK // (len(command) + 2))
         self.selector = selectors.DefaultSelector()
         self.connections = self.accepted = 0
@@ -40,7 +41,9 @@ class Strangers:
         try:
             if events & selectors.EVENT_READ:
                 piece = sock.recv(BLOCK)
-                if not piece:
+                if not piece and self.is_deaf_to_end:
+                    self.selector.modify(sock, selectors.EVENT_WRITE, state)
+                elif not piece:
                     raise ConnectionError
                 self.accepted += piece.count(b"250 ")
             if events & selectors.EVENT_WRITE:
@@ -65,4 +68,5 @@ class Strangers:
 
 if __name__ == "__main__":
     os.nice(5)
-    Strangers(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode()).run()
+    port, count, command, *more = sys.argv[1:]
+    Strangers(int(port), int(count), command.encode(), bool(more)).run()

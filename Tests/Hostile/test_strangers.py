@@ -39,12 +39,12 @@ def stranger(port, number, receive_buffer=None):
 class Commands:
     """Commands that do nothing, without end."""
 
-    def flood(self, count):
+    def flood(self, count, *more):
         self.start()
         others = self.others()
         others.calm()
         program = subprocess.Popen(
-            [sys.executable, strangers.__file__, str(self.relay.ports[0]), str(count), "NOOP"],
+            [sys.executable, strangers.__file__, str(self.relay.ports[0]), str(count), "NOOP", *more],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(program.stdout.close)
         self.addCleanup(program.kill)
@@ -55,14 +55,17 @@ class Commands:
         with self.subTest("cut off"):
             self.assertLessEqual(
                 accepted, 100 * connections, f"replies to NOOPs on {connections} connections")
-        others.check(f"{count} strangers send NOOP without end ({connections} connections, "
-                     f"{accepted} replies)")
+        others.check(f"{count} strangers {' '.join(more)} send NOOP without end ({connections} "
+                     f"connections, {accepted} replies)")
 
     def test_20_strangers_that_send_noop(self):
         self.flood(20)
 
     def test_200_strangers_that_send_noop(self):
         self.flood(200)
+
+    def test_200_strangers_that_send_on_after_they_were_cut_off(self):
+        self.flood(200, "deaf-to-the-end")
 
     def noops(self, client, count):
         """How many of so many NOOPs, one after the other, got 250, and the last reply."""
