@@ -114,7 +114,7 @@ class Sessions:
 
 def play(pipe, there, *crowd):
     """The process. It ends when the test ends it, or has ended itself."""
-    os.nice(5)
+    os.nice(19)
     sessions = Sessions(there, *crowd)
     try:
         while True:

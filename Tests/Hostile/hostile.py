@@ -3,9 +3,9 @@ temporary files.
 
 A test is one attack, mostly by a crowd (crowd.py). *Customers* with keys (and, where strangers
 attack, from an address) of their own send messages at a steady pace, first in calm, then under the
-attack. `Others.check` is what every test promises: all of the customers' messages were answered with
-250, and none took more than a second longer than the slowest in calm. A crowd may be refused, delayed
-or cut off; what it gets is the test's own business.
+attack. `Others.check` is what every test promises: all of the customers' messages were answered
+with 250, and none took more than a second longer than the slowest in calm. A crowd may be refused,
+delayed or cut off; what it gets is the test's own business.
 
 PATIENCE=70 waits longer for a reply than usual: to measure how long a broken relay keeps customers
 waiting.

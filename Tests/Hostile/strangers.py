@@ -67,6 +67,6 @@ class Strangers:
 
 
 if __name__ == "__main__":
-    os.nice(5)
+    os.nice(19)
     port, count, command, *more = sys.argv[1:]
     Strangers(int(port), int(count), command.encode(), bool(more)).run()

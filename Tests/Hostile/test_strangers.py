@@ -43,9 +43,9 @@ class Commands:
         self.start()
         others = self.others()
         others.calm()
+        command = [sys.executable, strangers.__file__, str(self.relay.ports[0]), str(count), "NOOP"]
         program = subprocess.Popen(
-            [sys.executable, strangers.__file__, str(self.relay.ports[0]), str(count), "NOOP", *more],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            [*command, *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(program.stdout.close)
         self.addCleanup(program.kill)
         time.sleep(1)
