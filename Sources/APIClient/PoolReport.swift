@@ -28,6 +28,19 @@ package struct FlowHoldings: Sendable, Equatable {
     package var uploads: Int
     /// Calls that wait for a connection.
     package var waiting: Int
+
+    package init(connections: Int, uploads: Int, waiting: Int) {
+        self.connections = connections
+        self.uploads = uploads
+        self.waiting = waiting
+    }
+
+    /// Adds what the same customer holds in another pool.
+    package mutating func add(_ other: FlowHoldings) {
+        connections += other.connections
+        uploads += other.uploads
+        waiting += other.waiting
+    }
 }
 
 /// What a pool has at a moment.

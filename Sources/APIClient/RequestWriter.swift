@@ -96,7 +96,8 @@ struct RequestWriter {
         let endBytes = ChunkedEncoder.end.utf8CodeUnitCount
         let hasEnd = isChunked && isLast && end - start <= Stream.recordBytesMax - endBytes
         if hasEnd { end = RequestWriter.put(ChunkedEncoder.end, at: end) }
-        stream.writeRecord(UnsafeBufferPointer(start: start, count: end - start).span)
+        stream.writeRecord(
+            UnsafeBufferPointer(start: start, count: end - start).span, isSecret: headBytes > 0)
         // The key is not left in memory; a second try writes the head again.
         if headBytes > 0 { explicit_bzero(start, headBytes) }
         return hasEnd
@@ -121,7 +122,7 @@ struct RequestWriter {
             guard let base = memory.baseAddress else { return }
             let length = writeHead(call, before: base + memory.count, room: memory.count)
             let start = base + (memory.count - length)
-            stream.write(UnsafeBufferPointer(start: start, count: length).span)
+            stream.write(UnsafeBufferPointer(start: start, count: length).span, isSecret: true)
             // The key is not left in memory.
             explicit_bzero(base, memory.count)
         }

@@ -56,6 +56,14 @@ final class LoopAccountTable {
         return account
     }
 
+    /// What the calls of each key hold in the pool of this loop, by the account's name.
+    var holdings: [UInt64: FlowHoldings] {
+        entries.values.reduce(into: [:]) { all, entry in
+            let account = entry.account
+            all[account.shared.name] = pool.holdings(of: account.flow)
+        }
+    }
+
     fileprivate func forget(_ hash: APIKey.Hash) {
         entries[hash] = nil
     }

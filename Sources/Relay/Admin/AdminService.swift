@@ -39,8 +39,7 @@ final class AdminService: HTTPService {
                     isJSON ? .json(report.json) : .page("text/plain; charset=utf-8", report.table))
             }
         case .accounts(let limit):
-            let shared = context.shared
-            reply(.json(AccountsReport(shared.accounts.all, limit: limit).json))
+            observer.listAccounts(limit) { reply(.json($0.json)) }
         case .logLevel: reply(.text(200, context.shared.log.control.level.rawValue))
         case .setLogLevel(let level):
             context.shared.log.change(to: level)

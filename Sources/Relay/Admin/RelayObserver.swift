@@ -50,6 +50,18 @@ final class RelayObserver {
             })
     }
 
+    /// Calls `then` once, with the keys that hold most. A loop that does not answer in time tells
+    /// nothing of its calls to the API.
+    /// - Parameter limit: keys at most.
+    func listAccounts(_ limit: Int, _ then: @escaping (AccountsReport) -> Void) {
+        let accounts = context.shared.accounts
+        survey(
+            { worker in worker.accounts.holdings },
+            whenDone: { answers in
+                then(AccountsReport(accounts.all, calls: Array(answers.values), limit: limit))
+            })
+    }
+
     private func survey<Answer: Sendable>(
         _ question: @escaping @Sendable (Worker) -> Answer,
         whenDone: @escaping ([Int: Answer]) -> Void

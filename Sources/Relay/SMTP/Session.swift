@@ -83,6 +83,8 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     package override func streamReceived(_ stream: Stream, _ bytes: Bytes) {
         guard !machine.isClosed else { return }
         messages.noteSeen()
+        // Before the login any input may hold a part of a key.
+        if !machine.login.isAuthenticated { stream.wipeReceived() }
         take(bytes)
         finishEvent()
     }

@@ -20,6 +20,9 @@ package final class Worker {
     let charsets = CharsetCache()
     package let mappers: MapperPool
 
+    /// What the kernel may keep to send to one client. All that clients are sent is replies.
+    private static let sendBufferBytes = 32_768
+
     /// Live sessions. A session enters when it is accepted, and leaves when it is closed.
     package private(set) var sessions: SessionList
     private(set) var listeners: [Listener] = []
@@ -68,7 +71,7 @@ package final class Worker {
                 try Listener(
                     loop: loop, address: spec.address,
                     tls: spec.isImplicitTLS ? shared.serverTLS : nil, inherited: spec.inherited,
-                    handler: handler))
+                    sendBufferBytes: Self.sendBufferBytes, handler: handler))
         }
     }
 

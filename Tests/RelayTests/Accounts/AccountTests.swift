@@ -70,6 +70,9 @@ struct AccountTests {
             report(1, 1, 0, 0), report(2, 1, 5, 5), report(3, 9, 0, 0), report(4, 1, 0, 11),
             report(5, 1, 5, 5),
         ]
+        var busy = reports
+        busy[0].calls.add(FlowHoldings(connections: 1, uploads: 0, waiting: 90))
+        #expect(AccountsReport(busy, limit: 50).listed.map(\.name) == [4, 2, 5, 1, 3])
         #expect(AccountsReport(reports, limit: 50).listed.map(\.name) == [4, 2, 5, 3, 1])
         let short = AccountsReport(reports, limit: 2)
         #expect(short.listed.map(\.name) == [4, 2] && short.total == 5)
