@@ -23,11 +23,11 @@ package struct AddressReport: Sendable {
 /// What the calls of one flow hold in one pool.
 package struct FlowHoldings: Sendable, Equatable {
     /// Connections.
-    package var connections: Int
+    package private(set) var connections: Int
     /// Those of them that carry a message which still arrives.
-    package var uploads: Int
+    package private(set) var uploads: Int
     /// Calls that wait for a connection.
-    package var waiting: Int
+    package private(set) var waiting: Int
 
     package init(connections: Int, uploads: Int, waiting: Int) {
         self.connections = connections
