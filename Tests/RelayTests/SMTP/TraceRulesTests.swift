@@ -18,7 +18,7 @@ import Wire
 
     private func does(_ rules: TraceRules, match key: String) -> Bool {
         let bytes = Array(key.utf8)
-        return rules.matches(key: bytes.span)
+        return rules.end(ofKey: bytes.span, at: time(0)) != nil
     }
 
     @Test func hashesAreThoseOfSha256sum() {
@@ -42,8 +42,8 @@ import Wire
 
     @Test func addresses() throws {
         let rules = TraceRules(blocks: [try #require(AddressBlock("192.0.2.0/24"))])
-        #expect(rules.matches(try #require(SocketAddress("192.0.2.77:1"))))
-        #expect(!rules.matches(try #require(SocketAddress("192.0.3.77:1"))))
+        #expect(rules.end(of: try #require(SocketAddress("192.0.2.77:1")), at: time(0)) == .never)
+        #expect(rules.end(of: try #require(SocketAddress("192.0.3.77:1")), at: time(0)) == nil)
     }
 
     @Test func linesOfASecondAreBounded() {
