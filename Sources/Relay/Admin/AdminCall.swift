@@ -125,7 +125,8 @@ private struct AdminFields {
         guard reader.next(body) == .objectStart else { throw Self.fault }
         while true {
             switch reader.next(body) {
-            case .key(let range): try readValue(of: JSONReader.unescaped(body, range), body, &reader)
+            case .key(let range):
+                try readValue(of: JSONReader.unescaped(body, range), body, &reader)
             case .objectEnd:
                 guard reader.next(body) == .end else { throw Self.fault }
                 return
@@ -149,7 +150,8 @@ private struct AdminFields {
 
     /// Throws when there is a field that the call does not have, or one of the wrong type.
     func check(only names: [String]) throws(AdminCall.Fault) {
-        let isKnown = texts.keys.allSatisfy { names.contains($0) && $0 != "minutes" }
+        let isKnown =
+            texts.keys.allSatisfy { names.contains($0) && $0 != "minutes" }
             && numbers.keys.allSatisfy { names.contains($0) && $0 == "minutes" }
         guard isKnown else {
             throw AdminCall.Fault(

@@ -136,17 +136,24 @@ struct SessionLog: ~Copyable {
         }
         var (sender, recipients) = ("", "")
         if hasEnvelopes {
-            sender = messages.senderText.isEmpty ? "<>" : messages.senderText
-            recipients = messages.recipientsText(bytesMax: Self.recipientBytesMax)
+            sender = messages.senderText.isEmpty ? "<>" : Self.shown(messages.senderText, messages)
+            recipients = Self.shown(
+                messages.recipientsText(bytesMax: Self.recipientBytesMax), messages)
         }
+        let clientID = String(decoding: facts.clientMessageID, as: UTF8.self)
         log.event(
             .info, "message", session: session, fields,
             optional: [
                 "api_says": facts.apiText, "ledger": facts.ledgerText,
                 "accepted": facts.acceptedText, "message_ids": facts.messageIDsText,
                 "from": sender, "to": recipients,
-                "client_message_id": String(decoding: facts.clientMessageID, as: UTF8.self),
+                "client_message_id": Self.shown(clientID, messages),
             ])
+    }
+
+    /// A client that is badly set up may send its key anywhere.
+    private static func shown(_ text: String, _ messages: borrowing SessionMessages) -> String {
+        messages.repeatsKey(text) ? MessageFacts.hiddenWords : text
     }
 
     // MARK: The transcript

@@ -143,6 +143,9 @@ struct SessionMessages: ~Copyable {
     /// The request ID of the API, of the latest answer for the message under way.
     var requestID: String { String(decoding: current?.requestIDBytes ?? [], as: UTF8.self) }
 
+    /// Whether `text`, of a client, repeats the key of the message under way.
+    func repeatsKey(_ text: String) -> Bool { current?.key.isPart(of: text) ?? false }
+
     /// What the log says of the message under way besides its outcome.
     var facts: MessageFacts { current?.facts ?? MessageFacts() }
 

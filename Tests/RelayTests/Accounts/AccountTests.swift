@@ -1,6 +1,7 @@
 // Accounts: one for each key, named by a hash, and gone with the last use of it.
 
 import APIClient
+import Reactor
 import Testing
 import Wire
 
@@ -58,6 +59,17 @@ struct AccountTests {
         #expect(ends == [.never, nil])
         // printf %s ps_live_one | sha256sum
         #expect(account.name == 0xdee9_3ad1_384a_0a50)
+    }
+
+    @Test("A key that has logged in is found by its name, after it has left too")
+    func names() {
+        let table = AccountTable()
+        #expect(table.hash(named: 0xdee9_3ad1_384a_0a50) == nil)
+        let use = Use(table, "ps_live_one")
+        let hash = use.account.hash
+        #expect(use.account.nameText == "dee93ad1384a0a50")
+        use.end()
+        #expect(table.count == 0 && table.hash(named: 0xdee9_3ad1_384a_0a50) == hash)
     }
 
     @Test("The report has the keys that hold most first, and no more than were asked for")
