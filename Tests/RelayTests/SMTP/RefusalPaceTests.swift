@@ -8,7 +8,8 @@ import Testing
 
 @Suite("One line a minute and key")
 struct RefusalPaceTests {
-    private let (one, other) = (APIKey.Hash(high: 1, low: 1), APIKey.Hash(high: 1, low: 2))
+    private let one = APIKey.Hash(high: 1, low: 1)
+    private let other = APIKey.Hash(high: 1, low: 2)
 
     @Test("The first refusal has a line, and each later line tells how many had none")
     func counts() {
