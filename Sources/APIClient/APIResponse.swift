@@ -55,6 +55,10 @@ package struct APIResponse {
     }
 
     private var errorText: [UInt8] { APIAnswer(body.span)?.errorText ?? [] }
+
+    /// The API's own words for a refusal, as printable ASCII and not cut; empty when it has none.
+    /// They may repeat what it was sent.
+    package var words: String { APIAnswer.printable(errorText, max: .max) }
 }
 
 /// The fields of an answer's body that the relay reads; all others are skipped.

@@ -27,7 +27,8 @@ struct HeadWriter: ~Copyable {
         hasBareRecipients = options.hasBareRecipients
         self.scratch = scratch
         self.sink = sink
-        fields = HeaderFields(charsets: charsets, scratch: scratch)
+        fields = HeaderFields(
+            charsets: charsets, scratch: scratch, keepsMessageID: options.keepsMessageID)
         headers = PassedHeaders(
             policy: HeaderPolicy(passedHeaders: options.passedHeaders), scratch: scratch,
             sink: sink)
@@ -35,6 +36,7 @@ struct HeadWriter: ~Copyable {
     }
 
     var hasMessageID: Bool { fields.hasMessageID }
+    var messageID: [UInt8] { fields.messageID }
     /// Whether the API makes the text of the message from a template.
     var hasTemplate: Bool { fields.hasTemplate }
     /// Several recipients and all of them hidden: one call each, whose `to` is not written here.

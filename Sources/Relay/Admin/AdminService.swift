@@ -9,21 +9,27 @@ import Wire
 final class AdminService: HTTPService {
     private let context: AdminContext
     private let observer: RelayObserver
+    private let guardian: HTTPGuard
 
     init(loop: Loop, context: AdminContext) {
         self.context = context
         observer = RelayObserver(loop: loop, context: context)
+        guardian = HTTPGuard(hostname: context.shared.configuration.hostname)
     }
 
     func admit(_ request: HTTPRequest) -> HTTPAdmission {
-        request.hasBody
-            ? .answer(.text(413, "Requests have no body here.")) : .body(bytesMax: 0)
+        let isCall = AdminRoute.isCall(request)
+        let fault =
+            guardian.fault(of: request) ?? (isCall ? HTTPGuard.callFault(of: request) : nil)
+        if let fault { return .answer(.text(fault.status, fault.reason)) }
+        if isCall { return .body(bytesMax: AdminRoute.bodyBytesMax) }
+        return request.hasBody ? .answer(Self.tooLarge) : .body(bytesMax: 0)
     }
 
     func respond(
         to request: HTTPRequest, body: [UInt8], _ reply: @escaping (HTTPAnswer) -> Void
     ) {
-        switch AdminRoute(request) {
+        switch AdminRoute(request, body: body) {
         case .metrics:
             observer.look {
                 reply(.page(MetricsText.contentType, MetricsPage.text($0)))
@@ -41,9 +47,7 @@ final class AdminService: HTTPService {
         case .accounts(let limit):
             observer.listAccounts(limit) { reply(.json($0.json)) }
         case .logLevel: reply(.text(200, context.shared.log.control.level.rawValue))
-        case .setLogLevel(let level):
-            context.shared.log.change(to: level)
-            reply(.text(200, level.rawValue))
+        case .call(let call): perform(call, reply)
         case .index: reply(.text(200, Self.indexText))
         case .wrongMethod(let allowed):
             var answer = HTTPAnswer.text(405, "This path takes \(allowed).")
@@ -54,12 +58,65 @@ final class AdminService: HTTPService {
         }
     }
 
+    // MARK: Calls
+
+    private func perform(_ call: AdminCall, _ reply: @escaping (HTTPAnswer) -> Void) {
+        let shared = context.shared
+        switch call {
+        case .forgetDomainLimit(let domain):
+            let count = shared.rateLimits.forget(domain: domain)
+            shared.log.event(
+                .notice, "limit-forgotten", ["domain": domain, "limits": "\(count)"])
+            reply(Self.forgotten(count))
+        case .forgetKeyLimit(let name):
+            let count = shared.accounts.hash(named: name).map(shared.rateLimits.forget(key:)) ?? 0
+            shared.log.event(
+                .notice, "limit-forgotten", ["key": hexadecimal(name), "limits": "\(count)"])
+            reply(Self.forgotten(count))
+        case .forgetKey(let name):
+            let wasKnown =
+                shared.accounts.hash(named: name).map(shared.keyCache.forgetVerdict(on:)) ?? false
+            shared.log.event(
+                .notice, "key-forgotten",
+                ["key": hexadecimal(name), "was_known": wasKnown ? "yes" : "no"])
+            reply(Self.forgotten(wasKnown ? 1 : 0))
+        case .trace(let subject, let minutes):
+            let isFollowed = observer.follow(subject, minutes: minutes) { sessions in
+                reply(
+                    .json(
+                        JSONDocument.object {
+                            $0.field("minutes", minutes)
+                            $0.field("open_sessions", sessions)
+                        }))
+            }
+            guard isFollowed else {
+                let most = TraceRules.passingMax
+                return reply(.text(409, "\(most) traces are under way: wait for the end of one."))
+            }
+            shared.log.event(
+                .notice, "trace-begun", ["minutes": "\(minutes)"],
+                optional: ["key": subject.keyText, "address": subject.addressText])
+        case .setLogLevel(let level):
+            shared.log.change(to: level)
+            reply(.text(200, level.rawValue))
+        }
+        observer.note(call)
+    }
+
+    private static func forgotten(_ count: Int) -> HTTPAnswer {
+        .json(JSONDocument.object { $0.field("forgotten", count) })
+    }
+
     func answer(to refusal: HTTPRefusal) -> HTTPAnswer {
         switch refusal {
         case .invalid(let status, let reason): .text(status, reason)
-        case .bodyTooLarge: .text(413, "Requests have no body here.")
-        case .tooManyUploads: .text(503, "Requests have no body here.")
+        case .bodyTooLarge: Self.tooLarge
+        case .tooManyUploads: .text(503, "Too many requests at once.")
         }
+    }
+
+    private static var tooLarge: HTTPAnswer {
+        .text(413, "Only calls have a body, of at most \(AdminRoute.bodyBytesMax) bytes.")
     }
 
     /// Pages may run their own script and style and talk to this listener, and nothing else. No
@@ -93,6 +150,13 @@ final class AdminService: HTTPService {
         /debug/sessions.json  the same for programs
         /debug/accounts       which keys hold most (?limit=50)
         /log-level            the least level that is logged; PUT /log-level?level=debug
+
+        Calls: POST with Content-Type: application/json and any X-Requested-By. A key is named by the
+        first 16 digits of its SHA-256.
+        /limits/forget        {"domain": "example.com"} or {"key": "<hash>"}
+        /keys/forget          {"key": "<hash>"}: the next login asks the API
+        /trace                {"key": "<hash>"} or {"address": "192.0.2.7"}, "minutes": 10
+        /log-level            {"level": "debug"}
         """
 
     private func health() -> HTTPAnswer {
@@ -108,6 +172,16 @@ final class AdminService: HTTPService {
     private static func readiness(_ readiness: Readiness) -> HTTPAnswer {
         readiness.isReady
             ? .text(200, "ready") : .text(503, readiness.reasons.joined(separator: "\n"))
+    }
+}
+
+extension TraceRules.Subject {
+    /// For the log; empty for the other kind.
+    fileprivate var keyText: String {
+        if case .key(let name) = self { hexadecimal(name) } else { "" }
+    }
+    fileprivate var addressText: String {
+        if case .addresses(let block) = self { "\(block)" } else { "" }
     }
 }
 

@@ -33,6 +33,20 @@ final class RateLimitMemory: Sendable {
         }
     }
 
+    /// An operator wants the API to be asked again for this domain: limits of domains are not
+    /// remembered yet.
+    /// - Returns: limits that were forgotten.
+    func forget(domain: String) -> Int { 0 }
+
+    /// The same for the limits of a key.
+    func forget(key: APIKey.Hash) -> Int {
+        entries.withLock { entries in
+            guard entries[key] != nil else { return 0 }
+            entries.remove(key)
+            return 1
+        }
+    }
+
     /// Remembers a limit; one without a known end is not remembered.
     func record(_ limit: RateLimit, on key: APIKey.Hash, at now: MonotonicTime) {
         guard let seconds = limit.retryAfterSeconds, seconds > 0 else { return }

@@ -23,6 +23,8 @@ struct GroupMachine {
     private var isStopped = false
     /// Each acceptance has to be in the ledger at once: the client is gone or may be.
     private var isRecording = false
+    /// Recipients that had the message from an earlier try.
+    private(set) var skippedCount = 0
 
     init(count: Int, inFlightMax: Int) {
         precondition(count > 0 && inFlightMax > 0)
@@ -35,6 +37,7 @@ struct GroupMachine {
     /// This recipient has the message from an earlier try.
     mutating func skip(_ index: Int, messageID: [UInt8]) {
         precondition(recipients[index] == .waiting)
+        skippedCount += 1
         recipients[index] = .accepted(messageID: messageID, isRecorded: false)
     }
 
@@ -98,6 +101,14 @@ struct GroupMachine {
     }
 
     // MARK: - The whole
+
+    /// The message id of each recipient that has the message, in the order of the recipients.
+    var messageIDs: [[UInt8]] {
+        recipients.compactMap {
+            if case .accepted(let messageID, _) = $0 { return messageID }
+            return nil
+        }
+    }
 
     /// The outcome of the whole: accepted when everybody was, the worst otherwise. A suppressed
     /// recipient among others is no failure, as it is none in a call for all of them. A failure

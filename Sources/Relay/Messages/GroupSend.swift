@@ -71,6 +71,13 @@ final class GroupSend: UploadOwner {
         return proceed()
     }
 
+    /// What the calls came to, so far.
+    var facts: MessageFacts.Group {
+        MessageFacts.Group(
+            recipientCount: recipients.count, messageIDs: machine.messageIDs,
+            earlierCount: machine.skippedCount)
+    }
+
     // MARK: - The ledger
 
     /// The client is gone or may be: its next try must not send again to recipients that have the

@@ -40,6 +40,8 @@ final class Submission: UploadOwner {
     private(set) var account: LoopAccount
     /// The API's, of the latest answer.
     private(set) var requestIDBytes: [UInt8] = []
+    /// For the log.
+    private(set) var facts = MessageFacts()
 
     private var machine: SubmissionMachine
     /// nil when the session is not to be told anything more.
@@ -96,6 +98,7 @@ final class Submission: UploadOwner {
         self.sessionID = sessionID
         self.messageNumber = messageNumber
         requestIDBytes = []
+        if !facts.isEmpty { facts = MessageFacts() }
         machine = SubmissionMachine(
             thresholdBytes: worker.configuration.messages.bufferThresholdBytes)
         group = nil
@@ -281,6 +284,7 @@ final class Submission: UploadOwner {
         case .settle: if let digest { ledger.settle(digest, at: now) }
         }
         worker.counters.messages.count(outcome.kind, bytes: contentBytes)
+        if let group { facts.note(group.facts) }
         release()
         switch told {
         case .nobody: break
@@ -302,6 +306,9 @@ final class Submission: UploadOwner {
     private func giveMapperBack() {
         guard let mapper else { return }
         self.mapper = nil
+        if worker.configuration.mapping.keepsMessageID {
+            facts.note(clientMessageID: mapper.messageID)
+        }
         if let failure = mapper.failure { note(failure, mapper.spillFailure) }
         let losses = mapper.allLosses
         if losses != MappingLosses() {
@@ -338,7 +345,9 @@ final class Submission: UploadOwner {
         let finding = ledger.claim(digest, at: now)
         switch finding {
         case .unknown: break
-        case .accepted: worker.counters.duplicatesAnswered += 1
+        case .accepted:
+            facts.noteLedger()
+            worker.counters.duplicatesAnswered += 1
         case .pending: worker.counters.duplicatesPending += 1
         }
         return finding
@@ -369,6 +378,7 @@ final class Submission: UploadOwner {
         case .response(let response):
             let outcome = response.outcome(reusing: &messageIDMemory)
             requestIDBytes = response.requestIDBytes
+            if (400...499).contains(response.status) { facts.note(response, key: key) }
             log(
                 response.status < 500 ? .debug : .notice, "api-answer",
                 ["status": String(response.status), "request_id": response.requestID])

@@ -35,6 +35,24 @@ struct SessionMessages: ~Copyable {
 
     var recipientCount: Int { envelope.recipientCount }
 
+    /// The sender as MAIL gave it; empty for the null sender.
+    var senderText: String { envelope.bytes(envelope.sender).copiedText() }
+
+    /// The recipients, separated by blanks.
+    /// - Parameter bytesMax: beyond it, recipients are counted and not named.
+    func recipientsText(bytesMax: Int) -> String {
+        var text = ""
+        for index in 0..<envelope.recipientCount {
+            let recipient = envelope.bytes(envelope.recipient(index))
+            guard text.utf8.count + recipient.count < bytesMax else {
+                return text + " and \(envelope.recipientCount - index) more"
+            }
+            if index > 0 { text += " " }
+            text += recipient.copiedText()
+        }
+        return text
+    }
+
     // MARK: Memory
 
     /// Reserves `bytes` in addition to what the message has. False when they are not there now.
@@ -124,6 +142,12 @@ struct SessionMessages: ~Copyable {
 
     /// The request ID of the API, of the latest answer for the message under way.
     var requestID: String { String(decoding: current?.requestIDBytes ?? [], as: UTF8.self) }
+
+    /// Whether `text`, of a client, repeats the key of the message under way.
+    func repeatsKey(_ text: String) -> Bool { current?.key.isPart(of: text) ?? false }
+
+    /// What the log says of the message under way besides its outcome.
+    var facts: MessageFacts { current?.facts ?? MessageFacts() }
 
     /// The message under way has its outcome.
     mutating func conclude(_ outcome: Outcome) {

@@ -14,6 +14,10 @@ package final class Shared: Sendable {
     let clientTLS: TLSContext?
     let keyCache: KeyCache
     let rateLimits = RateLimitMemory()
+    /// Which refused MAIL is logged.
+    let refusedMail = RefusalPace()
+    /// Whose sessions are written down.
+    package let traces: TraceRules
     let ledger: Ledger
     package let accounts = AccountTable()
     package let budget: MemoryBudget
@@ -35,6 +39,7 @@ package final class Shared: Sendable {
         self.clientTLS = clientTLS
         self.log = log
         self.names = names
+        traces = configuration.trace ?? TraceRules()
         keyCache = KeyCache(
             options: configuration.keys,
             questionMillisecondsMax: configuration.api.timeoutMilliseconds)
