@@ -15,6 +15,9 @@ struct FixedWork: Sendable {
     let longCount: Int
     /// Counts are given per megabyte instead of per message.
     let isPerMegabyte: Bool
+    /// Connections at a time, and the keys that they log in with in turns.
+    var connections = 1
+    var keys = 1
 
     /// Like W2: handshake, login and 100 messages of 4 KB.
     static let small = FixedWork(
@@ -24,6 +27,13 @@ struct FixedWork: Sendable {
     static let large = FixedWork(
         name: "W3", messageBytes: 4_000_000, messagesPerConnection: 2, shortCount: 2,
         longCount: 8, isPerMegabyte: true)
+
+    /// W2 over eight connections at a time, of one customer or of eight.
+    static func shared(keys: Int) -> FixedWork {
+        FixedWork(
+            name: "W2-\(keys)-keys", messageBytes: 4_096, messagesPerConnection: 50,
+            shortCount: 400, longCount: 2_000, isPerMegabyte: false, connections: 8, keys: keys)
+    }
 
     /// What the counts are divided by.
     var units: Double {
@@ -37,7 +47,8 @@ struct FixedWork: Sendable {
         plan.security = server.security
         plan.caFile = server.caFile
         plan.password = "ps_test_perf"
-        plan.connections = 1
+        plan.keys = keys
+        plan.connections = connections
         plan.messagesPerConnection = messagesPerConnection
         plan.mix = .fixed(bytes: messageBytes)
         plan.messages = count

@@ -26,6 +26,9 @@ struct ServerFlags: ParsableArguments {
     @Option(help: ArgumentHelp("API key; empty for no login.", valueName: "key"))
     var password = "ps_test_perf"
 
+    @Option(help: "Connections log in with so many keys in turns: the key and a number from 0.")
+    var keys = 1
+
     @Option(
         help: ArgumentHelp(
             "The server's process; it and all that it starts are metered.", valueName: "pid"))
@@ -50,6 +53,7 @@ struct ServerFlags: ParsableArguments {
         plan.caFile = caFile
         plan.username = username
         plan.password = password.isEmpty ? nil : password
+        plan.keys = max(1, keys)
         return plan
     }
 

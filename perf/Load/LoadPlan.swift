@@ -27,6 +27,8 @@ struct LoadPlan: Sendable {
     var username = "postscale"
     /// nil: no AUTH.
     var password: String?
+    /// Connections take turns with so many keys: `password` alone, or with a number after it.
+    var keys = 1
     /// Connections at a time; in an open loop, the most that are kept open.
     var connections = 50
     var messagesPerConnection = 100

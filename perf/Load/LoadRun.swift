@@ -54,6 +54,7 @@ final class LoadRun: TimerHandler {
 
     /// Connections that have no message in the warm-up; they open when it is over.
     private var clientsForLater = 0
+    private var nextKey = 0
     /// Senders that are open and have no message yet.
     var joiningSenders = 0
     private var clients: [ObjectIdentifier: SMTPClient] = [:]
@@ -65,6 +66,12 @@ final class LoadRun: TimerHandler {
     private var companyToStart: [CompanyKind] = []
     private var companyMissing = 0
     private var endTimer: LoopTimer?
+
+    /// The number of the key that the next login takes.
+    func takeKeyNumber() -> Int {
+        defer { nextKey = (nextKey + 1) % plan.keys }
+        return nextKey
+    }
 
     init(loop: Loop, plan: LoadPlan, observer: LoadObserver) throws {
         self.loop = loop

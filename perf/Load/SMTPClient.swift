@@ -140,7 +140,8 @@ class SMTPClient: StreamHandler {
         }
         login = .credentials
         loginTime = .readClock()
-        let credentials = Array("\0\(plan.username)\0\(password)".utf8)
+        let key = plan.keys > 1 ? "\(password)\(run.takeKeyNumber())" : password
+        let credentials = Array("\0\(plan.username)\0\(key)".utf8)
         send("AUTH PLAIN \(base64(credentials))\r\n")
     }
 }

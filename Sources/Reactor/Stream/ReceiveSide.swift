@@ -31,6 +31,8 @@ struct ReceiveSide: ~Copyable {
     /// long.
     private(set) var arrivedAt = MonotonicTime(nanoseconds: 0)
     private var arrivals = ArrivalClock()
+    /// Bytes that came after our own end.
+    private var discardedBytes = 0
 
     /// Nothing is delivered.
     var isStopped: Bool { !stops.isEmpty }
@@ -58,6 +60,13 @@ struct ReceiveSide: ~Copyable {
     mutating func read(_ byteCount: Int, at now: MonotonicTime) {
         let arrival = arrivals.read(byteCount, at: now)
         if held.isEmpty { arrivedAt = arrival }
+    }
+
+    /// `byteCount` bytes are thrown away.
+    /// - Returns: how many they are with those before.
+    mutating func discard(_ byteCount: Int) -> Int {
+        discardedBytes += byteCount
+        return discardedBytes
     }
 
     /// The peer will send nothing more, and the stream stays open.

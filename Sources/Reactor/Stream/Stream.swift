@@ -243,20 +243,17 @@ public final class Stream {
 
     // MARK: Receiving
 
-    /// The owner has paused delivery. The stream may also stop receiving without that
-    /// (`isHeldBack`).
+    /// The owner has paused delivery. The stream may also be held back.
     public var isReceivingPaused: Bool { receiving.stops.contains(.owner) }
 
     /// An accepted stream has been above its high mark of queued output, and not below its low mark
     /// since: it does not receive. `streamDrained` follows when it receives again.
     public var isHeldBack: Bool { receiving.stops.contains(.output) }
 
-    /// The earliest time at which the bytes that are delivered now may have arrived at this
-    /// machine: when they were read from the kernel, or earlier when receiving was stopped for
-    /// long.
+    /// When the bytes that are delivered now may have arrived at the earliest (`ReceiveSide`).
     public var arrivedAt: MonotonicTime { receiving.arrivedAt }
 
-    /// Stops the delivery of `streamReceived` (and, soon, reading from the socket).
+    /// Stops delivery (and, soon, reading from the socket).
     public func pauseReceiving() {
         receiving.stop(.owner, at: loop.now)
         settleLater()
@@ -281,6 +278,9 @@ public final class Stream {
         switch phase {
         case .open where engine == nil: deliver(bytes)
         case .open, .handshaking: receiveTLS(bytes)
+        // A peer that only sends on does not wait for our last bytes.
+        case .draining where receiving.discard(bytes.count) > bounds.discardBytesMax:
+            giveUpLingering()
         case .draining, .closed, .connecting: break
         }
     }
@@ -647,6 +647,8 @@ public final class Stream {
         awaitsEnd = awaitingEnd
         output.discardGathered()
         receiving.discardHeld(to: loop.slabs)
+        // What still comes is thrown away in as few turns as it takes.
+        if descriptor >= 0 { loop.backend.limitReceives(token, to: TLSPort.plaintextBytesMax) }
         armLinger()
         settleLater()
     }
@@ -668,7 +670,7 @@ public final class Stream {
         loop.arm(token, at: linger.deadline)
     }
 
-    /// The peer has let the time pass. If it has not taken everything, the stream resets it.
+    /// The peer has used up its time, or our patience. If it has not taken everything: a reset.
     private func giveUpLingering() {
         close(closeReason ?? .local, withReset: !output.isEmpty)
     }

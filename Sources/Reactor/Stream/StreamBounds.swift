@@ -1,8 +1,8 @@
 // How much memory one stream may bind, before and after its owner knows the peer.
 //
 // Anybody can connect, so what a stranger may bind is multiplied by all strangers: a stranger that
-// asks without end and reads nothing binds three small slabs of replies, and 4 KiB of input. With
-// OpenSSL's connection for TLS 1.2 (9 kB) and the session that is less than 32 kB. A client that has
+// asks without end and reads nothing binds two small slabs of replies, and 4 KiB of input. With
+// OpenSSL's connection for TLS 1.2 (15 kB) and the session that is less than 32 kB. A client that has
 // logged in gets what one fast transfer needs.
 
 /// The marks of a stream's queued output, and the size of its receives.
@@ -15,18 +15,20 @@ public struct StreamBounds: Equatable, Sendable {
     /// Bytes of one receive at most, and so of what is left over when the stream stops in its
     /// middle; 65,536 at most.
     public let receiveBytesMax: Int
+    /// Bytes that are read and thrown away at most after the stream's own end; then it is closed.
+    let discardBytesMax: Int
     /// Output is queued in blocks of 4 KiB instead of 16.
     let usesSmallSlabs: Bool
 
-    /// Of accepted streams, until their owner raises them. One more reply of a KiB fits into three
+    /// Of accepted streams, until their owner raises them. One more reply of a KiB fits into two
     /// small slabs when the output is just below its mark.
     public static let stranger = StreamBounds(
-        outputHighWater: 11 * 1_024, outputLowWater: 4 * 1_024, receiveBytesMax: 4_096,
-        usesSmallSlabs: true)
+        outputHighWater: 7 * 1_024, outputLowWater: 2 * 1_024, receiveBytesMax: 4_096,
+        discardBytesMax: 65_536, usesSmallSlabs: true)
     /// Of streams that we opened, and of accepted ones whose owner trusts the peer.
     public static let known = StreamBounds(
         outputHighWater: Stream.highWater, outputLowWater: Stream.lowWater,
-        receiveBytesMax: 65_536, usesSmallSlabs: false)
+        receiveBytesMax: 65_536, discardBytesMax: .max, usesSmallSlabs: false)
 }
 
 extension Stream {

@@ -50,6 +50,8 @@ final class TLSEngine {
     private var gate = ClientHelloGate()
     private var beginning: [UInt8] = []
     private var handshakeBytes = 0
+    /// A server's: the part of a record that has come.
+    private var partial = TLSPartialRecord()
     /// The part of a KeyUpdate that has come.
     private var update = TLSKeyUpdateReader()
     private(set) var sealer: TLSRecordSealer?
@@ -190,6 +192,32 @@ final class TLSEngine {
     /// Answers of TLS itself go into `replies`.
     func decrypt(_ input: UnsafeRawBufferPointer, replies: OutputQueue) -> DecryptStep {
         if let opener { return open(input, with: opener, replies: replies) }
+        // What OpenSSL has of a server's record is always whole.
+        guard serverName == nil, !input.isEmpty else { return read(input, replies) }
+        guard partial.isEmpty else { return readOn(input, replies) }
+        let whole = TLSPartialRecord.wholeBytes(input)
+        guard whole > 0 else { return readOn(input, replies) }
+        var step = read(UnsafeRawBufferPointer(rebasing: input[..<whole]), replies)
+        if step.status == .needsInput, step.used < input.count { step.status = .hasMore }
+        return step
+    }
+
+    /// Decrypts the record of which the beginning is kept, if `input` has its end.
+    private func readOn(_ input: UnsafeRawBufferPointer, _ replies: OutputQueue) -> DecryptStep {
+        let (taken, record) = partial.take(input)
+        guard let record else {
+            return DecryptStep(
+                used: taken, plaintext: UnsafeRawBufferPointer(start: nil, count: 0),
+                status: .needsInput)
+        }
+        var step = record.withUnsafeBytes { read($0, replies) }
+        step.used = taken
+        if step.status == .needsInput, taken < input.count { step.status = .hasMore }
+        return step
+    }
+
+    /// Has OpenSSL read `input`.
+    private func read(_ input: UnsafeRawBufferPointer, _ replies: OutputQueue) -> DecryptStep {
         guard let ssl else { preconditionFailure("an engine without any way to read") }
         OpenSSLError.clear()
         var count = 0
