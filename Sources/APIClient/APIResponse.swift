@@ -55,10 +55,6 @@ package struct APIResponse {
     }
 
     private var errorText: [UInt8] { APIAnswer(body.span)?.errorText ?? [] }
-
-    /// The API's own words for a refusal, as printable ASCII and not cut; empty when it has none.
-    /// They may repeat what it was sent.
-    package var words: String { APIAnswer.printable(errorText, max: .max) }
 }
 
 /// The fields of an answer's body that the relay reads; all others are skipped.
@@ -173,5 +169,13 @@ struct APIAnswer {
         }
         return String(
             decoding: text.lazy.filter { (0x20...0x7E).contains($0) }.prefix(max), as: UTF8.self)
+    }
+}
+
+extension APIResponse {
+    /// The API's own words for a refusal, as printable ASCII and not cut; empty when it has none.
+    /// They may repeat what it was sent.
+    package var words: String {
+        APIAnswer.printable(APIAnswer(body.span)?.errorText ?? [], max: .max)
     }
 }

@@ -141,36 +141,32 @@ package enum Timestamp {
         var broken = tm()
         var time = time_t(seconds)
         gmtime_r(&time, &broken)
-        return String(unsafeUninitializedCapacity: 24) { text in
-            var writer = TimeWriter(text: text)
-            writer.write(Int(broken.tm_year) + 1900, 4, UInt8(ascii: "-"))
-            writer.write(Int(broken.tm_mon) + 1, 2, UInt8(ascii: "-"))
-            writer.write(Int(broken.tm_mday), 2, UInt8(ascii: "T"))
-            writer.write(Int(broken.tm_hour), 2, UInt8(ascii: ":"))
-            writer.write(Int(broken.tm_min), 2, UInt8(ascii: ":"))
-            writer.write(Int(broken.tm_sec), 2, UInt8(ascii: "."))
-            writer.write(milliseconds, 3, UInt8(ascii: "Z"))
-            return writer.count
-        }
+        var writer = TimeWriter()
+        writer.write(Int(broken.tm_year) + 1900, 4, UInt8(ascii: "-"))
+        writer.write(Int(broken.tm_mon) + 1, 2, UInt8(ascii: "-"))
+        writer.write(Int(broken.tm_mday), 2, UInt8(ascii: "T"))
+        writer.write(Int(broken.tm_hour), 2, UInt8(ascii: ":"))
+        writer.write(Int(broken.tm_min), 2, UInt8(ascii: ":"))
+        writer.write(Int(broken.tm_sec), 2, UInt8(ascii: "."))
+        writer.write(milliseconds, 3, UInt8(ascii: "Z"))
+        return String(decoding: writer.text, as: UTF8.self)
     }
 }
 
-/// Writes numbers with a fixed count of digits into memory that has room for them.
+/// Writes numbers with a fixed count of digits.
 private struct TimeWriter {
-    let text: UnsafeMutableBufferPointer<UInt8>
-    private(set) var count = 0
+    private(set) var text: [UInt8] = []
 
-    init(text: UnsafeMutableBufferPointer<UInt8>) { self.text = text }
+    init() { text.reserveCapacity(24) }
 
     /// - Parameter end: one character after the digits.
     mutating func write(_ value: Int, _ digits: Int, _ end: UInt8) {
-        var rest = max(0, value)
-        for place in stride(from: digits - 1, through: 0, by: -1) {
-            text.initializeElement(at: count + place, to: 0x30 + UInt8(rest % 10))
-            rest /= 10
+        var unit = 1
+        for _ in 1..<digits { unit *= 10 }
+        while unit > 0 {
+            text.append(0x30 + UInt8(max(0, value) / unit % 10))
+            unit /= 10
         }
-        count += digits
-        text.initializeElement(at: count, to: end)
-        count += 1
+        text.append(end)
     }
 }

@@ -321,7 +321,7 @@ class Calls(AdminTestCase):
         self.assertEqual(self.forgotten("/limits/forget", {"domain": "nobody.example"}), 0)
         self.assertEqual(self.difference(before, "admin_calls_total", call="forget-limit"), 4)
         found = named(self.relay, "limit-forgotten", key=name_of(key))
-        self.assertEqual([event["limits"] for event in found], ["1", "0"])
+        self.assertEqual([event["was_known"] for event in found], ["yes", "no"])
 
     def test_a_forgotten_key_is_asked_about_again(self):
         key = harness.new_key()

@@ -106,8 +106,9 @@ package enum AdminCall: Equatable {
         return hash
     }
 
+    /// With a dot, which no key has: a key that is given by mistake must not be logged.
     private static func isDomain(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= domainBytesMax
+        text.contains(".") && text.utf8.count <= domainBytesMax
             && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != 0x40 }
     }
 }

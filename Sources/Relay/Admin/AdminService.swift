@@ -64,22 +64,25 @@ final class AdminService: HTTPService {
         let shared = context.shared
         switch call {
         case .forgetDomainLimit(let domain):
-            let count = shared.rateLimits.forget(domain: domain)
+            let wasKnown = shared.rateLimits.forget(domain: domain)
             shared.log.event(
-                .notice, "limit-forgotten", ["domain": domain, "limits": "\(count)"])
-            reply(Self.forgotten(count))
+                .notice, "limit-forgotten",
+                ["domain": domain, "was_known": wasKnown ? "yes" : "no"])
+            reply(Self.forgotten(wasKnown))
         case .forgetKeyLimit(let name):
-            let count = shared.accounts.hash(named: name).map(shared.rateLimits.forget(key:)) ?? 0
+            let wasKnown =
+                shared.accounts.hash(named: name).map(shared.rateLimits.forget(key:)) ?? false
             shared.log.event(
-                .notice, "limit-forgotten", ["key": hexadecimal(name), "limits": "\(count)"])
-            reply(Self.forgotten(count))
+                .notice, "limit-forgotten",
+                ["key": hexadecimal(name), "was_known": wasKnown ? "yes" : "no"])
+            reply(Self.forgotten(wasKnown))
         case .forgetKey(let name):
             let wasKnown =
                 shared.accounts.hash(named: name).map(shared.keyCache.forgetVerdict(on:)) ?? false
             shared.log.event(
                 .notice, "key-forgotten",
                 ["key": hexadecimal(name), "was_known": wasKnown ? "yes" : "no"])
-            reply(Self.forgotten(wasKnown ? 1 : 0))
+            reply(Self.forgotten(wasKnown))
         case .trace(let subject, let minutes):
             let isFollowed = observer.follow(subject, minutes: minutes) { sessions in
                 reply(
@@ -103,8 +106,8 @@ final class AdminService: HTTPService {
         observer.note(call)
     }
 
-    private static func forgotten(_ count: Int) -> HTTPAnswer {
-        .json(JSONDocument.object { $0.field("forgotten", count) })
+    private static func forgotten(_ wasKnown: Bool) -> HTTPAnswer {
+        .json(JSONDocument.object { $0.field("forgotten", wasKnown ? 1 : 0) })
     }
 
     func answer(to refusal: HTTPRefusal) -> HTTPAnswer {

@@ -35,15 +35,15 @@ final class RateLimitMemory: Sendable {
 
     /// An operator wants the API to be asked again for this domain: limits of domains are not
     /// remembered yet.
-    /// - Returns: limits that were forgotten.
-    func forget(domain: String) -> Int { 0 }
+    /// - Returns: whether there was a limit.
+    package func forget(domain: String) -> Bool { false }
 
-    /// The same for the limits of a key.
-    func forget(key: APIKey.Hash) -> Int {
+    /// The same for the limit of a key.
+    package func forget(key: APIKey.Hash) -> Bool {
         entries.withLock { entries in
-            guard entries[key] != nil else { return 0 }
+            guard entries[key] != nil else { return false }
             entries.remove(key)
-            return 1
+            return true
         }
     }
 

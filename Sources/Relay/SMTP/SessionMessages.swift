@@ -126,6 +126,12 @@ struct SessionMessages: ~Copyable {
     /// Whether `submission` is that of the message that is under way.
     func isCurrent(_ submission: Submission) -> Bool { submission === current }
 
+    /// Whether `text`, of a client, repeats the key of the message under way.
+    func repeatsKey(_ text: String) -> Bool { current?.key.isPart(of: text) ?? false }
+
+    /// What the log says of the message under way besides its outcome.
+    var facts: MessageFacts { current?.facts ?? MessageFacts() }
+
     /// A piece of DATA; read during this call only.
     func feed(_ content: Bytes) -> Submission.FeedVerdict { current?.feed(content) ?? .decided }
 
@@ -142,12 +148,6 @@ struct SessionMessages: ~Copyable {
 
     /// The request ID of the API, of the latest answer for the message under way.
     var requestID: String { String(decoding: current?.requestIDBytes ?? [], as: UTF8.self) }
-
-    /// Whether `text`, of a client, repeats the key of the message under way.
-    func repeatsKey(_ text: String) -> Bool { current?.key.isPart(of: text) ?? false }
-
-    /// What the log says of the message under way besides its outcome.
-    var facts: MessageFacts { current?.facts ?? MessageFacts() }
 
     /// The message under way has its outcome.
     mutating func conclude(_ outcome: Outcome) {

@@ -42,10 +42,11 @@ struct AdminCallTests {
         (
             "/limits/forget",
             [
-                #"{"domain":""}"#, #"{"domain":"a@example.com"}"#, #"{"domain":"a b"}"#,
-                #"{"domain":"x","key":"ba7816bf8f01cfea"}"#, #"{"domain":7}"#, #"{"dom":"x"}"#,
-                #"{"key":"ba7816bf8f01cfe"}"#, #"{"domain":"x","domain":"y"}"#,
-                #"{"domain":"\#(String(repeating: "x", count: 256))"}"#,
+                #"{"domain":""}"#, #"{"domain":"ps_live_x"}"#, #"{"domain":"a@example.com"}"#,
+                #"{"domain":"a b"}"#,
+                #"{"domain":"x.y","key":"ba7816bf8f01cfea"}"#, #"{"domain":7}"#, #"{"dom":"x"}"#,
+                #"{"key":"ba7816bf8f01cfe"}"#, #"{"domain":"x.y","domain":"y.z"}"#,
+                #"{"domain":"x.\#(String(repeating: "x", count: 256))"}"#,
             ]
         ),
         (
