@@ -11,6 +11,8 @@ package struct SandboxOptions: Sendable {
     package var addresses: [SocketAddress]
     /// HTTPS with this certificate; nil for plain HTTP.
     package var tls: TLSContext?
+    /// The name that `Host` may have besides IP addresses and localhost; nil for none.
+    package var hostname: String?
     /// Folder that accepted messages are written to; nil keeps them in memory. It must exist.
     var storeFolder: String?
     /// Accepted messages remembered; the oldest are forgotten (files in `storeFolder` stay).
