@@ -56,7 +56,8 @@ extension HTTPAnswer {
     }
 
     private static func page(_ status: Int, _ message: String) -> HTTPAnswer {
-        let html = "<html><head><title>\(status)</title></head><body><h1>\(message)</h1></body></html>\n"
+        let html =
+            "<html><head><title>\(status)</title></head><body><h1>\(message)</h1></body></html>\n"
         return HTTPAnswer(status: status, contentType: "text/html", body: Array(html.utf8))
     }
 

@@ -35,11 +35,12 @@ package struct SandboxOptions: Sendable {
 
     package init(
         addresses: [SocketAddress] = [Self.usualAddress], tls: TLSContext? = nil,
-        storeFolder: String? = nil,
+        hostname: String? = nil, storeFolder: String? = nil,
         slowMilliseconds: Int = 3_000, chaos: SandboxChaos = SandboxChaos()
     ) {
         self.addresses = addresses
         self.tls = tls
+        self.hostname = hostname
         self.storeFolder = storeFolder
         self.slowMilliseconds = slowMilliseconds
         self.chaos = chaos

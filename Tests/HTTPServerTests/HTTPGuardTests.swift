@@ -13,7 +13,8 @@ import Wire
             ("[::1]:8587", true), ("[2001:db8::1]:1", true), ("[::ffff:127.0.0.1]", true),
             ("localhost", true), ("LocalHost:8587", true), ("localhost:", true),
             ("relay.example", true), ("Relay.Example:8587", true),
-            ("evil.example", false), ("evil.example:8587", false), ("localhost.evil.example", false),
+            ("evil.example", false), ("evil.example:8587", false),
+            ("localhost.evil.example", false),
             ("127.0.0.1.evil.example", false), ("evil-localhost", false), ("a.localhost", false),
             ("relay.example.evil.example", false), ("x.relay.example", false),
             ("relay.example@evil.example", false), ("evil.example:80@localhost", false),
@@ -27,7 +28,8 @@ import Wire
         #expect(HTTPGuard(hostname: "relay.example").accepts(host: host) == isAccepted)
     }
 
-    @Test("Without a name of its own a server has IP addresses and localhost", arguments: ["", ":1"])
+    @Test(
+        "Without a name of its own a server has IP addresses and localhost", arguments: ["", ":1"])
     func noName(host: String) {
         let guardian = HTTPGuard(hostname: nil)
         #expect(!guardian.accepts(host: host))
@@ -57,10 +59,14 @@ import Wire
     @Test(
         "Both checks read the head of a request",
         arguments: [
-            ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                + "x-requested-by: curl\r\n", nil, nil),
-            ("POST / HTTP/1.1\r\nHost: evil.example\r\nContent-Type: application/json\r\n"
-                + "X-Requested-By:  \r\n", .foreignHost, .noCallField),
+            (
+                "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                    + "x-requested-by: curl\r\n", nil, nil
+            ),
+            (
+                "POST / HTTP/1.1\r\nHost: evil.example\r\nContent-Type: application/json\r\n"
+                    + "X-Requested-By:  \r\n", .foreignHost, .noCallField
+            ),
             ("GET / HTTP/1.0\r\n", nil, nil), ("GET / HTTP/1.0\r\nHost: x\r\n", .foreignHost, nil),
             ("GET / HTTP/1.1\r\nHost:\r\n", .foreignHost, nil),
             ("POST / HTTP/1.1\r\nHost: [::1]:1\r\nX-Requested-By: a\r\n", nil, .notJSON),
@@ -83,7 +89,8 @@ import Wire
         ])
     func statuses(fault: HTTPGuard.Fault, status: Int) {
         #expect(fault.status == status)
-        #expect(HTTPAnswer(status: status, contentType: "", body: []).head(closes: false)
-            .hasPrefix("HTTP/1.1 \(status) ") && !fault.reason.isEmpty)
+        #expect(
+            HTTPAnswer(status: status, contentType: "", body: []).head(closes: false)
+                .hasPrefix("HTTP/1.1 \(status) ") && !fault.reason.isEmpty)
     }
 }

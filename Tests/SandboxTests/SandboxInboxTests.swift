@@ -131,21 +131,19 @@ import Wire
         #expect(status("POST /sandbox/limits", fields, body) == 200)
         let message =
             #"{"from":"a@shop.example","to":["b@c.test"],"subject":"s","text_body":"t"}"#
-        func send() -> Int {
+        func send() -> [Int] {
             let key = "Authorization: Bearer ps_test_x\r\nContent-Type: application/json\r\n"
-            return status("POST /v1/send", key, message)
+            return (0..<2).map { _ in status("POST /v1/send", key, message) }
         }
-        #expect([send(), send()] == [202, 429])
+        #expect(send() == [202, 429])
         let limits = try ask("GET /sandbox/limits").1["limits"] as? [NSDictionary]
-        #expect(
-            limits == [
-                [
-                    "domain": "shop.example", "limit_type": "hourly", "limit": 1, "used": 1,
-                    "window_seconds": 3_600,
-                ]
-            ])
+        let expected: NSDictionary = [
+            "domain": "shop.example", "limit_type": "hourly", "limit": 1, "used": 1,
+            "window_seconds": 3_600,
+        ]
+        #expect(limits?.count == 1 && limits?.first == expected)
         #expect(try ask("DELETE /sandbox/limits").0 == 200)
-        #expect([send(), send()] == [202, 202])
+        #expect(send() == [202, 202])
         #expect(try ask("PUT /sandbox/limits").0 == 405)
     }
 

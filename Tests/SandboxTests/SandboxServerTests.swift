@@ -11,9 +11,9 @@ import Testing
     /// A sandbox for the length of `body`, which gets the port.
     private func withSandbox(_ body: (UInt16) throws -> Void) throws {
         let port = ServerPort()
-        var options = SandboxOptions(
-            addresses: [try #require(SocketAddress("127.0.0.1:0"))], slowMilliseconds: 50)
-        options.hostname = "api.test"
+        let options = SandboxOptions(
+            addresses: [try #require(SocketAddress("127.0.0.1:0"))], hostname: "api.test",
+            slowMilliseconds: 50)
         let group = try LoopGroup(count: 1, backend: testBackend) { loop in
             let server = try SandboxServer(loop: loop, options: options, log: EventLog.silent())
             port.number = server.addresses[0].port

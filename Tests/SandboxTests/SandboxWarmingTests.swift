@@ -21,14 +21,23 @@ import Testing
     @Test(
         "The name of a domain says its limits",
         arguments: [
-            ("minute2.warming.test", [0, 1, 2, 59, 60, 61, 62],
-                ["ok", "ok", "per_minute 2 58", "per_minute 2 1", "ok", "ok", "per_minute 2 58"]),
+            (
+                "minute2.warming.test", [0, 1, 2, 59, 60, 61, 62],
+                ["ok", "ok", "per_minute 2 58", "per_minute 2 1", "ok", "ok", "per_minute 2 58"]
+            ),
             ("hour1.warming.test", [0, 10, 3_600], ["ok", "hourly 1 3590", "ok"]),
-            ("day1.warming.test", [5, 10, 86_404, 86_405],
-                ["ok", "daily 1 86395", "daily 1 1", "ok"]),
-            ("minute1-2s.warming.test", [0, 1, 2, 3], ["ok", "per_minute 1 1", "ok", "per_minute 1 1"]),
-            ("shop.minute1.day2.warming.test", [0, 1, 60, 61, 120],
-                ["ok", "per_minute 1 59", "ok", "daily 2 86339", "daily 2 86280"]),
+            (
+                "day1.warming.test", [5, 10, 86_404, 86_405],
+                ["ok", "daily 1 86395", "daily 1 1", "ok"]
+            ),
+            (
+                "minute1-2s.warming.test", [0, 1, 2, 3],
+                ["ok", "per_minute 1 1", "ok", "per_minute 1 1"]
+            ),
+            (
+                "shop.minute1.day2.warming.test", [0, 1, 60, 61, 120],
+                ["ok", "per_minute 1 59", "ok", "daily 2 86339", "daily 2 86280"]
+            ),
             ("minute0.warming.test", [0, 100], ["per_minute 0 60", "per_minute 0 60"]),
             ("example.com", [0, 0, 0, 0], ["ok", "ok", "ok", "ok"]),
             ("minute1.example.com", [0, 0], ["ok", "ok"]),
@@ -64,9 +73,14 @@ import Testing
     @Test(
         "What a call may ask for",
         arguments: [
-            (#"{"domain":"Shop.example","limit_type":"daily","limit":3}"#, "shop.example daily 3 86400"),
-            (#"{"domain":"a.b","limit_type":"per_minute","limit":0,"window_seconds":1}"#,
-                "a.b per_minute 0 1"),
+            (
+                #"{"domain":"Shop.example","limit_type":"daily","limit":3}"#,
+                "shop.example daily 3 86400"
+            ),
+            (
+                #"{"domain":"a.b","limit_type":"per_minute","limit":0,"window_seconds":1}"#,
+                "a.b per_minute 0 1"
+            ),
             (#"{"domain":"a.b","limit_type":"hourly","limit":1} "#, "a.b hourly 1 3600"),
             (#"{"domain":"a.b","limit_type":"weekly","limit":1}"#, nil),
             (#"{"domain":"","limit_type":"daily","limit":1}"#, nil),

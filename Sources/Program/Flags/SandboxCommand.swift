@@ -60,8 +60,8 @@ struct SandboxCommand: ParsableCommand {
     /// - Throws: `TLSError` that names the file.
     private func options() throws -> SandboxOptions {
         var options = SandboxOptions(
-            storeFolder: store, slowMilliseconds: slow.milliseconds, chaos: chaos)
-        options.hostname = hostname
+            hostname: hostname, storeFolder: store, slowMilliseconds: slow.milliseconds,
+            chaos: chaos)
         if !listen.isEmpty { options.addresses = listen.map(\.address) }
         if let tlsCert, let tlsKey {
             options.tls = try TLSContext.server(certificateFile: tlsCert, keyFile: tlsKey)
