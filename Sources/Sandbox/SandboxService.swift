@@ -63,6 +63,8 @@ final class SandboxService: HTTPService {
                 "status": String(answer.status), "request_id": requestID,
             ])
         var answer = answer
+        // What is in front of the API knows nothing of its requests.
+        if answer.headers.contains(where: { $0.name == "Server" }) { return answer }
         answer.headers.insert(("X-Request-ID", requestID), at: 0)
         return answer
     }

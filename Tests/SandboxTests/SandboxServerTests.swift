@@ -121,6 +121,7 @@ import Testing
             let answer = exchange(port, [send(key: "ps_test_send_403_page"), Self.body])
             #expect(answer.hasPrefix("HTTP/1.1 403 "))
             #expect(answer.contains("\r\nServer: nginx\r\n"))
+            #expect(!answer.contains("X-Request-ID"))
             #expect(answer.contains("\r\nContent-Type: text/html\r\n"))
             #expect(answer.contains("\r\n\r\n<html>"))
         }
