@@ -44,7 +44,7 @@ package enum AdminRoute: Equatable {
             return
         }
         if request.path == "/log-level" {
-            self = Self.logLevel(request)
+            self = Self.logLevel(request, body)
             return
         }
         if AdminCall.paths.contains(request.path) {
@@ -89,7 +89,7 @@ package enum AdminRoute: Equatable {
         return .sessions(isJSON: isJSON, limit: limit)
     }
 
-    private static func logLevel(_ request: HTTPRequest) -> AdminRoute {
+    private static func logLevel(_ request: HTTPRequest, _ body: [UInt8]) -> AdminRoute {
         switch request.method {
         case "GET", "HEAD": return .logLevel
         case "PUT":
@@ -99,5 +99,16 @@ package enum AdminRoute: Equatable {
             return .call(.setLogLevel(level))
         default: return .wrongMethod(allowed: "GET, HEAD, POST, PUT")
         }
+    }
+
+    /// `{"level":"debug"}`; nil for anything else.
+    private static func level(_ body: Bytes) -> String? {
+        var reader = JSONReader()
+        guard reader.next(body) == .objectStart, case .key(let name) = reader.next(body),
+            JSONReader.unescaped(body, name) == "level",
+            case .string(let value) = reader.next(body), reader.next(body) == .objectEnd,
+            reader.next(body) == .end
+        else { return nil }
+        return JSONReader.unescaped(body, value)
     }
 }

@@ -88,6 +88,11 @@ struct SessionLog: ~Copyable {
             optional: ["key": Self.text(key)])
     }
 
+    /// The address of the peer has failed too often; its key was not looked at.
+    func loginTurnedAway() {
+        log.event(.info, "login-turned-away", session: session, ["peer": peer.host])
+    }
+
     /// With the address of the peer, for fail2ban and its kin.
     func loginRefused(_ fault: LoginFault, _ key: UInt64?) {
         log.event(
