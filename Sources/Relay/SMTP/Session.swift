@@ -450,7 +450,9 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             worker.counters.loginsTurnedAway += 1
             return machine.loginTurnedAway()
         }
-        guard let verdict = login.check(with: worker.keyChecker, for: self) else { return .none }
+        guard let verdict = login.check(with: worker.keyChecker, for: self, at: peer) else {
+            return .none
+        }
         return settleKey(verdict)
     }
 
@@ -472,7 +474,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             log.loginOverShare()
             return machine.loginHasNoRoom()
         }
-        stream?.raiseBounds()
+        stream?.raiseBounds(to: .uploader)
         worker.counters.loginsAccepted += 1
         log.loginAccepted()
         write(.authenticated)

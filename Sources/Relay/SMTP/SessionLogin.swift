@@ -7,6 +7,7 @@
 
 import APIClient
 import Glibc
+import Reactor
 import Wire
 
 /// The keys that a session has been given.
@@ -40,9 +41,11 @@ struct SessionLogin: ~Copyable {
     /// Asks about the candidate.
     /// - Returns: the verdict if it is known now; else nil, and `owner` hears it later, unless
     ///   `giveUp` comes first.
-    func check(with checker: KeyChecker, for owner: KeyCheckOwner) -> KeyVerdict? {
+    func check(
+        with checker: KeyChecker, for owner: KeyCheckOwner, at peer: SocketAddress
+    ) -> KeyVerdict? {
         guard let candidate else { return .unavailable }
-        return checker.check(candidate, for: owner)
+        return checker.check(candidate, for: owner, at: peer)
     }
 
     /// The candidate is good: the session is logged in with it, if its key may have one more.
