@@ -458,7 +458,9 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             log.loginTurnedAway()
             return machine.loginTurnedAway()
         }
-        guard let verdict = login.check(with: worker.keyChecker, for: self) else { return .none }
+        guard let verdict = login.check(with: worker.keyChecker, for: self, at: peer) else {
+            return .none
+        }
         return settleKey(verdict)
     }
 
@@ -480,7 +482,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             log.loginOverShare(login.triedName)
             return machine.loginHasNoRoom()
         }
-        stream?.raiseBounds()
+        stream?.raiseBounds(to: .uploader)
         worker.counters.loginsAccepted += 1
         if let account = login.account?.shared { log.loginAccepted(account) }
         write(.authenticated)

@@ -46,9 +46,11 @@ struct SessionLogin: ~Copyable {
     /// Asks about the candidate.
     /// - Returns: the verdict if it is known now; else nil, and `owner` hears it later, unless
     ///   `giveUp` comes first.
-    func check(with checker: KeyChecker, for owner: KeyCheckOwner) -> KeyVerdict? {
+    func check(
+        with checker: KeyChecker, for owner: KeyCheckOwner, at peer: SocketAddress
+    ) -> KeyVerdict? {
         guard let candidate else { return .unavailable }
-        return checker.check(candidate, for: owner)
+        return checker.check(candidate, for: owner, at: peer)
     }
 
     /// Whether the candidate needs no question.
