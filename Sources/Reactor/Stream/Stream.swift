@@ -401,8 +401,7 @@ public final class Stream {
         noteWritten()
     }
 
-    /// Where on the wire everything that was written so far ends. Encrypts what is gathered, so that
-    /// nothing written later comes before it. Only after the stream has opened.
+    /// Where on the wire all that was written so far ends; it is encrypted now. Only once opened.
     public func sealedEnd() -> UInt64 {
         if phase == .open, engine != nil {
             sealGathered()
@@ -411,8 +410,7 @@ public final class Stream {
         return output.takenBytes + UInt64(output.byteCount)
     }
 
-    /// Whether the kernel has certainly not taken the wire's bytes up to `end`, a `sealedEnd`: an
-    /// abort keeps them from the peer. False during a send, whose outcome is not known.
+    /// Whether the kernel has certainly not taken the bytes up to `end`, a `sealedEnd`.
     public func certainlyKept(upTo end: UInt64) -> Bool {
         !output.isSending && output.takenBytes < end
     }
