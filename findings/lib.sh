@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by each finding. Fetches the exact packages in $packages, unpacks them over a private view
 # of this system, and runs the script a second time inside that view. Nothing is installed, and the
 # folder with everything in it is removed. A network namespace of its own has only loopback. Needs

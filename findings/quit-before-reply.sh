@@ -36,7 +36,7 @@ smarthost:
 begin retry
 * * F,1h,1h
 END_OF_EXIM
-exim() { message s@example.com | exim4 -odf -oi -f s@example.com a@example.net; }
+submit_exim() { message s@example.com | exim4 -odf -oi -f s@example.com a@example.net; }
 
 user postfix
 grep -q '^postdrop:' /etc/group || groupadd -r postdrop
@@ -52,12 +52,12 @@ postconf -F '*/*/chroot=n'
 chown postfix /var/lib/postfix
 postfix set-permissions 2>/dev/null || :
 postfix start 2>/dev/null
-postfix() { message s@example.com | sendmail -oi -f s@example.com a@example.net; }
+submit_postfix() { message s@example.com | sendmail -oi -f s@example.com a@example.net; }
 
 # try CLIENT EXTENSION REPLY MARK
 try() {
   listen "$*" extensions="$2" hold=1 ".=$3"
-  "$1"
+  "submit_$1"
   within 8 "QUIT of $1" grep -q QUIT "$*"
   expect "$*" "$1 with $2 and $3" <<SESSION
 1 EHLO client.example.com

@@ -23,7 +23,7 @@ for verb in MAIL RCPT .; do
   hand_over other@example.org b@example.org
   if [ "$verb" = . ]; then
     [ ! -s "next $verb" ] || changed "after 451 to the dot the next message is tried"
-    waiting | grep -q b@example.org || changed "the next message does not wait"
+    waits b@example.org || changed "the next message does not wait"
   else
     grep -q content "next $verb" || changed "after 451 to $verb the next message is not sent"
   fi

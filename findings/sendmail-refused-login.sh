@@ -28,7 +28,7 @@ for code in 502 530; do
 1 MAIL From:<>
 1 QUIT
 SESSION
-  waiting | grep -q a@example.net && changed "the message waits after 535 and $code"
+  if waits a@example.net; then changed "the message waits after 535 and $code"; fi
   sleep 2
 done
 listen later AUTH="451 4.7.0 not now" MAIL="530 5.7.0 log in first"
@@ -38,4 +38,4 @@ expect later "the session after 451 at AUTH" <<'SESSION'
 1 AUTH PLAIN
 1 QUIT
 SESSION
-waiting | grep -q a@example.net || changed "the message does not wait after 451 at AUTH"
+waits a@example.net || changed "the message does not wait after 451 at AUTH"
