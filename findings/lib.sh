@@ -78,7 +78,11 @@ if [ -z "${INSIDE:-}" ]; then
       mount -t tmpfs -o mode=755 run view/root/run
       printf "127.0.0.1 localhost\n127.0.1.1 client.example.com\n" >view/root/etc/hosts
       exec chroot view/root bash "/findings/$3"
-    ' bash "$folder" "$here" "$name" || exit
+    ' bash "$folder" "$here" "$name" || {
+    status=$?
+    [ $status -lt 124 ] || echo "$name: not done in 60 s; says nothing about a change" >&2
+    exit 1
+  }
   echo "$name: as described"
   exit
 fi

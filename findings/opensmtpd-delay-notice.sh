@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # OpenSMTPD 6.8.0p2: "delayed for more than 4 hours" comes after six tries, even within seconds.
 #
-# smtpd.conf(5) describes "bounce warn-interval" (4 hours by default) as a time in the queue, and the
-# notice to the sender says so. Yet it goes out after the sixth try that gets a 4yz, however soon the
-# tries follow each other: "smtpctl schedule all" counts as much as tries of its own. Seen 2026-11-30,
-# 7 seconds after the submission:
+# smtpd.conf(5) describes "bounce warn-interval" (4 hours by default) as a time in the queue, and
+# the notice to the sender says so. Yet it goes out after the sixth try that gets a 4yz, however
+# soon the tries follow each other: "smtpctl schedule all" counts as much as tries of its own. Seen
+# 2026-11-30, 7 seconds after the submission:
 #
 #   MAIL FROM:<>   A message is delayed for more than 4 hours for the following list of recipients
 #
-# For a server: such a notice says nothing about how long the server refused a message; six replies of
-# 4yz to a queue that is flushed by hand are enough.
+# For a server: such a notice says nothing about how long the server refused a message; six replies
+# of 4yz to a queue that is flushed by hand are enough.
 . "$(dirname "$0")/opensmtpd.inc"
 
 listen refused ".=451 later"

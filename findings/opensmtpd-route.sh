@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# OpenSMTPD 6.8.0p2: one refused login keeps the mail of every login from that server for 15 seconds.
+# OpenSMTPD 6.8.0p2: one refused login keeps the mail of all logins from that server for 15 seconds
 #
 # A route is a pair of addresses. When AUTH gets a 451, OpenSMTPD disables the route. So messages of
-# another action, which logs in at the same server with another name, are not tried: they are deferred
-# with "Network error on destination MXs", although the network is well and the server would have
-# taken them. "smtpctl schedule all" does not help. Seen 2026-11-30:
+# another action, which logs in at the same server with another name, are not tried: they are
+# deferred with "Network error on destination MXs", although the network is well and the server
+# would have taken them. "smtpctl schedule all" does not help. Seen 2026-11-30:
 #
 #   one: AUTH 451            Disabling route [] <-> 127.0.0.1 (localhost) for 15s
 #   two: no connection       result="TempFail" stat="Network error on destination MXs"

@@ -2,10 +2,10 @@
 # OpenSSL 3.0.22: SSL_extension_supported(50) is 0, though its servers act on that extension.
 #
 # SSL_extension_supported(3) says 1 for an extension that OpenSSL handles itself. It says 0 for
-# signature_algorithms_cert (50, RFC 8446 4.2.3), so that a program may register it as its own. Yet a
-# server chooses its certificate by it. Here a client adds the extension with rsa_pkcs1_sha256 alone;
-# a server that has an ECDSA and an RSA certificate, each signed by itself, then shows another one.
-# Seen 2026-11-30:
+# signature_algorithms_cert (50, RFC 8446 4.2.3), so that a program may register it as its own. Yet
+# a server chooses its certificate by it. Here a client adds the extension with rsa_pkcs1_sha256
+# alone; a server that has an ECDSA and an RSA certificate, each signed by itself, then shows
+# another one. Seen 2026-11-30:
 #
 #   SSL_extension_supported(13) 1, (50) 0
 #   a plain client: EC; with the extension: RSA

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Postfix 3.7.11 and Exim 4.96: QUIT comes before the server's reply to the content.
 #
-# If the server announced PIPELINING, both send QUIT right after the final dot of a connection's last
-# message, without waiting for the reply. RFC 2920 3.1 allows this: the content may begin a group of
-# commands, and QUIT may end one. Without PIPELINING both wait for the reply. Here the listener waits
-# for a second before it answers the content. Seen 2026-11-30, the same for 250 and 451:
+# If the server announced PIPELINING, both send QUIT right after the final dot of a connection's
+# last message, without waiting for the reply. RFC 2920 3.1 allows this: the content may begin a
+# group of commands, and QUIT may end one. Without PIPELINING both wait for the reply. Here the
+# listener waits for a second before it answers the content. Seen 2026-11-30, the same for 250 and
+# 451:
 #
 #   with PIPELINING: QUIT within that second      without: QUIT after the reply
 #
-# For a server: a QUIT that came before the 250 was written does not say that the client has read the
-# 250; only one that came afterwards does.
+# For a server: a QUIT that came before the 250 was written does not say that the client has read
+# the 250; only one that came afterwards does.
 packages="postfix=3.7.11-0+deb12u1 libsasl2-2=2.1.28+dfsg-10+deb12u1 libnsl2=1.3.0-2
   exim4-daemon-light=4.96-15+deb12u11 exim4-base=4.96-15+deb12u11 libidn12=1.41-1
   libgnutls-dane0=3.7.9-2+deb12u7 libgnutls30=3.7.9-2+deb12u7 libunbound8=1.17.1-2+deb12u4

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# sendmail 8.17.1.9: a 451 after the dot stops all mail to the host, a 451 at MAIL or RCPT stops none.
+# sendmail 8.17.1.9: a 451 after the dot stops all mail to the host; at MAIL or RCPT it stops none.
 #
 # A 4yz to the end of one message's content marks the server as down, in a file that all processes
 # share (HostStatusDirectory, as Debian sets it), for Timeout.hoststatus (30 minutes unless set).
-# Meanwhile other messages of other senders are deferred without a connection. The same reply to MAIL
-# or RCPT concerns only its own message. Seen 2026-11-30:
+# Meanwhile other messages of other senders are deferred without a connection. The same reply to
+# MAIL or RCPT concerns only its own message. Seen 2026-11-30:
 #
 #   451 at MAIL, then a server that takes everything: the next message is sent
 #   451 at RCPT, the same:                            the next message is sent

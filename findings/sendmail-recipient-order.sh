@@ -3,13 +3,14 @@
 #
 # The first try names the recipients in the opposite order of the command line, and its SIZE counts
 # the body and the headers that were handed over. Each run of the queue names them in the order of
-# the command line, with a SIZE for all headers. The content is the same to the byte. Seen 2026-11-30:
+# the command line, with a SIZE for all headers. The content is the same to the byte. Seen
+# 2026-11-30:
 #
 #   first  MAIL From:<s@example.com> SIZE=52 ...   RCPT c, b, a  content bec7...  451
 #   queue  MAIL From:<s@example.com> SIZE=305 ... RCPT a, b, c  content bec7...  451
 #
-# For a server: to see that a message comes again, compare its content and its set of recipients. Do not
-# compare SIZE or the order of the recipients.
+# For a server: to see that a message comes again, compare its content and its set of recipients. Do
+# not compare SIZE or the order of the recipients.
 hoststatus=1s
 . "$(dirname "$0")/sendmail.inc"
 
