@@ -80,6 +80,8 @@ package final class APICall {
     private(set) var isHandedOver = false
     /// Where the request ends in the bytes of that connection.
     private(set) var wireEnd: UInt64 = 0
+    /// Of the answer; 0 when the call has or had none.
+    package private(set) var status = 0
 
     /// - Parameters:
     ///   - flow: of a send, nil for the check of a key.
@@ -127,6 +129,7 @@ package final class APICall {
         isBodyWanted = false
         isAbandoned = false
         isHandedOver = false
+        status = 0
     }
 
     /// More was written to the body.
@@ -225,7 +228,9 @@ package final class APICall {
     }
 
     /// The result is known.
-    func finished() {
+    /// - Parameter status: of the answer; 0 when there is none.
+    func finished(status: Int) {
+        self.status = status
         place = .finished
         pool = nil
     }

@@ -165,7 +165,7 @@ final class APIConnection: StreamHandler {
         guard let call, !call.isHandedOver else { return }
         breakOff()
         pool.brokeOff(self, isFault: false)
-        pool.finish(call, .notSent(reason: "abandoned"))
+        pool.finish(call, notSent: "abandoned")
     }
 
     // MARK: - The answer
@@ -191,9 +191,10 @@ final class APIConnection: StreamHandler {
     private func answered(_ call: APICall, isReusable: Bool) {
         guard let stream else { return }
         if reader.status == 408, isUnread(stream) { return answeredIdleTime(call) }
-        let response = reader.response(now: pool.loop.readWallClock())
+        // Only a Retry-After needs the clock.
+        let now = reader.retryAfter.isEmpty ? 0 : pool.loop.readWallClock()
         let keepAliveSeconds = reader.keepAliveSeconds
-        reader.reset()
+        let response = reader.takeResponse(now: now)
         guard call.isHandedOver, !stream.certainlyKept(upTo: call.wireEnd) else {
             return answeredEarly(call, response)
         }
@@ -201,7 +202,7 @@ final class APIConnection: StreamHandler {
         let deadline = pool.answered(
             self, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds)
         if isReusable { stream.deadline = deadline } else { close() }
-        pool.finish(call, .response(response))
+        pool.finish(call, response)
     }
 
     /// Whether the peer's kernel has acknowledged nothing of the request: nobody can have read it.
@@ -232,7 +233,7 @@ final class APIConnection: StreamHandler {
         breakOff()
         _ = pool.answered(self, isReusable: false, keepAliveSeconds: nil)
         guard (200...299).contains(response.status) else {
-            return pool.finish(call, .response(response))
+            return pool.finish(call, response)
         }
         pool.uncertain(
             call, on: self, reason: "accepted before the end of the request",

@@ -165,10 +165,10 @@ struct APIAnswer {
         _ name: String, _ body: Bytes, _ reader: inout JSONReader, isError: Bool
     ) -> Bool {
         switch name {
+        case "message_id" where !isError: return readMessageID(body, &reader)
         case "error" where !isError: return readError(body, &reader)
         case "message": return readValue(body, &reader) { $0.message = $1 }
         case "code" where isError: return readValue(body, &reader) { $0.code = $1 }
-        case "message_id" where !isError: return readMessageID(body, &reader)
         case "limit_type":
             return readValue(body, &reader) { $0.limitKind = APIAnswer.printable($1, max: 32) }
         case "warming_phase":

@@ -232,15 +232,26 @@ extension ConnectionPool {
         finish(call, .notSent(reason: "the API did not take the request in time"))
     }
 
-    /// Notes the result; the owner hears it at the end of the tick.
-    func finish(_ call: APICall, _ result: APIResult) {
-        call.finished()
-        if case .response(let response) = result {
-            countAnswer(response.status, to: call)
-            if call.kind == .checkKey, response.isForeign { log.foreignAnswer(response) }
-        }
+    /// Notes the API's answer as the result; the owner hears it at the end of the tick.
+    func finish(_ call: APICall, _ response: APIResponse) {
+        countAnswer(response.status, to: call)
+        // Answers to messages are logged with their session.
+        if call.kind == .checkKey, response.isForeign { log.foreignAnswer(response) }
+        call.finished(status: response.status)
+        finished.append((call, .response(response)))
+        serviceLater()
+    }
+
+    /// The same for a call without an answer.
+    private func finish(_ call: APICall, _ result: APIResult) {
+        call.finished(status: 0)
         finished.append((call, result))
         serviceLater()
+    }
+
+    /// The same for one that the API certainly did not act on.
+    func finish(_ call: APICall, notSent reason: String) {
+        finish(call, .notSent(reason: reason))
     }
 
     /// Notes that the owner may write more; it hears that at the end of the tick.

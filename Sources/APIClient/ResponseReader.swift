@@ -61,13 +61,16 @@ struct ResponseReader {
     /// Whether a byte of the answer has come.
     var hasBegun: Bool { status != 0 || interimCount > 0 || !headBuffer.isEmpty }
 
-    /// The answer, once `feed` said that it is complete.
+    /// Takes the answer out, once `feed` said that it is complete: then it is ready for the next one,
+    /// as after `reset`.
     /// - Parameter now: wall-clock seconds since 1970, for a Retry-After that is a date.
-    func response(now: Int64) -> APIResponse {
-        APIResponse(
+    mutating func takeResponse(now: Int64) -> APIResponse {
+        let response = APIResponse(
             status: status, requestIDBytes: requestIDBytes,
             retryAfterSeconds: RetryAfter.seconds(retryAfter.span, now: now), body: body,
             origin: status >= 400 ? origin : nil)
+        reset()
+        return response
     }
 
     /// Makes it ready for the next answer on the same connection. The memory is kept, and cleared
@@ -192,7 +195,9 @@ extension ResponseReader {
                 let bytes = range.map { source.extracting($0).copied() } ?? []
                 return APIAnswer.printable(bytes, max: AnswerOrigin.charactersMax)
             }
-            origin = AnswerOrigin(contentType: text(head.contentType), server: text(head.server))
+            let fields = HTTPResponseHead.origin(in: source)
+            origin = AnswerOrigin(
+                contentType: text(fields.contentType), server: text(fields.server))
         }
         switch head.framing {
         case .none: end()

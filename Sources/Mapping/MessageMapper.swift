@@ -52,11 +52,9 @@ package final class MessageMapper {
     /// Whether everything that the header block decides is written.
     package var isHeadMapped: Bool { head.isWritten }
 
-    /// Copies the address in `from`, of a message whose head is mapped, in place of what is in `memory`.
-    package func copyFrom(into memory: inout [UInt8]) {
-        memory.removeAll(keepingCapacity: true)
-        memory.append(contentsOf: head.fromAddress)
-    }
+    /// Moves the address in `from`, of a message whose head is mapped, in place of what is in
+    /// `memory`. Once for each message.
+    package func takeFrom(into memory: inout [UInt8]) { head.takeFrom(into: &memory) }
 
     /// Whether the message has a Message-ID, by which a second copy of it can be told.
     package var hasMessageID: Bool { head.hasMessageID }
@@ -166,6 +164,7 @@ package final class MessageMapper {
         return sum
     }
 
+    @inline(__always)
     private func take(_ event: PartWalker.Event, _ input: Bytes) {
         switch event {
         case .messageHeader(let place):
@@ -173,10 +172,9 @@ package final class MessageMapper {
         case .leafStart:
             parts.startLeaf(of: walker, hasTemplate: head.hasTemplate, &findings)
         case .content(let place):
-            if place.source == .input {
-                parts.feed(input.extracting(place.range), &findings)
-            } else {
-                Self.lend(walker, place, input) { parts.feed($0, &findings) }
+            switch place.source {
+            case .input: parts.feed(input.extracting(place.range), &findings)
+            case .held: Self.lend(walker, place, input) { parts.feed($0, &findings) }
             }
         case .leafEnd:
             parts.endLeaf(&findings)

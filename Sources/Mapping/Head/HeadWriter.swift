@@ -14,8 +14,10 @@ struct HeadWriter: ~Copyable {
 
     /// MAIL FROM; empty for the null sender.
     private var sender: [UInt8] = []
-    /// The address in `from`; empty when that is `sender`.
+    /// The address of the From header; of no meaning when `hasFrom` is false.
     private var from: [UInt8] = []
+    /// The address in `from` of the request is that of a From header, and not `sender`.
+    private var hasFrom = false
     private var recipients = RecipientPlanner()
     private var fields: HeaderFields
     private var headers: PassedHeaders
@@ -37,8 +39,6 @@ struct HeadWriter: ~Copyable {
         postscale = PostscaleFields(sink: sink)
     }
 
-    /// The address in `from`, of a head that is written.
-    var fromAddress: [UInt8] { from.isEmpty ? sender : from }
     var hasMessageID: Bool { fields.hasMessageID }
     var messageID: [UInt8] { fields.messageID }
     /// Whether the API makes the text of the message from a template.
@@ -52,7 +52,7 @@ struct HeadWriter: ~Copyable {
     mutating func begin(sender: Bytes, recipientCount: Int) {
         self.sender.removeAll(keepingCapacity: true)
         sender.withUnsafeBufferPointer { self.sender.append(contentsOf: $0) }
-        from.removeAll(keepingCapacity: true)
+        hasFrom = false
         recipients.begin(recipientCount: recipientCount)
         fields.begin()
         isWritten = false
@@ -85,6 +85,12 @@ struct HeadWriter: ~Copyable {
         headers.write(block, &fields, &findings)
         postscale.write(block, &fields, &findings)
         isWritten = true
+    }
+
+    /// Moves the address in `from`, of a head that is written, to `memory`. The memory that was there
+    /// is used for the next message.
+    mutating func takeFrom(into memory: inout [UInt8]) {
+        if hasFrom { swap(&from, &memory) } else { swap(&sender, &memory) }
     }
 }
 
@@ -143,7 +149,10 @@ extension HeadWriter {
         switch fields.next(&reader, of: field, in: block) {
         case .mailbox:
             sink.mailbox(reader.displayName, reader.address, using: scratch)
-            reader.address.withUnsafeBufferPointer { from.append(contentsOf: $0) }
+            reader.address.withUnsafeBufferPointer {
+                from.replaceSubrange(from.startIndex..., with: $0)
+            }
+            hasFrom = true
         case .end:
             return false
         case .tooManyTokens:

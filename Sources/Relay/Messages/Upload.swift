@@ -62,11 +62,13 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
     private var beganAt = MonotonicTime.never
     /// When the answer is due; set by `finish`.
     private var deadline = MonotonicTime.never
-    /// Until then the call must be made, so that the API has some time to answer; set by `finish`.
-    private(set) var latestStart = MonotonicTime.never
+    /// When `finish` was called.
+    private var finishedAt = MonotonicTime(nanoseconds: 0)
     private var timer: LoopTimer?
-    /// The address in `from` of the request; memory that is used again.
+    /// The address in `from` of the request; memory that is used again. Of no meaning unless
+    /// `hasFrom`.
     private var from: [UInt8] = []
+    private var hasFrom = false
     /// Whose limit's end it waits for.
     private var waitsFor: LimitName?
     /// Whose limits it asks about, for those that wait.
@@ -95,7 +97,7 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
         beganAt = worker.loop.now
         deadline = .never
         sourceOffset = 0
-        from.removeAll(keepingCapacity: true)
+        hasFrom = false
         if isKnownUniquelyReferenced(&body) {
             body.begin()
         } else {
@@ -113,8 +115,7 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
 
     private func start(_ pace: APICall.Pace) {
         if isRefused { return }
-        let limits = worker.shared.rateLimits
-        if limits.mayHaveAny(at: worker.loop.now) || !worker.limitLines.isEmpty {
+        if mayMeetLimit || !worker.limitLines.isEmpty {
             guard isAdmitted() else { return }
         }
         call(pace)
@@ -153,8 +154,7 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
     /// - Parameter deadline: when the answer is due.
     func finish(by deadline: MonotonicTime, from source: UploadSource) -> Progress {
         self.deadline = deadline
-        let left = deadline.milliseconds(since: worker.loop.now)
-        latestStart = worker.loop.now.advanced(byMilliseconds: left - min(1_000, left / 8))
+        finishedAt = worker.loop.now
         let bytes = body.byteCount + source.waitingBytes
         if isCalling {
             call?.bodyIsHere()
@@ -254,7 +254,7 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
         source = nil
         generation += 1
         isRefused = false
-        leaveLines(isAnswered: false)
+        if isInLines { leaveLines(isAnswered: false) }
         if isCalling {
             isCalling = false
             call?.abandon()
@@ -276,24 +276,30 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
     func callFinished(_ call: APICall, _ result: APIResult) {
         isCalling = false
         call.rest()
-        if case .response(let response) = result {
-            if response.status == 429, waits(for: response) { return }
-            if (200...299).contains(response.status) { noteSuccess() }
-        }
-        leaveLines(isAnswered: false)
+        if call.status == 429, waits(after: result) { return }
+        if (200...299).contains(call.status), mayMeetLimit || isInLines { noteSuccess() }
+        if isInLines { leaveLines(isAnswered: false) }
         owner?.uploadFinished(self, result)
     }
 
     // MARK: - Limits
 
-    /// Remembers the address in `from`.
-    func noteFrom(of mapper: MessageMapper) { mapper.copyFrom(into: &from) }
+    /// Remembers the address in `from`, unless it is known already.
+    func noteFrom(of mapper: MessageMapper) {
+        guard !hasFrom else { return }
+        hasFrom = true
+        mapper.takeFrom(into: &from)
+    }
 
     /// The same, of another call for the same message.
-    func noteFrom(of other: Upload) { from = other.from }
+    func noteFrom(of other: Upload) {
+        hasFrom = other.hasFrom
+        from = other.from
+    }
 
     /// The domain of the address in `from`; empty when there is none.
     var fromDomain: String {
+        guard hasFrom else { return "" }
         let address = from
         return LimitName.domain(of: address.span)
     }
@@ -305,6 +311,20 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
     }
 
     var waitingKey: APIKey.Hash { key.hash }
+
+    /// Until then the call must be made, so that the API has some time to answer. After `finish`.
+    var latestStart: MonotonicTime {
+        let left = deadline.milliseconds(since: finishedAt)
+        return finishedAt.advanced(byMilliseconds: left - min(1_000, left / 8))
+    }
+
+    /// Whether any limit is known, of whomever.
+    private var mayMeetLimit: Bool {
+        worker.shared.rateLimits.mayHaveAny(at: worker.loop.now)
+    }
+
+    /// It waits for others, or others wait for it.
+    private var isInLines: Bool { waitsFor != nil || !leads.isEmpty }
 
     /// Whether the call may be made now. If not, it waits, or the owner hears of the limit.
     private func isAdmitted() -> Bool {
@@ -339,8 +359,10 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
     }
 
     /// Notes the limit that a 429 speaks of, and waits for its end if it can.
-    private func waits(for response: APIResponse) -> Bool {
-        guard case .rateLimited(let limit) = response.outcome() else { return false }
+    private func waits(after result: APIResult) -> Bool {
+        guard case .response(let response) = result,
+            case .rateLimited(let limit) = response.outcome()
+        else { return false }
         let domain = limit.isOfDomain ? fromDomain : ""
         let name =
             domain.isEmpty ? LimitName.key(key.hash) : .domain(domain, of: key.hash)
@@ -355,9 +377,7 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
 
     /// The API has accepted it, so no limit of its names holds any more.
     private func noteSuccess() {
-        let limits = worker.shared.rateLimits
-        guard !leads.isEmpty || limits.mayHaveAny(at: worker.loop.now) else { return }
-        for name in limitNames { limits.end(name) }
+        for name in limitNames { worker.shared.rateLimits.end(name) }
         leaveLines(isAnswered: true)
     }
 

@@ -507,9 +507,8 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
 
     /// The reply to MAIL while a limit runs that ends too late to be waited for; nil when none does.
     private func rateLimitReply(to sender: Bytes) -> Reply? {
-        let limits = worker.shared.rateLimits
-        guard limits.mayHaveAny(at: now), let key = login.key,
-            let limit = limits.limitAtMail(
+        guard worker.shared.rateLimits.mayHaveAny(at: now), let key = login.key,
+            let limit = worker.shared.rateLimits.limitAtMail(
                 key.hash, sender: LimitName.domain(of: sender), at: now,
                 patience: worker.configuration.api.timeoutMilliseconds)
         else { return nil }

@@ -19,9 +19,6 @@ package struct HTTPResponseHead {
     package private(set) var keepAliveSeconds: Int?
     /// Bytes up to and including the blank line.
     package private(set) var headBytes: Int
-    /// `Content-Type` and `Server`, the first ones; read of an error (a status from 400 on) alone.
-    package private(set) var contentType: Range<Int>?
-    package private(set) var server: Range<Int>?
 
     package enum Result {
         case needMore
@@ -66,18 +63,26 @@ package struct HTTPResponseHead {
             retryAfter = field.value
         } else if keepAliveSeconds == nil, name.equalsIgnoringCase("keep-alive") {
             keepAliveSeconds = Self.timeout(input.extracting(field.value))
-        } else if status >= 400 {
-            noteOrigin(name, field.value)
         }
     }
 
-    /// What tells whose answer an error is.
-    private mutating func noteOrigin(_ name: Bytes, _ value: Range<Int>) {
-        if contentType == nil, name.equalsIgnoringCase("content-type") {
-            contentType = value
-        } else if server == nil, name.equalsIgnoringCase("server") {
-            server = value
+    /// Where the first `Content-Type` and `Server` of a head are, which tell whose answer an error is.
+    /// - Parameter input: starts with a head that `parse` found valid.
+    package static func origin(
+        in input: Bytes
+    ) -> (contentType: Range<Int>?, server: Range<Int>?) {
+        var origin: (contentType: Range<Int>?, server: Range<Int>?)
+        var scanner = HTTPHeadScanner(from: 0)
+        guard scanner.line(input) != nil else { return origin }
+        while case .field(let field) = scanner.next(input) {
+            let name = input.extracting(field.name)
+            if origin.contentType == nil, name.equalsIgnoringCase("content-type") {
+                origin.contentType = field.value
+            } else if origin.server == nil, name.equalsIgnoringCase("server") {
+                origin.server = field.value
+            }
         }
+        return origin
     }
 
     /// The number of `timeout=N` in a list of parameters; at most 10^9. The number may be quoted.

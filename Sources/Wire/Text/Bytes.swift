@@ -19,6 +19,7 @@ extension Span where Element == UInt8 {
     }
 
     /// Whether these bytes are `text`, ASCII letters compared without case.
+    @inline(__always)
     package func equalsIgnoringCase(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }
         return text.withUTF8Buffer { other in
