@@ -150,9 +150,9 @@ extension HeadWriter {
         case .mailbox:
             sink.mailbox(reader.displayName, reader.address, using: scratch)
             reader.address.withUnsafeBufferPointer {
-                from.replaceSubrange(from.startIndex..., with: $0)
+                from.replaceSubrange(0..<from.count, with: $0)
             }
-            hasFrom = true
+            hasFrom = !from.isEmpty
         case .end:
             return false
         case .tooManyTokens:
