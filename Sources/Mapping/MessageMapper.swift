@@ -55,6 +55,9 @@ package final class MessageMapper {
     /// Whether the message has a Message-ID, by which a second copy of it can be told.
     package var hasMessageID: Bool { head.hasMessageID }
 
+    /// Whether the message has a Date.
+    package var hasDate: Bool { head.hasDate }
+
     /// Starts a message; `addRecipient` for each of its envelope follows, and then its content.
     /// - Parameters:
     ///   - sender: MAIL FROM, empty for the null sender; read during this call only.

@@ -35,6 +35,7 @@ struct HeadWriter: ~Copyable {
     }
 
     var hasMessageID: Bool { fields.hasMessageID }
+    var hasDate: Bool { fields.hasDate }
     /// Whether the API makes the text of the message from a template.
     var hasTemplate: Bool { fields.hasTemplate }
     /// Several recipients and all of them hidden: one call each, whose `to` is not written here.

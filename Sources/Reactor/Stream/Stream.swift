@@ -57,6 +57,8 @@ public final class Stream {
     private var closesWithReset = false
     /// Why the stream ends; nil until that is known.
     private var closeReason: CloseReason?
+    /// The peer has ended its side, and its kernel had acknowledged all that we had written.
+    public private(set) var hasPeerEndedWithEverything = false
     /// Draining: our FIN is sent.
     private var isShutDown = false
     /// Draining: the stream waits for the peer's end, so that a reset does not destroy our last
@@ -304,6 +306,7 @@ public final class Stream {
     /// The peer's FIN or close_notify: what is queued still leaves, then the stream ends.
     private func peerEnded() {
         receiving.disarmed()
+        if !receiving.hasEnded, phase >= .open { hasPeerEndedWithEverything = hasPeerEverything }
         switch phase {
         case .handshaking where !output.isDead:
             loop.count(.handshakeFailed)
@@ -317,6 +320,12 @@ public final class Stream {
         case .draining: awaitsEnd = false
         case .closed: break
         }
+    }
+
+    /// Nothing waits to be sent, and the peer has acknowledged all but our FIN.
+    private var hasPeerEverything: Bool {
+        guard phase < .closed, output.isEmpty, output.gatheredByteCount == 0 else { return false }
+        return loop.backend.unacknowledgedByteCount(token) <= (isShutDown ? 1 : 0)
     }
 
     private func receiveFailed(_ errno: Int32) {

@@ -14,7 +14,8 @@ package final class Shared: Sendable {
     let clientTLS: TLSContext?
     let keyCache: KeyCache
     let rateLimits = RateLimitMemory()
-    let ledger: Ledger
+    /// Where records are kept that outlive connections.
+    package let ledgerHome: any LedgerHome
     package let accounts = AccountTable()
     package let budget: MemoryBudget
     package let temporary = TemporaryBudget()
@@ -28,7 +29,7 @@ package final class Shared: Sendable {
 
     package init(
         configuration: Configuration, serverTLS: TLSContext, clientTLS: TLSContext?, log: EventLog,
-        names: any NameService = SystemNameService()
+        names: any NameService = SystemNameService(), ledgerHome: any LedgerHome = MemoryLedger()
     ) {
         self.configuration = configuration
         certificates = Locked(serverTLS)
@@ -38,8 +39,7 @@ package final class Shared: Sendable {
         keyCache = KeyCache(
             options: configuration.keys,
             questionMillisecondsMax: configuration.api.timeoutMilliseconds)
-        ledger = Ledger(
-            windowMilliseconds: configuration.messages.duplicateWindowMilliseconds)
+        self.ledgerHome = ledgerHome
         budget = MemoryBudget(bytesMax: configuration.memoryBudgetBytes)
         abuse = AbuseThrottle(limits: configuration.reloadable.abuse)
     }

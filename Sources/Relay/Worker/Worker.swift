@@ -15,6 +15,7 @@ package final class Worker {
     package let shared: Shared
     package let pool: ConnectionPool
     let keyChecker: KeyChecker
+    let ledger: Ledger
     /// Keys that are logged in on this loop.
     let accounts: LoopAccountTable
     let charsets = CharsetCache()
@@ -53,6 +54,11 @@ package final class Worker {
         mappers = MapperPool(
             options: configuration.mapping, charsets: charsets, slabs: loop.slabs,
             heldBytesMax: configuration.messages.bufferThresholdBytes)
+        ledger = Ledger(
+            home: shared.ledgerHome,
+            windows: Ledger.Windows(
+                duplicateMilliseconds: configuration.messages.duplicateWindowMilliseconds,
+                groupMilliseconds: configuration.messages.groupWindowMilliseconds), loop: loop)
         keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
         listenerCounted = Array(
             repeating: ListenerCounters(), count: max(1, configuration.listeners.count))
