@@ -26,6 +26,7 @@ struct LedgerInquiry: Sendable {
     /// Fed with key and sender.
     fileprivate(set) var hash: ContentHash
     let scope: LedgerScope
+    let hashKey: ContentHash.Key
     /// The home's name for the question that it was asked at MAIL.
     private(set) var ticket: UInt64 = 0
 
@@ -33,6 +34,7 @@ struct LedgerInquiry: Sendable {
     ///   - account: the public hash of the API key, the same in every process.
     ///   - sender: of MAIL; read during this call only.
     init(hashKey: ContentHash.Key, account: UInt64, sender: Bytes) {
+        self.hashKey = hashKey
         hash = ContentHash(key: hashKey)
         hash.feed(account)
         hash.feed(UInt64(sender.count))
@@ -57,7 +59,7 @@ struct Fingerprint {
     }
 
     private var hash: ContentHash
-    private let hashKey: ContentHash.Key
+    private var hashKey: ContentHash.Key
     private var recipients: [ContentDigest] = []
     private var sum = ContentDigest(high: 0, low: 0)
 
@@ -69,6 +71,7 @@ struct Fingerprint {
     /// Begins a submission.
     mutating func begin(_ inquiry: LedgerInquiry, _ envelope: borrowing Envelope) {
         hash = inquiry.hash
+        hashKey = inquiry.hashKey
         recipients.removeAll(keepingCapacity: true)
         sum = ContentDigest(high: 0, low: 0)
         for index in 0..<envelope.recipientCount {

@@ -5,7 +5,7 @@
 //   accepted      accepted      -            delivered      -            -           -         nothing
 //   pending       accepted      pending      delivered      refused      tried       nothing*  -
 //   delivered     accepted      -            delivered      -            -           -         nothing
-//   refused       accepted      pending      delivered      refused      -           -         nothing
+//   refused       accepted      -            delivered      refused      -           -         nothing
 //   tried         accepted      pending      delivered      refused      tried       -         nothing
 //
 //   * only by the submission that it is about.

@@ -15,5 +15,16 @@ package struct MessageOptions: Sendable, Equatable {
     /// any mail server keeps trying.
     package var groupWindowMilliseconds = 604_800_000
 
+    /// Where records are kept that outlive connections.
+    package var ledger = LedgerPlace.memory
+
     package init() {}
+}
+
+/// Where the ledger is at home.
+package enum LedgerPlace: Sendable, Equatable {
+    /// In this process: a restart forgets it.
+    case memory
+    /// In a SQLite file of this path.
+    case file(String)
 }
