@@ -51,6 +51,9 @@ package final class FileLedger: LedgerHome {
         var failures = 0
     }
 
+    /// The lock, the database, its log and its index, and the thread's eventfd.
+    package static let descriptorsMax = 6
+
     private let options: Options
     private let log: EventLog
     private let state: Locked<State>
@@ -60,11 +63,15 @@ package final class FileLedger: LedgerHome {
     private let work = cs_eventfd()
     private let thread = Locked<pthread_t?>(nil)
 
-    /// Opens the file and reads it, or goes on in memory and says so; then starts the writer.
+    /// A ledger in memory; `start` opens its file.
     package init(options: Options, log: EventLog) {
         self.options = options
         self.log = log
         state = Locked(State(table: LedgerTable(bounds: options.bounds), hashKey: .random()))
+    }
+
+    /// Opens the file and reads it, or goes on in memory and says so; then starts the writer.
+    package func start() {
         let writer = FileLedgerWriter(options: options)
         tryToOpen(writer, isFirst: true)
         start(writer)
@@ -263,11 +270,13 @@ package final class FileLedger: LedgerHome {
     private func meet(_ opened: FileLedgerWriter.Opened, _ writer: FileLedgerWriter) throws {
         let (now, wallNow) = (Self.now, Int64(time(nil)))
         let (missed, isAnew, isBack) = state.withLock { state in
-            let isAnew = state.isLoaded && (state.isIncomplete || opened.setAside != nil)
-            if !state.isLoaded { Self.load(opened.rows, into: &state, at: now, wallNow: wallNow) }
+            let isFirst = !state.isLoaded
+            let isAll = state.isIncomplete || opened.setAside != nil
+            let isAnew = !isFirst && isAll
+            if isFirst { Self.load(opened.rows, into: &state, at: now, wallNow: wallNow) }
             held.store(state.table.count, ordering: .releasing)
             let missed =
-                isAnew
+                isAll
                 ? state.table.all(at: now).flatMap { change in
                     Self.write(
                         change, state.table.record(change.digest, at: now), at: now,
@@ -279,7 +288,7 @@ package final class FileLedger: LedgerHome {
         try writer.write(missed)
         state.withLock { state in
             // What was written waits still, with what came meanwhile: twice is as good as once.
-            if isAnew { state.isIncomplete = false }
+            state.isIncomplete = false
             state.isLoaded = true
             state.hashKey = opened.hashKey
             state.isReachable = true

@@ -169,9 +169,7 @@ package final class LedgerDatabase {
             let insert = try statement("INSERT INTO setting VALUES ('hash_key', ?1)")
             defer { sqlite3_finalize(insert) }
             let words = hashKey.words
-            let bytes = [words.0, words.1, words.2, words.3].flatMap { word in
-                (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) }
-            }
+            let bytes = Self.bytes([words.0, words.1, words.2, words.3])
             try step(insert) { bind(insert, 1, bytes) }
             try run("COMMIT")
         } catch {
@@ -188,10 +186,10 @@ package final class LedgerDatabase {
         guard bytes.count == 32 else {
             throw LedgerFileError(code: SQLITE_CORRUPT, description: "its key is damaged")
         }
-        let words = (0..<4).map { word in
-            (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[word * 8 + $1]) << (8 * UInt64($1)) }
-        }
-        hashKey = ContentHash.Key(words: (words[0], words[1], words[2], words[3]))
+        hashKey = ContentHash.Key(
+            words: (
+                Self.word(bytes, 0), Self.word(bytes, 8), Self.word(bytes, 16), Self.word(bytes, 24)
+            ))
     }
 
     // MARK: Records
@@ -281,11 +279,8 @@ package final class LedgerDatabase {
             fact = .refused(refusal)
         case .tried: fact = .tried
         }
-        let words = [0, 8].map { start in
-            digest[start..<start + 8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        }
         return LedgerRow(
-            digest: ContentDigest(high: words[0], low: words[1]),
+            digest: ContentDigest(high: word(digest, 0), low: word(digest, 8)),
             scope: LedgerScope(
                 owner: UInt64(bitPattern: sqlite3_column_int64(select, 1)),
                 sender: UInt64(bitPattern: sqlite3_column_int64(select, 2))),
@@ -293,9 +288,20 @@ package final class LedgerDatabase {
     }
 
     private static func bytes(_ digest: ContentDigest) -> [UInt8] {
-        [digest.high, digest.low].flatMap { word in
-            (0..<8).reversed().map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) }
-        }
+        bytes([digest.high, digest.low])
+    }
+
+    /// Words with their most significant byte first.
+    private static func bytes(_ words: [UInt64]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for word in words { withUnsafeBytes(of: word.bigEndian) { bytes += $0 } }
+        return bytes
+    }
+
+    private static func word(_ bytes: [UInt8], _ start: Int) -> UInt64 {
+        var word: UInt64 = 0
+        for byte in bytes[start..<start + 8] { word = word << 8 | UInt64(byte) }
+        return word
     }
 
     // MARK: For operators
@@ -326,6 +332,14 @@ package final class LedgerDatabase {
         }
         return faults == ["ok"] ? [] : faults
     }
+
+    // MARK: For tests
+
+    /// Keeps everybody else from writing until `letGo`.
+    func hold() throws { try run("BEGIN IMMEDIATE") }
+    func letGo() throws { try run("ROLLBACK") }
+    /// Makes it look like another program's.
+    func disguise() throws { try run("PRAGMA application_id=1") }
 
     // MARK: SQLite
 

@@ -10,6 +10,9 @@ import Reactor
 package protocol LedgerHome: AnyObject, Sendable {
     /// The way of one loop to this home; called on that loop, once.
     func desk(on loop: Loop) -> any LedgerDesk
+    /// Opens what it needs, once, as the user that the process runs as and before the first client.
+    /// A home that cannot be reached says so in the log, and goes on without.
+    func start()
     /// For metrics and logs.
     var status: LedgerStatus { get }
     /// Writes what waits, and lets go of files and threads. After the last loop has ended.

@@ -28,6 +28,7 @@ package final class MemoryLedger: LedgerHome, LedgerDesk {
         }
     }
 
+    package func start() {}
     package func close() {}
 
     package func mayHold(_ scope: LedgerScope, ticket: UInt64) -> Bool {

@@ -310,6 +310,7 @@ final class LateLedger: LedgerHome, LedgerDesk, @unchecked Sendable {
     var status: LedgerStatus { memory.status }
 
     func desk(on loop: Loop) -> any LedgerDesk { self }
+    func start() {}
     func close() {}
     func mayHold(_ scope: LedgerScope, ticket: UInt64) -> Bool {
         memory.mayHold(scope, ticket: ticket)

@@ -119,6 +119,7 @@ final class MailConnection: StreamHandler {
         if client.dice.happens(0.5) || network?.isShutDown ?? false {
             stream.abort()
         } else {
+            if let accepted { simulation.ledger.attempts[accepted].endsInOrder = true }
             stream.finish()
         }
     }
