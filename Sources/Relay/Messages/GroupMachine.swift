@@ -168,7 +168,11 @@ struct GroupMachine {
 
 extension Outcome {
     /// Its reply is a 4yz: the client comes back.
-    var isForTheMoment: Bool { reply(isVerbose: false).code / 100 == 4 }
+    var isForTheMoment: Bool {
+        // The key is another one when the client comes back.
+        if case .keyRefused = self { return true }
+        return reply(isVerbose: false).code / 100 == 4
+    }
 
     /// Another recipient of the same message may fare better.
     fileprivate var isOfOneRecipient: Bool {
