@@ -118,9 +118,9 @@ class Counting(AdminTestCase):
     def test_outcomes_have_their_names(self):
         expected = {
             "limited": ("rate-limited", 452), "invalid": ("invalid", 554),
-            "forbidden": ("forbidden", 550), "conflict": ("unavailable", 451),
+            "forbidden": ("forbidden", 550), "conflict": ("invalid", 554),
             "down": ("uncertain", 451), "garbage": ("uncertain", 451),
-            "revoked_later": ("key-refused", 535),
+            "revoked_later": ("key-refused", 451),
         }
         for behaviour, (outcome, code) in expected.items():
             with self.subTest(behaviour):

@@ -140,8 +140,8 @@ class OtherReplies(harness.RelayTestCase):
         key = harness.new_key("revoked_later")
         with self.relay.login(key) as client:
             answer = error_of(lambda: client.sendmail("a@b.test", "b@c.test", RAW % b""))
-            self.assertEqual(answer, (535, "Authentication failed"))
-            self.assertEqual(client.mail("a@b.test")[0], 502, "logged out")
+            self.assertEqual(answer, (451, "Authentication failed, log in again"))
+            self.assertEqual(client.mail("a@b.test")[0], 451, "logged out")
 
     def test_a_send_only_key_is_a_valid_key(self):
         for behaviour in ("sendonly", "auth_limited"):

@@ -120,6 +120,10 @@ final class MemoryBackend: Backend {
         byToken[token]?.inbox.reduce(0) { $0 + ($1?.count ?? 0) } ?? 0
     }
 
+    func unacknowledgedByteCount(_ token: Token) -> Int {
+        byToken[token].map { $0.wasReset ? .max : 0 } ?? .max
+    }
+
     func stopReceiving(_ token: Token) { byToken[token]?.isReceiving = false }
 
     func send(_ token: Token, first: Slab) -> SendOutcome {

@@ -126,6 +126,9 @@ public protocol Backend: AnyObject {
     func stopReceiving(_ token: Token)
     /// Bytes that have arrived for a stream and were not delivered yet, as far as can be told.
     func unreadByteCount(_ token: Token) -> Int
+    /// Bytes that the kernel has taken and the peer has not acknowledged, our FIN included (SIOCOUTQ).
+    /// `Int.max` when that cannot be told.
+    func unacknowledgedByteCount(_ token: Token) -> Int
     /// Sends `first` and the slabs chained after it. One send at a time for each token. Slabs may
     /// be filled further and chained on in that time; what is in use must not move or be given
     /// back.

@@ -241,6 +241,11 @@ package final class EpollBackend: Backend {
         return SocketCalls.unreadBytes(of: socket.pointee.descriptor)
     }
 
+    package func unacknowledgedByteCount(_ token: Token) -> Int {
+        guard let socket = sockets.find(token) else { return .max }
+        return SocketCalls.unacknowledgedBytes(of: socket.pointee.descriptor)
+    }
+
     package func limitReceives(_ token: Token, to byteCount: Int) {
         precondition(byteCount > 0 && byteCount <= EpollBackend.receiveBytesMax)
         sockets.find(token)?.pointee.receiveBytesMax = Int32(byteCount)

@@ -52,6 +52,13 @@ enum SocketCalls {
     /// Bytes that have arrived and were not read yet.
     static func unreadBytes(of descriptor: Int32) -> Int { Int(cs_unread_bytes(descriptor)) }
 
+    /// Bytes that the kernel has taken and the peer has not acknowledged; `Int.max` when it does not
+    /// say.
+    static func unacknowledgedBytes(of descriptor: Int32) -> Int {
+        let count = cs_unacknowledged_bytes(descriptor)
+        return count < 0 ? .max : Int(count)
+    }
+
     /// Another descriptor of a listening socket that another process made. Nothing else of the
     /// socket changes: flags such as O_NONBLOCK and options belong to all its holders, which are
     /// other loops, other processes, and the relay that comes after this one.

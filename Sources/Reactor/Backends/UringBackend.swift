@@ -330,6 +330,11 @@ package final class UringBackend: Backend {
         return SocketCalls.unreadBytes(of: socket.pointee.descriptor)
     }
 
+    package func unacknowledgedByteCount(_ token: Token) -> Int {
+        guard let socket = sockets.find(token) else { return .max }
+        return SocketCalls.unacknowledgedBytes(of: socket.pointee.descriptor)
+    }
+
     /// Has the kernel say when there is something to read, once for all: the poll stays until the
     /// socket is closed, and completes for each piece that arrives.
     private func awaitBytes(_ socket: UnsafeMutablePointer<UringSocket>) {

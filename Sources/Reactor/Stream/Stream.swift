@@ -419,6 +419,16 @@ public final class Stream {
         !output.isSending && output.takenBytes < end
     }
 
+    /// Whether the peer's kernel has certainly acknowledged none of the wire's bytes from `start` on,
+    /// a `sealedEnd`. One system call. False when that is not known, because a send of unknown
+    /// outcome is in progress or the kernel does not say.
+    public func certainlyUnacknowledged(from start: UInt64) -> Bool {
+        guard !output.isSending, !isShutDown else { return false }
+        let count = loop.backend.unacknowledgedByteCount(token)
+        guard count < .max, UInt64(count) <= output.takenBytes else { return false }
+        return output.takenBytes - UInt64(count) <= start
+    }
+
     private var takesBytes: Bool { phase < .draining && !output.isDead && !isCondemned }
 
     private func noteWritten() {

@@ -123,7 +123,7 @@ struct GroupMachine {
         case .invalidRequest, .unparsable, .attachmentLimit: 2
         case .forbidden, .tooLarge, .groupTooLarge: 3
         case .keyRefused: 4
-        case .rateLimited: 5
+        case .rateLimited, .planLimit: 5
         case .noRoom: 6
         case .unavailable(let isUncertain): isUncertain ? 7 : 6
         }

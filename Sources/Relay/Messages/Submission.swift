@@ -373,8 +373,11 @@ final class Submission: UploadOwner {
                 response.status < 500 ? .debug : .notice, "api-answer",
                 ["status": String(response.status), "request_id": response.requestID])
             learn(from: outcome)
+            if response.isForeign { logForeign(response) }
             if (200...299).contains(response.status), !outcome.isAccepted {
                 logUncertain("a success that can't be read", response.requestID)
+            } else if response.status == 408 {
+                logUncertain("408 for a request that the API may have", response.requestID)
             }
             return outcome
         case .notSent(let reason):
@@ -400,6 +403,17 @@ final class Submission: UploadOwner {
 
     /// The API has read nothing for as long as it may take.
     func logStalled() { log(.notice, "api-stalled") }
+
+    /// Something in front of the API has answered.
+    private func logForeign(_ response: APIResponse) {
+        log(
+            .warning, "api-foreign-answer",
+            [
+                "status": String(response.status),
+                "content_type": response.origin?.contentType ?? "",
+                "server": response.origin?.server ?? "", "request_id": response.requestID,
+            ])
+    }
 
     private func logUncertain(_ reason: String, _ requestID: String) {
         log(.warning, "api-uncertain", ["reason": reason, "request_id": requestID])

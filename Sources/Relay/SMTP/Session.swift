@@ -444,10 +444,14 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     }
 
     private func checkKey() -> SessionVerdict {
-        // A client that opened many connections first and guesses then is stopped here.
-        guard worker.shared.abuse.mayLogIn(peer, at: now) else {
+        // Who guesses is stopped here; a customer that shares the address with a guesser is not.
+        guard
+            worker.shared.abuse.mayLogIn(peer, at: now)
+                || login.isKnownToBeGood(worker.keyChecker)
+        else {
             login.forgetCandidate()
             worker.counters.loginsTurnedAway += 1
+            log.loginTurnedAway()
             return machine.loginTurnedAway()
         }
         guard let verdict = login.check(with: worker.keyChecker, for: self) else { return .none }

@@ -56,6 +56,9 @@ final class CompletionBackend: Backend {
     func localAddress(of descriptor: Int32) -> SocketAddress? {
         inner.localAddress(of: descriptor)
     }
+    func unacknowledgedByteCount(_ token: Token) -> Int {
+        inner.unacknowledgedByteCount(token)
+    }
     func unreadByteCount(_ token: Token) -> Int {
         inner.unreadByteCount(token) + (late[token]?.count ?? 0)
     }

@@ -284,12 +284,11 @@ struct Balance {
     private static func code(for status: Int) -> Int? {
         switch status {
         case 200...299: 250
-        case 400: 554
-        case 401: 535
+        case 400, 404: 554
         case 403, 422: 550
         case 413: 552
         case 429: 452
-        case 404, 500...599: 451
+        case 401, 500...599: 451
         default: nil
         }
     }

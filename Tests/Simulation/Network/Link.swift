@@ -74,6 +74,8 @@ final class End {
     /// Bytes taken from us that the peer has not read.
     private(set) var unreadByPeer = 0
     private(set) var bytesSent = 0
+    /// Bytes that have arrived at the peer: its kernel has acknowledged them.
+    private var arrivedAtPeer = 0
     private(set) var isShutDown = false
     private var lastArrival = MonotonicTime(nanoseconds: 0)
     /// When each byte left: (one past the last byte, time).
@@ -99,6 +101,8 @@ final class End {
     private(set) var isClosed = false
 
     var arrivedCount: Int { arrived.count - arrivedStart }
+    /// Bytes that the peer has not acknowledged; the acknowledgement itself takes no time here.
+    var unacknowledgedCount: Int { isBroken ? .max : bytesSent - arrivedAtPeer }
     /// Bytes that can be sent now.
     var room: Int { isBroken ? 0 : max(0, windowBytes - unreadByPeer) }
     var isBroken: Bool { failure != nil }
@@ -122,7 +126,10 @@ final class End {
             let count = world.dice.happens(0.5) ? most : world.dice.number(1...most)
             let piece = Array(bytes[start..<start + count])
             start += count
-            arrive { end in end.take(piece) }
+            arrive { [self] end in
+                if !end.isClosed, end.failure == nil { arrivedAtPeer += piece.count }
+                end.take(piece)
+            }
         }
     }
 

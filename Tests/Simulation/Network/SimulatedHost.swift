@@ -231,6 +231,11 @@ final class SimulatedHost: Backend {
         return end.arrivedCount
     }
 
+    func unacknowledgedByteCount(_ token: Token) -> Int {
+        guard case .end(let end) = sockets[token] else { return .max }
+        return end.unacknowledgedCount
+    }
+
     func stopReceiving(_ token: Token) {
         if case .end(let end) = sockets[token] { end.isReceiving = false }
     }

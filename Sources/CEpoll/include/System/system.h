@@ -152,6 +152,12 @@ static inline int cs_unread_bytes(int fd) {
     return ioctl(fd, FIONREAD, &count) == 0 ? count : 0;
 }
 
+/* Bytes that were taken and not acknowledged yet (SIOCOUTQ is TIOCOUTQ); -1 when that is unknown. */
+static inline int cs_unacknowledged_bytes(int fd) {
+    int count = 0;
+    return ioctl(fd, TIOCOUTQ, &count) == 0 ? count : -1;
+}
+
 /* accept4, non-blocking and close-on-exec; fills `address`. */
 int cs_accept(int fd, struct sockaddr_storage *_Nonnull address);
 
