@@ -206,6 +206,7 @@ final class Submission: UploadOwner {
     private func carryOut(_ verdict: SubmissionVerdict) -> SubmissionVerdict? {
         switch verdict {
         case .startCall:
+            if let mapper { upload.noteFrom(of: mapper) }
             upload.start()
             return machine.callHasGrown(isFull: upload.isFull)
         case .growCall:
@@ -240,6 +241,7 @@ final class Submission: UploadOwner {
 
     private func completeBody(by deadline: MonotonicTime) -> SubmissionVerdict? {
         guard let mapper else { return nil }
+        upload.noteFrom(of: mapper)
         guard mapper.held == nil else { return startGroup(mapper, by: deadline) }
         return pumped(upload.finish(by: deadline, from: .mapper(mapper)))
     }
@@ -383,6 +385,9 @@ final class Submission: UploadOwner {
         case .notSent(let reason):
             log(.notice, "api-not-sent", ["reason": reason])
             return .unavailable(isUncertain: false)
+        case .limited(let limit):
+            log(.debug, "api-limit-known", ["kind": limit.kind])
+            return .rateLimited(limit)
         case .uncertain(let reason, let requestID):
             requestIDBytes = Array(requestID.utf8)
             logUncertain(reason, requestID)
@@ -390,14 +395,16 @@ final class Submission: UploadOwner {
         }
     }
 
+    /// Limits are learnt by the upload.
     private func learn(from outcome: Outcome) {
-        switch outcome {
-        case .keyRefused: worker.shared.keyCache.forget(key.hash)
-        case .rateLimited(let limit):
-            worker.shared.rateLimits.record(limit, on: key.hash, at: now)
-        default: break
-        }
+        if case .keyRefused = outcome { worker.shared.keyCache.forget(key.hash) }
     }
+
+    /// The domain of `from` in the request; empty before there is one.
+    var fromDomain: String { upload.fromDomain }
+
+    /// Calls of a group have the `from` of the whole.
+    func lendFrom(to upload: Upload) { upload.noteFrom(of: self.upload) }
 
     // MARK: - The log
 

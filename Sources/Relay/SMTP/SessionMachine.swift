@@ -330,7 +330,7 @@ struct SessionMachine {
         if let size = mail.size, size > limits.messageBytesMax {
             return .reply(.messageTooLarge(bytesMax: limits.messageBytesMax))
         }
-        return ask(.rateLimit(mail), .askRateLimit)
+        return ask(.rateLimit(mail), .askRateLimit(sender: mail.path))
     }
 
     /// Whether the key may send now.

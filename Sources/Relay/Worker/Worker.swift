@@ -15,6 +15,8 @@ package final class Worker {
     package let shared: Shared
     package let pool: ConnectionPool
     let keyChecker: KeyChecker
+    /// Messages that wait for the end of a limit.
+    let limitLines: LimitLines
     /// Keys that are logged in on this loop.
     let accounts: LoopAccountTable
     let charsets = CharsetCache()
@@ -54,6 +56,9 @@ package final class Worker {
             options: configuration.mapping, charsets: charsets, slabs: loop.slabs,
             heldBytesMax: configuration.messages.bufferThresholdBytes)
         keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
+        limitLines = LimitLines(
+            loop: loop, memory: shared.rateLimits, waitersMax: pool.options.queueMax,
+            lease: configuration.api.timeoutMilliseconds)
         listenerCounted = Array(
             repeating: ListenerCounters(), count: max(1, configuration.listeners.count))
     }
