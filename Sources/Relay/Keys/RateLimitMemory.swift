@@ -1,8 +1,9 @@
 // Which limits the API has spoken of, and until when, so that nobody asks in vain. Shared by all
 // loops, and bounded, because keys and domains are many.
 //
-// A limit of a domain that is warming up is filed under the From domain that was sent to the API; any
-// other is the key's. None is believed for longer than five minutes without asking again: then, as
+// A limit of a domain that is warming up is filed under the From domain that was sent to the API, for
+// the key that met it: the relay cannot know whose domain it is, and nobody may close another
+// customer's. Any other limit is the key's. None is believed for longer than five minutes without asking again: then, as
 // when its time is over, one message goes through as a probe. A success ends the limit at once.
 // Nothing here makes a call or waits; time is an argument.
 
@@ -14,8 +15,8 @@ import Wire
 /// Whose limit it is.
 package enum LimitName: Hashable, Sendable {
     case key(APIKey.Hash)
-    /// In lower case, without the dot at its end.
-    case domain(String)
+    /// In lower case, without the dot at its end; and the key that met the limit.
+    case domain(String, of: APIKey.Hash)
 
     /// The domain of an address, as limits are filed; empty when the address has none.
     static func domain(of address: Bytes) -> String {
@@ -128,7 +129,7 @@ package final class RateLimitMemory: Sendable {
     ) -> RateLimit? {
         state.withLock { state in
             let domain = state.routes[Route(key: key, sender: sender)]
-            for name in [.key(key), domain.map { .domain($0) }] as [LimitName?] {
+            for name in [.key(key), domain.map { .domain($0, of: key) }] as [LimitName?] {
                 guard let name, let entry = state.limits[name],
                     entry.until > now.advanced(byMilliseconds: patience),
                     now < entry.askAgainAt || now < entry.probedUntil
@@ -186,12 +187,19 @@ package final class RateLimitMemory: Sendable {
 
     // MARK: For operators
 
-    /// Forgets the limit of a sending domain.
+    /// Forgets the limits of a sending domain, whatever key met them. Looks at every limit.
     /// - Returns: whether one was known.
     @discardableResult
-    package func forget(domain: String) -> Bool { end(.domain(LimitName.normalized(domain))) }
+    package func forget(domain: String) -> Bool {
+        let wanted = LimitName.normalized(domain)
+        return state.withLock { state in
+            state.limits.removeAll { name in
+                if case .domain(let domain, of: _) = name { domain == wanted } else { false }
+            } > 0
+        }
+    }
 
-    /// Forgets the limit of a key.
+    /// Forgets the limit of a key, and not those of its domains.
     /// - Returns: whether one was known.
     @discardableResult
     package func forget(key: APIKey.Hash) -> Bool { end(.key(key)) }

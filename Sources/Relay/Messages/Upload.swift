@@ -300,7 +300,8 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
 
     private var limitNames: [LimitName] {
         let domain = fromDomain
-        return domain.isEmpty ? [.key(key.hash)] : [.key(key.hash), .domain(domain)]
+        return domain.isEmpty
+            ? [.key(key.hash)] : [.key(key.hash), .domain(domain, of: key.hash)]
     }
 
     var waitingKey: APIKey.Hash { key.hash }
@@ -341,7 +342,8 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
     private func waits(for response: APIResponse) -> Bool {
         guard case .rateLimited(let limit) = response.outcome() else { return false }
         let domain = limit.isOfDomain ? fromDomain : ""
-        let name = domain.isEmpty ? LimitName.key(key.hash) : .domain(domain)
+        let name =
+            domain.isEmpty ? LimitName.key(key.hash) : .domain(domain, of: key.hash)
         let until = worker.shared.rateLimits.record(limit, on: name, at: worker.loop.now)
         let isFirst = leads.contains(name)
         let isWaiting = until.map { waits(for: name, isFirst: isFirst, until: $0) } ?? false

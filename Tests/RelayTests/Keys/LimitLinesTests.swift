@@ -26,7 +26,7 @@ struct LimitLinesTests {
 
     private let bench = Bench()
     private let memory = RateLimitMemory()
-    private let name = LimitName.domain("shop.example")
+    private let name = LimitName.domain("shop.example", of: APIKey.Hash(high: 1, low: 1))
 
     private func lines(waitersMax: Int = 100) -> LimitLines {
         LimitLines(loop: bench.loop, memory: memory, waitersMax: waitersMax, lease: 5_000)

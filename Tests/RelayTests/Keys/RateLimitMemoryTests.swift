@@ -11,7 +11,7 @@ import Testing
 struct RateLimitMemoryTests {
     private let key = APIKey.Hash(high: 1, low: 2)
     private let memory = RateLimitMemory()
-    private let shop = LimitName.domain("shop.example")
+    private var shop: LimitName { .domain("shop.example", of: key) }
     private static let lease = 50_000
 
     private func record(
@@ -112,7 +112,11 @@ struct RateLimitMemoryTests {
         record(3_600, on: shop, at: 0)
         record(3_600, on: .key(key), at: 0)
         #expect(!memory.forget(domain: "warm.example"))
+        let other = LimitName.domain("shop.example", of: APIKey.Hash(high: 3, low: 4))
+        #expect(find(other, at: 1) == "free", "no key closes another one's domain")
+        record(3_600, on: other, at: 0)
         #expect(memory.forget(domain: "Shop.EXAMPLE."))
+        #expect(find(other, at: 1) == "free")
         #expect(find(shop, at: 1) == "free")
         #expect(memory.forget(key: key) && !memory.forget(key: key))
         #expect(find(.key(key), at: 1) == "free")

@@ -142,7 +142,8 @@ struct Balance {
     private mutating func checkRepetition(
         _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest]
     ) {
-        let complete = requests.filter { $0.completedAt != nil }
+        // What got a 429 was not acted on, and its second request comes in the same try.
+        let complete = requests.filter { $0.completedAt != nil && $0.status != 429 }
         for (index, request) in complete.enumerated() {
             guard let done = request.completedAt else { continue }
             let dots = attempts.count { $0.dotHeardAt.map { $0 <= done } ?? false }
@@ -272,6 +273,12 @@ struct Balance {
                     || $0.dotHeardAt == nil
             }
             guard own.count == 1, isAlone, let expected = Balance.code(for: own[0].status) else {
+                continue
+            }
+            // A limit was waited for, a second at least, and the next request had no answer.
+            if own[0].status == 429, code == 451,
+                let answer = own[0].answerHeardAt, replied.milliseconds(since: answer) >= 1_000
+            {
                 continue
             }
             if code != expected {
