@@ -66,7 +66,7 @@ package struct APIResponse {
             return .accepted(messageID: answer.messageID)
         // The server gave up in the middle of the request; it may have acted before.
         case 408: return .unavailable(isUncertain: true)
-        // Whoever says so: another try would not make the message smaller.
+        // Also of something in front of the API: another try would not make the message smaller.
         case 413: return .tooLarge
         case 400...499: return refusal
         // A server that fails may have acted before it did; a redirect has not.
@@ -75,7 +75,7 @@ package struct APIResponse {
     }
 
     /// A 4xx that is not the API's own: its body is not an object with `error`. A 408 and a 413 mean
-    /// the same whoever says them.
+    /// the same in both cases.
     package var isForeign: Bool {
         guard (400..<500).contains(status), status != 408, status != 413 else { return false }
         return apiError == nil

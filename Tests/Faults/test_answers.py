@@ -181,7 +181,7 @@ STATUSES = [
     answered("403 of a plan", after_request(
         answer(403, b'{"error":"plan limit reached"}'), "go on"), "452 plan limit reached",
         "plan-limit"),
-    answered("408", after_request(message_of(408), "go on"), UNAVAILABLE, "uncertain"),
+    uncertain("408", after_request(message_of(408), "go on"), "408 for a request"),
     answered("403", after_request(message_of(403), "go on"), "550 words of the API", "forbidden"),
     answered("413", after_request(message_of(413), "go on"), "552 Message size exceeds maximum",
              "too-large"),

@@ -106,6 +106,14 @@ final class OutputQueue {
         if left > 0, let slab = chain.first { slab.start += left }
     }
 
+    /// Whether the peer has certainly acknowledged none of the bytes from `start` on. False when that
+    /// is not known, because a send of unknown outcome is in progress or the kernel does not say.
+    /// - Parameter count: bytes that the kernel has taken and the peer has not acknowledged.
+    func isUnacknowledged(from start: UInt64, count: Int) -> Bool {
+        guard !isSending, count < .max, UInt64(count) <= takenBytes else { return false }
+        return takenBytes - UInt64(count) <= start
+    }
+
     /// Gives everything back; no backend may be sending from here.
     func removeAll() {
         chain.removeAll(to: pool)

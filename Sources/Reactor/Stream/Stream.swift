@@ -401,9 +401,8 @@ public final class Stream {
         noteWritten()
     }
 
-    /// The position in the byte stream on the wire at which everything that was written so far
-    /// ends. Encrypts what is gathered, so that nothing written later comes before it. Only after
-    /// the stream has opened.
+    /// Where on the wire everything that was written so far ends. Encrypts what is gathered, so that
+    /// nothing written later comes before it. Only after the stream has opened.
     public func sealedEnd() -> UInt64 {
         if phase == .open, engine != nil {
             sealGathered()
@@ -412,21 +411,16 @@ public final class Stream {
         return output.takenBytes + UInt64(output.byteCount)
     }
 
-    /// Whether the kernel has certainly not taken the wire's bytes up to `end`, a `sealedEnd`. Then
-    /// the peer cannot have them, and will never get them if this stream is aborted. False when
-    /// that is not known, because a send of unknown outcome is in progress.
+    /// Whether the kernel has certainly not taken the wire's bytes up to `end`, a `sealedEnd`: an
+    /// abort keeps them from the peer. False during a send, whose outcome is not known.
     public func certainlyKept(upTo end: UInt64) -> Bool {
         !output.isSending && output.takenBytes < end
     }
 
-    /// Whether the peer's kernel has certainly acknowledged none of the wire's bytes from `start` on,
-    /// a `sealedEnd`. One system call. False when that is not known, because a send of unknown
-    /// outcome is in progress or the kernel does not say.
+    /// Whether the peer's kernel has certainly acknowledged nothing from `start`, a `sealedEnd`, on.
     public func certainlyUnacknowledged(from start: UInt64) -> Bool {
-        guard !output.isSending, !isShutDown else { return false }
         let count = loop.backend.unacknowledgedByteCount(token)
-        guard count < .max, UInt64(count) <= output.takenBytes else { return false }
-        return output.takenBytes - UInt64(count) <= start
+        return !isShutDown && output.isUnacknowledged(from: start, count: count)
     }
 
     private var takesBytes: Bool { phase < .draining && !output.isDead && !isCondemned }
@@ -644,8 +638,7 @@ public final class Stream {
         settleLater()
     }
 
-    /// Nothing more is delivered or accepted; what is queued leaves, and then our end of the
-    /// connection.
+    /// Nothing more is delivered or accepted; what is queued leaves, and then our FIN.
     private func drain(_ reason: CloseReason, awaitingEnd: Bool) {
         if let engine, phase == .open {
             sealGathered()
@@ -671,8 +664,7 @@ public final class Stream {
         if !awaitsEnd { close(closeReason ?? .local, withReset: false) }
     }
 
-    /// Starts the time that an ending stream has left. Each progress starts it again, but not for
-    /// ever.
+    /// Starts the time that an ending stream has left. Progress starts it again, but not for ever.
     private func armLinger() {
         linger.restart(at: loop.now)
         loop.arm(token, at: linger.deadline)

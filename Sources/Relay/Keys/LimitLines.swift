@@ -1,7 +1,7 @@
 // Messages that wait for the end of a limit, on one loop: a line for each key or domain.
 //
 // When a limit's time is over the first of its line goes out, alone. Its success releases the next,
-// another 429 makes the rest wait on, and whoever cannot wait so long is told at once. Places are
+// another 429 makes the rest wait on, and those that cannot wait so long are told at once. Places are
 // shared by key: a key may hold as many as are still free. `RateLimitMemory` knows the limits and
 // sees to it that only one loop asks the API; a line carries out what follows.
 

@@ -445,7 +445,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     }
 
     private func checkKey() -> SessionVerdict {
-        // Who guesses is stopped here; a customer that shares the address with a guesser is not.
+        // A guesser is stopped here; a customer that shares the address with one is not.
         guard
             worker.shared.abuse.mayLogIn(peer, at: now)
                 || login.isKnownToBeGood(worker.keyChecker)
