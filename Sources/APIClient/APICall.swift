@@ -12,6 +12,8 @@ package enum APIResult {
     /// Provably not acted on, and we don't try again now (retries are spent, no address, queue
     /// full, deadline).
     case notSent(reason: String)
+    /// No call was made, because a limit of the API that is known lasts too long.
+    case limited(RateLimit)
     /// The API may have acted.
     case uncertain(reason: String, requestID: String)
 }

@@ -29,6 +29,8 @@ final class APIConnection: StreamHandler {
     private var hasTurn = false
     /// An upload of which nothing came for this long has a client that stalls.
     private static let stallMilliseconds = 1_000
+    /// The API has ended the connection, and nothing of the call's request was acknowledged then.
+    private var hasEndedUnread = false
     /// Why we close the connection, if we are the ones who do.
     private var closeCause: String?
 
@@ -61,6 +63,7 @@ final class APIConnection: StreamHandler {
         stallDeadline = .never
         uploadTime = now
         uploadEnd = 0
+        hasEndedUnread = false
         advance(call)
     }
 
@@ -176,8 +179,9 @@ final class APIConnection: StreamHandler {
         guard writer.isHeadWritten else {
             return callBroke(call, "bytes in front of the request")
         }
-        if call.isHandedOver { call.body?.release() }
-        switch reader.feed(bytes) {
+        let verdict = reader.feed(bytes)
+        if call.isHandedOver, reader.needsNoRequest { call.body?.release() }
+        switch verdict {
         case .needMore: break
         case .complete(let isReusable): answered(call, isReusable: isReusable)
         case .broken(let reason): callBroke(call, reason)
@@ -186,6 +190,7 @@ final class APIConnection: StreamHandler {
 
     private func answered(_ call: APICall, isReusable: Bool) {
         guard let stream else { return }
+        if reader.status == 408, isUnread(stream) { return answeredIdleTime(call) }
         let response = reader.response(now: pool.loop.readWallClock())
         let keepAliveSeconds = reader.keepAliveSeconds
         reader.reset()
@@ -197,6 +202,25 @@ final class APIConnection: StreamHandler {
             self, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds)
         if isReusable { stream.deadline = deadline } else { close() }
         pool.finish(call, .response(response))
+    }
+
+    /// Whether the peer's kernel has acknowledged nothing of the request: nobody can have read it.
+    private func isUnread(_ stream: Stream) -> Bool {
+        writer.isHeadWritten && stream.certainlyUnacknowledged(from: writer.wireStart)
+    }
+
+    private func unreadProgress(of call: APICall) -> RequestProgress {
+        .unacknowledged(isBodyHeld: call.body?.isHeld ?? true)
+    }
+
+    /// The 408 crossed the request on its way: it is for the time that the connection was idle.
+    private func answeredIdleTime(_ call: APICall) {
+        let requestID = reader.requestID
+        breakOff()
+        pool.brokeOff(self, isFault: true, isUnanswered: true)
+        pool.callBroke(
+            call, on: self, progress: unreadProgress(of: call),
+            reason: "408 for the idle connection", requestID: requestID)
     }
 
     /// The API answered before it had the whole request: sending stops, and the connection is of
@@ -224,7 +248,10 @@ final class APIConnection: StreamHandler {
     /// The connection failed under the call.
     /// - Parameter isEnded: the API has ended it.
     private func callBroke(_ call: APICall, _ reason: String, isEnded: Bool = false) {
-        let progress = writer.progress(of: call, on: stream)
+        var progress = writer.progress(of: call, on: stream)
+        if progress == .handedOver, hasEndedUnread, !reader.hasBegun {
+            progress = unreadProgress(of: call)
+        }
         let requestID = reader.requestID
         let isClientFault = isStalledByClient(call)
         if isClientFault { pool.countClientFault() }
@@ -260,6 +287,11 @@ final class APIConnection: StreamHandler {
         } else {
             pool.notTaken(call)
         }
+    }
+
+    override func streamPeerEnded(_ stream: Stream) -> Bool {
+        hasEndedUnread = call != nil && isUnread(stream)
+        return false
     }
 
     override func streamClosed(_ stream: Stream, _ reason: CloseReason) {

@@ -2,9 +2,25 @@
 //
 // The status decides; the body only adds words (the API's message, the kind of limit) and the
 // message id. All three error shapes of the API are read. A success whose body is not a JSON object
-// is not the API's answer (a captive portal says 200 too), so it does not become a 250.
+// is not the API's answer (a captive portal says 200 too), so it does not become a 250. A 4xx
+// without the API's JSON is that of a proxy or a firewall in front of the API: it says nothing about
+// key, message or limit, so no mail server may conclude anything from it.
 
 import Wire
+
+/// Who says that an error is its own: for the log, when something in front of the API answers.
+package final class AnswerOrigin: Sendable {
+    /// Longer values are cut.
+    static let charactersMax = 128
+    /// The values of Content-Type and Server: printable ASCII, empty when the answer has none.
+    package let contentType: String
+    package let server: String
+
+    init(contentType: String, server: String) {
+        self.contentType = contentType
+        self.server = server
+    }
+}
 
 /// A complete answer, read strictly.
 package struct APIResponse {
@@ -15,6 +31,19 @@ package struct APIResponse {
     var retryAfterSeconds: Int?
     /// At most 64 KiB.
     var body: [UInt8]
+    /// Of an error.
+    package private(set) var origin: AnswerOrigin?
+
+    init(
+        status: Int, requestIDBytes: [UInt8], retryAfterSeconds: Int?, body: [UInt8],
+        origin: AnswerOrigin? = nil
+    ) {
+        self.status = status
+        self.requestIDBytes = requestIDBytes
+        self.retryAfterSeconds = retryAfterSeconds
+        self.body = body
+        self.origin = origin
+    }
 
     package var requestID: String { String(decoding: requestIDBytes, as: UTF8.self) }
 
@@ -35,26 +64,49 @@ package struct APIResponse {
             }
             memory = answer.messageID
             return .accepted(messageID: answer.messageID)
-        case 400: return .invalidRequest(message: errorText)
-        case 401: return .keyRefused
-        case 403: return .forbidden(message: errorText)
+        // The server gave up in the middle of the request; it may have acted before.
+        case 408: return .unavailable(isUncertain: true)
+        // Also of something in front of the API: another try would not make the message smaller.
         case 413: return .tooLarge
-        case 422: return .allSuppressed
-        case 429: return .rateLimited(rateLimit)
-        // A server that fails may have acted before it did; a redirect or another refusal has not.
+        case 400...499: return refusal
+        // A server that fails may have acted before it did; a redirect has not.
         default: return .unavailable(isUncertain: status >= 500)
         }
     }
 
-    /// What a 429 says. The figure of the body is preferred to that of the header.
-    private var rateLimit: RateLimit {
-        let answer = APIAnswer(body.span)
-        return RateLimit(
-            kind: answer?.limitKind ?? "",
-            retryAfterSeconds: answer?.retryAfterSeconds ?? retryAfterSeconds)
+    /// A 4xx that is not the API's own: its body is not an object with `error`. A 408 and a 413 mean
+    /// the same in both cases.
+    package var isForeign: Bool {
+        guard (400..<500).contains(status), status != 408, status != 413 else { return false }
+        return apiError == nil
     }
 
-    private var errorText: [UInt8] { APIAnswer(body.span)?.errorText ?? [] }
+    /// What a 4xx means whose words count only if they are the API's own.
+    private var refusal: Outcome {
+        guard let error = apiError else { return .unavailable(isUncertain: false) }
+        switch status {
+        case 401: return .keyRefused
+        case 402: return .planLimit(message: error.errorText)
+        case 403:
+            return error.namesPlanLimit
+                ? .planLimit(message: error.errorText) : .forbidden(message: error.errorText)
+        case 422: return .allSuppressed
+        case 429:
+            // The figure of the body is preferred to that of the header.
+            return .rateLimited(
+                RateLimit(
+                    kind: error.limitKind,
+                    retryAfterSeconds: error.retryAfterSeconds ?? retryAfterSeconds,
+                    isOfDomain: error.hasWarmingPhase))
+        default: return .invalidRequest(message: error.errorText)
+        }
+    }
+
+    /// The body, when it is an error of the API.
+    private var apiError: APIAnswer? {
+        guard let answer = APIAnswer(body.span), answer.hasError else { return nil }
+        return answer
+    }
 }
 
 /// The fields of an answer's body that the relay reads; all others are skipped.
@@ -67,6 +119,13 @@ struct APIAnswer {
     /// Printable ASCII, at most 32 characters.
     private(set) var limitKind = ""
     private(set) var retryAfterSeconds: Int?
+    /// There is an `error` that is a text or an object: what the API's errors have in common.
+    private(set) var hasError = false
+    /// The limit is that of a sending domain which is warming up.
+    private(set) var hasWarmingPhase = false
+
+    /// Code or message say that a plan, and not a permission, is at its end.
+    var namesPlanLimit: Bool { Self.namesPlanLimit(code) || Self.namesPlanLimit(message) }
 
     /// The API's own words: the message, else the code; empty when it sent neither.
     var errorText: [UInt8] { message.isEmpty ? code : message }
@@ -112,6 +171,8 @@ struct APIAnswer {
         case "message_id" where !isError: return readMessageID(body, &reader)
         case "limit_type":
             return readValue(body, &reader) { $0.limitKind = APIAnswer.printable($1, max: 32) }
+        case "warming_phase":
+            return readValue(body, &reader) { $0.hasWarmingPhase = !$1.isEmpty }
         case "retry_after_seconds":
             return readValue(body, &reader) { $0.retryAfterSeconds = APIAnswer.seconds($1) }
         default: return reader.skipValue(body) != nil
@@ -121,11 +182,18 @@ struct APIAnswer {
     /// "error" is a string (a text or a code) or an object with code and message.
     private mutating func readError(_ body: Bytes, _ reader: inout JSONReader) -> Bool {
         var ahead = reader
-        guard ahead.next(body) == .objectStart else {
-            return readValue(body, &reader) { $0.code = $1 }
+        switch ahead.next(body) {
+        case .objectStart:
+            hasError = true
+            reader = ahead
+            return readFields(body, &reader, isError: true)
+        case .string(let range):
+            hasError = true
+            code = JSONReader.unescapedBytes(body, range)
+            reader = ahead
+            return true
+        default: return reader.skipValue(body) != nil
         }
-        reader = ahead
-        return readFields(body, &reader, isError: true)
     }
 
     /// The last message id counts, as with every other field.
@@ -152,6 +220,26 @@ struct APIAnswer {
         reader = ahead
         return true
     }
+
+    /// Whether one of the words for the end of a plan is in `text`, whole and in any case. Words end
+    /// at everything that is no letter, and in the middle of `planLimit`.
+    private static func namesPlanLimit(_ text: [UInt8]) -> Bool {
+        var word: [UInt8] = []
+        var wasLower = false
+        for byte in text + [0x20] {
+            let isUpper = (0x41...0x5A).contains(byte)
+            let isLower = (0x61...0x7A).contains(byte)
+            if !isUpper && !isLower || isUpper && wasLower {
+                if planWords.contains(String(decoding: word, as: UTF8.self)) { return true }
+                word = []
+            }
+            if isUpper || isLower { word.append(byte | 0x20) }
+            wasLower = isLower
+        }
+        return false
+    }
+
+    private static let planWords: Set<String> = ["plan", "limit", "quota", "credits", "exceeded"]
 
     /// Whole seconds, rounded up, of a JSON number or a string that holds one; nil when negative,
     /// absurd, or not a number.

@@ -231,7 +231,10 @@ extension ConnectionPool {
     /// Notes the result; the owner hears it at the end of the tick.
     func finish(_ call: APICall, _ result: APIResult) {
         call.finished()
-        if case .response(let response) = result { countAnswer(response.status, to: call) }
+        if case .response(let response) = result {
+            countAnswer(response.status, to: call)
+            if call.kind == .checkKey, response.isForeign { log.foreignAnswer(response) }
+        }
         finished.append((call, result))
         serviceLater()
     }
@@ -263,6 +266,7 @@ extension ConnectionPool {
         switch progress {
         case .nothingWritten: counters.retries.nothingWritten += 1
         case .partlyWritten: counters.retries.partlyWritten += 1
+        case .unacknowledged: counters.retries.unacknowledged += 1
         case .handedOver: counters.retries.handedOver += 1
         }
     }

@@ -4,12 +4,15 @@
 /// What became of a message; every case has its reply.
 package enum Outcome: Equatable {
     case accepted(messageID: [UInt8])
-    /// 400: 554 and the API's own message.
+    /// 400, 404, 409 and any 4xx without a meaning of its own: 554 and the API's own message.
     case invalidRequest(message: [UInt8])
-    /// 401
+    /// 401: 451, because a mail server bounces what gets a 535 after the dot.
     case keyRefused
     /// 403: 550 and the API's own message.
     case forbidden(message: [UInt8])
+    /// 402, or a 403 that speaks of a plan or its limits: 452 and the API's own message. It ends by
+    /// itself or by a payment.
+    case planLimit(message: [UInt8])
     /// 413
     case tooLarge
     /// 422
@@ -35,9 +38,12 @@ package struct RateLimit: Sendable, Equatable {
     package var kind: String
     /// Seconds to wait from now on; nil when the answer has none.
     package var retryAfterSeconds: Int?
+    /// It is the limit of the sending domain, which is warming up; else that of the key.
+    package var isOfDomain: Bool
 
-    package init(kind: String, retryAfterSeconds: Int?) {
+    package init(kind: String, retryAfterSeconds: Int?, isOfDomain: Bool = false) {
         self.kind = kind
         self.retryAfterSeconds = retryAfterSeconds
+        self.isOfDomain = isOfDomain
     }
 }

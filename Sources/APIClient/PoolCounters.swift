@@ -56,7 +56,8 @@ extension PoolCounters: CounterGroup {
             "api_retries_total", "Requests sent again, by how far they had come.", label: "reason",
             [
                 "nothing-written": \.retries.nothingWritten,
-                "partly-written": \.retries.partlyWritten, "key-check": \.retries.handedOver,
+                "partly-written": \.retries.partlyWritten,
+                "unacknowledged": \.retries.unacknowledged, "key-check": \.retries.handedOver,
             ], status: .sum("retries")),
         .counters(
             "api_not_sent_total", "Calls that were certainly not acted on, and why.",
@@ -99,6 +100,7 @@ extension PoolCounters: CounterGroup {
 package struct RetryCounts: Sendable {
     package var nothingWritten = 0
     package var partlyWritten = 0
+    package var unacknowledged = 0
     /// Checks of keys only.
     package var handedOver = 0
 }

@@ -45,6 +45,18 @@ final class PoolLog {
             ["address": "\(address)", "reason": reason, "request_id": requestID])
     }
 
+    /// Something in front of the API has answered the check of a key. Answers to messages are logged
+    /// with their session.
+    func foreignAnswer(_ response: APIResponse) {
+        log.event(
+            .warning, "api-foreign-answer",
+            [
+                "status": "\(response.status)",
+                "content_type": response.origin?.contentType ?? "",
+                "server": response.origin?.server ?? "", "request_id": response.requestID,
+            ])
+    }
+
     func rests(_ address: SocketAddress, milliseconds: Int) {
         log.event(
             .info, "api-address-rests",

@@ -143,7 +143,7 @@ extension RequestBody {
 
 extension RequestBody {
     /// Whether every byte is still there to be sent again.
-    var isHeld: Bool { !hasGivenBack }
+    package var isHeld: Bool { !hasGivenBack }
 
     /// Whether the body is complete and all of it has been handed over (or thrown away).
     var isHandedOver: Bool { isComplete && pendingBytes == 0 }
@@ -172,7 +172,7 @@ extension RequestBody {
     }
 
     /// Sends a held body again from its beginning.
-    func rewind() {
+    package func rewind() {
         precondition(isHeld)
         lastHandedOver = nil
         pendingBytes = byteCount

@@ -16,7 +16,7 @@ struct RequestWriter {
     /// The framing of the request that is being written.
     private var isChunked = false
     /// Where in the bytes of the connection the request begins.
-    private var wireStart: UInt64 = 0
+    private(set) var wireStart: UInt64 = 0
     /// The head was written, and so at least one byte of the request.
     private(set) var isHeadWritten = false
 

@@ -47,11 +47,16 @@ struct ResponseReader {
     /// How long the API keeps idle connections, if the answer says so.
     private(set) var keepAliveSeconds: Int?
     private(set) var body: [UInt8] = []
+    /// Whose answer an error is; of no meaning with another status.
+    private var origin: AnswerOrigin?
     /// The arrays still hold what the answer before said.
     private var hasOldAnswer = false
 
     /// A body of up to this many bytes leaves its memory to the next one.
     private static let keptBytesMax = 1_024
+
+    /// The head of the answer has come, and the request will certainly not be sent again.
+    var needsNoRequest: Bool { status != 0 && status != 408 && status != 429 }
 
     /// Whether a byte of the answer has come.
     var hasBegun: Bool { status != 0 || interimCount > 0 || !headBuffer.isEmpty }
@@ -61,7 +66,8 @@ struct ResponseReader {
     func response(now: Int64) -> APIResponse {
         APIResponse(
             status: status, requestIDBytes: requestIDBytes,
-            retryAfterSeconds: RetryAfter.seconds(retryAfter.span, now: now), body: body)
+            retryAfterSeconds: RetryAfter.seconds(retryAfter.span, now: now), body: body,
+            origin: status >= 400 ? origin : nil)
     }
 
     /// Makes it ready for the next answer on the same connection. The memory is kept, and cleared
@@ -181,6 +187,13 @@ extension ResponseReader {
             keepRequestID(source.extracting(range))
         }
         if let range = head.retryAfter { retryAfter = source.extracting(range).copied() }
+        if status >= 400 {
+            func text(_ range: Range<Int>?) -> String {
+                let bytes = range.map { source.extracting($0).copied() } ?? []
+                return APIAnswer.printable(bytes, max: AnswerOrigin.charactersMax)
+            }
+            origin = AnswerOrigin(contentType: text(head.contentType), server: text(head.server))
+        }
         switch head.framing {
         case .none: end()
         case .length(0): end()

@@ -11,6 +11,10 @@ enum RequestProgress: Hashable, Sendable {
     /// The kernel has taken some bytes, and not the last one: the API saw a part of the request at
     /// most.
     case partlyWritten(isBodyHeld: Bool)
+    /// The kernel has taken all of it; then the API ended the connection in order, or answered 408
+    /// as for an idle one, and its kernel had acknowledged nothing of the request. So the API ended
+    /// before it could read any of it (RFC 9110 15.5.9, RFC 9112 9.5).
+    case unacknowledged(isBodyHeld: Bool)
     /// The kernel has taken the last byte, or may have.
     case handedOver
 }
@@ -39,9 +43,10 @@ enum RetryRule {
         switch progress {
         case .handedOver where isRead && tries < triesMax: .retryNow
         case .handedOver: .uncertain
-        case .partlyWritten(isBodyHeld: false): .notSent
+        case .partlyWritten(isBodyHeld: false), .unacknowledged(isBodyHeld: false): .notSent
         case _ where tries >= triesMax: .notSent
-        case .nothingWritten, .partlyWritten(isBodyHeld: true): .retryNow
+        case .nothingWritten, .partlyWritten(isBodyHeld: true), .unacknowledged(isBodyHeld: true):
+            .retryNow
         }
     }
 }

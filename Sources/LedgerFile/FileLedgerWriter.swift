@@ -52,7 +52,8 @@ final class FileLedgerWriter: @unchecked Sendable {
         let aside = "\(options.path).damaged-\(Int64(time(nil)))"
         guard rename(options.path, aside) == 0 else {
             throw LedgerFileError(
-                code: 1, description: "damaged, and not to be renamed: "
+                code: 1,
+                description: "damaged, and not to be renamed: "
                     + String(cString: strerror(errno)))
         }
         for suffix in ["-wal", "-shm"] { rename(options.path + suffix, aside + suffix) }

@@ -388,7 +388,8 @@ package final class LedgerDatabase {
         // SQLITE_TRANSIENT, which is a macro: SQLite copies before it returns.
         let copies = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
         return bytes.withUnsafeBytes {
-            sqlite3_bind_blob(statement, index, $0.baseAddress, Int32($0.count), copies) == SQLITE_OK
+            sqlite3_bind_blob(statement, index, $0.baseAddress, Int32($0.count), copies)
+                == SQLITE_OK
         }
     }
 

@@ -52,6 +52,12 @@ package final class MessageMapper {
     /// Whether everything that the header block decides is written.
     package var isHeadMapped: Bool { head.isWritten }
 
+    /// Copies the address in `from`, of a message whose head is mapped, in place of what is in `memory`.
+    package func copyFrom(into memory: inout [UInt8]) {
+        memory.removeAll(keepingCapacity: true)
+        memory.append(contentsOf: head.fromAddress)
+    }
+
     /// Whether the message has a Message-ID, by which a second copy of it can be told.
     package var hasMessageID: Bool { head.hasMessageID }
 

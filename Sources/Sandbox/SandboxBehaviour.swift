@@ -2,63 +2,29 @@
 //
 // `ps_live_…` and `ps_test_…` are valid, anything else is refused. A name from the table below,
 // alone or with a further `_suffix` (so that a test can have a fresh key), makes things go wrong in
-// one way. docs/sandbox.md shows the same table; a test compares them.
+// one way; `_after_N` and `_for_N` between them say from when and how often. docs/sandbox.md shows
+// the same table; a test compares them.
 
 import HTTPServer
 import Wire
 
-/// What happens to a request that is made with a key.
-enum SandboxEffect: Equatable {
-    case accept
-    /// 401
-    case revoked
-    /// 403
-    case forbidden
-    /// 429
-    case limited(SandboxLimit)
-    /// 503
-    case down
-    /// 500
-    case broken
-    /// 502 with an HTML body, as a load balancer writes it.
-    case badGateway
-    /// 400
-    case invalid
-    /// 409
-    case conflict
-    /// 413 as soon as the head is there.
-    case tooLarge
-    /// Accepted, but answered late.
-    case slow
-    /// Accepted with 201 instead of 202.
-    case created
-    /// Accepted, and the connection is closed after the answer.
-    case closing
-    /// A 202 whose body is no JSON.
-    case garbage
-    /// The connection is reset once the body is there.
-    case reset
-    /// No answer, ever.
-    case hang
-}
-
-/// The kinds of a rate limit.
-enum SandboxLimit: Equatable {
-    case daily, hourly, minute
-    /// `Retry-After` as a date, and no seconds in the body.
-    case date
-}
-
 /// What a key may do.
 struct SandboxBehaviour: Equatable {
     /// Effect on every request but a send: the key check among them.
-    var read: SandboxEffect
+    private(set) var read = SandboxEffect.accept
     /// Effect on `POST /v1/send`.
-    var send: SandboxEffect
+    private(set) var send = SandboxEffect.accept
     /// `ps_test_…`: nothing is delivered, the status is `simulated`.
-    var isTest: Bool
+    let isTest: Bool
+    /// So many requests are as usual before the effects begin.
+    private(set) var after = 0
+    /// So many requests meet the effects, then all is as usual again; nil for all.
+    private(set) var times: Int?
+    /// Whether reads are counted for `after` and `times`; else sends.
+    private(set) var countsReads = false
 
-    /// Names after `ps_test_`; of two that fit, the longer one counts.
+    /// Names after `ps_test_`; of two that fit, the longer one counts. Besides these there are
+    /// `send_<error>_<shape>` and `auth_<error>_<shape>`, with the names of `SandboxError`.
     static let table: [(name: String, read: SandboxEffect, send: SandboxEffect)] = [
         ("revoked", .revoked, .revoked),
         ("revoked_later", .accept, .revoked),
@@ -67,6 +33,8 @@ struct SandboxBehaviour: Equatable {
         ("limited", .accept, .limited(.daily)),
         ("limited_hourly", .accept, .limited(.hourly)),
         ("limited_minute", .accept, .limited(.minute)),
+        ("limited_brief", .accept, .limited(.brief)),
+        ("limited_key", .accept, .limited(.key)),
         ("limited_date", .accept, .limited(.date)),
         ("auth_limited", .limited(.minute), .accept),
         ("down", .accept, .down),
@@ -78,6 +46,7 @@ struct SandboxBehaviour: Equatable {
         ("conflict", .accept, .conflict),
         ("toolarge", .accept, .tooLarge),
         ("slow", .accept, .slow),
+        ("lost", .accept, .lost),
         ("created", .accept, .created),
         ("closing", .accept, .closing),
         ("garbage", .accept, .garbage),
@@ -91,79 +60,83 @@ struct SandboxBehaviour: Equatable {
             return nil
         }
         let text = String(decoding: key, as: UTF8.self)
-        if text.hasPrefix("ps_live_"), text.count > 8 {
-            self.init(read: .accept, send: .accept, isTest: false)
+        guard text.count > 8 else { return nil }
+        if text.hasPrefix("ps_live_") {
+            isTest = false
             return
         }
-        guard text.hasPrefix("ps_test_"), text.count > 8 else { return nil }
-        let name = text.dropFirst(8)
-        let fitting = Self.table.filter { name == $0.name || name.hasPrefix($0.name + "_") }
-        let entry = fitting.max { $0.name.count < $1.name.count }
-        self.init(read: entry?.read ?? .accept, send: entry?.send ?? .accept, isTest: true)
+        guard text.hasPrefix("ps_test_") else { return nil }
+        isTest = true
+        let words = text.dropFirst(8).split(separator: "_", omittingEmptySubsequences: false)
+        readTurns(words.dropFirst(readName(words)))
     }
 
-    init(read: SandboxEffect, send: SandboxEffect, isTest: Bool) {
-        self.read = read
-        self.send = send
-        self.isTest = isTest
+    /// Whether the effects begin or end after some requests.
+    var hasTurns: Bool { after > 0 || times != nil }
+
+    /// What the key does after so many counted requests.
+    func turn(_ count: Int) -> SandboxBehaviour {
+        if count >= after, count - after < times ?? .max { return self }
+        var usual = self
+        (usual.read, usual.send) = (.accept, .accept)
+        return usual
+    }
+
+    /// A send also meets `chaos`, when the key has no effect of its own.
+    func meeting(_ chaos: SandboxEffect?) -> SandboxBehaviour {
+        var behaviour = self
+        if send == .accept, let chaos { behaviour.send = chaos }
+        return behaviour
+    }
+
+    /// Whether a send is refused before its body is read.
+    var isRefusedByHead: Bool { send == .tooLarge || send == .revoked }
+
+    /// Takes over the effects that the first words name.
+    /// - Returns: how many words the name has; 0 for an ordinary key.
+    private mutating func readName(_ words: [Substring]) -> Int {
+        if words.count >= 3, words[0] == "send" || words[0] == "auth",
+            let error = SandboxError(words[1], words[2])
+        {
+            countsReads = words[0] == "auth"
+            if countsReads { read = .error(error) } else { send = .error(error) }
+            return 3
+        }
+        let fitting = Self.table.filter { words.starts(with: $0.name.split(separator: "_")) }
+        guard let entry = fitting.max(by: { $0.name.count < $1.name.count }) else { return 0 }
+        (read, send) = (entry.read, entry.send)
+        countsReads = words[0] == "auth" || send == .accept
+        return entry.name.split(separator: "_").count
+    }
+
+    /// Reads `after_N` and `for_N`, in this order, at the front of `words`.
+    private mutating func readTurns(_ words: ArraySlice<Substring>) {
+        var words = words
+        func number(after word: String) -> Int? {
+            guard words.first == word[...], let digits = words.dropFirst().first,
+                let number = SandboxText.number(digits)
+            else { return nil }
+            words = words.dropFirst(2)
+            return number
+        }
+        after = number(after: "after") ?? 0
+        times = number(after: "for")
     }
 }
 
-extension SandboxEffect {
-    /// The answer that this effect gives in place of the ordinary one; nil for the effects that
-    /// accept the request (and change at most how they are answered).
-    func refusal() -> HTTPAnswer? {
-        switch self {
-        case .accept, .slow, .created, .closing: return nil
-        case .revoked: return .unauthorized()
-        case .forbidden:
-            return .error(
-                403, .coded, code: "forbidden", "this API key is not permitted to do this")
-        case .limited(let limit): return limit.answer(now: SandboxText.unixTime())
-        case .down: return .error(503, .text, "service unavailable")
-        case .broken: return .error(500, .text, "internal server error")
-        case .badGateway:
-            return HTTPAnswer(
-                status: 502, contentType: "text/html",
-                body: Array("<html><h1>502 Bad Gateway</h1></html>\n".utf8))
-        case .invalid: return .badRequest("the request is invalid: asked for by the API key")
-        case .conflict:
-            return .error(409, .coded, code: "conflict", "the request conflicts with another one")
-        case .tooLarge: return .tooLarge("request body exceeds the maximum size")
-        case .garbage: return HTTPAnswer(status: 202, json: #"{"message_id": oops"#)
-        case .reset: return silent(.reset)
-        case .hang: return silent(.never)
-        }
-    }
+/// How often each key was used, for keys whose effects begin or end after some requests. Holds
+/// no key, only hashes; bounded.
+struct SandboxTurns {
+    /// Keys that are remembered; then all are forgotten.
+    private static let keysMax = 10_000
 
-    private func silent(_ delivery: HTTPAnswer.Delivery) -> HTTPAnswer {
-        var answer = HTTPAnswer(status: 500, json: "")
-        answer.delivery = delivery
-        return answer
-    }
-}
+    private var counts: [Int: Int] = [:]
 
-extension SandboxLimit {
-    /// The documented body of a 429, and `Retry-After`.
-    fileprivate func answer(now: Int) -> HTTPAnswer {
-        let (kind, limit, seconds) =
-            switch self {
-            case .daily, .date: ("daily", 1_500, 3_600)
-            case .hourly: ("hourly", 200, 600)
-            case .minute: ("per_minute", 60, 30)
-            }
-        let json = JSONDocument.object {
-            $0.field("error", "rate_limit_exceeded")
-            $0.field("message", "\(kind) sending limit exceeded")
-            $0.field("limit_type", kind)
-            $0.field("limit", limit)
-            $0.field("used", limit)
-            if self != .date { $0.field("retry_after_seconds", seconds) }
-            $0.field("warming_phase", "phase_1")
-        }
-        var answer = HTTPAnswer(status: 429, json: json)
-        let after = self == .date ? SandboxText.httpDate(now + seconds) : String(seconds)
-        answer.headers.append(("Retry-After", after))
-        return answer
+    /// Counted requests of a key so far.
+    func count(of key: [UInt8]) -> Int { counts[key.hashValue] ?? 0 }
+
+    mutating func add(_ key: [UInt8]) {
+        if counts.count == Self.keysMax { counts = [:] }
+        counts[key.hashValue, default: 0] += 1
     }
 }

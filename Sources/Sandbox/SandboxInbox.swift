@@ -28,8 +28,7 @@ final class SandboxInbox {
 
     /// Notes the answer to a send, if it is a refusal.
     func noteRefusal(_ answer: HTTPAnswer) {
-        let isSilent = answer.delivery == .reset || answer.delivery == .never
-        guard answer.status >= 400 || isSilent else { return }
+        guard answer.status >= 400 else { return }
         refusals.add(answer, at: SandboxText.unixTime())
     }
 

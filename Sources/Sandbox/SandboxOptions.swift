@@ -11,6 +11,8 @@ package struct SandboxOptions: Sendable {
     package var addresses: [SocketAddress]
     /// HTTPS with this certificate; nil for plain HTTP.
     package var tls: TLSContext?
+    /// The name that `Host` may have besides IP addresses and localhost; nil for none.
+    package var hostname: String?
     /// Folder that accepted messages are written to; nil keeps them in memory. It must exist.
     var storeFolder: String?
     /// Accepted messages remembered; the oldest are forgotten (files in `storeFolder` stay).
@@ -33,11 +35,12 @@ package struct SandboxOptions: Sendable {
 
     package init(
         addresses: [SocketAddress] = [Self.usualAddress], tls: TLSContext? = nil,
-        storeFolder: String? = nil,
+        hostname: String? = nil, storeFolder: String? = nil,
         slowMilliseconds: Int = 3_000, chaos: SandboxChaos = SandboxChaos()
     ) {
         self.addresses = addresses
         self.tls = tls
+        self.hostname = hostname
         self.storeFolder = storeFolder
         self.slowMilliseconds = slowMilliseconds
         self.chaos = chaos

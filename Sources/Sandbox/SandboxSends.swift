@@ -1,6 +1,7 @@
 // `POST /v1/send`: which messages the sandbox accepts, and what it does to them on purpose.
 //
-// Three things decide: the key's behaviour, chaos, and the magic domains of sender and recipients.
+// These decide, in this order: the key's behaviour and chaos, the sender's domain and its limits, the
+// template, the recipients' domains.
 
 import HTTPServer
 import Log
@@ -15,6 +16,7 @@ final class SandboxSends {
     private let store: SandboxStore
     private let log: EventLog
     private var chaos: SandboxChaos
+    private var warming = SandboxWarming()
     /// Addresses at flaky.test that were refused once.
     private var flakyAddresses: Set<String> = []
 
@@ -30,9 +32,7 @@ final class SandboxSends {
         guard request.mediaType == "application/json" else {
             return .answer(.error(415, .text, "Content-Type must be application/json"))
         }
-        if behaviour.send == .tooLarge || behaviour.send == .revoked,
-            let refusal = behaviour.send.refusal()
-        {
+        if behaviour.isRefusedByHead, let refusal = behaviour.send.refusal() {
             return .answer(refusal)
         }
         if case .length(let length) = request.framing, length > SandboxLimits.api.requestBytesMax {
@@ -43,10 +43,7 @@ final class SandboxSends {
 
     /// Answers a complete send, and keeps its message when it is accepted.
     func send(_ body: [UInt8], _ behaviour: SandboxBehaviour) -> HTTPAnswer {
-        var behaviour = behaviour
-        if behaviour.send == .accept, let effect = chaos.effect(Int.random(in: 0..<100)) {
-            behaviour.send = effect
-        }
+        let behaviour = behaviour.meeting(chaos.effect(Int.random(in: 0..<100)))
         if let refusal = behaviour.send.refusal() { return refusal }
         switch SendRequest.parse(body) {
         case .invalid(let message): return .badRequest(message)
@@ -71,14 +68,45 @@ final class SandboxSends {
         return HTTPAnswer(status: 200, json: chaos.json)
     }
 
-    /// What the magic domains of the sender and the recipients make of a valid request.
+    /// `GET`, `POST` and `DELETE /sandbox/limits`.
+    func limits(_ request: SandboxRequest, _ body: [UInt8]) -> HTTPAnswer {
+        switch request.method {
+        case "GET": break
+        case "POST":
+            guard let order = SandboxWarming.order(json: body.span) else {
+                let kinds = SandboxLimit.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+                return .badRequest(
+                    "give domain, limit_type (\(kinds)), limit, and perhaps window_seconds")
+            }
+            warming.set(order.window, of: order.domain)
+        case "DELETE": warming.removeAll()
+        default: return .methodNotAllowed("GET, POST, DELETE")
+        }
+        return HTTPAnswer(status: 200, json: warming.json)
+    }
+
+    /// What the sender's domain, the template and the recipients' domains make of a valid request.
     private func refusal(for request: SendRequest) -> HTTPAnswer? {
-        if let domain = SendAddress(request.from)?.domain, domain == "unverified.test" {
+        if let refusal = senderRefusal(request) { return refusal }
+        if let template = request.template, template.hasPrefix("unknown") {
+            return .error(
+                404, .nested, code: "template_not_found", "template \(template) not found")
+        }
+        return recipientRefusal(request.recipients.compactMap { SendAddress($0) })
+    }
+
+    private func senderRefusal(_ request: SendRequest) -> HTTPAnswer? {
+        guard let domain = SendAddress(request.from)?.domain else { return nil }
+        if domain == "unverified.test" || warming.isUnknown(domain) {
             return .error(
                 403, .coded, code: "domain_not_verified",
                 "the sending domain \(domain) is not verified")
         }
-        let addresses = request.recipients.compactMap { SendAddress($0) }
+        let now = SandboxText.unixTime()
+        return warming.limit(of: domain, now: now)?.answer(now: now)
+    }
+
+    private func recipientRefusal(_ addresses: [SendAddress]) -> HTTPAnswer? {
         for address in addresses {
             switch address.domain {
             case "invalid.test":
@@ -87,7 +115,10 @@ final class SandboxSends {
                 return .error(503, .text, "service unavailable")
             case "flaky.test" where isFirst(String(address.address)):
                 return .error(503, .text, "service unavailable, try again")
-            default: break
+            default:
+                if let refusal = SandboxEffect(domain: address.domain)?.refusal() {
+                    return refusal
+                }
             }
         }
         if addresses.allSatisfy({ $0.domain == "suppressed.test" }) {
@@ -107,7 +138,8 @@ final class SandboxSends {
         _ request: SendRequest, _ body: [UInt8], _ behaviour: SandboxBehaviour
     ) -> HTTPAnswer {
         let message: SandboxMessage
-        let status = behaviour.send == .created ? 201 : 202
+        let effect = Self.effect(on: request, behaviour)
+        let status = effect == .created ? 201 : 202
         do throws(SandboxFolderError) {
             message = try store.add(
                 request, body: body, isTest: behaviour.isTest, answerStatus: status)
@@ -115,9 +147,28 @@ final class SandboxSends {
             log.event(.error, "sandbox-store-failed", ["reason": error.description])
             return .error(500, .text, "the sandbox cannot store the message")
         }
+        if let domain = SendAddress(request.from)?.domain {
+            warming.count(domain, now: SandboxText.unixTime())
+        }
         var answer = HTTPAnswer(status: status, json: message.answer)
-        answer.closes = behaviour.send == .closing
-        if behaviour.send == .slow { answer.delivery = .after(milliseconds: slowMilliseconds) }
+        answer.closes = effect == .closing
+        switch effect {
+        case .slow: answer.delivery = .after(milliseconds: slowMilliseconds)
+        case .late(let seconds): answer.delivery = .after(milliseconds: seconds * 1_000)
+        case .lost: answer.delivery = .reset
+        default: break
+        }
         return answer
+    }
+
+    /// How an accepted message is answered: as the key says, else as a recipient says.
+    private static func effect(
+        on request: SendRequest, _ behaviour: SandboxBehaviour
+    ) -> SandboxEffect {
+        guard behaviour.send == .accept else { return behaviour.send }
+        let effects = request.recipients.lazy.compactMap {
+            SendAddress($0).flatMap { SandboxEffect(domain: $0.domain) }
+        }
+        return effects.first ?? .accept
     }
 }

@@ -14,6 +14,8 @@ final class SandboxService: HTTPService {
     private let sends: SandboxSends
     private let lists: SandboxLists
     private let inbox: SandboxInbox
+    private let guardian: HTTPGuard
+    private var turns = SandboxTurns()
     private var statistics = SandboxStatistics()
 
     init(options: SandboxOptions, log: EventLog) {
@@ -22,11 +24,20 @@ final class SandboxService: HTTPService {
         sends = SandboxSends(options: options, store: store, log: log)
         lists = SandboxLists(options: options, store: store)
         inbox = SandboxInbox(store: store)
+        guardian = HTTPGuard(hostname: options.hostname)
     }
 
     // MARK: HTTPService
 
-    func admit(_ request: HTTPRequest) -> HTTPAdmission { admit(SandboxRequest(request)) }
+    func admit(_ request: HTTPRequest) -> HTTPAdmission {
+        statistics.requestBegan()
+        let taken = SandboxRequest(request)
+        let fault =
+            guardian.fault(of: request)
+            ?? (taken.isForInbox ? HTTPGuard.callFault(of: request) : nil)
+        if let fault { return .answer(.error(fault.status, .text, fault.reason)) }
+        return admit(taken)
+    }
 
     func respond(
         to request: HTTPRequest, body: [UInt8], _ reply: @escaping (HTTPAnswer) -> Void
@@ -52,6 +63,8 @@ final class SandboxService: HTTPService {
                 "status": String(answer.status), "request_id": requestID,
             ])
         var answer = answer
+        // What is in front of the API knows nothing of its requests.
+        if answer.headers.contains(where: { $0.name == "Server" }) { return answer }
         answer.headers.insert(("X-Request-ID", requestID), at: 0)
         return answer
     }
@@ -67,16 +80,17 @@ final class SandboxService: HTTPService {
 
     /// Decides on a request by its head alone.
     func admit(_ request: SandboxRequest) -> HTTPAdmission {
-        statistics.requestBegan()
         if request.isForInbox {
-            return .body(bytesMax: request.path == "/sandbox/chaos" ? 1_024 : 0)
+            let hasBody = request.path == "/sandbox/chaos" || request.path == "/sandbox/limits"
+            return .body(bytesMax: hasBody ? 1_024 : 0)
         }
         guard let allowed = Self.method(of: request.path) else { return .answer(.notFound()) }
         guard request.method == allowed else { return .answer(.methodNotAllowed(allowed)) }
-        guard let behaviour = SandboxBehaviour(key: request.key) else {
-            return .answer(.unauthorized())
-        }
-        return allowed == "GET" ? .body(bytesMax: 0) : sends.admit(request, behaviour)
+        guard let behaviour = behaviour(of: request) else { return .answer(.unauthorized()) }
+        if allowed == "GET" { return .body(bytesMax: 0) }
+        let admission = sends.admit(request, behaviour)
+        if case .answer = admission { count(request, behaviour) }
+        return admission
     }
 
     /// Answers a complete request that was admitted.
@@ -87,12 +101,26 @@ final class SandboxService: HTTPService {
                 ? .object { statistics.write(accepted: store.acceptedCount, to: &$0) }
                 : .methodNotAllowed("GET")
         case "/sandbox/chaos": return sends.chaos(request, body)
+        case "/sandbox/limits": return sends.limits(request, body)
         default: break
         }
         if request.isForInbox { return inbox.answer(request) }
-        guard let behaviour = SandboxBehaviour(key: request.key) else { return .unauthorized() }
+        guard let behaviour = behaviour(of: request) else { return .unauthorized() }
+        count(request, behaviour)
         return request.path == "/v1/send"
             ? sends.send(body, behaviour) : lists.answer(request, behaviour)
+    }
+
+    /// What the request's key does now; nil for a key that is not valid.
+    private func behaviour(of request: SandboxRequest) -> SandboxBehaviour? {
+        SandboxBehaviour(key: request.key)?.turn(request.key.map(turns.count) ?? 0)
+    }
+
+    private func count(_ request: SandboxRequest, _ behaviour: SandboxBehaviour) {
+        guard let key = request.key, behaviour.hasTurns,
+            behaviour.countsReads != (request.path == "/v1/send")
+        else { return }
+        turns.add(key)
     }
 
     /// The method that a path of the API has; nil for paths that it has not.

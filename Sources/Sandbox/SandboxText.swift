@@ -36,6 +36,13 @@ enum SandboxText {
         }
     }
 
+    /// A number of one to seven digits; nil for anything else.
+    static func number(_ digits: Substring) -> Int? {
+        let isNumber =
+            (1...7).contains(digits.utf8.count) && digits.utf8.allSatisfy { $0 &- 0x30 < 10 }
+        return isNumber ? Int(digits) : nil
+    }
+
     /// Decodes percent-encoding; a `%` without two digits stays. `+` is a blank in a query.
     static func percentDecoded(_ text: Substring, plusIsBlank: Bool = false) -> String {
         let source = Array(text.utf8)

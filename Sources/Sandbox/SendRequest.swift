@@ -32,7 +32,8 @@ package struct SendRequest {
     var subject: String?
     var hasText = false
     var hasHTML = false
-    var hasTemplate = false
+    /// The template's name or id; nil without one.
+    var template: String?
     package var attachments: [Attachment] = []
 
     package var recipients: [String] { to + cc + bcc }
@@ -73,7 +74,7 @@ package struct SendRequest {
                 throw .invalid("\"\(name)\" is not a valid email address: \(text)")
             }
         }
-        if hasTemplate {
+        if template != nil {
             if subject != nil || hasText || hasHTML {
                 throw .invalid(
                     "a template is mutually exclusive with subject, html_body and text_body")

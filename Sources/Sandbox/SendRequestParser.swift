@@ -46,7 +46,7 @@ struct SendRequestParser {
         case "html_body": request.hasHTML = try isNonEmptyText(name)
         case "text_body": request.hasText = try isNonEmptyText(name)
         case "template", "template_id":
-            if try isNonEmptyText(name) { request.hasTemplate = true }
+            if let template = try text(name), !template.isEmpty { request.template = template }
         case "unsubscribe_scope": _ = try string(name)
         case "variables", "metadata":
             try object(name) { (parser, token) throws(SendFault) in try parser.skip(token) }

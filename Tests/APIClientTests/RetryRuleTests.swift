@@ -9,7 +9,7 @@ import Testing
 struct RetryRuleTests {
     static let progresses: [RequestProgress] = [
         .nothingWritten, .partlyWritten(isBodyHeld: true), .partlyWritten(isBodyHeld: false),
-        .handedOver,
+        .unacknowledged(isBodyHeld: true), .unacknowledged(isBodyHeld: false), .handedOver,
     ]
     static let tries = [0, 1, 2, 3, 4, 1_000, .max]
 
@@ -18,6 +18,8 @@ struct RetryRuleTests {
         .nothingWritten: (.retryNow, .notSent),
         .partlyWritten(isBodyHeld: true): (.retryNow, .notSent),
         .partlyWritten(isBodyHeld: false): (.notSent, .notSent),
+        .unacknowledged(isBodyHeld: true): (.retryNow, .notSent),
+        .unacknowledged(isBodyHeld: false): (.notSent, .notSent),
         .handedOver: (.uncertain, .uncertain),
     ]
 

@@ -25,7 +25,7 @@ class Recorded:
 
 
 class RecordingAPI:
-    """Answers every key check with `check_status`, every send with 202."""
+    """Answers every key check with `check_status`, as the API does, every send with 202."""
 
     def __init__(self, check_status=200):
         self.check_status = check_status
@@ -66,7 +66,9 @@ class RecordingAPI:
                     self.requests.append(request)
                     number = len(self.requests)
                 if request.method == "GET":
-                    self._answer(connection, self.check_status, {"emails": [], "total": 0})
+                    good, refusal = {"emails": [], "total": 0}, {"error": "invalid API key"}
+                    value = good if self.check_status < 300 else refusal
+                    self._answer(connection, self.check_status, value)
                 else:
                     answer = {"message_id": f"m{number}", "status": "queued"}
                     self._answer(connection, 202, answer)

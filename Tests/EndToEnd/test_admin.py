@@ -23,11 +23,14 @@ PREFIX = "postscale_relay_"
 MESSAGE = b"From: a@yourdomain.com\r\nTo: b@example.com\r\nSubject: s\r\n\r\nHello\r\n"
 
 
-def get(port, path, method="GET"):
+CALL = {"Content-Type": "application/json", "X-Requested-By": "test"}
+
+
+def get(port, path, method="GET", body=None, headers=None):
     """(status, header fields, body)"""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
-        connection.request(method, path)
+        connection.request(method, path, body, headers or {})
         response = connection.getresponse()
         return response.status, response.headers, response.read()
     finally:
@@ -115,9 +118,9 @@ class Counting(AdminTestCase):
     def test_outcomes_have_their_names(self):
         expected = {
             "limited": ("rate-limited", 452), "invalid": ("invalid", 554),
-            "forbidden": ("forbidden", 550), "conflict": ("unavailable", 451),
+            "forbidden": ("forbidden", 550), "conflict": ("invalid", 554),
             "down": ("uncertain", 451), "garbage": ("uncertain", 451),
-            "revoked_later": ("key-refused", 535),
+            "revoked_later": ("key-refused", 451),
         }
         for behaviour, (outcome, code) in expected.items():
             with self.subTest(behaviour):
@@ -337,7 +340,8 @@ class Pages(AdminTestCase):
         before = opened()
         with self.relay.raw() as client:
             client.ask(b"QUIT")
-        self.assertEqual(get(self.port, "/log-level?level=debug", "POST")[2], b"debug\n")
+        debug = json.dumps({"level": "debug"})
+        self.assertEqual(get(self.port, "/log-level", "POST", debug, CALL)[2], b"debug\n")
         with self.relay.raw():
             pass
         harness.wait_until(lambda: opened() == before + 1)
@@ -347,6 +351,32 @@ class Pages(AdminTestCase):
         for wrong in ("loud", "", "WARNING"):
             self.assertEqual(get(self.port, f"/log-level?level={wrong}", "PUT")[0], 400)
         self.assertEqual(get(self.port, "/log-level", "DELETE")[0], 405)
+        self.assertEqual(get(self.port, "/log-level", "POST", "{}", CALL)[0], 400)
+        self.assertEqual(get(self.port, "/log-level", "POST", " " * 1_025, CALL)[0], 413)
+
+    def test_a_web_page_cannot_use_the_listener(self):
+        for host, is_known in (
+                ("evil.example", False), (f"evil.example:{self.port}", False), ("", False),
+                ("127.0.0.1.evil.example", False), ("127.0.0.1", True), ("[::1]:1", True),
+                (f"LocalHost:{self.port}", True)):
+            for path in ("/", "/status.json", "/metrics", "/healthz", "/log-level"):
+                got = get(self.port, path, headers={"Host": host})[0]
+                self.assertEqual(got, 200 if is_known else 421, (host, path))
+        level = get(self.port, "/log-level")[2]
+        for headers, wanted in (
+                ({}, 415), ({"Content-Type": "text/plain", "X-Requested-By": "test"}, 415),
+                ({"Content-Type": "application/json"}, 403), ({"X-Requested-By": "test"}, 415),
+                ({**CALL, "Host": "evil.example"}, 421)):
+            got = get(self.port, "/log-level", "POST", json.dumps({"level": "error"}), headers)[0]
+            self.assertEqual(got, wanted, headers)
+        self.assertEqual(get(self.port, "/log-level")[2], level)
+
+    def test_the_listener_answers_to_the_hostname(self):
+        port = harness.free_port()
+        relay = harness.Relay("--admin", str(port), "--hostname", "relay.example")
+        self.addCleanup(relay.stop)
+        for host, wanted in (("Relay.Example:9587", 200), ("x.relay.example", 421)):
+            self.assertEqual(get(port, "/healthz", headers={"Host": host})[0], wanted)
 
 
 class HTTP(AdminTestCase):
@@ -380,9 +410,9 @@ class HTTP(AdminTestCase):
         for request, wanted in (
                 (b"nonsense\r\n\r\n", b"400"), (b"GET / HTTP/2.0\r\n\r\n", b"505"),
                 (b"GET / HTTP/1.1\r\n\r\n", b"400"),  # No Host.
-                (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", b"413"),
-                (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"413"),
-                (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 1_000 + b"\r\n", b"431"),
+                (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", b"413"),
+                (b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"413"),
+                (b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 1_000 + b"\r\n", b"431"),
                 (b"G" * 5_000, b"431"), (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\n\r\n", b"400")):
             answer = self.talk(request, ends=False)
             self.assertEqual(answer[:12], b"HTTP/1.1 " + wanted, request[:60])
@@ -396,10 +426,10 @@ class HTTP(AdminTestCase):
         self.assertEqual(self.talk(*[request[i:i + 1] for i in range(len(request))]), whole)
 
     def test_pipelined_requests_are_answered_in_order(self):
-        head = b" HTTP/1.1\r\nHost: x\r\n\r\n"
+        head = b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
         answer = self.talk(
             b"GET /healthz" + head + b"GET /log-level" + head + b"GET /nothing" + head
-            + b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nGET /metrics" + head)
+            + b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\nGET /metrics" + head)
         self.assertEqual(re.findall(rb"HTTP/1.1 (\d+)", answer), [b"200", b"200", b"404", b"200"])
         self.assertTrue(answer.endswith(b"\r\n\r\nready\n"))
 

@@ -71,7 +71,7 @@ class Pages(unittest.TestCase):
             alone.pop(flag)
             self.assertIn(f"`--{flag}`", text)
         # These mean the same in every command.
-        self.assertEqual(set(alone), {"log-format", "log-level", "version", "help"})
+        self.assertEqual(set(alone), {"hostname", "log-format", "log-level", "version", "help"})
 
     def test_every_environment_variable_is_in_configure_md(self):
         # Fields of the journal's entries, not variables.

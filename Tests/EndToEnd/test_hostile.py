@@ -77,7 +77,7 @@ class OutOfTurn(harness.RelayTestCase):
                 b"EHLO client.test\r\nAUTH PLAIN AHBvc3RzY2FsZQBwc190ZXN0X3Jldm9rZWQ=\r\n"
                 b"MAIL FROM:<a@yourdomain.com>\r\nRCPT TO:<b@example.com>\r\nNOOP\r\n")
             self.assertEqual(
-                [reply[:3] for reply in client.replies(5)], ["250", "535", "502", "503", "250"])
+                [reply[:3] for reply in client.replies(5)], ["250", "535", "451", "503", "250"])
         self.assertEqual(self.sandbox.list(), [])
 
     def test_content_behind_a_refused_data_is_never_read_as_commands(self):

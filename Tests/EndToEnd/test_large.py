@@ -126,7 +126,7 @@ class Large(unittest.TestCase):
         self.assertEqual(self.sandbox.stored(), [])
 
     def test_an_early_answer_of_the_api(self):
-        answers = [("toolarge", 552), ("revoked_later", 535)]
+        answers = [("toolarge", 552), ("revoked_later", 451)]
         for behaviour, expected in answers:
             with self.subTest(behaviour), self.relay.login(harness.new_key(behaviour)) as client:
                 client.mail("a@yourdomain.com")

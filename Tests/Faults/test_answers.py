@@ -153,7 +153,7 @@ def message_of(status):
 
 
 REDIRECT = [b"Location: /v1/send"]
-PLAIN_4XX = (402, 404, 405, 406, 407, 408, 409, 410, 411, 412, 414, 415, 416, 417, 418, 421, 423,
+PLAIN_4XX = (404, 405, 406, 407, 409, 410, 411, 412, 414, 415, 416, 417, 418, 421, 423,
              424, 425, 426, 428, 431, 451, 499)
 EVERY_5XX = (500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511, 520, 599)
 
@@ -170,9 +170,18 @@ STATUSES = [
     answered("400, nested", after_request(
         answer(400, b'{"error":{"code":"c","message":"m"}}'), "go on"), "554 m", "invalid"),
     answered("400 with HTML", after_request(answer(400, b"<html>"), "go on"),
-             "554 Message rejected by the API", "invalid"),
-    answered("401", after_request(message_of(401), "go on"), "535 Authentication failed",
-             "key-refused"),
+             UNAVAILABLE, "unavailable"),
+    answered("429 with HTML", after_request(answer(429, b"<html>"), "go on"),
+             UNAVAILABLE, "unavailable"),
+    answered("400 with the JSON of something else", after_request(
+        answer(400, b'{"message":"forbidden"}'), "go on"), UNAVAILABLE, "unavailable"),
+    answered("401", after_request(message_of(401), "go on"),
+             "451 Authentication failed, log in again", "key-refused"),
+    answered("402", after_request(message_of(402), "go on"), "452 words of the API", "plan-limit"),
+    answered("403 of a plan", after_request(
+        answer(403, b'{"error":"plan limit reached"}'), "go on"), "452 plan limit reached",
+        "plan-limit"),
+    uncertain("408", after_request(message_of(408), "go on"), "408 for a request"),
     answered("403", after_request(message_of(403), "go on"), "550 words of the API", "forbidden"),
     answered("413", after_request(message_of(413), "go on"), "552 Message size exceeds maximum",
              "too-large"),
@@ -180,8 +189,10 @@ STATUSES = [
              "suppressed"),
     answered("429", after_request(message_of(429), "go on"),
              "452 Rate limit exceeded, try again later", "rate-limited"),
-    *[answered(f"{status}", after_request(message_of(status), "go on"), UNAVAILABLE, "unavailable")
-      for status in PLAIN_4XX],
+    *[answered(f"{status}", after_request(message_of(status), "go on"), "554 words of the API",
+               "invalid") for status in PLAIN_4XX],
+    *[answered(f"{status} with HTML", after_request(answer(status, b"<html>"), "go on"),
+               UNAVAILABLE, "unavailable") for status in PLAIN_4XX],
     *[answered(f"{status}", after_request(message_of(status), "go on"), UNAVAILABLE, "uncertain")
       for status in EVERY_5XX],
     answered("503 with a body without end", after_request(

@@ -174,7 +174,7 @@ EARLY = [
     for then in (None, "close", "reset")
     for status, reply, outcome in (
         (400, "554 words of the API", "invalid"),
-        (401, "535 Authentication failed", "key-refused"),
+        (401, "451 Authentication failed, log in again", "key-refused"),
         (403, "550 words of the API", "forbidden"),
         (413, "552 Message size exceeds maximum", "too-large"),
         (422, "550 All recipients suppressed", "suppressed"),

@@ -12,8 +12,8 @@ import Wire
     private let service = SandboxService(
         options: SandboxOptions(addresses: []), log: EventLog.silent())
 
-    private func request(_ line: String) -> HTTPRequest {
-        let bytes = Array((line + " HTTP/1.1\r\nHost: x\r\n\r\n").utf8)
+    private func request(_ line: String, _ fields: String = "") -> HTTPRequest {
+        let bytes = Array((line + " HTTP/1.1\r\nHost: localhost\r\n\(fields)\r\n").utf8)
         guard case .head(let head) = HTTPRequestHead.parse(bytes.span) else {
             preconditionFailure("a test's own request head")
         }
@@ -94,6 +94,57 @@ import Wire
         #expect(list.count == SandboxRefusals.countMax)
         #expect((list.last?["body"] as? String)?.contains("number 204") == true)
         #expect(list.last?["status"] as? Int == 400)
+    }
+
+    /// The status of a call, by its head first, as the server asks.
+    private func status(_ line: String, _ fields: String, _ body: String = "") -> Int {
+        let request = request(line, fields)
+        switch service.admit(request) {
+        case .answer(let answer): return answer.status
+        case .body:
+            var status = 0
+            service.respond(to: request, body: Array(body.utf8)) { status = $0.status }
+            return status
+        }
+    }
+
+    @Test(
+        "A call that sets a limit needs JSON and the call field: no web page can make it",
+        arguments: [
+            ("Content-Type: application/json\r\nX-Requested-By: test\r\n", 200),
+            ("Content-Type: application/json\r\n", 403), ("X-Requested-By: test\r\n", 415),
+            ("Content-Type: text/plain\r\nX-Requested-By: test\r\n", 415),
+            ("Content-Type: text/plain\r\n", 415), ("", 415),
+        ])
+    func calls(fields: String, expected: Int) throws {
+        let body = #"{"domain":"shop.example","limit_type":"daily","limit":1}"#
+        #expect(status("POST /sandbox/limits", fields, body) == expected)
+        let limits = try ask("GET /sandbox/limits").1["limits"] as? [NSDictionary]
+        #expect(limits?.count == (expected == 200 ? 1 : 0))
+    }
+
+    @Test("Limits are set, shown and forgotten by calls")
+    func limits() throws {
+        let fields = "Content-Type: application/json\r\nX-Requested-By: test\r\n"
+        let body = #"{"domain":"shop.example","limit_type":"hourly","limit":1}"#
+        #expect(status("POST /sandbox/limits", fields, "limit=1") == 400)
+        #expect(status("POST /sandbox/limits", fields, body) == 200)
+        let message =
+            #"{"from":"a@shop.example","to":["b@c.test"],"subject":"s","text_body":"t"}"#
+        func send() -> [Int] {
+            let key = "Authorization: Bearer ps_test_x\r\nContent-Type: application/json\r\n"
+            return (0..<2).map { _ in status("POST /v1/send", key, message) }
+        }
+        #expect(send() == [202, 429])
+        let limits = try ask("GET /sandbox/limits").1["limits"] as? [NSDictionary]
+        let expected: NSDictionary = [
+            "domain": "shop.example", "limit_type": "hourly", "limit": 1, "used": 1,
+            "window_seconds": 3_600,
+        ]
+        #expect(limits?.count == 1 && limits?.first == expected)
+        #expect(try ask("DELETE /sandbox/limits").0 == 200)
+        #expect(send() == [202, 202])
+        #expect(try ask("PUT /sandbox/limits").0 == 405)
     }
 
     @Test(

@@ -12,7 +12,8 @@ import Testing
     private func withSandbox(_ body: (UInt16) throws -> Void) throws {
         let port = ServerPort()
         let options = SandboxOptions(
-            addresses: [try #require(SocketAddress("127.0.0.1:0"))], slowMilliseconds: 50)
+            addresses: [try #require(SocketAddress("127.0.0.1:0"))], hostname: "api.test",
+            slowMilliseconds: 50)
         let group = try LoopGroup(count: 1, backend: testBackend) { loop in
             let server = try SandboxServer(loop: loop, options: options, log: EventLog.silent())
             port.number = server.addresses[0].port
@@ -35,8 +36,10 @@ import Testing
     private static let body =
         #"{"from":"a@b.test","to":["c@d.test"],"subject":"s","text_body":"t"}"#
 
-    private func send(key: String, extra: String = "Connection: close\r\n") -> String {
-        "POST /v1/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(key)\r\n\(extra)"
+    private func send(
+        key: String, host: String = "localhost", extra: String = "Connection: close\r\n"
+    ) -> String {
+        "POST /v1/send HTTP/1.1\r\nHost: \(host)\r\nAuthorization: Bearer \(key)\r\n\(extra)"
             + "Content-Type: application/json\r\nContent-Length: \(Self.body.utf8.count)\r\n\r\n"
     }
 
@@ -61,7 +64,7 @@ import Testing
             let requests =
                 send(key: "ps_test_slow", extra: "") + Self.body
                 + send(key: "ps_test_down", extra: "") + Self.body
-                + "GET /sandbox/stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                + "GET /sandbox/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             let answers = exchange(port, [requests])
             let statuses = answers.split(separator: "HTTP/1.1 ").map { $0.prefix(3) }
             #expect(statuses == ["202", "503", "200"])
@@ -76,6 +79,51 @@ import Testing
                 key: "ps_test_x", extra: "Expect: 100-continue\r\nConnection: close\r\n")
             let answer = exchange(port, [head, Self.body])
             #expect(answer.hasPrefix("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 "))
+        }
+    }
+
+    @Test(
+        "Only IP addresses, localhost and the sandbox's own name are answered",
+        arguments: [
+            ("127.0.0.1:8587", "200"), ("localhost", "200"), ("[::1]", "200"), ("Api.Test", "200"),
+            ("evil.example", "421"), ("127.0.0.1.evil.example:8587", "421"), ("", "421"),
+        ])
+    func host(host: String, status: String) throws {
+        try withSandbox { port in
+            for path in ["/", "/sandbox/messages", "/v1/emails"] {
+                let answer = exchange(
+                    port,
+                    [
+                        "GET \(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n"
+                            + "Authorization: Bearer ps_test_x\r\n\r\n"
+                    ])
+                #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(path)")
+            }
+            let sent = exchange(port, [send(key: "ps_test_x", host: host), Self.body])
+            #expect(sent.hasPrefix("HTTP/1.1 \(status == "200" ? "202" : status) "))
+        }
+    }
+
+    @Test("A lost answer: the message is kept, the connection is reset")
+    func lost() throws {
+        try withSandbox { port in
+            #expect(exchange(port, [send(key: "ps_test_lost"), Self.body]) == "")
+            let list = exchange(
+                port,
+                ["GET /sandbox/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"])
+            #expect(list.contains(#""accepted":1,"refused":0"#))
+        }
+    }
+
+    @Test("A page in front of the API has a Server and no JSON")
+    func page() throws {
+        try withSandbox { port in
+            let answer = exchange(port, [send(key: "ps_test_send_403_page"), Self.body])
+            #expect(answer.hasPrefix("HTTP/1.1 403 "))
+            #expect(answer.contains("\r\nServer: nginx\r\n"))
+            #expect(!answer.contains("X-Request-ID"))
+            #expect(answer.contains("\r\nContent-Type: text/html\r\n"))
+            #expect(answer.contains("\r\n\r\n<html>"))
         }
     }
 

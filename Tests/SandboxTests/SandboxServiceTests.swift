@@ -1,5 +1,6 @@
 // The API's decisions without sockets: heads and bodies in, answers out.
 
+import HTTPServer
 import Testing
 import Wire
 
@@ -13,7 +14,7 @@ import Wire
     private func request(_ line: String, key: String? = "ps_test_x", type: String? = nil)
         -> SandboxRequest
     {
-        var text = line + " HTTP/1.1\r\nHost: x\r\n"
+        var text = line + " HTTP/1.1\r\nHost: localhost\r\n"
         if let key { text += "Authorization: bearer  \(key)\r\n" }
         if let type { text += "Content-Type: \(type)\r\n" }
         let bytes = Array((text + "\r\n").utf8)
@@ -104,6 +105,91 @@ import Wire
         #expect(send(to: ["a@flaky.test"]) == 503)
         #expect(send(to: ["a@flaky.test"]) == 202)
         #expect(send(from: "a@unverified.test", to: ["a@c.test"]) == 403)
+    }
+
+    @Test(
+        "Recipients whose domain asks for an error",
+        arguments: [
+            ("403.coded.test", 403), ("403-plan.nested.test", 403), ("402.text.test", 402),
+            ("409.nested.test", 409), ("404.text.test", 404), ("401.page.test", 401),
+            ("422.page.test", 422), ("429.page.test", 429), ("503.page.test", 503),
+            ("403.foreign.test", 403), ("lost.test", 202), ("1s.late.test", 202),
+        ])
+    func magicRecipients(domain: String, status: Int) {
+        #expect(send(to: ["b@example.com", "a@\(domain)"]) == status)
+        #expect(service.store.messages.count == (status == 202 ? 1 : 0))
+    }
+
+    @Test("A late answer comes when the domain says, a lost one never")
+    func deliveries() throws {
+        for (domain, delivery) in [
+            ("70s.late.test", HTTPAnswer.Delivery.after(milliseconds: 70_000)),
+            ("lost.test", .reset), ("example.com", .now),
+        ] {
+            let body =
+                #"{"from":"a@b.test","to":["c@\#(domain)"],"subject":"s","text_body":"t"}"#
+            let answer = service.respond(
+                to: request("POST /v1/send", type: "application/json"), body: Array(body.utf8))
+            #expect(answer.delivery == delivery && answer.status == 202)
+        }
+    }
+
+    @Test(
+        "A template whose name begins with unknown does not exist",
+        arguments: [
+            (#""template":"welcome""#, 202), (#""template":"unknown""#, 404),
+            (#""template":"unknown-welcome""#, 404), (#""template_id":"unknown""#, 404),
+            (#""template":"wellknown""#, 202),
+        ])
+    func templates(field: String, status: Int) {
+        let answer = send(#"{"from":"a@b.test","to":["c@d.test"],\#(field)}"#)
+        #expect(answer.0 == status)
+        #expect(status == 202 || answer.1.hasPrefix(#"{"error":{"code":"template_not_found","#))
+    }
+
+    @Test("A sending domain that warms up meets its limit, other domains of the key do not")
+    func warming() {
+        let slow = "a@minute2.warming.test"
+        #expect([1, 2, 3].map { _ in send(from: slow, to: ["b@c.test"]) } == [202, 202, 429])
+        let body = #"{"from":"\#(slow)","to":["b@c.test"],"subject":"s","text_body":"t"}"#
+        let answer = send(body).1
+        #expect(
+            answer.hasPrefix(
+                #"{"error":"rate_limit_exceeded","message":"per_minute sending limit exceeded","#
+                    + #""limit_type":"per_minute","limit":2,"used":2,"retry_after_seconds":"#)
+                && answer.hasSuffix(#","warming_phase":"phase_1"}"#))
+        #expect(send(from: "a@warmed.example", to: ["b@c.test"]) == 202)
+        #expect(send(from: "a@minut2.warming.test", to: ["b@c.test"]) == 403)
+    }
+
+    @Test("A key that is revoked in the middle")
+    func revokedInTheMiddle() {
+        let key = "ps_test_revoked_after_2"
+        #expect(answer(request("GET /v1/emails", key: key)).0 == 200)
+        #expect([1, 2, 3, 4].map { _ in send(key: key).0 } == [202, 202, 401, 401])
+        #expect(answer(request("GET /v1/emails", key: key)).0 == 401)
+        #expect(send(key: key + "_other").0 == 202, "each key is counted for itself")
+    }
+
+    @Test(
+        "A fault for some messages, then all is as usual",
+        arguments: [
+            ("limited_brief_for_1", [429, 202, 202]), ("toolarge_for_1", [413, 202, 202]),
+            ("revoked_later_after_1_for_1", [202, 401, 202]),
+            ("send_503_page_after_1_for_1", [202, 503, 202]),
+        ])
+    func some(name: String, statuses: [Int]) {
+        #expect(statuses.map { _ in send(key: "ps_test_\(name)").0 } == statuses)
+    }
+
+    @Test("A key check that fails once")
+    func keyCheckOnce() {
+        for name in ["auth_403_page_for_1", "auth_429_page_for_1", "auth_down_for_1"] {
+            let key = "ps_test_" + name
+            #expect(answer(request("GET /v1/emails", key: key)).0 != 200, "\(name)")
+            #expect(answer(request("GET /v1/emails", key: key)).0 == 200, "\(name)")
+            #expect(send(key: key).0 == 202, "\(name)")
+        }
     }
 
     @Test("The key check lists messages, newest first, with filters and pages")

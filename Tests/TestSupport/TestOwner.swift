@@ -32,6 +32,7 @@ package final class TestOwner: APICallOwner {
                     "\(response.status)"
                 }
             case .notSent: "not sent"
+            case .limited: "limited"
             case .uncertain: "uncertain"
             }
         }

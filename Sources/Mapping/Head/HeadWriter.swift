@@ -14,6 +14,8 @@ struct HeadWriter: ~Copyable {
 
     /// MAIL FROM; empty for the null sender.
     private var sender: [UInt8] = []
+    /// The address in `from`; empty when that is `sender`.
+    private var from: [UInt8] = []
     private var recipients = RecipientPlanner()
     private var fields: HeaderFields
     private var headers: PassedHeaders
@@ -34,6 +36,8 @@ struct HeadWriter: ~Copyable {
         postscale = PostscaleFields(sink: sink)
     }
 
+    /// The address in `from`, of a head that is written.
+    var fromAddress: [UInt8] { from.isEmpty ? sender : from }
     var hasMessageID: Bool { fields.hasMessageID }
     var hasDate: Bool { fields.hasDate }
     /// Whether the API makes the text of the message from a template.
@@ -47,6 +51,7 @@ struct HeadWriter: ~Copyable {
     mutating func begin(sender: Bytes, recipientCount: Int) {
         self.sender.removeAll(keepingCapacity: true)
         sender.withUnsafeBufferPointer { self.sender.append(contentsOf: $0) }
+        from.removeAll(keepingCapacity: true)
         recipients.begin(recipientCount: recipientCount)
         fields.begin()
         isWritten = false
@@ -137,6 +142,7 @@ extension HeadWriter {
         switch fields.next(&reader, of: field, in: block) {
         case .mailbox:
             sink.mailbox(reader.displayName, reader.address, using: scratch)
+            reader.address.withUnsafeBufferPointer { from.append(contentsOf: $0) }
         case .end:
             return false
         case .tooManyTokens:

@@ -30,14 +30,16 @@ struct ConfigurationBuilder {
 
     /// - Throws: `ValidationError`.
     func build() throws -> RelaySettings {
-        let sandbox = sandbox.options(environment: environment)
+        var sandbox = sandbox.options(environment: environment)
         let listeners = try listen.listeners(
             environment: environment, inherited: inherited, hasSandbox: sandbox != nil)
         let api = try api.options(environment: environment, sandbox: sandbox?.addresses[0])
         let loops = try process.loopCount()
+        let hostname = try listen.name(environment: environment)
+        sandbox?.hostname = hostname
         let budget = try limits.memoryBudgetBytes()
         var configuration = Configuration(
-            hostname: try listen.name(environment: environment), listeners: listeners,
+            hostname: hostname, listeners: listeners,
             loops: loops, api: api, memoryBudgetBytes: budget)
         configuration.backend = process.backend
         configuration.keys = self.api.keyOptions()

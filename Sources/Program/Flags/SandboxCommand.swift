@@ -31,6 +31,12 @@ struct SandboxCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How long the key ps_test_slow waits.", valueName: "time"))
     var slow = TimeSpan(milliseconds: defaults.slowMilliseconds)
 
+    @Option(
+        help: ArgumentHelp(
+            "Answer also to this name in Host, besides IP addresses and localhost.",
+            valueName: "name"))
+    var hostname: String?
+
     @Option(help: ArgumentHelp("PEM file with a certificate: serve HTTPS.", valueName: "file"))
     var tlsCert: String?
 
@@ -54,7 +60,8 @@ struct SandboxCommand: ParsableCommand {
     /// - Throws: `TLSError` that names the file.
     private func options() throws -> SandboxOptions {
         var options = SandboxOptions(
-            storeFolder: store, slowMilliseconds: slow.milliseconds, chaos: chaos)
+            hostname: hostname, storeFolder: store, slowMilliseconds: slow.milliseconds,
+            chaos: chaos)
         if !listen.isEmpty { options.addresses = listen.map(\.address) }
         if let tlsCert, let tlsKey {
             options.tls = try TLSContext.server(certificateFile: tlsCert, keyFile: tlsKey)

@@ -54,6 +54,9 @@ final class OutputQueue {
     /// Whether nothing is queued.
     var isEmpty: Bool { byteCount == 0 }
 
+    /// Whether nothing is queued and nothing gathered.
+    var hasNothing: Bool { byteCount == 0 && gatheredByteCount == 0 }
+
     /// Memory after the last byte, at least one byte of it; `commit` follows.
     func reserve() -> UnsafeMutableBufferPointer<UInt8> {
         let slab: Slab
@@ -104,6 +107,14 @@ final class OutputQueue {
             pool.give(back: slab)
         }
         if left > 0, let slab = chain.first { slab.start += left }
+    }
+
+    /// Whether the peer has certainly acknowledged none of the bytes from `start` on. False when that
+    /// is not known, because a send of unknown outcome is in progress or the kernel does not say.
+    /// - Parameter count: bytes that the kernel has taken and the peer has not acknowledged.
+    func isUnacknowledged(from start: UInt64, count: Int) -> Bool {
+        guard !isSending, count < .max, UInt64(count) <= takenBytes else { return false }
+        return takenBytes - UInt64(count) <= start
     }
 
     /// Gives everything back; no backend may be sending from here.

@@ -57,7 +57,7 @@ public final class Stream {
     private var closesWithReset = false
     /// Why the stream ends; nil until that is known.
     private var closeReason: CloseReason?
-    /// The peer has ended its side, and its kernel had acknowledged all that we had written.
+    /// The peer has ended its side, and its kernel had acknowledged all but our FIN (SIOCOUTQ).
     public private(set) var hasPeerEndedWithEverything = false
     /// Draining: our FIN is sent.
     private var isShutDown = false
@@ -306,7 +306,10 @@ public final class Stream {
     /// The peer's FIN or close_notify: what is queued still leaves, then the stream ends.
     private func peerEnded() {
         receiving.disarmed()
-        if !receiving.hasEnded, phase >= .open { hasPeerEndedWithEverything = hasPeerEverything }
+        if !receiving.hasEnded, phase >= .open, phase < .closed, output.hasNothing {
+            let unacknowledged = loop.backend.unacknowledgedByteCount(token)
+            hasPeerEndedWithEverything = unacknowledged <= (isShutDown ? 1 : 0)
+        }
         switch phase {
         case .handshaking where !output.isDead:
             loop.count(.handshakeFailed)
@@ -320,12 +323,6 @@ public final class Stream {
         case .draining: awaitsEnd = false
         case .closed: break
         }
-    }
-
-    /// Nothing waits to be sent, and the peer has acknowledged all but our FIN.
-    private var hasPeerEverything: Bool {
-        guard phase < .closed, output.isEmpty, output.gatheredByteCount == 0 else { return false }
-        return loop.backend.unacknowledgedByteCount(token) <= (isShutDown ? 1 : 0)
     }
 
     private func receiveFailed(_ errno: Int32) {
@@ -410,9 +407,8 @@ public final class Stream {
         noteWritten()
     }
 
-    /// The position in the byte stream on the wire at which everything that was written so far
-    /// ends. Encrypts what is gathered, so that nothing written later comes before it. Only after
-    /// the stream has opened.
+    /// Where on the wire everything that was written so far ends. Encrypts what is gathered, so that
+    /// nothing written later comes before it. Only after the stream has opened.
     public func sealedEnd() -> UInt64 {
         if phase == .open, engine != nil {
             sealGathered()
@@ -421,11 +417,16 @@ public final class Stream {
         return output.takenBytes + UInt64(output.byteCount)
     }
 
-    /// Whether the kernel has certainly not taken the wire's bytes up to `end`, a `sealedEnd`. Then
-    /// the peer cannot have them, and will never get them if this stream is aborted. False when
-    /// that is not known, because a send of unknown outcome is in progress.
+    /// Whether the kernel has certainly not taken the wire's bytes up to `end`, a `sealedEnd`: an
+    /// abort keeps them from the peer. False during a send, whose outcome is not known.
     public func certainlyKept(upTo end: UInt64) -> Bool {
         !output.isSending && output.takenBytes < end
+    }
+
+    /// Whether the peer's kernel has certainly acknowledged nothing from `start`, a `sealedEnd`, on.
+    public func certainlyUnacknowledged(from start: UInt64) -> Bool {
+        let count = loop.backend.unacknowledgedByteCount(token)
+        return !isShutDown && output.isUnacknowledged(from: start, count: count)
     }
 
     private var takesBytes: Bool { phase < .draining && !output.isDead && !isCondemned }
@@ -643,8 +644,7 @@ public final class Stream {
         settleLater()
     }
 
-    /// Nothing more is delivered or accepted; what is queued leaves, and then our end of the
-    /// connection.
+    /// Nothing more is delivered or accepted; what is queued leaves, and then our FIN.
     private func drain(_ reason: CloseReason, awaitingEnd: Bool) {
         if let engine, phase == .open {
             sealGathered()
@@ -672,8 +672,7 @@ public final class Stream {
         if !awaitsEnd { close(closeReason ?? .local, withReset: false) }
     }
 
-    /// Starts the time that an ending stream has left. Each progress starts it again, but not for
-    /// ever.
+    /// Starts the time that an ending stream has left. Progress starts it again, but not for ever.
     private func armLinger() {
         linger.restart(at: loop.now)
         loop.arm(token, at: linger.deadline)

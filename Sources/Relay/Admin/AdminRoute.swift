@@ -26,9 +26,20 @@ package enum AdminRoute: Equatable {
     /// Keys that are listed without `?limit=`, and the most that may be asked for.
     package static let accountsMax = 50
 
-    package init(_ request: HTTPRequest) {
+    /// The longest body of a call.
+    package static let bodyBytesMax = 1_024
+    /// The paths that take a POST with a JSON body.
+    private static let calls: Set<String> = ["/log-level"]
+
+    /// Whether a request is a call, which only a POST with JSON and `HTTPGuard.callField` can be.
+    package static func isCall(_ request: HTTPRequest) -> Bool {
+        request.method == "POST" && calls.contains(request.path)
+    }
+
+    /// - Parameter body: of a call; other requests have none.
+    package init(_ request: HTTPRequest, body: [UInt8] = []) {
         if request.path == "/log-level" {
-            self = Self.logLevel(request)
+            self = Self.logLevel(request, body)
             return
         }
         let route = Self.page(request)
@@ -69,16 +80,28 @@ package enum AdminRoute: Equatable {
         return .sessions(isJSON: isJSON, limit: limit)
     }
 
-    private static func logLevel(_ request: HTTPRequest) -> AdminRoute {
+    private static func logLevel(_ request: HTTPRequest, _ body: [UInt8]) -> AdminRoute {
         switch request.method {
         case "GET", "HEAD": return .logLevel
         case "PUT", "POST":
-            guard let level = request.value("level").flatMap(Logger.Level.init(rawValue:)) else {
+            let name = request.method == "POST" ? level(body.span) : request.value("level")
+            guard let level = name.flatMap(Logger.Level.init(rawValue:)) else {
                 let names = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
                 return .badQuery("level: give one of \(names).")
             }
             return .setLogLevel(level)
         default: return .wrongMethod(allowed: "GET, HEAD, POST, PUT")
         }
+    }
+
+    /// `{"level":"debug"}`; nil for anything else.
+    private static func level(_ body: Bytes) -> String? {
+        var reader = JSONReader()
+        guard reader.next(body) == .objectStart, case .key(let name) = reader.next(body),
+            JSONReader.unescaped(body, name) == "level",
+            case .string(let value) = reader.next(body), reader.next(body) == .objectEnd,
+            reader.next(body) == .end
+        else { return nil }
+        return JSONReader.unescaped(body, value)
     }
 }

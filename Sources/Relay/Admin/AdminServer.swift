@@ -16,8 +16,7 @@ package enum AdminServer {
     private static let options = HTTPServerOptions(
         connectionsMax: connectionsMax,
         headBytesMax: 4_096,
-        // No request has a body.
-        uploadBytesMax: 0,
+        uploadBytesMax: connectionsMax * AdminRoute.bodyBytesMax,
         // Scrapes are often a minute apart.
         idleMilliseconds: 90_000,
         requestMilliseconds: 10_000,

@@ -9,21 +9,27 @@ import Wire
 final class AdminService: HTTPService {
     private let context: AdminContext
     private let observer: RelayObserver
+    private let guardian: HTTPGuard
 
     init(loop: Loop, context: AdminContext) {
         self.context = context
         observer = RelayObserver(loop: loop, context: context)
+        guardian = HTTPGuard(hostname: context.shared.configuration.hostname)
     }
 
     func admit(_ request: HTTPRequest) -> HTTPAdmission {
-        request.hasBody
-            ? .answer(.text(413, "Requests have no body here.")) : .body(bytesMax: 0)
+        let isCall = AdminRoute.isCall(request)
+        let fault =
+            guardian.fault(of: request) ?? (isCall ? HTTPGuard.callFault(of: request) : nil)
+        if let fault { return .answer(.text(fault.status, fault.reason)) }
+        if isCall { return .body(bytesMax: AdminRoute.bodyBytesMax) }
+        return request.hasBody ? .answer(Self.tooLarge) : .body(bytesMax: 0)
     }
 
     func respond(
         to request: HTTPRequest, body: [UInt8], _ reply: @escaping (HTTPAnswer) -> Void
     ) {
-        switch AdminRoute(request) {
+        switch AdminRoute(request, body: body) {
         case .metrics:
             observer.look {
                 reply(.page(MetricsText.contentType, MetricsPage.text($0)))
@@ -57,9 +63,13 @@ final class AdminService: HTTPService {
     func answer(to refusal: HTTPRefusal) -> HTTPAnswer {
         switch refusal {
         case .invalid(let status, let reason): .text(status, reason)
-        case .bodyTooLarge: .text(413, "Requests have no body here.")
-        case .tooManyUploads: .text(503, "Requests have no body here.")
+        case .bodyTooLarge: Self.tooLarge
+        case .tooManyUploads: .text(503, "Too many requests at once.")
         }
+    }
+
+    private static var tooLarge: HTTPAnswer {
+        .text(413, "Only calls have a body, of at most \(AdminRoute.bodyBytesMax) bytes.")
     }
 
     /// Pages may run their own script and style and talk to this listener, and nothing else. No

@@ -29,6 +29,15 @@ struct BoundedMap<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         young = [:]
     }
 
+    /// Forgets the keys that `isOld` names, and looks at all for it.
+    /// - Returns: how many there were.
+    mutating func removeAll(where isOld: (Key) -> Bool) -> Int {
+        let before = count
+        young = young.filter { !isOld($0.key) }
+        old = old.filter { !isOld($0.key) }
+        return before - count
+    }
+
     /// Forgets `key`.
     mutating func remove(_ key: Key) {
         young[key] = nil

@@ -82,6 +82,13 @@ final class KeyCache: Sendable {
         }
     }
 
+    /// Whether the API found the key valid, and that is still believed.
+    func knowsAsGood(_ hash: APIKey.Hash, at now: MonotonicTime) -> Bool {
+        shard(of: hash).state.withLock { shard in
+            shard.valid[hash].map { $0 > now } ?? false
+        }
+    }
+
     /// Notes the verdict of the flight that `find` asked for, and tells the other loops.
     func settle(_ hash: APIKey.Hash, _ verdict: KeyVerdict, at now: MonotonicTime) {
         let waiters = shard(of: hash).state.withLock { shard in

@@ -56,6 +56,9 @@ final class KeyChecker {
         return nil
     }
 
+    /// Whether the cache has the key as a valid one; nobody is asked.
+    func knowsAsGood(_ key: APIKey) -> Bool { cache.knowsAsGood(key.hash, at: loop.now) }
+
     /// The owner no longer waits. The check goes on, so that the cache learns the verdict.
     func cancel(_ owner: KeyCheckOwner) {
         guard let hash = hashes.removeValue(forKey: ObjectIdentifier(owner)) else { return }
@@ -111,9 +114,10 @@ private final class KeyCheckFlight: APICallOwner {
 
 extension KeyVerdict {
     /// What the result of a key check says about the key. Only a real key gets 403 or 429. A result
-    /// that is no answer about the key says nothing about it.
+    /// that is no answer about the key says nothing about it, and neither does the page of something
+    /// in front of the API.
     init(_ result: APIResult) {
-        guard case .response(let response) = result else {
+        guard case .response(let response) = result, !response.isForeign else {
             self = .unavailable
             return
         }

@@ -8,8 +8,8 @@ import Wire
 
 /// 128 bits that stand for a submission, or for a recipient of one.
 package struct ContentDigest: Hashable, Sendable {
-    package var high: UInt64
-    package var low: UInt64
+    package private(set) var high: UInt64
+    package private(set) var low: UInt64
 
     package init(high: UInt64, low: UInt64) {
         self.high = high

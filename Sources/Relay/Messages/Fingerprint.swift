@@ -3,7 +3,7 @@
 //
 // Recipients count as a set, and parameters of MAIL do not count: mail servers turn their recipients
 // round between two tries and announce another SIZE. Two submissions of one client are the same when
-// key, sender, content and that set are; a recipient of a group is the same whoever else is named.
+// key, sender, content and that set are; a recipient of a group is the same in any set.
 
 import Wire
 

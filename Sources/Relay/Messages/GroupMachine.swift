@@ -160,7 +160,7 @@ struct GroupMachine {
         case .accepted: 1
         case .unavailable(isUncertain: true): 7
         case .unavailable, .noRoom: 6
-        case .rateLimited: 5
+        case .rateLimited, .planLimit: 5
         default: outcome.isForTheMoment ? 4 : outcome.isOfOneRecipient ? 2 : 3
         }
     }

@@ -140,6 +140,7 @@ final class GroupSend: UploadOwner {
     private func startUpload(for recipient: Int) {
         let upload = Upload(worker: worker, key: key, account: account)
         upload.begin(key: key, account: account, owner: self)
+        submission?.lendFrom(to: upload)
         let address = recipients[recipient]
         sink.aim(at: upload.body)
         sink.literal("{\"to\":[")

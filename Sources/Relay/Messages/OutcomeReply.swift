@@ -10,8 +10,9 @@ extension Outcome {
         switch self {
         case .accepted(let messageID): .queued(as: messageID)
         case .invalidRequest(let message): .rejected(message: message)
-        case .keyRefused: .authFailed
+        case .keyRefused: .logInAgain
         case .forbidden(let message): .forbidden(message: message)
+        case .planLimit(let message): .planLimit(message: message)
         case .tooLarge: .messageTooLarge
         case .allSuppressed: .allSuppressed
         case .rateLimited(let limit): isVerbose ? .rateLimited(detail: limit.words) : .rateLimited

@@ -232,6 +232,7 @@ final class Submission: UploadOwner {
     private func carryOut(_ verdict: SubmissionVerdict) -> SubmissionVerdict? {
         switch verdict {
         case .startCall:
+            if let mapper { upload.noteFrom(of: mapper) }
             upload.start()
             return machine.callHasGrown(isFull: upload.isFull)
         case .growCall:
@@ -267,6 +268,7 @@ final class Submission: UploadOwner {
 
     private func completeBody(by deadline: MonotonicTime) -> SubmissionVerdict? {
         guard let mapper else { return nil }
+        upload.noteFrom(of: mapper)
         guard mapper.held == nil else { return startGroup(mapper, by: deadline) }
         return pumped(upload.finish(by: deadline, from: .mapper(mapper)))
     }
@@ -501,13 +503,19 @@ final class Submission: UploadOwner {
                 response.status < 500 ? .debug : .notice, "api-answer",
                 ["status": String(response.status), "request_id": response.requestID])
             learn(from: outcome)
+            if response.isForeign { logForeign(response) }
             if (200...299).contains(response.status), !outcome.isAccepted {
                 logUncertain("a success that can't be read", response.requestID)
+            } else if response.status == 408 {
+                logUncertain("408 for a request that the API may have", response.requestID)
             }
             return outcome
         case .notSent(let reason):
             log(.notice, "api-not-sent", ["reason": reason])
             return .unavailable(isUncertain: false)
+        case .limited(let limit):
+            log(.debug, "api-limit-known", ["kind": limit.kind])
+            return .rateLimited(limit)
         case .uncertain(let reason, let requestID):
             requestIDBytes = Array(requestID.utf8)
             logUncertain(reason, requestID)
@@ -515,19 +523,32 @@ final class Submission: UploadOwner {
         }
     }
 
+    /// Limits are learnt by the upload.
     private func learn(from outcome: Outcome) {
-        switch outcome {
-        case .keyRefused: worker.shared.keyCache.forget(key.hash)
-        case .rateLimited(let limit):
-            worker.shared.rateLimits.record(limit, on: key.hash, at: now)
-        default: break
-        }
+        if case .keyRefused = outcome { worker.shared.keyCache.forget(key.hash) }
     }
+
+    /// The domain of `from` in the request; empty before there is one.
+    var fromDomain: String { upload.fromDomain }
+
+    /// Calls of a group have the `from` of the whole.
+    func lendFrom(to upload: Upload) { upload.noteFrom(of: self.upload) }
 
     // MARK: - The log
 
     /// The API has read nothing for as long as it may take.
     func logStalled() { log(.notice, "api-stalled") }
+
+    /// Something in front of the API has answered.
+    private func logForeign(_ response: APIResponse) {
+        log(
+            .warning, "api-foreign-answer",
+            [
+                "status": String(response.status),
+                "content_type": response.origin?.contentType ?? "",
+                "server": response.origin?.server ?? "", "request_id": response.requestID,
+            ])
+    }
 
     private func logUncertain(_ reason: String, _ requestID: String) {
         log(.warning, "api-uncertain", ["reason": reason, "request_id": requestID])

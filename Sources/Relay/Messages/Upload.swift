@@ -3,6 +3,10 @@
 // A message has one; a group of hidden recipients has one for each. It keeps what the API has not
 // taken between two marks: above the high one nothing is written, below the low one writing goes on.
 // It has one deadline, and it is the only place that completes a body.
+//
+// Before a call is made it looks whether a limit of the API runs. A body that is complete and held
+// waits for the end of a limit that fits into the deadline (`LimitLines`), also after a 429; then the
+// call is made again. Any other one is told of the limit.
 
 import APIClient
 import Mapping
@@ -21,7 +25,7 @@ protocol UploadOwner: AnyObject {
 
 /// A body, its call, one deadline, and one stall timer. Used again for the next message of a
 /// session: `begin`, then `start` and `grow` while it is written, `finish`, `pump`…, `end`.
-final class Upload: TimerHandler, APICallOwner {
+final class Upload: TimerHandler, APICallOwner, LimitWaiter {
     /// How far a body has come after its last byte was known.
     enum Progress {
         /// All is written, and the call has its deadline.
@@ -58,7 +62,19 @@ final class Upload: TimerHandler, APICallOwner {
     private var beganAt = MonotonicTime.never
     /// When the answer is due; set by `finish`.
     private var deadline = MonotonicTime.never
+    /// Until then the call must be made, so that the API has some time to answer; set by `finish`.
+    private(set) var latestStart = MonotonicTime.never
     private var timer: LoopTimer?
+    /// The address in `from` of the request; memory that is used again.
+    private var from: [UInt8] = []
+    /// Whose limit's end it waits for.
+    private var waitsFor: LimitName?
+    /// Whose limits it asks about, for those that wait.
+    private var leads: [LimitName] = []
+    /// The owner is about to hear of a limit.
+    private var isRefused = false
+    /// Counts messages, so that what was to be said to one is never said to the next.
+    private var generation = 0
 
     /// An upload at rest.
     init(worker: Worker, key: APIKey, account: LoopAccount) {
@@ -79,6 +95,7 @@ final class Upload: TimerHandler, APICallOwner {
         beganAt = worker.loop.now
         deadline = .never
         sourceOffset = 0
+        from.removeAll(keepingCapacity: true)
         if isKnownUniquelyReferenced(&body) {
             body.begin()
         } else {
@@ -95,6 +112,15 @@ final class Upload: TimerHandler, APICallOwner {
     func start() { start(pace) }
 
     private func start(_ pace: APICall.Pace) {
+        if isRefused { return }
+        let limits = worker.shared.rateLimits
+        if limits.mayHaveAny(at: worker.loop.now) || !worker.limitLines.isEmpty {
+            guard isAdmitted() else { return }
+        }
+        call(pace)
+    }
+
+    private func call(_ pace: APICall.Pace) {
         let deadline = body.isComplete ? deadline : .never
         if isKnownUniquelyReferenced(&call), let call {
             call.begin(
@@ -127,6 +153,8 @@ final class Upload: TimerHandler, APICallOwner {
     /// - Parameter deadline: when the answer is due.
     func finish(by deadline: MonotonicTime, from source: UploadSource) -> Progress {
         self.deadline = deadline
+        let left = deadline.milliseconds(since: worker.loop.now)
+        latestStart = worker.loop.now.advanced(byMilliseconds: left - min(1_000, left / 8))
         let bytes = body.byteCount + source.waitingBytes
         if isCalling {
             call?.bodyIsHere()
@@ -204,6 +232,18 @@ final class Upload: TimerHandler, APICallOwner {
     /// The API has read.
     func unwatch() { timer?.cancel() }
 
+    /// Lets go of the line that it waits in, and of those that wait for it.
+    private func leaveLines(isAnswered: Bool) {
+        if let name = waitsFor {
+            waitsFor = nil
+            worker.limitLines.leave(self, name)
+        }
+        guard !leads.isEmpty else { return }
+        let names = leads
+        leads = []
+        for name in names { worker.limitLines.ended(name, isAnswered: isAnswered) }
+    }
+
     /// Lets go of everything. A body that is incomplete never reaches the API as complete; one that
     /// is complete may still be acted on.
     func end() {
@@ -212,6 +252,9 @@ final class Upload: TimerHandler, APICallOwner {
             self.timer = nil
         }
         source = nil
+        generation += 1
+        isRefused = false
+        leaveLines(isAnswered: false)
         if isCalling {
             isCalling = false
             call?.abandon()
@@ -233,7 +276,108 @@ final class Upload: TimerHandler, APICallOwner {
     func callFinished(_ call: APICall, _ result: APIResult) {
         isCalling = false
         call.rest()
+        if case .response(let response) = result {
+            if response.status == 429, waits(for: response) { return }
+            if (200...299).contains(response.status) { noteSuccess() }
+        }
+        leaveLines(isAnswered: false)
         owner?.uploadFinished(self, result)
+    }
+
+    // MARK: - Limits
+
+    /// Remembers the address in `from`.
+    func noteFrom(of mapper: MessageMapper) { mapper.copyFrom(into: &from) }
+
+    /// The same, of another call for the same message.
+    func noteFrom(of other: Upload) { from = other.from }
+
+    /// The domain of the address in `from`; empty when there is none.
+    var fromDomain: String {
+        let address = from
+        return LimitName.domain(of: address.span)
+    }
+
+    private var limitNames: [LimitName] {
+        let domain = fromDomain
+        return domain.isEmpty
+            ? [.key(key.hash)] : [.key(key.hash), .domain(domain, of: key.hash)]
+    }
+
+    var waitingKey: APIKey.Hash { key.hash }
+
+    /// Whether the call may be made now. If not, it waits, or the owner hears of the limit.
+    private func isAdmitted() -> Bool {
+        for name in limitNames {
+            switch worker.limitLines.find(name) {
+            case .free: continue
+            case .probe: leads.append(name)
+            case .limited(let limit, let until):
+                leaveLines(isAnswered: false)
+                if !waits(for: name, until: until) { limitLasts(limit) }
+                return false
+            case .probed(let limit, let until):
+                // An upload can't wait, but whether the limit still holds is about to be known.
+                if !body.isComplete, until <= worker.loop.now { continue }
+                leaveLines(isAnswered: false)
+                if !waits(for: name, until: until) { limitLasts(limit) }
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Waits for the end of a limit, if that leaves enough time for the answer.
+    private func waits(
+        for name: LimitName, isFirst: Bool = false, until: MonotonicTime
+    ) -> Bool {
+        guard body.isComplete, body.isHeld, until <= latestStart,
+            worker.limitLines.join(self, name, isFirst: isFirst, until: until)
+        else { return false }
+        waitsFor = name
+        return true
+    }
+
+    /// Notes the limit that a 429 speaks of, and waits for its end if it can.
+    private func waits(for response: APIResponse) -> Bool {
+        guard case .rateLimited(let limit) = response.outcome() else { return false }
+        let domain = limit.isOfDomain ? fromDomain : ""
+        let name =
+            domain.isEmpty ? LimitName.key(key.hash) : .domain(domain, of: key.hash)
+        let until = worker.shared.rateLimits.record(limit, on: name, at: worker.loop.now)
+        let isFirst = leads.contains(name)
+        let isWaiting = until.map { waits(for: name, isFirst: isFirst, until: $0) } ?? false
+        let names = leads
+        leads = []
+        for other in names { worker.limitLines.ended(other, isAnswered: other == name) }
+        return isWaiting
+    }
+
+    /// The API has accepted it, so no limit of its names holds any more.
+    private func noteSuccess() {
+        let limits = worker.shared.rateLimits
+        guard !leads.isEmpty || limits.mayHaveAny(at: worker.loop.now) else { return }
+        for name in limitNames { limits.end(name) }
+        leaveLines(isAnswered: true)
+    }
+
+    func limitIsOver(_ name: LimitName) {
+        waitsFor = nil
+        leads.append(name)
+        body.rewind()
+        call(.here)
+    }
+
+    /// The owner hears of it in the same turn, and not while it calls us.
+    func limitLasts(_ limit: RateLimit) {
+        waitsFor = nil
+        isRefused = true
+        let asked = generation
+        worker.loop.later { [self] in
+            guard isRefused, asked == generation else { return }
+            isRefused = false
+            owner?.uploadFinished(self, .limited(limit))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ import Reactor
 struct ListenerCounters: Sendable {
     /// Connections that became sessions.
     var accepted = 0
-    /// Refused: an address or prefix had too many connections or failed logins.
+    /// Refused: an address or prefix had too many connections.
     var overConnections = 0
     /// Refused: an address or prefix had too many handshakes.
     var overHandshakes = 0

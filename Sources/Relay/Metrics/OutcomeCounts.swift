@@ -7,7 +7,7 @@ import Reactor
 
 /// What became of a message, without the details of `Outcome`.
 enum OutcomeKind: Int, CaseIterable {
-    case accepted, invalid, keyRefused, forbidden, tooLarge, suppressed, rateLimited
+    case accepted, invalid, keyRefused, forbidden, planLimit, tooLarge, suppressed, rateLimited
     /// Certainly not acted on.
     case unavailable
     /// Nobody knows.
@@ -25,6 +25,7 @@ enum OutcomeKind: Int, CaseIterable {
         case .invalid: "invalid"
         case .keyRefused: "key-refused"
         case .forbidden: "forbidden"
+        case .planLimit: "plan-limit"
         case .tooLarge: "too-large"
         case .suppressed: "suppressed"
         case .rateLimited: "rate-limited"
@@ -46,6 +47,7 @@ extension Outcome {
         case .invalidRequest: .invalid
         case .keyRefused: .keyRefused
         case .forbidden: .forbidden
+        case .planLimit: .planLimit
         case .tooLarge: .tooLarge
         case .allSuppressed: .suppressed
         case .rateLimited: .rateLimited
@@ -60,12 +62,12 @@ extension Outcome {
 
 /// Numbers by outcome.
 struct OutcomeCounts: Countable {
-    private var counts = InlineArray<14, Int>(repeating: 0)
+    private var counts = InlineArray<15, Int>(repeating: 0)
 
     mutating func add(_ number: Int, to kind: OutcomeKind) { counts[kind.rawValue] &+= number }
 
     mutating func add(_ other: OutcomeCounts) {
-        for index in 0..<14 { counts[index] &+= other.counts[index] }
+        for index in 0..<15 { counts[index] &+= other.counts[index] }
     }
 
     subscript(kind: OutcomeKind) -> Int { counts[kind.rawValue] }

@@ -98,8 +98,6 @@ package final class AbuseThrottle: Sendable {
         return admits(address, at: now, counting: { $0.connections += 1 }) { one, all, limits in
             one.connections < limits.connectionsPerAddressMax
                 && all.connections < min(limits.connectionsPerPrefixMax, share)
-                && one.failedLogins < limits.failedLoginsPerAddressMax
-                && all.failedLogins < limits.failedLoginsPerPrefixMax
         }
     }
 
@@ -161,8 +159,9 @@ package final class AbuseThrottle: Sendable {
         }
     }
 
-    /// Whether a key from this address may be looked at: neither the address nor its network has
-    /// failed too often.
+    /// Whether the API may be asked about a key from this address: neither the address nor its
+    /// network has failed too often. It may connect all the same, because its good customers log in
+    /// with keys that are known.
     func mayLogIn(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
         let (own, prefix) = Self.keys(address)
         return shard(prefix).state.withLock { state in

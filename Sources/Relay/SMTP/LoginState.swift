@@ -37,9 +37,19 @@ enum LoginFault: UInt8, Equatable {
 
 /// The logins of one session.
 struct LoginState {
+    /// Why a session is not logged in.
+    private enum Lack {
+        /// There was no AUTH that came to an end.
+        case neverTried
+        /// The last login could not be checked.
+        case unchecked
+        /// The last login was refused, or the API has refused its key since.
+        case refused
+    }
+
     private(set) var isAuthenticated = false
-    /// The last login could not be checked.
-    private(set) var isUnchecked = false
+    /// Why there is no login.
+    private var lack = Lack.neverTried
     /// Refused logins that count.
     private(set) var failures = 0
     /// Which answer of the exchange comes next, or came last.
@@ -73,7 +83,7 @@ struct LoginState {
 
     /// The API's answer about the key; a refusal is noted by `refuse`.
     mutating func settle(_ verdict: KeyVerdict) {
-        isUnchecked = verdict == .unavailable
+        if verdict == .unavailable { lack = .unchecked }
         guard verdict == .valid else { return }
         isAuthenticated = true
         failures = 0
@@ -81,15 +91,30 @@ struct LoginState {
     }
 
     /// The API's answer about the key did not come.
-    mutating func missAnswer() { isUnchecked = true }
+    mutating func missAnswer() { lack = .unchecked }
 
     /// The API no longer knows the key.
-    mutating func logOut() { isAuthenticated = false }
+    mutating func logOut() {
+        isAuthenticated = false
+        lack = .refused
+    }
+
+    /// What MAIL is answered without a login because of what became of one; nil when there was
+    /// none. Some clients go on after a login that failed. After a permanent reply here they would
+    /// return messages that only have to be sent again (dma does, and sendmail its whole queue).
+    var replyToMail: Reply? {
+        switch lack {
+        case .neverTried: nil
+        case .unchecked: .authUnavailable
+        case .refused: .logInAgain
+        }
+    }
 
     /// Notes a refused login; false when it repeats the last one and does not count.
     mutating func refuse(_ fault: LoginFault, _ fingerprint: UInt64) -> Bool {
         let isPlain = exchange == .plain
         lastFault = fault
+        lack = .refused
         if let last = lastFailure, last.fingerprint == fingerprint, last.isPlain != isPlain {
             lastFailure = nil
             return false

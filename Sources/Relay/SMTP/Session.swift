@@ -318,7 +318,8 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 let mayTryAgain = noteRefusal(fault, isCounted: isCounted)
                 verdict = machine.refusalNoted(mayTryAgain: mayTryAgain, at: now)
             case .logIn: verdict = logIn()
-            case .askRateLimit: verdict = machine.rateLimitAnswered(rateLimitReply())
+            case .askRateLimit(let sender):
+                verdict = machine.rateLimitAnswered(rateLimitReply(to: line.extracting(sender)))
             case .beginMail(let mail):
                 messages.begin(
                     sender: line.extracting(mail.path), isSMTPUTF8: mail.isSMTPUTF8,
@@ -443,10 +444,14 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     }
 
     private func checkKey() -> SessionVerdict {
-        // A client that opened many connections first and guesses then is stopped here.
-        guard worker.shared.abuse.mayLogIn(peer, at: now) else {
+        // A guesser is stopped here; a customer that shares the address with one is not.
+        guard
+            worker.shared.abuse.mayLogIn(peer, at: now)
+                || login.isKnownToBeGood(worker.keyChecker)
+        else {
             login.forgetCandidate()
             worker.counters.loginsTurnedAway += 1
+            log.loginTurnedAway()
             return machine.loginTurnedAway()
         }
         guard let verdict = login.check(with: worker.keyChecker, for: self) else { return .none }
@@ -494,13 +499,23 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
 
     // MARK: Messages
 
-    /// The reply to MAIL while a 429 with a known end is still running; nil when none is.
-    private func rateLimitReply() -> Reply? {
-        guard let key = login.key,
-            let limit = worker.shared.rateLimits.limit(on: key.hash, at: now)
+    /// The reply to MAIL while a limit runs that ends too late to be waited for; nil when none does.
+    private func rateLimitReply(to sender: Bytes) -> Reply? {
+        let limits = worker.shared.rateLimits
+        guard limits.mayHaveAny(at: now), let key = login.key,
+            let limit = limits.limitAtMail(
+                key.hash, sender: LimitName.domain(of: sender), at: now,
+                patience: worker.configuration.api.timeoutMilliseconds)
         else { return nil }
         return Outcome.rateLimited(limit)
             .reply(isVerbose: worker.configuration.reloadable.hasVerboseReplies)
+    }
+
+    /// Which From domain this sender leads to, for its next MAIL.
+    private func noteRoute() {
+        guard let key = login.key, let domains = messages.domains else { return }
+        worker.shared.rateLimits.noteRoute(
+            key.hash, sender: domains.sender, from: domains.from)
     }
 
     private func reserve(_ bytes: Int) -> SessionVerdict {
@@ -543,6 +558,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         log.message(outcome, reply, messages, contentBytes: machine.data.byteCount)
         worker.counters.answerTimes.record(
             nanoseconds: now.nanoseconds(since: machine.clock.waitingSince))
+        if worker.shared.rateLimits.mayHaveAny(at: now) { noteRoute() }
         messages.conclude(outcome, at: now)
         let isKeyRefused = if case .keyRefused = outcome { true } else { false }
         if isKeyRefused { login.logOut() }

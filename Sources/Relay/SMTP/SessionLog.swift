@@ -66,6 +66,11 @@ struct SessionLog: ~Copyable {
             ["peer": peer.host, "reason": "the key holds as many sessions as are free"])
     }
 
+    /// The address of the peer has failed too often; its key was not looked at.
+    func loginTurnedAway() {
+        log.event(.info, "login-turned-away", session: session, ["peer": peer.host])
+    }
+
     /// With the address of the peer, for fail2ban and its kin.
     func loginRefused(_ fault: LoginFault) {
         log.event(

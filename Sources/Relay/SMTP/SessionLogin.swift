@@ -45,6 +45,11 @@ struct SessionLogin: ~Copyable {
         return checker.check(candidate, for: owner)
     }
 
+    /// Whether the candidate needs no question.
+    func isKnownToBeGood(_ checker: KeyChecker) -> Bool {
+        candidate.map { checker.knowsAsGood($0) } ?? false
+    }
+
     /// The candidate is good: the session is logged in with it, if its key may have one more.
     /// - Parameter freeSessions: of the whole process.
     mutating func accept(_ accounts: LoopAccountTable, freeSessions: Int) -> Bool {

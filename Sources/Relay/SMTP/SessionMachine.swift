@@ -321,10 +321,7 @@ struct SessionMachine {
 
     private mutating func mail(_ mail: MailCommand, _ line: Bytes) -> SessionVerdict {
         guard login.isAuthenticated else {
-            // Some clients go on although their AUTH was put off. After a permanent reply here they
-            // would return the message (dma does), which only has to be sent again.
-            return login.isUnchecked
-                ? doNothing(.reply(.authUnavailable)) : refuse(.authRequired)
+            return login.replyToMail.map { doNothing(.reply($0)) } ?? refuse(.authRequired)
         }
         guard !transaction.hasSender else { return refuse(.badSequence) }
         guard mail.isSMTPUTF8 || line.extracting(mail.path).isASCII else {
@@ -333,7 +330,7 @@ struct SessionMachine {
         if let size = mail.size, size > limits.messageBytesMax {
             return .reply(.messageTooLarge(bytesMax: limits.messageBytesMax))
         }
-        return ask(.rateLimit(mail), .askRateLimit)
+        return ask(.rateLimit(mail), .askRateLimit(sender: mail.path))
     }
 
     /// Whether the key may send now.
@@ -433,7 +430,8 @@ struct SessionMachine {
         return close(.tooManyConnections)
     }
 
-    /// The address of the client has failed too often in other sessions: its keys are not looked at.
+    /// The address of the client has failed too often in other sessions: only keys that are known to
+    /// be good are accepted.
     mutating func loginTurnedAway() -> SessionVerdict {
         guard case .keyCheck = phase else { return .none }
         return close(.tooManyFailedLogins)

@@ -139,6 +139,12 @@ struct SessionMessages: ~Copyable {
     /// The request ID of the API, of the latest answer for the message under way.
     var requestID: String { String(decoding: current?.requestIDBytes ?? [], as: UTF8.self) }
 
+    /// The domains of MAIL FROM and of `from` in the request, when the request has one.
+    var domains: (sender: String, from: String)? {
+        guard let from = current?.fromDomain, !from.isEmpty else { return nil }
+        return (LimitName.domain(of: envelope.bytes(envelope.sender)), from)
+    }
+
     /// The message under way has its outcome, and its reply is written.
     mutating func conclude(_ outcome: Outcome, at now: MonotonicTime) {
         memory = nil

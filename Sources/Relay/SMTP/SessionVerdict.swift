@@ -29,8 +29,9 @@ enum SessionVerdict: Equatable {
     case noteRefusal(LoginFault, isCounted: Bool)
     /// 235; the key that was asked about is the session's from now on.
     case logIn
-    /// Has the API told the key to wait? `rateLimitAnswered` follows at once.
-    case askRateLimit
+    /// Has the API told the key, or the domain of this sender, to wait for long? `rateLimitAnswered`
+    /// follows at once.
+    case askRateLimit(sender: Range<Int>)
     /// Put the sender into a fresh envelope and answer 250.
     case beginMail(MailCommand)
     /// The message is too large for so many recipients: count it and answer 552.

@@ -16,6 +16,8 @@ package final class Worker {
     package let pool: ConnectionPool
     let keyChecker: KeyChecker
     let ledger: Ledger
+    /// Messages that wait for the end of a limit.
+    let limitLines: LimitLines
     /// Keys that are logged in on this loop.
     let accounts: LoopAccountTable
     let charsets = CharsetCache()
@@ -60,6 +62,9 @@ package final class Worker {
                 duplicateMilliseconds: configuration.messages.duplicateWindowMilliseconds,
                 groupMilliseconds: configuration.messages.groupWindowMilliseconds), loop: loop)
         keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
+        limitLines = LimitLines(
+            loop: loop, memory: shared.rateLimits, waitersMax: pool.options.queueMax,
+            lease: configuration.api.timeoutMilliseconds)
         listenerCounted = Array(
             repeating: ListenerCounters(), count: max(1, configuration.listeners.count))
     }

@@ -10,10 +10,14 @@ package struct HTTPRequest: Equatable {
     package let path: String
     /// After the `?`, still percent-encoded; empty when there is none.
     package let query: String
+    /// The value of `Host`; nil without that field, which only HTTP/1.0 allows.
+    package let host: String?
     /// The value of `Authorization`; nil without that field.
     package let authorization: [UInt8]?
     /// The value of `Content-Type` with its parameters; empty without that field.
     package let contentType: String
+    /// Whether `HTTPRequestHead.callField` is there.
+    package let hasCallField: Bool
     package let framing: HTTPBodyFraming
     /// Whether the client may send another request on the same connection.
     package let keepAlive: Bool
@@ -28,8 +32,10 @@ package struct HTTPRequest: Equatable {
         method = text(head.method)
         path = String(pieces[0])
         query = pieces.count > 1 ? String(pieces[1]) : ""
+        host = head.host.map(text)
         authorization = head.authorization.map { input.extracting($0).copied() }
         contentType = head.contentType.map(text) ?? ""
+        hasCallField = head.hasCallField
         framing = head.framing
         keepAlive = head.keepAlive
         expectsContinue = head.expectsContinue

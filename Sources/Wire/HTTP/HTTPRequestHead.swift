@@ -11,6 +11,8 @@ package struct HTTPRequestHead {
     package private(set) var authorization: Range<Int>?
     package private(set) var contentType: Range<Int>?
     package private(set) var host: Range<Int>?
+    /// Whether `callField` is there, and not empty.
+    package private(set) var hasCallField = false
     /// Bytes up to and including the blank line.
     package private(set) var headBytes: Int
 
@@ -20,6 +22,9 @@ package struct HTTPRequestHead {
         /// The status to answer with (400, 413, 431, 501, 505) and why.
         case invalid(status: Int, String)
     }
+
+    /// A field that no form of a web page can send, and that a script can send only with permission.
+    package static let callField: StaticString = "X-Requested-By"
 
     /// Heads over this many bytes are refused.
     package static let bytesMax = 16_384
@@ -70,6 +75,7 @@ package struct HTTPRequestHead {
             defer { contentType = field.value }
             return contentType == nil
         }
+        if name.equalsIgnoringCase(Self.callField), !field.value.isEmpty { hasCallField = true }
         if name.equalsIgnoringCase("expect") {
             expectsContinue = input.extracting(field.value).equalsIgnoringCase("100-continue")
         }

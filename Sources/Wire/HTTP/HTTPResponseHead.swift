@@ -19,6 +19,9 @@ package struct HTTPResponseHead {
     package private(set) var keepAliveSeconds: Int?
     /// Bytes up to and including the blank line.
     package private(set) var headBytes: Int
+    /// `Content-Type` and `Server`, the first ones; read of an error (a status from 400 on) alone.
+    package private(set) var contentType: Range<Int>?
+    package private(set) var server: Range<Int>?
 
     package enum Result {
         case needMore
@@ -63,6 +66,17 @@ package struct HTTPResponseHead {
             retryAfter = field.value
         } else if keepAliveSeconds == nil, name.equalsIgnoringCase("keep-alive") {
             keepAliveSeconds = Self.timeout(input.extracting(field.value))
+        } else if status >= 400 {
+            noteOrigin(name, field.value)
+        }
+    }
+
+    /// What tells whose answer an error is.
+    private mutating func noteOrigin(_ name: Bytes, _ value: Range<Int>) {
+        if contentType == nil, name.equalsIgnoringCase("content-type") {
+            contentType = value
+        } else if server == nil, name.equalsIgnoringCase("server") {
+            server = value
         }
     }
 

@@ -52,6 +52,10 @@ extension Reply {
         421, (4, 7, 0), "Too many TLS handshakes, try again later")
     package static let authUnavailable = Reply(
         451, (4, 7, 0), "Authentication service unavailable")
+    /// 401 while sending, and MAIL after it or after a refused AUTH until one succeeds. A 5yz there
+    /// would make a mail server bounce its queue.
+    package static let logInAgain = Reply(
+        451, (4, 7, 0), "Authentication failed, log in again")
     package static let apiUnavailable = Reply(451, (4, 4, 1), "API unavailable")
     /// No memory for the message within the idle timeout, or no room in temporary files.
     package static let insufficientMemory = Reply(
@@ -65,6 +69,13 @@ extension Reply {
         detail.isEmpty
             ? rateLimited
             : Reply(452, (4, 7, 0), "Rate limit exceeded, try again later: ", detail: detail)
+    }
+
+    /// 402 and the like: the API's own message.
+    package static func planLimit(message: [UInt8]) -> Reply {
+        message.hasVisibleASCII
+            ? Reply(452, (4, 7, 0), "", detail: message)
+            : Reply(452, (4, 7, 0), "Plan limit reached")
     }
 
     // MARK: 5xx: commands
@@ -134,7 +145,7 @@ extension Reply {
             : Reply(550, (5, 7, 1), "Not permitted by the API")
     }
 
-    /// 400: the API's own message.
+    /// 400, 404, 409 and the like: the API's own message.
     package static func rejected(message: [UInt8]) -> Reply {
         message.hasVisibleASCII
             ? Reply(554, (5, 6, 0), "", detail: message)

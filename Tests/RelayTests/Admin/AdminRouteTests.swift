@@ -6,12 +6,12 @@ import Wire
 @testable import Relay
 
 @Suite struct AdminRouteTests {
-    private func route(_ method: String, _ target: String) -> AdminRoute {
+    private func route(_ method: String, _ target: String, _ body: String = "") -> AdminRoute {
         let bytes = Array("\(method) \(target) HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
         guard case .head(let head) = HTTPRequestHead.parse(bytes.span) else {
             preconditionFailure("a test's own request head")
         }
-        return AdminRoute(HTTPRequest(head, in: bytes.span))
+        return AdminRoute(HTTPRequest(head, in: bytes.span), body: Array(body.utf8))
     }
 
     @Test("Each path has its page, for GET and HEAD alone")
@@ -59,7 +59,14 @@ import Wire
     @Test("PUT and POST set the log level, to a level that exists")
     func logLevels() {
         #expect(route("PUT", "/log-level?level=debug") == .setLogLevel(.debug))
-        #expect(route("POST", "/log-level?level=critical") == .setLogLevel(.critical))
+        #expect(
+            route("POST", "/log-level", #"{"level":"critical"}"#) == .setLogLevel(.critical))
+        for body in ["", "{}", #"{"level":"CRITICAL"}"#, #"{"level":1}"#, #"{"a":"debug"}"#] {
+            guard case .badQuery = route("POST", "/log-level?level=debug", body) else {
+                Issue.record("\(body) was taken")
+                continue
+            }
+        }
         for target in ["/log-level", "/log-level?level=", "/log-level?level=DEBUG"] {
             guard case .badQuery = route("PUT", target) else {
                 Issue.record("\(target) was taken")

@@ -19,6 +19,11 @@ struct FakeAPIRule {
     /// Resets the connection instead of answering a send.
     var resets = false
 
+    /// The body of a key check.
+    var checkBody = #"{"emails":[],"total":0}"#
+
+    private static let page = "<html><body>Blocked</body></html>"
+
     private static func error(_ status: Int, _ text: String) -> FakeAPIRule {
         FakeAPIRule(send: status, body: #"{"error":"\#(text)"}"#)
     }
@@ -26,9 +31,18 @@ struct FakeAPIRule {
     /// The keys that dialogs log in with.
     static let rules: [String: FakeAPIRule] = [
         "ok": FakeAPIRule(),
-        "revoked": FakeAPIRule(check: 401),
+        "revoked": FakeAPIRule(check: 401, checkBody: #"{"error":"invalid API key"}"#),
         "down": FakeAPIRule(check: 503),
-        "sendonly": FakeAPIRule(check: 403),
+        "sendonly": FakeAPIRule(check: 403, checkBody: #"{"error":"no permission"}"#),
+        "pagecheck401": FakeAPIRule(check: 401, checkBody: page),
+        "pagecheck403": FakeAPIRule(check: 403, checkBody: page),
+        "pagecheck429": FakeAPIRule(check: 429, checkBody: page),
+        "unpaid": error(402, "payment required"),
+        "planlimit": error(403, "plan limit reached"),
+        "notemplate": error(404, "template not found"),
+        "page": FakeAPIRule(send: 403, body: page),
+        "page429": FakeAPIRule(send: 429, body: page, retryAfterSeconds: 1),
+        "foreign": FakeAPIRule(send: 400, body: #"{"message":"forbidden"}"#),
         "invalid": error(400, "from address is not verified"),
         "revokedlater": error(401, "unauthorized"),
         "forbidden": error(403, "domain not verified"),
@@ -75,7 +89,8 @@ final class FakeAPI: ListenerHandler {
     fileprivate func rule(for request: HTTPRequest) -> FakeAPIRule {
         var key = String(decoding: request.bearerToken ?? [], as: UTF8.self)
         if key.hasSuffix(KeySearch.mark) { key.removeLast(KeySearch.mark.utf8.count) }
-        return FakeAPIRule.rules[key] ?? FakeAPIRule(check: 401, send: 401)
+        return FakeAPIRule.rules[key]
+            ?? FakeAPIRule(check: 401, send: 401, checkBody: #"{"error":"invalid API key"}"#)
     }
 
     fileprivate func note(_ request: HTTPRequest, _ body: [UInt8], _ rule: FakeAPIRule) {
@@ -125,7 +140,7 @@ private final class FakeAPIConnection: StreamHandler {
         if isSend && rule.isSilent { return }
         if isSend && rule.resets { return stream.abort() }
         let status = isSend ? rule.send : rule.check
-        let text = isSend ? rule.body : #"{"emails":[],"total":0}"#
+        let text = isSend ? rule.body : rule.checkBody
         var head = "HTTP/1.1 \(status) X\r\nContent-Type: application/json\r\n"
         head += "X-Request-ID: req-1\r\nContent-Length: \(text.utf8.count)\r\n"
         if let seconds = rule.retryAfterSeconds { head += "Retry-After: \(seconds)\r\n" }

@@ -21,7 +21,10 @@ struct KeyCheckerTests {
             while peer.step < peer.requests.count {
                 let isGood = peer.requests[peer.step].head.contains("Bearer good\r\n")
                 peer.step += 1
-                peer.send("HTTP/1.1 \(isGood ? 200 : 401) X\r\nContent-Length: 2\r\n\r\n{}")
+                let body = isGood ? "{}" : #"{"error":"no"}"#
+                peer.send(
+                    "HTTP/1.1 \(isGood ? 200 : 401) X\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
+                        + body)
             }
         }
         let pool = bench.pool([server.address])
@@ -63,8 +66,15 @@ struct KeyCheckerTests {
         ])
     func keyVerdict(_ status: Int, _ verdict: KeyVerdict) {
         let response = APIResponse(
-            status: status, requestIDBytes: [], retryAfterSeconds: nil, body: [])
+            status: status, requestIDBytes: [], retryAfterSeconds: nil,
+            body: Array(#"{"error":"x"}"#.utf8))
         #expect(KeyVerdict(.response(response)) == verdict)
+        for body in ["<html>", #"{"message":"x"}"#, "", #"{"error":null}"#] where status != 200 {
+            let foreign = APIResponse(
+                status: status, requestIDBytes: [], retryAfterSeconds: nil,
+                body: Array(body.utf8))
+            #expect(KeyVerdict(.response(foreign)) == .unavailable, "\(body)")
+        }
         #expect(KeyVerdict(.notSent(reason: "")) == .unavailable)
         #expect(KeyVerdict(.uncertain(reason: "", requestID: "")) == .unavailable)
     }

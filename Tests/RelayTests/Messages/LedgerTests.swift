@@ -71,7 +71,8 @@ struct LedgerRecordTests {
 struct LedgerTableTests {
     private func question(_ whole: UInt64?, _ recipients: [UInt64] = []) -> LedgerQuestion {
         LedgerQuestion(
-            scope: scope, whole: whole.map { digest($0) }, recipients: recipients.map { digest($0) })
+            scope: scope, whole: whole.map { digest($0) }, recipients: recipients.map { digest($0) }
+        )
     }
 
     private func accepted(_ id: UInt8, until: MonotonicTime = later) -> LedgerChange.Kind {

@@ -53,19 +53,31 @@ struct OutcomeReplyTests {
         Row(400, #"{"error":{"code":"invalid","message":"bad from"}}"#, "554 bad from"),
         Row(400, #"{"error":{"code":"invalid"}}"#, "554 invalid"),
         Row(400, #"{"error":"line\r\nbreak \u00e4"}"#, "554 line break ?"),
-        Row(400, "not JSON", "554 Message rejected by the API"),
-        Row(400, #"{"error":null}"#, "554 Message rejected by the API"),
-        Row(401, #"{"error":"revoked"}"#, "535 Authentication failed"),
+        Row(400, #"{"error":""}"#, "554 Message rejected by the API"),
+        Row(400, "not JSON", "451 API unavailable"),
+        Row(400, #"{"error":null}"#, "451 API unavailable"),
+        Row(401, #"{"error":"revoked"}"#, "451 Authentication failed, log in again"),
+        Row(401, "<html>", "451 API unavailable"),
+        Row(402, #"{"error":"pay\r\n\u0007first"}"#, "452 pay first"),
+        Row(402, #"{"error":{}}"#, "452 Plan limit reached"),
+        Row(402, "<html>", "451 API unavailable"),
+        Row(403, #"{"error":"plan_limit","message":"upgrade now"}"#, "452 upgrade now"),
         Row(403, #"{"error":"domain not verified"}"#, "550 domain not verified"),
-        Row(403, "", "550 Not permitted by the API"),
+        Row(403, #"{"error":{}}"#, "550 Not permitted by the API"),
+        Row(403, "", "451 API unavailable"),
+        Row(408, #"{"error":"x"}"#, "451 API unavailable"),
         Row(413, "", "552 Message size exceeds maximum"),
         Row(422, #"{"error":"x"}"#, "550 All recipients suppressed"),
-        Row(429, "", "452 Rate limit exceeded, try again later"),
+        Row(422, "<html>", "451 API unavailable"),
+        Row(429, #"{"error":"x"}"#, "452 Rate limit exceeded, try again later"),
+        Row(429, "", "451 API unavailable"),
         Row(500, #"{"error":"x"}"#, "451 API unavailable"),
         Row(503, "", "451 API unavailable"),
         Row(302, "", "451 API unavailable"),
-        Row(404, #"{"error":"x"}"#, "451 API unavailable"),
+        Row(404, #"{"error":"no template"}"#, "554 no template"),
+        Row(409, #"{"error":"conflict"}"#, "554 conflict"),
         Row(409, "", "451 API unavailable"),
+        Row(418, #"{"error":"a teapot"}"#, "554 a teapot"),
     ]
 
     @Test("Every status has its reply", arguments: rows)
@@ -85,13 +97,13 @@ struct OutcomeReplyTests {
             onWire(full.reply(isVerbose: true))
                 == "452 Rate limit exceeded, try again later: daily limit, retry in 3600 seconds")
         #expect(onWire(full.reply(isVerbose: false)) == "452 Rate limit exceeded, try again later")
-        let header = response(429, "x", retryAfter: 5).outcome()
+        let header = response(429, #"{"error":"x"}"#, retryAfter: 5).outcome()
         #expect(header == .rateLimited(RateLimit(kind: "", retryAfterSeconds: 5)))
         #expect(
             onWire(header.reply(isVerbose: true))
                 == "452 Rate limit exceeded, try again later: retry in 5 seconds")
         #expect(
-            onWire(response(429, "{}").outcome().reply(isVerbose: true))
+            onWire(response(429, #"{"error":"x"}"#).outcome().reply(isVerbose: true))
                 == "452 Rate limit exceeded, try again later")
     }
 

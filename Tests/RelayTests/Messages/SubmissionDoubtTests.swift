@@ -14,7 +14,8 @@ private func message(
     to recipients: [String], hasID: Bool = true, body: String = "small"
 ) -> MappedMessage {
     let head = "From: a@example.com\nSubject: s\n\n" + body
-    return MappedMessage(crlf((hasID ? "Message-ID: <1@example.com>\n" : "") + head), to: recipients)
+    return MappedMessage(
+        crlf((hasID ? "Message-ID: <1@example.com>\n" : "") + head), to: recipients)
 }
 
 extension SubmissionBench {
@@ -191,7 +192,9 @@ struct SubmissionGroupTests {
             let before = bench.api.bodies.count
             limit(bench, to: 2)
             let outcome = bench.send(message(to: envelope(round)))
-            for name in bench.recipients(from: before).prefix(2) { delivered[name, default: 0] += 1 }
+            for name in bench.recipients(from: before).prefix(2) {
+                delivered[name, default: 0] += 1
+            }
             if outcome?.isAccepted == true { return (delivered, round) }
         }
         return (delivered, 11)

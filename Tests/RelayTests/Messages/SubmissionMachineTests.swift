@@ -69,7 +69,8 @@ struct SubmissionMachineTests {
         .finishing, .asking(.watched), .asking(.inDoubt), .waiting(.watched), .waiting(.inDoubt),
         .completing(.watched), .completing(.inDoubt), .draining(.watched), .draining(.inDoubt),
         .awaiting(.watched), .awaiting(.inDoubt), .recording(limited, .watched),
-        .recording(limited, .inDoubt), .abandoned, .done(accepted, .watched), .done(accepted, .inDoubt),
+        .recording(limited, .inDoubt), .abandoned, .done(accepted, .watched),
+        .done(accepted, .inDoubt),
         .done(refused, .watched), .done(refused, .inDoubt), .gone,
     ]
 
@@ -177,11 +178,13 @@ struct SubmissionMachineTests {
             .asking(.watched),
             [
                 .unknownToLedger: Cell(.completing(.watched), .completeBody(by: deadline)),
-                .acceptedInLedger: Cell(.done(accepted, .watched), .end(.sessionFinishes, .nothing)),
+                .acceptedInLedger: Cell(
+                    .done(accepted, .watched), .end(.sessionFinishes, .nothing)),
                 .refusedInLedger: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
                 .underWay: Cell(.waiting(.watched), .waitForOther),
                 .mapperFailed: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
-                .answeredAccepted: Cell(.done(accepted, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredAccepted: Cell(
+                    .done(accepted, .watched), .end(.sessionFinishes, .nothing)),
                 .answeredRefused: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
                 .answeredPartly: Cell(.done(limited, .watched), .end(.sessionFinishes, .nothing)),
                 .clientInDoubt: Cell(.asking(.inDoubt)),
@@ -209,13 +212,16 @@ struct SubmissionMachineTests {
             [
                 .ledgerAsked: Cell(.asking(.watched)),
                 .unknownToLedger: Cell(.completing(.watched), .completeBody(by: deadline)),
-                .acceptedInLedger: Cell(.done(accepted, .watched), .end(.sessionFinishes, .nothing)),
+                .acceptedInLedger: Cell(
+                    .done(accepted, .watched), .end(.sessionFinishes, .nothing)),
                 .refusedInLedger: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
                 .underWay: Cell(.waiting(.watched), .waitForOther),
                 .otherMayHaveEnded: Cell(.waiting(.watched), .askLedger),
-                .otherIsTooLate: Cell(.done(unavailable, .watched), .end(.sessionFinishes, .nothing)),
+                .otherIsTooLate: Cell(
+                    .done(unavailable, .watched), .end(.sessionFinishes, .nothing)),
                 .mapperFailed: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
-                .answeredAccepted: Cell(.done(accepted, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredAccepted: Cell(
+                    .done(accepted, .watched), .end(.sessionFinishes, .nothing)),
                 .answeredRefused: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
                 .answeredPartly: Cell(.done(limited, .watched), .end(.sessionFinishes, .nothing)),
                 .clientInDoubt: Cell(.waiting(.inDoubt)),
@@ -232,7 +238,8 @@ struct SubmissionMachineTests {
                 .refusedInLedger: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
                 .underWay: Cell(.waiting(.inDoubt), .waitForOther),
                 .otherMayHaveEnded: Cell(.waiting(.inDoubt), .askLedger),
-                .otherIsTooLate: Cell(.done(unavailable, .inDoubt), .end(.sessionFinishes, .settle)),
+                .otherIsTooLate: Cell(
+                    .done(unavailable, .inDoubt), .end(.sessionFinishes, .settle)),
                 .mapperFailed: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
                 .answeredAccepted: Cell(.done(accepted, .inDoubt), .end(.sessionFinishes, .record)),
                 .answeredRefused: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
@@ -248,7 +255,8 @@ struct SubmissionMachineTests {
                 .bodyWaits: Cell(.draining(.watched)),
                 .answeredPartly: Cell(.recording(limited, .watched), .awaitRecords),
                 .mapperFailed: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
-                .answeredAccepted: Cell(.done(accepted, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredAccepted: Cell(
+                    .done(accepted, .watched), .end(.sessionFinishes, .nothing)),
                 .answeredRefused: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
                 .clientInDoubt: Cell(.completing(.inDoubt)),
                 .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
@@ -273,7 +281,8 @@ struct SubmissionMachineTests {
             [
                 .recordsWritten: Cell(.done(limited, .watched), .end(.sessionFinishes, .nothing)),
                 .mapperFailed: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
-                .answeredAccepted: Cell(.done(accepted, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredAccepted: Cell(
+                    .done(accepted, .watched), .end(.sessionFinishes, .nothing)),
                 .answeredRefused: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
                 .answeredPartly: Cell(.done(limited, .watched), .end(.sessionFinishes, .nothing)),
                 .clientInDoubt: Cell(.recording(limited, .inDoubt)),

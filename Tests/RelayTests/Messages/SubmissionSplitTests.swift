@@ -177,7 +177,7 @@ struct SubmissionSplitTests {
                     answer: message.answer)
                 let outcome = model.send(message.count, longest: longest)
                 #expect(outcome == message.expected, "seed \(seed), pieces of \(longest)")
-                let isSent = 
+                let isSent =
                     message.faultAt == nil
                     && (message.ledger == .unknown || message.ledger == .underWay)
                 #expect(model.isBodyComplete == isSent)

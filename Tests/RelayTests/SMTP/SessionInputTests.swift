@@ -80,7 +80,7 @@ private struct SocketlessSession {
             machine.recipientAdded(isNew: true)
         case .beginMail(let mail):
             transcript.append("from " + line.extracting(mail.path).copiedText())
-        case .askRateLimit: note(machine.rateLimitAnswered(nil), line)
+        case .askRateLimit(sender: _): note(machine.rateLimitAnswered(nil), line)
         case .checkKey, .reserve, .finishMessage: isWaiting = true
         default: transcript.append("\(verdict)")
         }

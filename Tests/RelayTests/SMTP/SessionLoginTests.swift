@@ -136,7 +136,7 @@ struct SessionLoginTests {
         #expect(bench.line("MAIL FROM:<a@b.example>") == .reply(.authUnavailable))
         #expect(bench.machine.errors == 0 && !bench.machine.transaction.hasSender)
         _ = bench.logIn(.refused)
-        #expect(bench.line("MAIL FROM:<a@b.example>") == .reply(.authRequired))
+        #expect(bench.line("MAIL FROM:<a@b.example>") == .reply(.logInAgain))
     }
 
     @Test("An answer about the key that never comes is an outage")
@@ -155,9 +155,26 @@ struct SessionLoginTests {
     func loggedOut() {
         var bench = SessionMachineBench(.outcome)
         #expect(
-            bench.machine.outcome(.authFailed, isKeyRefused: true, at: bench.now)
-                == .reply(.authFailed))
-        #expect(bench.line("MAIL FROM:<a@b>") == .reply(.authRequired))
+            bench.machine.outcome(.logInAgain, isKeyRefused: true, at: bench.now)
+                == .reply(.logInAgain))
+        #expect(bench.line("MAIL FROM:<a@b>") == .reply(.logInAgain))
+        #expect(bench.line("MAIL FROM:<a@b>") == .reply(.logInAgain))
+        #expect(bench.logIn(.refused) == .reply(.authFailed))
+        #expect(bench.line("MAIL FROM:<a@b>") == .reply(.logInAgain))
         #expect(bench.logIn(.valid) == .logIn)
+        guard case .beginMail = bench.line("MAIL FROM:<a@b>") else {
+            Issue.record("MAIL after the login")
+            return
+        }
+    }
+
+    @Test("MAIL after a refused login is put off, and after none it is refused")
+    func mailBehindRefusal() {
+        var bench = SessionMachineBench(.tls)
+        #expect(bench.line("MAIL FROM:<a@b>") == .reply(.authRequired))
+        #expect(bench.logIn(.refused) == .reply(.authFailed))
+        let errors = bench.machine.errors
+        #expect(bench.line("MAIL FROM:<a@b>") == .reply(.logInAgain))
+        #expect(bench.machine.errors == errors && !bench.machine.transaction.hasSender)
     }
 }

@@ -75,7 +75,7 @@ struct SessionMachineBench {
         var verdict = first
         while true {
             switch verdict {
-            case .askRateLimit: verdict = machine.rateLimitAnswered(rateLimit)
+            case .askRateLimit(sender: _): verdict = machine.rateLimitAnswered(rateLimit)
             case .admitHandshake:
                 verdict = machine.handshakeAnswered(isAdmitted: admitsHandshakes, at: now)
             case .noteRefusal: verdict = machine.refusalNoted(mayTryAgain: mayTryAgain, at: now)

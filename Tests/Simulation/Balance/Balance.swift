@@ -151,7 +151,8 @@ struct Balance {
         _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest],
         ofGroup all: [APIRequest] = []
     ) {
-        let complete = requests.filter { $0.completedAt != nil }
+        // What got a 429 was not acted on, and its second request comes in the same try.
+        let complete = requests.filter { $0.completedAt != nil && $0.status != 429 }
         for (index, request) in complete.enumerated() {
             guard let done = request.completedAt else { continue }
             let dots = attempts.count { $0.dotHeardAt.map { $0 <= done } ?? false }
@@ -231,7 +232,9 @@ struct Balance {
                 || facts.isGroup && $0.code == 250 && ($0.replySentAt.map { $0 >= heard } ?? false)
         }
         let isSeen = answered.contains { attempt in
-            [attempt.acknowledgedAt, attempt.maybeSeenAt].contains { $0.map { $0 <= asked } ?? false }
+            [attempt.acknowledgedAt, attempt.maybeSeenAt].contains {
+                $0.map { $0 <= asked } ?? false
+            }
         }
         if isSeen { return .onPurpose }
         // Requests of a group are remembered without a Message-ID, but not while they are in
@@ -302,7 +305,9 @@ struct Balance {
             let own = requests.filter { request in
                 request.completedAt.map { $0 >= dot && $0 <= replied } ?? false
             }
-            let isAccepting = own.contains { $0.isValidSuccess && !tried.isSuperset(of: $0.recipients) }
+            let isAccepting = own.contains {
+                $0.isValidSuccess && !tried.isSuperset(of: $0.recipients)
+            }
             if isAccepting, own.contains(where: { tried.isSuperset(of: $0.recipients) }) {
                 passedOver += 1
             }
@@ -350,6 +355,12 @@ struct Balance {
             guard own.count == 1, isAlone, let expected = Balance.code(for: own[0].status) else {
                 continue
             }
+            // A limit was waited for, a second at least, and the next request had no answer.
+            if own[0].status == 429, code == 451,
+                let answer = own[0].answerHeardAt, replied.milliseconds(since: answer) >= 1_000
+            {
+                continue
+            }
             if code != expected {
                 report(facts, "the API said \(own[0].status), the client heard \(code)")
             }
@@ -360,12 +371,11 @@ struct Balance {
     private static func code(for status: Int) -> Int? {
         switch status {
         case 200...299: 250
-        case 400: 554
-        case 401: 535
+        case 400, 404: 554
         case 403, 422: 550
         case 413: 552
         case 429: 452
-        case 404, 500...599: 451
+        case 401, 500...599: 451
         default: nil
         }
     }
