@@ -57,12 +57,11 @@ public final class Stream {
     private var closesWithReset = false
     /// Why the stream ends; nil until that is known.
     private var closeReason: CloseReason?
-    /// The peer has ended its side, and its kernel had acknowledged all but our FIN (SIOCOUTQ).
+    /// The peer has ended its side, and had acknowledged all that we had written (SIOCOUTQ).
     public private(set) var hasPeerEndedWithEverything = false
     /// Draining: our FIN is sent.
     private var isShutDown = false
-    /// Draining: the stream waits for the peer's end, so that a reset does not destroy our last
-    /// bytes.
+    /// Draining: we wait for the peer's end, so that a reset does not destroy our last bytes.
     private var awaitsEnd = false
 
     private var ownDeadline: MonotonicTime = .never
@@ -330,8 +329,7 @@ public final class Stream {
         condemn(closeReason ?? .system(errno: errno))
     }
 
-    /// Delivers the bytes that were kept while receiving was stopped, as far as the handler and the
-    /// queue allow.
+    /// Delivers what was kept while receiving was stopped, as far as handler and queue allow.
     private func deliverHeld() {
         while delivers, receiving.hasMore {
             guard let slab = receiving.held.first else {
@@ -358,11 +356,7 @@ public final class Stream {
             default: true
             }
         guard receiving.arm(isWanted) else { return }
-        if isWanted {
-            loop.backend.receive(token)
-        } else {
-            loop.backend.stopReceiving(token)
-        }
+        isWanted ? loop.backend.receive(token) : loop.backend.stopReceiving(token)
     }
 
     // MARK: Sending
@@ -385,9 +379,7 @@ public final class Stream {
     }
 
     /// Does the same for a text that lives as long as the program.
-    public func write(_ text: StaticString) {
-        text.withUTF8Buffer { write($0.span) }
-    }
+    public func write(_ text: StaticString) { text.withUTF8Buffer { write($0.span) } }
 
     /// Flushes what is gathered, then encrypts `bytes` (best: at most 16,384, one record) straight
     /// from the caller's memory, which is free again on return.
