@@ -1,0 +1,271 @@
+"""What the API or something in front of it refuses, and what mail servers make of the relay's words:
+a refusal that ends by itself defers, one that stays bounces with the API's words.
+
+After each row the cause ends, and everything that was deferred is sent, once.
+"""
+
+import unittest
+
+import queues
+from queue_api import Limit, page, refusal
+from queues import QueueTestCase, message
+from servers import BOUNCED, DEFERRED, RETRY_SECONDS, SENT, SERVERS, support
+
+TO = "someone@example.com"
+
+
+@support.for_each(SERVERS)
+class Pages(QueueTestCase):
+    """Pages in front of the API say nothing about a key, a message or a limit."""
+
+    def check_400_is_deferred(self, client):
+        self.check(client, 400)
+
+    def check_401_is_deferred(self, client):
+        self.check(client, 401)
+
+    def check_403_is_deferred(self, client):
+        self.check(client, 403)
+
+    def check_422_is_deferred(self, client):
+        self.check(client, 422)
+
+    def check_429_is_deferred(self, client):
+        self.check(client, 429)
+
+    def check(self, client, status):
+        self.api.rules.append(lambda call: page(status) if call.is_send else None)
+        server = self.serve(client)
+        with self.noted(server, [TO], f"a page with {status} for sends"):
+            server.hand_over("mail", message(f"page {status}"), queues.SENDER, [TO])
+            self.has_tried(server, TO)
+            self.assertEqual(server.verdict(TO), DEFERRED, server.account())
+            self.assertIn("451 API unavailable", server.texts(TO)[-1])
+            self.api.rules.clear()
+            self.settles(server, [TO])
+            self.empties(server)
+            self.never_bounced(server, [TO])
+            self.one_copy_each([TO])
+
+
+@support.for_each(SERVERS)
+class PagesForChecks(QueueTestCase):
+    """The same at the check of a key: nobody is logged in, and nobody is told that a key is wrong."""
+
+    def check_401_is_deferred(self, client):
+        self.check(client, 401)
+
+    def check_403_is_deferred(self, client):
+        self.check(client, 403)
+
+    def check_429_is_deferred(self, client):
+        self.check(client, 429)
+
+    def check(self, client, status):
+        self.api.rules.append(lambda call: None if call.is_send else page(status))
+        server = self.serve(client)
+        with self.noted(server, [TO], f"a page with {status} for checks of keys"):
+            server.hand_over("mail", message(f"check {status}"), queues.SENDER, [TO])
+            self.wait(
+                server, lambda: server.verdicts(TO) or self.has_logged("login-unavailable"),
+                "a login")  # fmt: skip
+            self.assertEqual(self.api.sends(), [], "nobody was logged in")
+            self.assertTrue(self.has_logged("login-unavailable"), "451 for a login")
+            self.assertFalse(self.has_logged("login-refused"), "535 for a login")
+            self.api.rules.clear()
+            self.settles(server, [TO])
+            self.empties(server)
+            self.never_bounced(server, [TO])
+            self.one_copy_each([TO])
+
+    def has_logged(self, event):
+        return any(each["event"] == event for each in self.relay.events())
+
+
+# The API's own refusals: status, code, words, and what a mail server must make of them.
+PLAN = "plan limit reached"
+REFUSALS = {
+    "plan": (403, "plan_limit", PLAN, DEFERRED),
+    "credits": (402, "payment_required", "not enough credits", DEFERRED),
+    "domain": (403, "forbidden", "domain not verified", BOUNCED),
+    "template": (404, "not_found", "template welcom not found", BOUNCED),
+    "conflict": (409, "conflict", "message is in conflict", BOUNCED),
+    "invalid": (400, "invalid_request", "subject is too long", BOUNCED),
+    "suppressed": (422, "suppressed", "all recipients suppressed", BOUNCED),
+}
+ROWS = {
+    "plan": "403 \"plan limit reached\"",
+    "credits": "402",
+    "domain": "another 403",
+    "template": "404, a template with a typo",
+    "conflict": "409",
+    "invalid": "400",
+    "suppressed": "422",
+}
+
+
+@support.for_each(SERVERS)
+class Refusals(QueueTestCase):
+    """All kinds at once, each a message of its own."""
+
+    def check_what_ends_is_deferred_and_what_stays_is_bounced(self, client):
+        def refuse(call):
+            kind = call.recipients[0].partition("@")[0] if call.is_send else ""
+            return refusal(*REFUSALS[kind][:3]) if kind in REFUSALS else None
+
+        self.api.rules.append(refuse)
+        server = self.serve(client)
+        for kind in REFUSALS:
+            headers = [("X-Postscale-Template", "welcom")] if kind == "template" else []
+            server.hand_over(kind, message(kind, headers=headers), queues.SENDER, [self.to(kind)])
+        for kind in REFUSALS:
+            with self.noted(server, [self.to(kind)], ROWS[kind]), self.subTest(kind):
+                self.has_tried(server, self.to(kind))
+                self.check_kind(server, kind)
+        self.api.rules.clear()
+        deferred = [self.to(kind) for kind in REFUSALS if REFUSALS[kind][3] == DEFERRED]
+        self.settles(server, deferred)
+        self.one_copy_each(deferred)
+        self.assertEqual([self.api.copies_of(self.to(k)) for k in ("domain", "template")], [0, 0])
+
+    def to(self, kind):
+        return f"{kind}@example.com"
+
+    def check_kind(self, server, kind):
+        _, _, words, verdict = REFUSALS[kind]
+        to = self.to(kind)
+        self.assertEqual(server.verdict(to), verdict, server.account())
+        words = "suppressed" if kind == "suppressed" else words
+        self.assertIn(words, " ".join(server.texts(to)), "the API's words")
+
+
+@support.for_each(SERVERS)
+class RevokedKeys(QueueTestCase):
+    row = "the key is revoked while a queue runs"
+
+    def check_the_queue_waits(self, client):
+        """The API takes one message and then knows the key no more: the rest is deferred, however
+        often it is tried, until the key is good again."""
+        def revoked(call):
+            if self.api.copies and self.is_revoked:
+                return refusal(401, "unauthorized", "API key revoked")
+            return None
+
+        self.is_revoked = True
+        self.api.rules.append(revoked)
+        server = self.serve(client)
+        people = [f"person{number}@example.com" for number in range(1, 5)]
+        with self.noted(server, people):
+            for number, to in enumerate(people):
+                server.hand_over(f"m{number}", message(f"mail {number}"), queues.SENDER, [to])
+            self.wait(server, lambda: self.api.copies, "a first message")
+            waiting = [to for to in people if not self.api.copies_of(to)]
+            self.assertGreaterEqual(len(waiting), 2)
+            self.settles(server, waiting, DEFERRED)
+            # Through another login and another try.
+            checks = len(self.api.checks())
+            self.wait(server, lambda: len(self.api.checks()) > checks + 1, "other logins")
+            self.never_bounced(server, people)
+            self.is_revoked = False
+            self.settles(server, people)
+            self.empties(server)
+            self.never_bounced(server, people)
+            self.one_copy_each(people)
+
+
+@support.for_each(SERVERS)
+class ShortLimits(QueueTestCase):
+    row = "429 with one second to wait"
+    arguments = ("--api-timeout", "10s")
+
+    def check_is_sent_at_the_first_try(self, client):
+        limit = Limit(1, 1, domain="yourdomain.com")
+        self.api.rules.append(limit)
+        server = self.serve(client)
+        people = ["one@example.com", "two@example.com", "three@example.com"]
+        with self.noted(server, people):
+            for number, to in enumerate(people):
+                server.hand_over(f"m{number}", message(f"short {number}"), queues.SENDER, [to])
+            self.settles(server, people)
+            self.empties(server)
+            self.one_copy_each(people)
+            self.assertGreater(limit.refused, 0, "the limit was met")
+            self.assertEqual([server.verdicts(to) for to in people], [[SENT]] * 3)
+
+
+@support.for_each(SERVERS)
+class DomainLimits(QueueTestCase):
+    row = "a domain meets its daily limit"
+    day_seconds = 20
+
+    def check_only_that_domain_waits(self, client):
+        """Until its limit ends, nothing of it is sent; meanwhile another domain's mail is."""
+        warm, other = "news@warm.example", "shop@other.example"
+        day = Limit(2, self.day_seconds, kind="daily", domain="warm.example")
+        self.api.rules.append(day)
+        server = self.serve(client)
+        people = [f"warm{number}@example.com" for number in range(1, 5)]
+        others = [f"other{number}@example.com" for number in range(1, 5)]
+        with self.noted(server, people), self.noted(server, others, "its key's other domain"):
+            for number, to in enumerate(people):
+                server.hand_over(f"w{number}", message(f"warm {number}", warm), warm, [to])
+            self.wait(
+                server, lambda: day.refused and sum(
+                    DEFERRED in server.verdicts(to) for to in people) >= 2, "the limit")  # fmt: skip
+            for number, to in enumerate(others):
+                server.hand_over(f"o{number}", message(f"other {number}", other), other, [to])
+            self.settles(server, others, SENT, self.day_seconds)
+            self.assertEqual([server.verdicts(to) for to in others], [[SENT]] * 4)
+            self.settles(server, people)
+            self.empties(server)
+            self.one_copy_each(people + others)
+
+
+@support.for_each(SERVERS)
+class ForgottenLimits(QueueTestCase):
+    row = "an admin call forgets the limit"
+
+    def check_mail_goes_on(self, client):
+        """The account is raised after the API had said that an hour is to be waited."""
+        day = Limit(1, 3_600, kind="daily", domain="yourdomain.com")
+        self.api.rules.append(day)
+        server = self.serve(client)
+        people = ["first@example.com", "second@example.com"]
+        with self.noted(server, people):
+            for number, to in enumerate(people):
+                server.hand_over(f"m{number}", message(f"day {number}"), queues.SENDER, [to])
+            self.wait(
+                server, lambda: any(DEFERRED in server.verdicts(to) for to in people), "the limit")
+            self.api.rules.clear()
+            self.relay.forget_limit("yourdomain.com")
+            self.settles(server, people, SENT, 6 * RETRY_SECONDS)
+            self.empties(server)
+            self.one_copy_each(people)
+
+
+@support.for_each(SERVERS)
+class LostReplies(QueueTestCase):
+    row = "the connection breaks before the 250"
+
+    def check_the_next_try_gets_it(self, client):
+        """The API has accepted, the server's connection is reset before the relay could say so: the
+        next try is answered from the ledger."""
+        switch = self.new_switch(self.relay.port)
+
+        def cuts_once(call):
+            if call.is_send and not self.api.copies:
+                return self.api.accepted(call, before=switch.cut)
+            return None
+
+        self.api.rules.append(cuts_once)
+        server = self.serve(client, switch.port)
+        with self.noted(server, [TO]):
+            server.hand_over("mail", message("cut"), queues.SENDER, [TO])
+            self.settles(server, [TO])
+            self.empties(server)
+            self.one_copy_each([TO])
+            self.assertEqual(server.verdicts(TO)[0], DEFERRED, server.account())
+
+
+if __name__ == "__main__":
+    unittest.main()
