@@ -134,12 +134,13 @@ def leave(client, how):
 
 class Switch:
     """In front of relays like a balancer without a mind: each connection goes to the next of
-    `ports`. It can cut all connections by a reset."""
+    `ports`. It can reset its connections on both sides: at once, or when a relay says something."""
 
     def __init__(self, ports):
         self.ports = list(ports)
         self.count = 0
-        self.pairs = set()
+        self.pairs, self.doomed = set(), set()
+        self.swallows = False
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -150,11 +151,17 @@ class Switch:
         self.cut()
 
     def cut(self):
-        for pair in list(self.pairs):
-            for side in pair:
-                with contextlib.suppress(OSError):
-                    side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    side.shutdown(socket.SHUT_RD)
+        """Resets all connections; returns when that is done."""
+        self.doomed |= self.pairs
+        for side in [side for pair in self.doomed for side in pair]:
+            with contextlib.suppress(OSError):
+                side.shutdown(socket.SHUT_RD)
+        with contextlib.suppress(AssertionError):
+            harness.wait_until(lambda: not self.pairs, 2)
+
+    def swallow(self):
+        """The next bytes of a relay go no further, and both its connections are reset."""
+        self.swallows = True
 
     def _accept(self):
         while True:
@@ -167,19 +174,41 @@ class Switch:
             threading.Thread(target=self._serve, args=(client, port), daemon=True).start()
 
     def _serve(self, client, port):
-        with client, contextlib.suppress(OSError):
-            with socket.create_connection(("127.0.0.1", port)) as relay:
-                self.pairs.add((client, relay))
-                others = {client: relay, relay: client}
-                try:
-                    while True:
-                        for side in select.select(others, [], [])[0]:
-                            piece = side.recv(65536)
-                            if not piece:
-                                return
-                            others[side].sendall(piece)
-                finally:
-                    self.pairs.discard((client, relay))
+        try:
+            relay = socket.create_connection(("127.0.0.1", port))
+        except OSError:
+            return client.close()
+        pair = (client, relay)
+        self.pairs.add(pair)
+        try:
+            ends_in_order = self._pass_on(client, relay)
+        except OSError:
+            ends_in_order = False
+        for side in pair:
+            if not ends_in_order:
+                with contextlib.suppress(OSError):
+                    side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            side.close()
+        self.pairs.discard(pair)
+
+    def _pass_on(self, client, relay):
+        """Until one side ends; whether it did so in order."""
+        others, closing = {client: relay, relay: client}, set()
+        while True:
+            for side in select.select([side for side in others if side not in closing], [], [])[0]:
+                piece = side.recv(65536)
+                if (client, relay) in self.doomed:
+                    return False
+                if side is relay and self.swallows:
+                    self.swallows = False
+                    return False
+                if not piece:
+                    closing.add(side)
+                    others[side].shutdown(socket.SHUT_WR)
+                    if len(closing) == 2:
+                        return True
+                else:
+                    others[side].sendall(piece)
 
 
 class Redis:
@@ -288,10 +317,14 @@ class QueueTestCase(unittest.TestCase):
     # What a row must end with.
 
     def settles(self, server, recipients, verdict=servers.SENT, seconds=PATIENCE_SECONDS):
-        """Each recipient has this verdict."""
-        self.wait(
-            server, lambda: all(server.verdict(to) == verdict for to in recipients),
-            f"{verdict} for all", seconds)
+        """Each recipient has this verdict. A bounce is the last one, so it ends the wait."""
+        def settled():
+            verdicts = {server.verdict(to) for to in recipients}
+            if servers.BOUNCED in verdicts - {verdict}:
+                raise AssertionError(f"bounced, not {verdict}")
+            return verdicts == {verdict}
+
+        self.wait(server, settled, f"{verdict} for all", seconds)
 
     def empties(self, server):
         """Nothing waits, and nothing came back."""
