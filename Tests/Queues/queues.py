@@ -21,7 +21,7 @@ from servers import WITH_PARENT, harness, mta
 from queue_api import QueueAPI
 
 REPORT = os.environ.get("QUEUES_REPORT")
-# As seldom as `make check-queues` has a busy machine under it, a server's try may be late.
+# A server's try may be late on a busy machine.
 PATIENCE_SECONDS = 60
 SENDER = "sender@yourdomain.com"
 API_SECONDS = 3
@@ -212,7 +212,8 @@ class Switch:
 
 
 class Redis:
-    """A redis-server of its own (Debian's package in a folder), that a test may ill-treat."""
+    """A redis-server of its own (Debian's package in a folder), that a test may ill-treat. It keeps
+    what it was told when it stops."""
 
     PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1")
 
@@ -237,7 +238,8 @@ class Redis:
     def start(self):
         self.process = subprocess.Popen(
             [*WITH_PARENT, self.binaries / "redis-server", "--port", str(self.port)]
-            + ["--bind", "127.0.0.1", "--save", "", "--dir", self.folder],
+            + ["--bind", "127.0.0.1", "--dir", self.folder, "--save", ""]
+            + ["--appendonly", "yes", "--appendfsync", "always"],
             env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         harness.wait_until(lambda: self.ask("PING") == "PONG", 10, "redis-server")
 

@@ -14,9 +14,9 @@ from servers import SENT, SERVERS, harness, support
 
 MINUTE = 4
 PEOPLE = hidden(6)
-# A reply that waits for the server longer than this waits too long: the issue says 50 ms; this
-# machine may be busy.
-DELAY_SECONDS = 0.5
+# From the connect to the reply, while the server is out of order: the median, and the longest. The
+# relay may wait for the server for 50 ms; the rest is for a busy machine.
+MEDIAN_SECONDS, LONGEST_SECONDS = 0.3, 2
 # Until a relay has written what a server missed that is back.
 CATCH_UP_SECONDS = 8
 
@@ -47,22 +47,24 @@ class Fleet(QueueTestCase):
         self.assertTrue(self.redis.is_used(), "the relays use the Redis server")
 
     def timed(self, relay, raw, recipients):
-        """(reply, seconds from the login to the reply)"""
-        client = self.relays[relay].client(self.key)
+        """(reply, seconds from the connect to the reply)"""
         start = time.monotonic()
+        client = self.relays[relay].client(self.key)
         reply = submit(client, raw, recipients)
         seconds = time.monotonic() - start
         leave(client, "quit")
         return reply, seconds
 
     def goes_on(self, name):
-        """Mail during a fault: first at once, then once the relay may have noticed."""
+        """Mail during a fault, from its first moment on."""
+        waits = []
         for number in range(8):
             reply, seconds = self.timed(
                 number % 2, message(f"{name} {number}"), [f"d{number}@example.com"])
             self.assertRegex(reply, "^250 ")
-            self.assertLess(seconds, DELAY_SECONDS, f"message {number} of the fault")
-            time.sleep(0.1)
+            waits.append(seconds)
+        self.assertLess(sorted(waits)[len(waits) // 2], MEDIAN_SECONDS, waits)
+        self.assertLess(max(waits), LONGEST_SECONDS, waits)
         self.one_copy_each([f"d{number}@example.com" for number in range(8)])
 
 

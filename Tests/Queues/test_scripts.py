@@ -257,6 +257,27 @@ class AnyPassword(Scripts):
         self.check(429)
 
 
+class BelievedLimits(Scripts):
+    """First of all tests, because it lasts five minutes: see run.py."""
+
+    def test_a_limit_of_an_hour_is_probed_after_five_minutes(self):
+        """Nobody tells the relay that the account was raised: one message after five minutes asks,
+        and its success ends the limit."""
+        one = ["one@example.com"]
+        with self.noted(None, one, "a limit of an hour ends early, nobody says so"):
+            self.api.rules.append(Limit(1, 3_600, kind="daily", domain="yourdomain.com"))
+            self.assertRegex(self.say(message("first"), one), "^250 ")
+            start = time.monotonic()
+            self.assertRegex(self.say(message("second"), one), "^452 ")
+            self.api.rules.clear()
+            while (reply := self.say(message("second"), one)).startswith("452 "):
+                self.assertLess(time.monotonic() - start, 310, "five minutes")
+                time.sleep(5)
+            self.assertRegex(reply, "^250 ")
+            self.assertGreater(time.monotonic() - start, 60, "a limit is believed for a while")
+            self.assertRegex(self.say(message("third"), one), "^250 ")
+
+
 class Domains(Scripts):
     def test_the_replies_of_a_domain_at_its_limit(self):
         """The limited domain hears 452; another domain of the same key hears 250, on the same
