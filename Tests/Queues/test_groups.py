@@ -58,7 +58,6 @@ class LimitedGroups(Groups):
 @support.for_each(SERVERS)
 class KilledRelays(Groups):
     row = "the relay is killed between tries"
-    ledger = True
 
     def setUp(self):
         self.ledger = os.path.join(harness.temporary_folder("ledger"), "ledger.sqlite")

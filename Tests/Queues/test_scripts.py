@@ -125,14 +125,14 @@ class Regrouped(Scripts):
     def test_in_another_order(self):
         with self.noted(None, PEOPLE, "6 hidden, in another order at each try"):
             self.limited()
-            self.until_accepted(message("order"), lambda n: PEOPLE if n % 2 == 0 else PEOPLE[::-1])
+            self.until_accepted(message("order"), lambda n: shuffled(PEOPLE, n))
             self.one_copy_each(PEOPLE)
 
     def test_with_one_recipient_more(self):
         more = PEOPLE + ["late@example.com"]
         with self.noted(None, more, "6 hidden, one more in a retry"):
             self.limited()
-            self.until_accepted(message("more"), lambda n: PEOPLE if n == 0 else shuffled(more))
+            self.until_accepted(message("more"), lambda n: shuffled(more, n) if n else PEOPLE)
             self.one_copy_each(more)
 
     def test_in_parts(self):
@@ -187,7 +187,7 @@ class KilledRelays(Scripts):
         with self.noted(None, PEOPLE, "6 hidden, kill -9 between all tries"):
             self.limited()
             self.until_accepted(
-                message("killed"), lambda n: shuffled(PEOPLE) if n % 2 else PEOPLE,
+                message("killed"), lambda n: shuffled(PEOPLE, n),
                 between=self.relay.restart_after_kill)  # fmt: skip
             self.one_copy_each(PEOPLE)
 
