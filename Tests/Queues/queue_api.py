@@ -101,14 +101,14 @@ class Limit:
 class QueueAPI:
     """Rules are functions of a call that return a Reply, or nothing."""
 
-    def __init__(self, delay_seconds=0):
-        self.delay_seconds = delay_seconds
+    def __init__(self, port=0):
+        self.delay_seconds = 0
         self.rules = []
         self.lock = threading.Lock()
         self.calls = []
         self.copies = []
         self.under_way = self.most_under_way = 0
-        self.port = 0
+        self.port = port
         self.start()
 
     def start(self):

@@ -3,6 +3,7 @@ one Redis server, and the case that holds API, relay and mail server together.""
 
 import contextlib
 import glob
+import itertools
 import json
 import os
 import pathlib
@@ -44,13 +45,28 @@ def message(subject, sender=SENDER, headers=(), size=0, has_id=True):
     return ("\r\n".join(lines) + "\r\n").encode()
 
 
+# Tests run side by side, each with a hundred ports of its own (run.py). None is one that the kernel
+# gives to outgoing connections: while a server is down, its port stays free.
+_ports = itertools.count(12_000 + 100 * int(os.environ.get("QUEUES_SLOT", os.getpid() % 150)))
+
+
+def lasting_port():
+    """A port for a server that will be stopped and started again."""
+    for port in _ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+
+
 class Relay(harness.Process):
     """A relay at the same ports however often it is started. With `ledger` its --ledger; a relay
     that has no such flag runs without it (and fails for that)."""
 
     def __init__(self, api, certificate, *arguments, ledger=None):
         self.certificate, key = certificate
-        self.port, self.tls_port, self.admin_port = (harness.free_port() for _ in range(3))
+        self.port, self.tls_port, self.admin_port = (lasting_port() for _ in range(3))
         self.arguments = [
             "--hostname", "localhost", "--tls-cert", self.certificate, "--tls-key", key,
             "--api-url", api.url, f"--listen=127.0.0.1:{self.port}",
@@ -218,7 +234,7 @@ class Redis:
     PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1")
 
     def __init__(self):
-        self.port = harness.free_port()
+        self.port = lasting_port()
         self.folder = pathlib.Path(harness.temporary_folder("redis"))
         files = mta.packages(self.PACKAGES)
         if not files:
@@ -275,7 +291,7 @@ class Redis:
 
     def become_replica(self):
         """Of a server that is nowhere: reads have old answers, writes are refused (READONLY)."""
-        self.ask("REPLICAOF", "127.0.0.1", str(harness.free_port()))
+        self.ask("REPLICAOF", "127.0.0.1", str(lasting_port()))
 
     def become_primary(self):
         self.ask("REPLICAOF", "NO", "ONE")
@@ -290,7 +306,7 @@ class QueueTestCase(unittest.TestCase):
     has_relay = True
 
     def setUp(self):
-        self.api = QueueAPI()
+        self.api = QueueAPI(lasting_port())
         self.addCleanup(self.api.stop)
         self.key = harness.new_key(kind="live")
         folder = harness.temporary_folder("certificate")

@@ -44,14 +44,15 @@ def tests(names):
     return sorted(chosen, key=lambda name: LONG not in name)
 
 
-def run(name):
+def run(slot, name):
     """In a child of this thread, which waits for it: when the thread ends, so does the child."""
     start = time.monotonic()
     seconds = LONG_SECONDS if LONG in name else TEST_SECONDS
     command = [*servers.WITH_PARENT, sys.executable, "-m", "unittest", "-v", name]
     try:
         done = subprocess.run(command, cwd=FOLDER, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=seconds)
+                              stderr=subprocess.STDOUT, timeout=seconds,
+                              env={**os.environ, "QUEUES_SLOT": str(slot)})
         passed, text = done.returncode == 0, done.stdout.decode(errors="replace")
     except subprocess.TimeoutExpired as error:
         passed, text = False, f"not ended after {seconds} s\n{error.stdout}"
@@ -61,9 +62,16 @@ def run(name):
     return passed
 
 
-def table(cells):
-    """Markdown: a row for each row, a column for each server."""
-    columns = [name for name in (*servers.NAMES, "script") if any(c["server"] == name for c in cells)]
+def tables(cells):
+    """Markdown: a row for each row, a column for each server; then the rows of scripts."""
+    scripts = [cell for cell in cells if cell["server"] == "script"]
+    of_servers = [cell for cell in cells if cell["server"] != "script"]
+    return "\n\n".join(
+        table(part, columns)
+        for part, columns in ((of_servers, servers.NAMES), (scripts, ("script",))) if part)
+
+
+def table(cells, columns):
     lines = ["| row | " + " | ".join(columns) + " |", "| --- |" + " --- |" * len(columns)]
     for row in dict.fromkeys(cell["row"] for cell in cells):
         of_row = {cell["server"]: shown(cell) for cell in cells if cell["row"] == row}
@@ -90,9 +98,9 @@ def main():
     servers.mta.packages(sorted({p for each in servers.SERVERS for p in each.packages}))
     report = os.environ.setdefault("QUEUES_REPORT", tempfile.mkstemp()[1])
     with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
-        results = list(pool.map(run, names))
+        results = list(pool.map(run, range(len(names)), names))
     lines = pathlib.Path(report).read_text(encoding="utf-8").splitlines()
-    print(table(sorted(map(json.loads, lines), key=lambda cell: cell["row"])))
+    print(tables(sorted(map(json.loads, lines), key=lambda cell: cell["row"])))
     print(f"{sum(results)} of {len(results)} tests passed in {time.monotonic() - start:.0f} s")
     sys.exit(0 if all(results) else 1)
 
