@@ -82,13 +82,28 @@ class Relay(harness.Process):
 
     def start(self):
         super().__init__("relay", self.arguments, wrapper=WITH_PARENT)
-        for port in (self.port, self.tls_port):
-            self.wait_for_port(port)
+
+        def is_ready():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the relay ended early:\n{self.log.decode()}")
+            return any(event["event"] == "ready" for event in self.events())
+
+        harness.wait_until(is_ready, harness.READY_SECONDS, "the relay's start")
 
     def restart_after_kill(self):
-        """kill -9, and another one with the same flags."""
+        """kill -9, and another one with the same flags. The kernel closes the listeners of a killed
+        relay with io_uring some moments after the process has ended; a connection that is made
+        meanwhile is reset."""
         self.kill()
+        harness.wait_until(lambda: not self.is_listening(), 10, "the end of its listeners")
         self.start()
+
+    def is_listening(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.tls_port), timeout=1).close()
+            return True
+        except OSError:
+            return False
 
     def client(self, key):
         """A raw client that is logged in."""

@@ -17,6 +17,7 @@ import tempfile
 import time
 import unittest
 
+import queues
 import servers
 
 FOLDER = pathlib.Path(__file__).resolve().parent
@@ -95,7 +96,8 @@ def main():
     if not names:
         sys.exit("no such tests")
     # What every test needs is fetched once, not by each.
-    servers.mta.packages(sorted({p for each in servers.SERVERS for p in each.packages}))
+    packages = {name for each in servers.SERVERS for name in each.packages}
+    servers.mta.packages(sorted(packages.union(queues.Redis.PACKAGES)))
     report = os.environ.setdefault("QUEUES_REPORT", tempfile.mkstemp()[1])
     with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
         results = list(pool.map(run, range(len(names)), names))

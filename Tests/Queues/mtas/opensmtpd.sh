@@ -1,6 +1,6 @@
-# OpenSMTPD. Its retry times are in its source (400 s at first), and so is the rest of a route that
-# failed (15 s at first); smtpctl is the only way to shorten them. The sixth try counts as one after
-# four hours, when its sender would be told of a delay: that is put off.
+# OpenSMTPD. It has no setting for its retry times, nor for the rest of a route that failed (15 s at
+# first); smtpctl shortens them. After some tries it would tell the sender that the message is four
+# hours late: that is put off.
 . /exchange/base.sh
 . /exchange/queue.sh
 smtpd() {
