@@ -80,6 +80,11 @@ class Limit:
         self.accepted = []
         self.refused = 0
 
+    @property
+    def ends(self):
+        """When the first place is free again."""
+        return self.accepted[0] + self.seconds
+
     def __call__(self, call):
         if not call.is_send or (self.domain and call.domain != self.domain):
             return None

@@ -49,7 +49,7 @@ def _opensmtpd(line):
 
 
 def _sendmail(line):
-    found = re.search(r" to=(\S+), .*dsn=([245])[.0-9]*,.* stat=(.*)", line)
+    found = re.search(r" to=(\S+), .*dsn=([245])[.0-9]*, (.*stat=.*)", line)
     words = {"2": SENT, "4": DEFERRED, "5": BOUNCED}
     return found and (re.findall(r"[^<>,]+@[^<>,]+", found[1]), words[found[2]], found[3])
 

@@ -202,7 +202,7 @@ class ShortLimits(QueueTestCase):
 @support.for_each(SERVERS)
 class DomainLimits(QueueTestCase):
     row = "a domain meets its daily limit"
-    day_seconds = 20
+    day_seconds = 30
 
     def check_only_that_domain_waits(self, client):
         """Until its limit ends, nothing of it is sent; meanwhile another domain's mail is."""
@@ -218,12 +218,16 @@ class DomainLimits(QueueTestCase):
             self.wait(
                 server, lambda: day.refused and sum(
                     DEFERRED in server.verdicts(to) for to in people) >= 2, "the limit")  # fmt: skip
+            limit_ends = day.ends
             for number, to in enumerate(others):
                 server.hand_over(f"o{number}", message(f"other {number}", other), other, [to])
-            self.settles(server, others, SENT, self.day_seconds)
+            self.settles(server, others, SENT, self.day_seconds / 2)
             # After a 4yz sendmail calls the whole host bad for a moment, and defers without asking.
             if client.name != "sendmail":
                 self.assertEqual([server.verdicts(to) for to in others], [[SENT]] * 4)
+            self.assertLess(
+                max(call.time for to, call in self.api.copies if to in others), limit_ends,
+                "while the limit lasted")  # fmt: skip
             self.settles(server, people)
             self.empties(server)
             self.one_copy_each(people + others)
