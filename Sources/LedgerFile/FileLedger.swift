@@ -293,9 +293,14 @@ package final class FileLedger: LedgerHome {
             state.hashKey = opened.hashKey
             state.isReachable = true
         }
-        log.event(
-            isBack ? .notice : .info, isBack ? "ledger-reached" : "ledger-opened",
-            ["file": options.path, "records": "\(opened.rows.count)", "written": "\(missed.count)"])
+        let facts: KeyValuePairs<StaticString, String> = [
+            "file": options.path, "records": "\(opened.rows.count)", "written": "\(missed.count)",
+        ]
+        if isBack {
+            log.event(.notice, "ledger-reached", facts)
+        } else {
+            log.event(.info, "ledger-opened", facts)
+        }
         cs_eventfd_signal(work)
     }
 
