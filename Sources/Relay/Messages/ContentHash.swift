@@ -38,7 +38,7 @@ package struct ContentHash: Sendable {
         }
     }
 
-    private let key: Key
+    let key: Key
     private var first: UInt64
     private var second: UInt64
     private var byteCount: UInt64 = 0
@@ -51,6 +51,13 @@ package struct ContentHash: Sendable {
         self.key = key
         first = key.words.0
         second = key.words.2
+    }
+
+    /// The same, different for each `seed`.
+    init(key: Key, seed: UInt64) {
+        self.key = key
+        first = Self.fold(seed ^ key.words.0, key.words.1)
+        second = Self.fold(seed ^ key.words.2, key.words.3)
     }
 
     /// Adds `bytes`; where one feed ends and the next begins does not matter.

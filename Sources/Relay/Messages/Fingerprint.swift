@@ -24,9 +24,8 @@ package struct LedgerScope: Hashable, Sendable {
 /// whether there is any record.
 struct LedgerInquiry: Sendable {
     /// Fed with key and sender.
-    fileprivate(set) var hash: ContentHash
+    fileprivate let hash: ContentHash
     let scope: LedgerScope
-    let hashKey: ContentHash.Key
     /// The home's name for the question that it was asked at MAIL.
     private(set) var ticket: UInt64 = 0
 
@@ -34,11 +33,10 @@ struct LedgerInquiry: Sendable {
     ///   - account: the public hash of the API key, the same in every process.
     ///   - sender: of MAIL; read during this call only.
     init(hashKey: ContentHash.Key, account: UInt64, sender: Bytes) {
-        self.hashKey = hashKey
-        hash = ContentHash(key: hashKey)
-        hash.feed(account)
-        hash.feed(UInt64(sender.count))
+        var hash = ContentHash(
+            key: hashKey, seed: account ^ UInt64(sender.count) &* 0x9E37_79B9_7F4A_7C15)
         hash.feed(sender)
+        self.hash = hash
         // The home tells owners apart; it need not learn which API key one is.
         let owner = account ^ hashKey.words.1
         scope = LedgerScope(
@@ -59,26 +57,18 @@ struct Fingerprint {
     }
 
     private var hash: ContentHash
-    private var hashKey: ContentHash.Key
-    private var recipients: [ContentDigest] = []
-    private var sum = ContentDigest(high: 0, low: 0)
+    /// The recipients of the envelope, one after the other; hashed when somebody asks.
+    private var addresses: [UInt8] = []
+    private var ends: [Int] = []
 
-    init(hashKey: ContentHash.Key) {
-        self.hashKey = hashKey
-        hash = ContentHash(key: hashKey)
-    }
+    init(_ inquiry: LedgerInquiry) { hash = inquiry.hash }
 
     /// Begins a submission.
     mutating func begin(_ inquiry: LedgerInquiry, _ envelope: borrowing Envelope) {
         hash = inquiry.hash
-        hashKey = inquiry.hashKey
-        recipients.removeAll(keepingCapacity: true)
-        sum = ContentDigest(high: 0, low: 0)
-        for index in 0..<envelope.recipientCount {
-            let digest = address(envelope.bytes(envelope.recipient(index)))
-            recipients.append(digest)
-            sum.add(digest)
-        }
+        addresses.removeAll(keepingCapacity: true)
+        ends.removeAll(keepingCapacity: true)
+        envelope.copyRecipients(to: &addresses, ends: &ends)
     }
 
     /// Adds content; where one piece ends and the next begins does not matter.
@@ -86,16 +76,28 @@ struct Fingerprint {
 
     /// Of the whole submission.
     func whole() -> ContentDigest {
+        var sum = ContentDigest(high: 0, low: 0)
+        for digest in digestsOfAddresses() { sum.add(digest) }
         var hash = hash
         hash.feed(Part.whole.rawValue)
-        hash.feed(UInt64(recipients.count))
+        hash.feed(UInt64(ends.count))
         hash.feed(sum.high)
         hash.feed(sum.low)
         return hash.digest()
     }
 
     /// Of each recipient of the envelope, in its order.
-    func allRecipients() -> [ContentDigest] { recipients.map { recipient($0) } }
+    func allRecipients() -> [ContentDigest] { digestsOfAddresses().map { recipient($0) } }
+
+    private func digestsOfAddresses() -> [ContentDigest] {
+        var digests: [ContentDigest] = []
+        var start = 0
+        for end in ends {
+            digests.append(address(addresses.span.extracting(start..<end)))
+            start = end
+        }
+        return digests
+    }
 
     /// Of one recipient.
     func recipient(_ address: Bytes) -> ContentDigest { recipient(self.address(address)) }
@@ -110,7 +112,7 @@ struct Fingerprint {
 
     /// Domains are compared without case.
     private func address(_ address: Bytes) -> ContentDigest {
-        var hash = ContentHash(key: hashKey)
+        var hash = ContentHash(key: self.hash.key)
         var domain = address.count
         while domain > 0, address[domain - 1] != 0x40 { domain -= 1 }
         let hasUpperCase = (domain..<address.count).contains {

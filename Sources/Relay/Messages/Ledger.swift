@@ -50,8 +50,8 @@ final class Ledger {
     }
 
     /// Whether there may be a record of a submission of this key and sender.
-    func mayHold(_ inquiry: LedgerInquiry) -> Bool {
-        desk.mayHold(inquiry.scope, ticket: inquiry.ticket)
+    func mayHold(_ scope: LedgerScope, ticket: UInt64) -> Bool {
+        desk.mayHold(scope, ticket: ticket)
     }
 
     /// What is known of a submission.

@@ -53,8 +53,8 @@ final class Submission: UploadOwner {
     private var isFingerprinted = true
     /// Key and sender, and what the ledger was asked about them at MAIL.
     private var inquiry: LedgerInquiry
-    /// What tells a second copy of this message; nil when it is not guarded.
-    private var digest: ContentDigest?
+    /// A second copy of this message can be told.
+    private var isGuarded = false
     /// What the ledger has told of recipients.
     private var records: [ContentDigest: LedgerRecord] = [:]
     /// Names the message in the ledger while it is under way; 0 while the ledger does not know of it.
@@ -94,7 +94,7 @@ final class Submission: UploadOwner {
             thresholdBytes: worker.configuration.messages.bufferThresholdBytes)
         upload = Upload(worker: worker, key: key, account: account)
         self.inquiry = inquiry
-        fingerprint = Fingerprint(hashKey: worker.ledger.hashKey)
+        fingerprint = Fingerprint(inquiry)
         begin(
             envelope: envelope, inquiry: inquiry, key: key, account: account, owner: owner,
             sessionID: sessionID, messageNumber: messageNumber)
@@ -116,7 +116,7 @@ final class Submission: UploadOwner {
         machine = SubmissionMachine(
             thresholdBytes: worker.configuration.messages.bufferThresholdBytes)
         group = nil
-        digest = nil
+        isGuarded = false
         contentBytes = 0
         self.inquiry = inquiry
         fingerprint.begin(inquiry, envelope)
@@ -148,7 +148,7 @@ final class Submission: UploadOwner {
             return .decided
         }
         if isFingerprinted, mapper.isHeadMapped, !mapper.hasMessageID, mapper.held == nil {
-            isFingerprinted = ledger.mayHold(inquiry)
+            isFingerprinted = ledger.mayHold(inquiry.scope, ticket: inquiry.ticket)
         }
         perform(machine.contentFed(bodyBytes: upload.body.byteCount))
         return machine.isPaused ? .pause : .goOn
@@ -164,10 +164,12 @@ final class Submission: UploadOwner {
             if let failure = mapper.failure {
                 perform(machine.mapperFailed(failure))
             } else if mapper.hasMessageID {
-                digest = fingerprint.whole()
+                isGuarded = true
             }
         }
-        let isKnown = machine.isReceiving && isFingerprinted && ledger.mayHold(inquiry)
+        let isKnown =
+            machine.isReceiving && isFingerprinted
+            && ledger.mayHold(inquiry.scope, ticket: inquiry.ticket)
         perform(machine.endOfData(by: deadline, at: now, isKnown: isKnown))
         return machine.outcome
     }
@@ -369,7 +371,8 @@ final class Submission: UploadOwner {
 
     private func askLedger() -> SubmissionVerdict? {
         let question = LedgerQuestion(
-            scope: inquiry.scope, whole: digest, recipients: fingerprint.allRecipients())
+            scope: inquiry.scope, whole: isGuarded ? fingerprint.whole() : nil,
+            recipients: fingerprint.allRecipients())
         let answer = ledger.ask(question) { [self] answer in
             perform(machine.ledgerFound(finding(answer, question)))
         }
@@ -449,7 +452,8 @@ final class Submission: UploadOwner {
     }
 
     private func change(_ kinds: [LedgerChange.Kind?]) -> [LedgerChange] {
-        guard let digest else { return [] }
+        guard isGuarded else { return [] }
+        let digest = fingerprint.whole()
         return kinds.compactMap { kind in
             kind.map { LedgerChange($0, scope: inquiry.scope, digest: digest) }
         }
@@ -457,7 +461,7 @@ final class Submission: UploadOwner {
 
     /// What the client's next try must know of before the answer is there.
     private func recordPending(until deadline: MonotonicTime) {
-        guard digest != nil, lease == 0 else { return }
+        guard isGuarded, lease == 0 else { return }
         lease = .random(in: 1...UInt64.max)
         ledger.apply(change([ledger.lease(lease, until: deadline)]))
     }

@@ -182,8 +182,10 @@ struct SessionMessages: ~Copyable {
     mutating func noteSeen(at arrivedAt: MonotonicTime) {
         guard unseen != nil, arrivedAt > answeredAt else { return }
         unseen?.acceptedAndSeen()
-        for submission in unseenBefore { submission.acceptedAndSeen() }
-        unseenBefore = []
+        if !unseenBefore.isEmpty {
+            for submission in unseenBefore { submission.acceptedAndSeen() }
+            unseenBefore = []
+        }
         if isKnownUniquelyReferenced(&unseen) { resting = unseen }
         unseen = nil
     }
