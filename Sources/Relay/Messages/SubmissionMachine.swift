@@ -71,6 +71,8 @@ struct SubmissionMachine {
     private(set) var deadline: MonotonicTime
     /// The ledger has a record that ends when the client has seen its 250.
     private var hasRecord = false
+    /// It has waited for another try of the same message.
+    private var hasWaited = false
     private let thresholdBytes: Int
 
     /// - Parameters:
@@ -194,6 +196,9 @@ struct SubmissionMachine {
         }
         switch finding {
         case .unknown:
+            // Others waited too: the other try's answer may have gone to a newer one, so that a client
+            // that may be gone sends a second copy.
+            if hasWaited, client == .inDoubt { return end(.unavailable(isUncertain: false)) }
             if phase != .finishing { phase = .completing(client) }
             return .completeBody(by: deadline)
         case .known(let outcome, _):
@@ -201,14 +206,16 @@ struct SubmissionMachine {
             return end(outcome)
         case .underWay:
             phase = .waiting(client)
+            hasWaited = true
             return .waitForOther
         }
     }
 
     /// The other try may have its answer now.
     mutating func otherMayHaveEnded(at now: MonotonicTime) -> SubmissionVerdict? {
-        guard case .waiting = phase else { return nil }
-        return now < deadline ? .askLedger : end(.unavailable(isUncertain: false))
+        guard case .waiting(let client) = phase else { return nil }
+        return now < deadline && client == .watched
+            ? .askLedger : end(.unavailable(isUncertain: false))
     }
 
     /// The request is complete (for a group: its calls are under way).

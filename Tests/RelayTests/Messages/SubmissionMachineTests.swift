@@ -237,7 +237,8 @@ struct SubmissionMachineTests {
                 .acceptedInLedger: Cell(.done(accepted, .inDoubt), .end(.sessionFinishes, .record)),
                 .refusedInLedger: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
                 .underWay: Cell(.waiting(.inDoubt), .waitForOther),
-                .otherMayHaveEnded: Cell(.waiting(.inDoubt), .askLedger),
+                .otherMayHaveEnded: Cell(
+                    .done(unavailable, .inDoubt), .end(.sessionFinishes, .settle)),
                 .otherIsTooLate: Cell(
                     .done(unavailable, .inDoubt), .end(.sessionFinishes, .settle)),
                 .mapperFailed: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
@@ -412,6 +413,19 @@ struct SubmissionMachineTests {
             #expect(machine.outcome == nil)
         case .decided(let outcome), .done(let outcome, _): #expect(machine.outcome == outcome)
         case .gone: #expect(machine.outcome == unavailable)
+        }
+    }
+
+    @Test("a client that may be gone after it has waited for another try sends no second copy")
+    func waitsInDoubt() {
+        for isLate in [false, true] {
+            var machine = SubmissionMachine(thresholdBytes: 100)
+            _ = machine.endOfData(by: deadline, at: now, isKnown: true)
+            #expect(machine.ledgerFound(.underWay) == .waitForOther)
+            if isLate { machine.ledgerAsked() }
+            #expect(machine.clientInDoubt() == nil)
+            #expect(machine.ledgerFound(.unknown) == .end(.sessionFinishes, .settle))
+            #expect(machine.outcome == unavailable)
         }
     }
 
