@@ -11,6 +11,8 @@ enum Repetition: String, CaseIterable {
     case uncertain = "the outcome of the first was uncertain"
     /// The client had shown that it saw the first 250.
     case onPurpose = "the client sent it again on purpose"
+    /// It left in order without reading, and its kernel may have had the 250.
+    case endedInOrder = "the client ended in order, and its kernel may have had the 250"
     case withoutMessageID = "without a Message-ID, so not guarded"
     /// A new relay does not have the memory of the one before, as far as that was not written.
     case newRelay = "the relay was ended before the record was made, or its home was memory"
@@ -237,6 +239,13 @@ struct Balance {
             }
         }
         if isSeen { return .onPurpose }
+        let hasEnded = attempts.contains { attempt in
+            guard attempt.endsInOrder, let end = attempt.maybeSeenAt, let done = first.completedAt,
+                let dot = attempt.dotHeardAt
+            else { return false }
+            return dot <= done && end >= heard && end <= asked
+        }
+        if hasEnded { return .endedInOrder }
         // Requests of a group are remembered without a Message-ID, but not while they are in
         // flight. A try that began before the answer, and may have waited in the queue, knew
         // nothing of them.

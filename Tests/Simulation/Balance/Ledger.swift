@@ -29,7 +29,7 @@ struct Attempt {
     var messageID: String?
     /// The relay has read a command after the 250, so it knows that the client saw the 250.
     var acknowledgedAt: MonotonicTime?
-    /// The client has read its 250 and ends its side in order.
+    /// The client ends its side in order, after its 250 or without having read it.
     var endsInOrder = false
     /// The relay has read that end, or the connection has ended for it in another way.
     var maybeSeenAt: MonotonicTime?
