@@ -198,6 +198,18 @@ struct Balance {
         return isRefused ? .refusedForGood : nil
     }
 
+    /// Whether a client of the first acceptance left in order, without reading, before the next try.
+    private func hasEndedInOrder(
+        _ attempts: [Attempt], _ first: APIRequest, heard: MonotonicTime, asked: MonotonicTime
+    ) -> Bool {
+        attempts.contains { attempt in
+            guard attempt.endsInOrder, let end = attempt.maybeSeenAt, let done = first.completedAt,
+                let dot = attempt.dotHeardAt
+            else { return false }
+            return dot <= done && end >= heard && end <= asked
+        }
+    }
+
     /// Whether a relay ended between the first acceptance and the try that repeated it, before the
     /// record of the first one was written.
     private func isForgotten(
@@ -239,13 +251,7 @@ struct Balance {
             }
         }
         if isSeen { return .onPurpose }
-        let hasEnded = attempts.contains { attempt in
-            guard attempt.endsInOrder, let end = attempt.maybeSeenAt, let done = first.completedAt,
-                let dot = attempt.dotHeardAt
-            else { return false }
-            return dot <= done && end >= heard && end <= asked
-        }
-        if hasEnded { return .endedInOrder }
+        if hasEndedInOrder(attempts, first, heard: heard, asked: asked) { return .endedInOrder }
         // Requests of a group are remembered without a Message-ID, but not while they are in
         // flight. A try that began before the answer, and may have waited in the queue, knew
         // nothing of them.
