@@ -64,6 +64,9 @@ package final class MessageMapper {
     /// The Message-ID as the client wrote it, at most 256 bytes, with `keepsMessageID`; else empty.
     package var messageID: [UInt8] { head.messageID }
 
+    /// Whether the message has a Date.
+    package var hasDate: Bool { head.hasDate }
+
     /// Starts a message; `addRecipient` for each of its envelope follows, and then its content.
     /// - Parameters:
     ///   - sender: MAIL FROM, empty for the null sender; read during this call only.

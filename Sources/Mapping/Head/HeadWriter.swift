@@ -41,6 +41,7 @@ struct HeadWriter: ~Copyable {
     var fromAddress: [UInt8] { from.isEmpty ? sender : from }
     var hasMessageID: Bool { fields.hasMessageID }
     var messageID: [UInt8] { fields.messageID }
+    var hasDate: Bool { fields.hasDate }
     /// Whether the API makes the text of the message from a template.
     var hasTemplate: Bool { fields.hasTemplate }
     /// Several recipients and all of them hidden: one call each, whose `to` is not written here.

@@ -15,8 +15,9 @@ struct MessageFacts: Equatable {
         var recipientCount: Int
         /// Of those that have the message, from this try or an earlier one: the message ids.
         var messageIDs: [[UInt8]]
-        /// Of these, recipients that had it from an earlier try.
-        var earlierCount: Int
+        /// Recipients that needed no call: an earlier try has reached them, or they were refused for
+        /// good then.
+        var knownCount: Int
     }
 
     /// Different refusals that are kept; a group may meet several.
@@ -31,7 +32,7 @@ struct MessageFacts: Equatable {
 
     /// "422 all recipients suppressed": status and the API's own words, each once.
     private(set) var refusals: [String] = []
-    /// The reply came from the ledger: the API had the message from an earlier try.
+    /// The reply came from the ledger, without a call: an earlier try had the outcome.
     private(set) var isFromLedger = false
     /// nil for a message of one call.
     private(set) var group: Group?
@@ -89,7 +90,7 @@ struct MessageFacts: Equatable {
     /// What came from the ledger: "message", or "2 recipients"; empty for nothing.
     var ledgerText: String {
         if isFromLedger { return "message" }
-        guard let count = group?.earlierCount, count > 0 else { return "" }
+        guard let count = group?.knownCount, count > 0 else { return "" }
         return count == 1 ? "1 recipient" : "\(count) recipients"
     }
 }

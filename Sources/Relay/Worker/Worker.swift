@@ -15,6 +15,7 @@ package final class Worker {
     package let shared: Shared
     package let pool: ConnectionPool
     let keyChecker: KeyChecker
+    let ledger: Ledger
     /// Messages that wait for the end of a limit.
     let limitLines: LimitLines
     /// Keys that are logged in on this loop.
@@ -55,6 +56,11 @@ package final class Worker {
         mappers = MapperPool(
             options: configuration.mapping, charsets: charsets, slabs: loop.slabs,
             heldBytesMax: configuration.messages.bufferThresholdBytes)
+        ledger = Ledger(
+            home: shared.ledgerHome,
+            windows: Ledger.Windows(
+                duplicateMilliseconds: configuration.messages.duplicateWindowMilliseconds,
+                groupMilliseconds: configuration.messages.groupWindowMilliseconds), loop: loop)
         keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
         limitLines = LimitLines(
             loop: loop, memory: shared.rateLimits, waitersMax: pool.options.queueMax,

@@ -29,6 +29,10 @@ struct Attempt {
     var messageID: String?
     /// The relay has read a command after the 250, so it knows that the client saw the 250.
     var acknowledgedAt: MonotonicTime?
+    /// The client ends its side in order, after its 250 or without having read it.
+    var endsInOrder = false
+    /// The relay has read that end, or the connection has ended for it in another way.
+    var maybeSeenAt: MonotonicTime?
     /// The connection ended on the client's side, without a reply.
     var lostAt: MonotonicTime?
     /// The relay has read the client's end of the connection, or the connection has ended for it.
@@ -91,5 +95,9 @@ struct Ledger {
 
     /// Most milliseconds from the dot to the reply.
     var apiTimeoutMilliseconds = 50_000
-    var duplicateWindowMilliseconds = 600_000
+    var duplicateWindowMilliseconds = 86_400_000
+    /// A new relay finds what the one before has written.
+    var homeOutlives = false
+    /// How long a record takes until it is written.
+    var homeWriteMilliseconds = 1
 }

@@ -119,6 +119,9 @@ final class MailConnection: StreamHandler {
         if client.dice.happens(0.5) || network?.isShutDown ?? false {
             stream.abort()
         } else {
+            if let last = accepted ?? attempt {
+                simulation.ledger.attempts[last].endsInOrder = true
+            }
             stream.finish()
         }
     }
