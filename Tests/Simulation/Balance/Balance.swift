@@ -199,14 +199,14 @@ struct Balance {
     }
 
     /// Whether a client of the first acceptance left in order, without reading, before the next try.
+    /// Its try may be a later one that the guard answered.
     private func hasEndedInOrder(
         _ attempts: [Attempt], _ first: APIRequest, heard: MonotonicTime, asked: MonotonicTime
     ) -> Bool {
         attempts.contains { attempt in
-            guard attempt.endsInOrder, let end = attempt.maybeSeenAt, let done = first.completedAt,
-                let dot = attempt.dotHeardAt
+            guard attempt.endsInOrder, let end = attempt.maybeSeenAt, let dot = attempt.dotHeardAt
             else { return false }
-            return dot <= done && end >= heard && end <= asked
+            return dot <= end && end >= heard && end <= asked
         }
     }
 
@@ -370,11 +370,15 @@ struct Balance {
             guard own.count == 1, isAlone, let expected = Balance.code(for: own[0].status) else {
                 continue
             }
-            // A limit was waited for, a second at least, and the next request had no answer.
-            if own[0].status == 429, code == 451,
-                let answer = own[0].answerHeardAt, replied.milliseconds(since: answer) >= 1_000
+            // A limit was waited for, a second at least, and the next request had no answer, or one
+            // before it was complete.
+            if own[0].status == 429, let answer = own[0].answerHeardAt,
+                replied.milliseconds(since: answer) >= 1_000
             {
-                continue
+                let isEarly = ledger.earlyAnswers.contains {
+                    $0.at >= answer && $0.at <= replied && Balance.code(for: $0.status) == code
+                }
+                if isEarly || code == 451 { continue }
             }
             if code != expected {
                 report(facts, "the API said \(own[0].status), the client heard \(code)")

@@ -86,6 +86,8 @@ struct Ledger {
     var attempts: [Attempt] = []
     var requests: [APIRequest] = []
     var logins: [Login] = []
+    /// Answers of the API to requests that were not complete, and when they were sent.
+    var earlyAnswers: [(at: MonotonicTime, status: Int)] = []
     /// Of a run about shares: what nobody may wait longer than.
     var fairShare: FairShare.Terms?
     /// The times at which a relay ended; the next relay does not have its memory.
