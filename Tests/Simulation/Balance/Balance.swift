@@ -61,7 +61,7 @@ struct Balance {
             if facts.isGroup {
                 for recipient in 0..<facts.recipients {
                     let own = requests.filter { $0.recipients == [recipient] }
-                    checkRepetition(facts, attempts, own, ofGroup: requests)
+                    checkRepetition(facts, attempts, own)
                 }
                 checkStarvation(facts, attempts, requests)
             } else {
@@ -150,8 +150,7 @@ struct Balance {
 
     /// Requests for one message to the same recipients.
     private mutating func checkRepetition(
-        _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest],
-        ofGroup all: [APIRequest] = []
+        _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest]
     ) {
         // What got a 429 was not acted on, and its second request comes in the same try.
         let complete = requests.filter { $0.completedAt != nil && $0.status != 429 }
@@ -165,7 +164,7 @@ struct Balance {
         }
         let acted = complete.filter(\.hasActed)
         for (first, second) in zip(acted, acted.dropFirst()) {
-            let excuse = excuse(facts, attempts, first, second, ofGroup: all)
+            let excuse = excuse(facts, attempts, first, second)
             if let excuse { repetitions[excuse, default: 0] += 1 }
             if excuse != nil { continue }
             report(facts, "accepted twice although the guard knew \(first.messageID)")
@@ -177,8 +176,7 @@ struct Balance {
     /// From outside it is not visible which of the open tries made the request, so an excuse of any
     /// of them counts, the latest try first.
     private func excuse(
-        _ facts: MessageFacts, _ attempts: [Attempt], _ first: APIRequest, _ second: APIRequest,
-        ofGroup all: [APIRequest]
+        _ facts: MessageFacts, _ attempts: [Attempt], _ first: APIRequest, _ second: APIRequest
     ) -> Repetition? {
         guard first.isValidSuccess, first.answerHeardAt != nil else { return .uncertain }
         guard let done = second.completedAt else { return nil }
@@ -191,9 +189,12 @@ struct Balance {
                 return excuse
             }
         }
-        let isRefused = all.contains { request in
-            guard let heard = request.answerHeardAt, heard <= done else { return false }
-            return [400, 403, 413].contains(request.status)
+        let isRefused = attempts.contains { attempt in
+            guard let dot = attempt.dotHeardAt, let replied = attempt.replySentAt,
+                let accepted = first.completedAt, let code = attempt.code
+            else { return false }
+            return (500...599).contains(code) && dot <= accepted && replied >= accepted
+                && replied <= done
         }
         return isRefused ? .refusedForGood : nil
     }
