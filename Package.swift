@@ -38,6 +38,8 @@ let package = Package(
     targets: [
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(
             name: "CEpoll",
             linkerSettings: [
@@ -59,6 +61,7 @@ let package = Package(
                 .embedInCode("Admin/Page/status.html"), .embedInCode("Admin/Page/status.css"),
                 .embedInCode("Admin/Page/status.js"),
             ]),
+        module("LedgerFile", ["CEpoll", "CSQLite", "Reactor", "Log", "Relay"]),
         module(
             "Sandbox", ["Reactor", "Wire", "HTTPServer", "Log", logging],
             resources: [
@@ -69,7 +72,7 @@ let package = Package(
             name: "Program",
             dependencies: [
                 "CEpoll", "COpenSSL", "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay",
-                "Sandbox", argumentParser, logging,
+                "LedgerFile", "Sandbox", argumentParser, logging,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -97,6 +100,8 @@ let package = Package(
                 "Reactor", "Wire", "HTTPServer", "Log", "APIClient", "Mapping", "Relay",
                 "TestSupport", logging,
             ]),
+        tests(
+            "LedgerFileTests", ["Reactor", "Log", "Relay", "LedgerFile", "TestSupport"]),
         tests(
             "ProgramTests",
             ["Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox", "Program"]),

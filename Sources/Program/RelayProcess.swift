@@ -6,6 +6,7 @@
 import APIClient
 import ArgumentParser
 import Glibc
+import LedgerFile
 import Log
 import Logging
 import Reactor
@@ -58,9 +59,10 @@ struct RelayProcess {
     /// Serves until SIGTERM or SIGINT, then drains. At SIGHUP the settings are read again.
     /// - Throws: `SystemError` when a socket can't be bound.
     func run(reader: SettingsReader) throws {
+        let ledger = makeLedger()
         let shared = Shared(
             configuration: withinDescriptors(settings.configuration), serverTLS: serverTLS,
-            clientTLS: clientTLS, log: log)
+            clientTLS: clientTLS, log: log, ledgerHome: ledger)
         try rights.forbidCoreDumps()
         let backend = try chooseBackend()
         let roster = WorkerRoster()
@@ -69,6 +71,7 @@ struct RelayProcess {
             try rights.giveUpRoot()
             // As the user that the relay runs as, and before the first client.
             try temporary.open(for: shared.temporary, hasNewUser: settings.identity != nil)
+            ledger.start()
             companions += try startCompanions(shared, roster, backend)
         }
         announce(backend)
@@ -81,9 +84,18 @@ struct RelayProcess {
             companion.stop()
             companion.join()
         }
+        ledger.close()
     }
 
     // MARK: Start
+
+    /// Where records are kept that outlive connections; not opened yet.
+    private func makeLedger() -> any LedgerHome {
+        switch settings.configuration.messages.ledger {
+        case .memory: MemoryLedger()
+        case .file(let path): FileLedger(options: FileLedger.Options(path: path), log: log)
+        }
+    }
 
     /// The loops with their workers, whose ports are bound.
     /// - Parameter whenReady: called once all ports are bound, before a client is accepted.
@@ -155,7 +167,8 @@ struct RelayProcess {
         let budget = DescriptorBudget(
             limit: limit, loops: configuration.loops, listeners: configuration.listeners.count,
             apiConnectionsMax: configuration.api.connectionsMax,
-            others: configuration.admin.isEmpty ? 0 : AdminServer.descriptorsMax)
+            others: (configuration.admin.isEmpty ? 0 : AdminServer.descriptorsMax)
+                + FileLedger.descriptorsMax)
         log.event(
             .info, "descriptors",
             [

@@ -92,6 +92,8 @@ private final class SessionRun {
             memoryBudgetBytes: 6_000)
         // Small, so that an input of the fuzzer's size reaches these limits.
         configuration.messages.bufferThresholdBytes = 2_000
+        configuration.messages.duplicateWindowMilliseconds = 600_000
+        configuration.messages.groupWindowMilliseconds = 600_000
         configuration.reloadable.limits.messageBytesMax = 6_000
         configuration.reloadable.limits.recipientsMax = 5
         configuration.reloadable.abuse.failedLoginsPerAddressMax = 5

@@ -13,6 +13,7 @@ final class SimulatedRelay {
     private(set) var counts = Counts()
     private let world: World
     private let names: SimulatedNames
+    private let home: SimulatedLedger
     private var hosts: [SimulatedHost] = []
     private var workers: [Worker] = []
     private var shared: Shared?
@@ -23,9 +24,10 @@ final class SimulatedRelay {
 
     init(
         world: World, plan: Plan, listeners: (start: SocketAddress, implicit: SocketAddress),
-        apiAddresses: [SocketAddress], pem: String, key: String
+        apiAddresses: [SocketAddress], pem: String, key: String, home: SimulatedLedger
     ) throws {
         self.world = world
+        self.home = home
         var dice = Dice(seed: plan.seed, part: 5)
         let endpoint = APIEndpoint(
             isTLS: true, host: "api.simulation", port: 443, basePath: "",
@@ -59,7 +61,7 @@ final class SimulatedRelay {
             configuration: configuration,
             serverTLS: try TLSContext.server(certificateFile: pem, keyFile: key),
             clientTLS: try TLSContext.client(caFile: pem), log: log,
-            names: names)
+            names: names, ledgerHome: home)
         shared.temporary.open(folder: folder, bytesMax: 1 << 30)
         self.shared = shared
         for index in 0..<configuration.loops {
@@ -145,6 +147,7 @@ final class SimulatedRelay {
         hosts = []
         workers = []
         shared = nil
+        home.relayEnded(isInOrder: isInOrder)
     }
 
     /// Objects that still hold a part of a relay that has ended, however it ended.

@@ -72,6 +72,8 @@ final class Simulation {
     /// The relay that runs now, and those that ran before it.
     private var relays: [SimulatedRelay] = []
     private var api: SimulatedAPI?
+    /// Where the relays keep what must outlive them.
+    private let home: SimulatedLedger
     private let apiAddresses: [SocketAddress]
     private let pemFile: String
     private let keyFile: String
@@ -80,6 +82,9 @@ final class Simulation {
         self.plan = plan
         world = World(
             weather: plan.weather, seed: plan.seed, trace: Trace(isVerbose: plan.isVerbose))
+        home = SimulatedLedger(world: world, seed: plan.seed)
+        ledger.homeOutlives = home.nature.outlives
+        ledger.homeWriteMilliseconds = home.nature.writeMicroseconds / 1_000 + 1
         let pem = certificates + "/server.pem"
         let key = certificates + "/server.key"
         clientTLS = try TLSContext.client(caFile: pem, speaksHTTP: false)
@@ -108,7 +113,7 @@ final class Simulation {
     private func startRelay() throws {
         let relay = try SimulatedRelay(
             world: world, plan: plan, listeners: (startAddress, implicitAddress),
-            apiAddresses: apiAddresses, pem: pemFile, key: keyFile)
+            apiAddresses: apiAddresses, pem: pemFile, key: keyFile, home: home)
         relays.append(relay)
         ledger.apiTimeoutMilliseconds = relay.configuration.api.timeoutMilliseconds
         ledger.duplicateWindowMilliseconds =
@@ -167,7 +172,8 @@ final class Simulation {
             }
             let client = MailClient(
                 simulation: self, host: host, habits: habits, messages: own,
-                dice: Dice(seed: plan.seed, part: 100 + UInt64(number)))
+                dice: Dice(seed: plan.seed, part: 100 + UInt64(number)),
+                order: Dice(seed: plan.seed, part: 2_000 + UInt64(number)))
             client.start(after: plan.isScripted ? number * 5 : dice.skewed(1...20_000))
             clients.append(client)
         }
@@ -188,10 +194,16 @@ final class Simulation {
     }
 
     /// The relay has read the end of this connection, or has closed it.
-    func relayClosed(connection: Int) {
+    /// - Parameter bytesSent: of the relay on this connection.
+    func relayClosed(connection: Int, bytesSent: Int) {
         world.trace.say(world, "relay: connection \(connection) has ended")
         for index in ledger.attempts.indices where ledger.attempts[index].connection == connection {
             ledger.attempts[index].relayClosedAt = ledger.attempts[index].relayClosedAt ?? world.now
+            // Before its reply, an end in order leaves open whether the client will read it.
+            let isReplied = bytesSent > ledger.attempts[index].relayBytesAtDot ?? .max
+            if ledger.attempts[index].endsInOrder, isReplied {
+                ledger.attempts[index].maybeSeenAt = ledger.attempts[index].maybeSeenAt ?? world.now
+            }
         }
     }
 

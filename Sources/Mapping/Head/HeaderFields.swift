@@ -87,6 +87,9 @@ struct HeaderFields: ~Copyable {
     /// A Message-ID that is not empty is among them.
     var hasMessageID: Bool { facts.hasMessageID }
 
+    /// A Date is among them.
+    var hasDate: Bool { contains(.date) }
+
     /// A template or a template id that is not empty is among them.
     var hasTemplate: Bool { facts.hasTemplate }
 

@@ -12,11 +12,13 @@ struct PostscaleRelay: ParsableCommand {
         commandName: "postscale-relay",
         abstract: "An SMTP relay in front of the Postscale API.",
         version: RelayVersion.current,
-        subcommands: [RunCommand.self, SandboxCommand.self, ExplainCommand.self],
+        subcommands: [
+            RunCommand.self, SandboxCommand.self, ExplainCommand.self, LedgerCommand.self,
+        ],
         defaultSubcommand: RunCommand.self)
 
     /// Names of the commands that read no settings file.
-    private static let subcommandNames: Set<String> = ["sandbox", "explain", "help"]
+    private static let subcommandNames: Set<String> = ["sandbox", "explain", "ledger", "help"]
 
     /// The command of this command line. `--help` alone shows the flags of `run`, because that is
     /// what most people want to know.
@@ -38,6 +40,7 @@ struct RunCommand: ParsableCommand {
             postscale-relay [run] --sandbox [<options>]
             postscale-relay sandbox [<options>]
             postscale-relay explain <file> ...
+            postscale-relay ledger <file>
             postscale-relay --version
             """,
         discussion: """

@@ -44,7 +44,9 @@ struct ConfigurationBuilder {
         configuration.backend = process.backend
         configuration.keys = self.api.keyOptions()
         configuration.mapping = try mapping.options()
-        configuration.messages = message.options(bufferThreshold: limits.bufferThreshold)
+        configuration.messages = try message.options(
+            bufferThreshold: limits.bufferThreshold, environment: environment,
+            hasSandbox: sandbox != nil)
         configuration.hasEnhancedStatusCodes = message.enhancedStatusCodes
         configuration.drain = process.drainOptions()
         configuration.admin = try process.adminAddresses(environment: environment)

@@ -67,10 +67,28 @@ struct MessageFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Where to remember who has which message: memory, or a file (default: $POSTSCALE_LEDGER, else memory).",
+            discussion: """
+                Messages whose 250 the client can't have seen, and hidden recipients that have a \
+                message which others did not get yet, are not sent again. A restart forgets what is \
+                in memory. A file is a SQLite database for one relay at a time; `postscale-relay \
+                ledger FILE` shows it.
+                """, valueName: "memory|file"))
+    var ledger: String?
+
+    @Option(
+        help: ArgumentHelp(
             "How long to remember a message whose 250 the client can't have seen.",
             discussion: "When it is sent again, it is answered without a second call.",
             valueName: "time"))
     var duplicateWindow = TimeSpan(milliseconds: defaults.duplicateWindowMilliseconds)
+
+    @Option(
+        help: ArgumentHelp(
+            "How long to remember which hidden recipients have a message that others did not get.",
+            discussion: "Longer than mail servers keep trying, which is five days.",
+            valueName: "time"))
+    var groupWindow = TimeSpan(milliseconds: defaults.groupWindowMilliseconds)
 
     @Option(
         help: ArgumentHelp(
@@ -94,8 +112,18 @@ struct MessageFlags: ParsableArguments {
     @OptionGroup var replies: ReplyFlags
 
     /// - Parameter bufferThreshold: a flag of `LimitFlags`.
-    func options(bufferThreshold: ByteSize) -> MessageOptions {
+    /// - Parameter hasSandbox: what the environment says of the ledger is for a relay that serves.
+    /// - Throws: `ValidationError`.
+    func options(
+        bufferThreshold: ByteSize, environment: [String: String], hasSandbox: Bool
+    ) throws -> MessageOptions {
         var options = MessageOptions()
+        let place = ledger ?? (hasSandbox ? nil : environment["POSTSCALE_LEDGER"]) ?? "memory"
+        try FlagCheck.check(
+            !place.isEmpty && !place.contains("://"), "--ledger", place,
+            "`memory`, or the path of a file")
+        options.ledger = place == "memory" ? .memory : .file(place)
+        options.groupWindowMilliseconds = groupWindow.milliseconds
         options.bufferThresholdBytes = bufferThreshold.bytes
         options.temporaryFolder = temporaryFolder
         options.temporaryBytesMax = temporaryBudget?.bytes

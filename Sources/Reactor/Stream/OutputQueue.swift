@@ -54,6 +54,9 @@ final class OutputQueue {
     /// Whether nothing is queued.
     var isEmpty: Bool { byteCount == 0 }
 
+    /// Whether nothing is queued and nothing gathered.
+    var hasNothing: Bool { byteCount == 0 && gatheredByteCount == 0 }
+
     /// Memory after the last byte, at least one byte of it; `commit` follows.
     func reserve() -> UnsafeMutableBufferPointer<UInt8> {
         let slab: Slab

@@ -57,10 +57,11 @@ public final class Stream {
     private var closesWithReset = false
     /// Why the stream ends; nil until that is known.
     private var closeReason: CloseReason?
+    /// The peer has ended its side, and had acknowledged all that we had written (SIOCOUTQ).
+    public private(set) var hasPeerEndedWithEverything = false
     /// Draining: our FIN is sent.
     private var isShutDown = false
-    /// Draining: the stream waits for the peer's end, so that a reset does not destroy our last
-    /// bytes.
+    /// Draining: we wait for the peer's end, so that a reset does not destroy our last bytes.
     private var awaitsEnd = false
 
     private var ownDeadline: MonotonicTime = .never
@@ -304,6 +305,10 @@ public final class Stream {
     /// The peer's FIN or close_notify: what is queued still leaves, then the stream ends.
     private func peerEnded() {
         receiving.disarmed()
+        if !receiving.hasEnded, phase >= .open, phase < .closed, output.hasNothing {
+            let unacknowledged = loop.backend.unacknowledgedByteCount(token)
+            hasPeerEndedWithEverything = unacknowledged <= (isShutDown ? 1 : 0)
+        }
         switch phase {
         case .handshaking where !output.isDead:
             loop.count(.handshakeFailed)
@@ -324,8 +329,7 @@ public final class Stream {
         condemn(closeReason ?? .system(errno: errno))
     }
 
-    /// Delivers the bytes that were kept while receiving was stopped, as far as the handler and the
-    /// queue allow.
+    /// Delivers what was kept while receiving was stopped, as far as handler and queue allow.
     private func deliverHeld() {
         while delivers, receiving.hasMore {
             guard let slab = receiving.held.first else {
@@ -352,11 +356,7 @@ public final class Stream {
             default: true
             }
         guard receiving.arm(isWanted) else { return }
-        if isWanted {
-            loop.backend.receive(token)
-        } else {
-            loop.backend.stopReceiving(token)
-        }
+        isWanted ? loop.backend.receive(token) : loop.backend.stopReceiving(token)
     }
 
     // MARK: Sending
@@ -379,9 +379,7 @@ public final class Stream {
     }
 
     /// Does the same for a text that lives as long as the program.
-    public func write(_ text: StaticString) {
-        text.withUTF8Buffer { write($0.span) }
-    }
+    public func write(_ text: StaticString) { text.withUTF8Buffer { write($0.span) } }
 
     /// Flushes what is gathered, then encrypts `bytes` (best: at most 16,384, one record) straight
     /// from the caller's memory, which is free again on return.
@@ -401,7 +399,8 @@ public final class Stream {
         noteWritten()
     }
 
-    /// Where on the wire all that was written so far ends; it is encrypted now. Only once opened.
+    /// Where on the wire everything that was written so far ends. Encrypts what is gathered, so that
+    /// nothing written later comes before it. Only after the stream has opened.
     public func sealedEnd() -> UInt64 {
         if phase == .open, engine != nil {
             sealGathered()
@@ -410,7 +409,8 @@ public final class Stream {
         return output.takenBytes + UInt64(output.byteCount)
     }
 
-    /// Whether the kernel has certainly not taken the bytes up to `end`, a `sealedEnd`.
+    /// Whether the kernel has certainly not taken the wire's bytes up to `end`, a `sealedEnd`: an
+    /// abort keeps them from the peer. False during a send, whose outcome is not known.
     public func certainlyKept(upTo end: UInt64) -> Bool {
         !output.isSending && output.takenBytes < end
     }

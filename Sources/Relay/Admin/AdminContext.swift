@@ -40,7 +40,7 @@ package struct AdminContext: Sendable {
         facts.temporaryBytesMax = shared.temporary.bytesMax
         facts.temporaryBytesUsed = shared.temporary.usedBytes
         facts.accountCount = shared.accounts.count
-        facts.duplicateRecords = shared.ledger.count
+        facts.ledger = shared.ledgerHome.status
         facts.abuseEntries = shared.abuse.entryCount
         facts.sessionCount = shared.clientCount
         facts.sessionsMax = shared.configuration.sessionsMax

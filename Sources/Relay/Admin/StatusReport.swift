@@ -61,7 +61,12 @@ struct StatusReport {
             $0.field("max", facts.process.descriptorsMax)
         }
         json.field("sessions_max", facts.sessionsMax)
-        json.field("duplicate_records", facts.duplicateRecords)
+        json.field("duplicate_records", facts.ledger.records)
+        json.object("ledger") {
+            $0.field("home", facts.ledger.kind)
+            $0.field("reachable", facts.ledger.isReachable)
+            $0.field("waiting", facts.ledger.waiting)
+        }
         json.field("log_lines_dropped", facts.logLinesDropped)
         json.field("cpu_ns", facts.process.cpuNanoseconds)
     }

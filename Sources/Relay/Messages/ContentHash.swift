@@ -1,32 +1,44 @@
 // A keyed fingerprint of a submission, computed while its bytes pass.
 //
-// Two multiply-and-fold chains of 64 bits, each over every other 16 bytes, under keys drawn when
-// the process starts: what a sender can't predict, a sender can't collide on purpose. Not a MAC,
-// and never stored outside memory. The result depends on the bytes alone, not on how they were cut.
+// Two multiply-and-fold chains of 64 bits, each over every other 16 bytes, under a key that the home
+// of the ledger keeps: what a sender can't predict, a sender can't collide on purpose. Not a MAC. The
+// result depends on the bytes alone, not on how they were cut.
 
-import APIClient
 import Wire
 
-/// 128 bits that stand for a submission.
-struct ContentDigest: Hashable, Sendable {
-    var high: UInt64
-    var low: UInt64
+/// 128 bits that stand for a submission, or for a recipient of one.
+package struct ContentDigest: Hashable, Sendable {
+    package private(set) var high: UInt64
+    package private(set) var low: UInt64
+
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// Adds another digest, so that a sum does not depend on the order.
+    mutating func add(_ other: ContentDigest) {
+        high &+= other.high
+        low &+= other.low
+    }
 }
 
 /// Takes bytes in any pieces, gives a digest. A value: copy it to branch (one digest a recipient).
-struct ContentHash: Sendable {
-    /// Random per process, the same for all loops.
-    struct Key: Sendable {
-        var words: (UInt64, UInt64, UInt64, UInt64)
+package struct ContentHash: Sendable {
+    /// Drawn once for a home of the ledger, and the same for everybody who uses that home.
+    package struct Key: Sendable {
+        package var words: (UInt64, UInt64, UInt64, UInt64)
+
+        package init(words: (UInt64, UInt64, UInt64, UInt64)) { self.words = words }
 
         /// A key from the system's randomness.
-        static func random() -> Key {
+        package static func random() -> Key {
             var source = SystemRandomNumberGenerator()
             return Key(words: (source.next(), source.next(), source.next(), source.next()))
         }
     }
 
-    private let key: Key
+    let key: Key
     private var first: UInt64
     private var second: UInt64
     private var byteCount: UInt64 = 0
@@ -35,14 +47,21 @@ struct ContentHash: Sendable {
 
     private static let blockBytes = 32
 
-    init(key: Key) {
+    package init(key: Key) {
         self.key = key
         first = key.words.0
         second = key.words.2
     }
 
+    /// The same, different for each `seed`.
+    init(key: Key, seed: UInt64) {
+        self.key = key
+        first = Self.fold(seed ^ key.words.0, key.words.1)
+        second = Self.fold(seed ^ key.words.2, key.words.3)
+    }
+
     /// Adds `bytes`; where one feed ends and the next begins does not matter.
-    mutating func feed(_ bytes: Span<UInt8>) {
+    package mutating func feed(_ bytes: Span<UInt8>) {
         let restCount = Int(byteCount % UInt64(Self.blockBytes))
         byteCount &+= UInt64(bytes.count)
         var offset = 0
@@ -58,14 +77,14 @@ struct ContentHash: Sendable {
     }
 
     /// Adds one number, so that fields of different lengths can't be taken for each other.
-    mutating func feed(_ number: UInt64) {
+    package mutating func feed(_ number: UInt64) {
         withUnsafeBytes(of: number.littleEndian) { raw in
             feed(raw.bindMemory(to: UInt8.self).span)
         }
     }
 
     /// The digest of all bytes so far; more may be fed afterwards.
-    func digest() -> ContentDigest {
+    package func digest() -> ContentDigest {
         var copy = self
         copy.mix(rest)
         let high = Self.fold(copy.first ^ key.words.3, copy.second ^ key.words.1 ^ byteCount)
@@ -116,24 +135,6 @@ struct ContentHash: Sendable {
     private static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
         let product = a.multipliedFullWidth(by: b)
         return product.high ^ product.low
-    }
-}
-
-extension ContentHash {
-    /// Whose message it is and for whom: the same content under another key or envelope is another
-    /// submission.
-    mutating func feed(key: APIKey.Hash, _ envelope: borrowing Envelope) {
-        feed(key.high)
-        feed(key.low)
-        let sender = envelope.sender
-        feed(UInt64(sender.count))
-        feed(envelope.bytes(sender))
-        feed(UInt64(envelope.recipientCount))
-        for index in 0..<envelope.recipientCount {
-            let recipient = envelope.recipient(index)
-            feed(UInt64(recipient.count))
-            feed(envelope.bytes(recipient))
-        }
     }
 }
 

@@ -1,8 +1,9 @@
 // One held message to several hidden recipients: one call each, so that none learns of another.
 //
 // The message lies in a buffer without its `to`; each call's body is that field and a copy of the
-// buffer. Some calls are made at a time, as many as the threshold pays for in memory. The ledger is
-// told of each recipient that has the message, so that a second try sends only to the others.
+// buffer. Some calls are made at a time, as many as the threshold and the key's share of the memory
+// budget pay for. When a recipient is refused for the moment, the ledger is told of each that has the
+// message, so that the client's next try sends only to the others.
 
 import APIClient
 import Mapping
@@ -16,8 +17,11 @@ final class GroupSend: UploadOwner {
         let recipient: Int
     }
 
-    /// Calls at a time, when the message is small.
+    /// Calls at a time, at most.
     private static let inFlightMax = 8
+    /// What one call holds of a long message: it is read from where it is held as fast as the API
+    /// reads it.
+    private static let flightBytesMax = 196_608
 
     /// nil when the group has ended, so that neither keeps the other alive.
     private var submission: Submission?
@@ -26,20 +30,27 @@ final class GroupSend: UploadOwner {
     private let account: LoopAccount
     private let held: SpillBuffer
     private let recipients: [[UInt8]]
-    /// One a recipient: of the whole submission and that address.
+    /// One a recipient: of key, sender, content and that address.
     private let digests: [ContentDigest]
+    private let scope: LedgerScope
+    /// The message has a Message-ID or a Date.
+    private let isDated: Bool
     /// When the client must have its reply, and all calls must have ended.
     private let deadline: MonotonicTime
     private var machine: GroupMachine
     private var flights: [Flight] = []
+    /// What calls hold in addition to the message's own share of the memory budget.
+    private var memory: MemoryShare?
     private let sink = JSONSink()
 
     /// - Parameters:
     ///   - held: the request without its opening brace and its `to`; owned from here on.
     ///   - fingerprint: of the whole submission.
+    ///   - records: what the ledger knows of recipients, by digest.
     init(
         submission: Submission, held: SpillBuffer, recipients: [[UInt8]],
-        fingerprint: ContentHash, deadline: MonotonicTime
+        fingerprint: borrowing Fingerprint, scope: LedgerScope, isDated: Bool,
+        records: [ContentDigest: LedgerRecord], deadline: MonotonicTime
     ) {
         self.submission = submission
         worker = submission.worker
@@ -47,27 +58,37 @@ final class GroupSend: UploadOwner {
         account = submission.account
         self.held = held
         self.recipients = recipients
+        self.scope = scope
+        self.isDated = isDated
         self.deadline = deadline
-        digests = recipients.map { recipient in
-            var hash = fingerprint
-            hash.feed(UInt64(recipient.count))
-            hash.feed(recipient.span)
-            return hash.digest()
+        var digests: [ContentDigest] = []
+        for recipient in recipients { digests.append(fingerprint.recipient(recipient.span)) }
+        self.digests = digests
+        let bytes = min(max(1, held.byteCount), Self.flightBytesMax)
+        var flights = worker.configuration.messages.bufferThresholdBytes / bytes
+        flights = max(1, min(Self.inFlightMax, flights))
+        var share: MemoryShare?
+        // Those that the message's own share does not pay for, as far as the key's share allows.
+        while flights < min(Self.inFlightMax, recipients.count),
+            let more = worker.shared.budget.reserve(bytes, for: account.shared)
+        {
+            if var held = share.take() {
+                held.add(more)
+                share = consume held
+            } else {
+                share = consume more
+            }
+            flights += 1
         }
-        let affordable = worker.configuration.messages.bufferThresholdBytes / max(1, held.byteCount)
-        machine = GroupMachine(
-            count: recipients.count, inFlightMax: max(1, min(Self.inFlightMax, affordable)))
+        memory = consume share
+        machine = GroupMachine(count: recipients.count, inFlightMax: flights)
+        if !records.isEmpty { machine.found(digests.map { records[$0] }, isRenewed: !isDated) }
     }
 
     /// Makes the first calls.
     /// - Returns: the outcome when there is nothing to wait for.
     func start() -> Outcome? {
-        let findings = worker.shared.ledger.claim(all: digests, at: worker.loop.now)
-        for (index, finding) in findings.enumerated() {
-            guard case .accepted(let messageID) = finding else { continue }
-            worker.counters.duplicateRecipients += 1
-            machine.skip(index, messageID: messageID)
-        }
+        worker.counters.duplicateRecipients += machine.knownCount
         return proceed()
     }
 
@@ -75,29 +96,35 @@ final class GroupSend: UploadOwner {
     var facts: MessageFacts.Group {
         MessageFacts.Group(
             recipientCount: recipients.count, messageIDs: machine.messageIDs,
-            earlierCount: machine.skippedCount)
+            knownCount: machine.knownCount)
     }
 
     // MARK: - The ledger
 
-    /// The client is gone or may be: its next try must not send again to recipients that have the
-    /// message, even while this one is under way.
-    func recordFromNowOn() {
-        machine.recordsFromNowOn()
-        recordAccepted()
-    }
+    /// Whether any recipient has the message.
+    var hasAccepted: Bool { machine.hasAccepted }
 
-    /// The client has seen the 250: the next message is for everybody again.
-    func forgetRecorded() {
-        worker.shared.ledger.forget(
-            all: machine.recorded.map { digests[$0] }, at: worker.loop.now)
-    }
+    /// Digests of recipients of whom something is recorded, to be forgotten when the group has its
+    /// end.
+    var recorded: [ContentDigest] { machine.recorded.map { digests[$0] } }
 
-    private func recordAccepted() {
-        let accepted = machine.takeToRecord()
-        guard !accepted.isEmpty else { return }
-        worker.shared.ledger.record(
-            all: accepted.map { (digests[$0.index], $0.messageID) }, at: worker.loop.now)
+    /// Some recipients were refused for the moment: the ledger knows of the others, and the reply has
+    /// to wait until that is written.
+    var owesRecords: Bool { machine.outcome.isForTheMoment && !machine.recorded.isEmpty }
+
+    private func recordNotes() { record(machine.takeNotes()) }
+
+    /// The group ended in a permanent reply that its client may not have seen.
+    func recordAll() { record(machine.allNotes) }
+
+    private func record(_ notes: [GroupMachine.Note]) {
+        guard !notes.isEmpty else { return }
+        worker.ledger.apply(
+            notes.compactMap { note in
+                worker.ledger.recipient(note.fact, isDated: isDated).map {
+                    LedgerChange($0, scope: scope, digest: digests[note.index])
+                }
+            })
     }
 
     // MARK: - Uploads
@@ -150,10 +177,11 @@ final class GroupSend: UploadOwner {
     /// Makes the calls that may be made now.
     /// - Returns: the outcome when none is left to wait for.
     private func proceed() -> Outcome? {
-        while let recipient = machine.next() { startUpload(for: recipient) }
-        recordAccepted()
+        while let recipient = machine.nextCall() { startUpload(for: recipient) }
+        recordNotes()
         guard machine.isDone else { return nil }
         held.discard()
+        memory = nil
         submission = nil
         return machine.outcome
     }

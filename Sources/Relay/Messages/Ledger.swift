@@ -1,85 +1,112 @@
-// What the relay remembers so that no message is sent twice, and for how long.
+// What the relay remembers so that no message is sent twice and none is lost, as one loop sees it.
 //
-// Two kinds of facts outlive a connection: the API accepted a message whose client cannot have seen
-// the 250, and a message is under way whose client is gone. When the same submission comes again,
-// the first answers it without a second call, the second makes it wait. The same holds for each
-// recipient of a group. Entries are keyed digests and message ids, never addresses or content.
+// Three kinds of facts outlive a connection (docs/reliability.md): the API accepted a message whose
+// client cannot have seen the 250; some recipients of a group have the message while others were
+// refused for the moment; a message is under way whose client is gone. Records are keyed digests and
+// message ids, never addresses, keys or content. This type knows how long each counts; a home keeps
+// them.
 
 import Reactor
+import Wire
 
-/// Says how long entries last; its store keeps them. All loops share one.
-final class Ledger: Sendable {
-    /// Makes the digests of everybody who uses this ledger comparable.
-    let hashKey: ContentHash.Key
-    private let store: any LedgerStore
-    private let windowMilliseconds: Int
-
-    /// - Parameter windowMilliseconds: how long an acceptance is remembered; 0 remembers nothing.
-    init(windowMilliseconds: Int, store: any LedgerStore = MemoryLedger()) {
-        self.windowMilliseconds = windowMilliseconds
-        self.store = store
-        hashKey = store.hashKey
+/// One loop's ledger.
+final class Ledger {
+    /// How long records count.
+    struct Windows: Sendable {
+        /// An acceptance whose 250 was not seen; 0 remembers nothing.
+        var duplicateMilliseconds: Int
+        /// Recipients of a group; 0 remembers nothing.
+        var groupMilliseconds: Int
+        /// The same, of a message without Message-ID and Date: an equal one tomorrow is another one.
+        var undatedGroupMilliseconds = 900_000
     }
 
-    /// Entries held; for tests and metrics.
-    var count: Int { store.count }
+    /// How long a message waits for records to be written, at most.
+    static let patienceMilliseconds = 50
+    /// How often the second try of a message looks whether the first one has its answer.
+    static let lookMilliseconds = 100
 
-    private var isOff: Bool { windowMilliseconds <= 0 }
+    private let desk: any LedgerDesk
+    private let windows: Windows
+    private let loop: Loop
 
-    // MARK: - A submission
-
-    /// Looks up a submission that comes in. An acceptance answers once.
-    func claim(_ digest: ContentDigest, at now: MonotonicTime) -> LedgerFinding {
-        store.claim(digest, at: now)
+    init(home: any LedgerHome, windows: Windows, loop: Loop) {
+        desk = home.desk(on: loop)
+        self.windows = windows
+        self.loop = loop
     }
 
-    /// The API accepted it, and the client cannot have seen the 250.
-    func record(_ digest: ContentDigest, messageID: [UInt8], at now: MonotonicTime) {
-        guard !isOff else { return }
-        store.apply(.record(messageID: messageID, until: windowEnd(now)), to: digest, at: now)
+    /// Makes the digests of everybody who uses the same home comparable.
+    var hashKey: ContentHash.Key { desk.hashKey }
+
+    // MARK: Questions
+
+    /// MAIL has come. Asks whether there is any record; nobody waits for that.
+    /// - Parameter account: the public hash of the API key.
+    func inquire(account: UInt64, sender: Bytes) -> LedgerInquiry {
+        var inquiry = LedgerInquiry(hashKey: hashKey, account: account, sender: sender)
+        inquiry.asked(desk.mailBegan(inquiry.scope))
+        return inquiry
     }
 
-    /// The client is gone or may be, and the API has not answered; `settle` or `record` follows.
-    /// - Parameter deadline: when the API's answer is there at the latest.
-    func recordPending(
-        _ digest: ContentDigest, until deadline: MonotonicTime, at now: MonotonicTime
-    ) {
-        guard !isOff else { return }
-        store.apply(.recordPending(until: deadline), to: digest, at: now)
+    /// Whether there may be a record of a submission of this key and sender.
+    func mayHold(_ scope: LedgerScope, ticket: UInt64) -> Bool {
+        desk.mayHold(scope, ticket: ticket)
     }
 
-    /// What was pending has ended, and nothing of it needs to be remembered: a new try may be made
-    /// at once.
-    func settle(_ digest: ContentDigest, at now: MonotonicTime) {
-        store.apply(.settle, to: digest, at: now)
+    /// The same of recipients of a group.
+    func mayHoldRecipients(_ scope: LedgerScope, ticket: UInt64) -> Bool {
+        desk.mayHoldRecipients(scope, ticket: ticket)
     }
 
-    // MARK: - The recipients of a group
-
-    /// Looks up all recipients of a group, in the order of `digests`.
-    func claim(all digests: [ContentDigest], at now: MonotonicTime) -> [LedgerFinding] {
-        store.claim(all: digests, at: now)
+    /// What is known of a submission.
+    /// - Parameter answer: called later, once, when nil is returned.
+    func ask(
+        _ question: LedgerQuestion, _ answer: @escaping (LedgerAnswer) -> Void
+    ) -> LedgerAnswer? {
+        desk.ask(question, at: loop.now, answer)
     }
 
-    /// These recipients have the message.
-    func record(
-        all recipients: [(digest: ContentDigest, messageID: [UInt8])], at now: MonotonicTime
-    ) {
-        guard !isOff, !recipients.isEmpty else { return }
-        let end = windowEnd(now)
-        let changes = recipients.map { digest, messageID in
-            (digest: digest, change: LedgerChange.record(messageID: messageID, until: end))
-        }
-        store.apply(all: changes, at: now)
+    // MARK: Changes
+
+    /// The API accepted a submission, and its client cannot have seen the 250.
+    func acceptance(_ messageID: [UInt8]) -> LedgerChange.Kind? {
+        windows.duplicateMilliseconds > 0
+            ? .put(.accepted(messageID: messageID), until: end(windows.duplicateMilliseconds))
+            : nil
     }
 
-    /// The client has seen the 250: the same message may be sent again to these recipients.
-    func forget(all digests: [ContentDigest], at now: MonotonicTime) {
-        guard !digests.isEmpty else { return }
-        store.apply(all: digests.map { ($0, .forget) }, at: now)
+    /// The client of a submission is gone or may be, and the API has not answered.
+    /// - Parameter deadline: when the answer is there at the latest.
+    func lease(_ submission: UInt64, until deadline: MonotonicTime) -> LedgerChange.Kind? {
+        windows.duplicateMilliseconds > 0
+            ? .put(.pending(submission: submission), until: deadline) : nil
     }
 
-    private func windowEnd(_ now: MonotonicTime) -> MonotonicTime {
-        now.advanced(byMilliseconds: windowMilliseconds)
+    /// What has become of a recipient of a group, when others were refused for the moment.
+    /// - Parameter isDated: the message has a Message-ID or a Date.
+    func recipient(_ fact: LedgerFact, isDated: Bool) -> LedgerChange.Kind? {
+        guard windows.groupMilliseconds > 0 else { return nil }
+        let window =
+            isDated
+            ? windows.groupMilliseconds
+            : min(windows.groupMilliseconds, windows.undatedGroupMilliseconds)
+        return .put(fact, until: end(window))
+    }
+
+    private func end(_ milliseconds: Int) -> MonotonicTime {
+        loop.now.advanced(byMilliseconds: milliseconds)
+    }
+
+    /// Makes changes; nobody waits for them.
+    func apply(_ changes: [LedgerChange]) {
+        guard !changes.isEmpty else { return }
+        desk.apply(changes, at: loop.now, written: nil)
+    }
+
+    /// Makes changes, and says when they and all before them are written.
+    /// - Parameter written: called later, once, unless true is returned: they are written already.
+    func apply(_ changes: [LedgerChange], written: @escaping () -> Void) -> Bool {
+        desk.apply(changes, at: loop.now, written: written)
     }
 }

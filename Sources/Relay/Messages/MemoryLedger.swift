@@ -1,83 +1,59 @@
-// A ledger's entries in this process's memory. A restart forgets them.
-//
-// At most `entriesMax` entries, the oldest give way. Nothing here is ever written to disk.
+// The home in this process's memory: it answers at once, and a restart forgets it. Nothing here is
+// ever written to disk.
 
 import Reactor
+import Synchronization
 
-/// The store that all loops of a process share. Safe to use from any of them.
-final class MemoryLedger: LedgerStore {
-    /// Entries kept at most: with message ids of usual length about 16 MB.
-    static let entriesMax = 65_536
+/// The memory that all loops of a process share. Safe to use from any of them.
+package final class MemoryLedger: LedgerHome, LedgerDesk {
+    package let hashKey: ContentHash.Key
+    private let table: Locked<LedgerTable>
+    /// Records in the table. Nearly always there are none, and then nobody needs the lock.
+    private let held = Atomic<Int>(0)
 
-    /// Drawn when the process starts.
-    let hashKey = ContentHash.Key.random()
-
-    private struct Place {
-        var entry: LedgerEntry
-        /// Tells this entry from an older one under the same digest in `order`.
-        var serial: UInt64
+    package init(bounds: LedgerTable.Bounds = .init(), hashKey: ContentHash.Key = .random()) {
+        self.hashKey = hashKey
+        table = Locked(LedgerTable(bounds: bounds))
     }
 
-    private struct Table {
-        private(set) var places: [ContentDigest: Place] = [:]
-        /// Digests by age; `head` counts those that are gone.
-        private var order: [(digest: ContentDigest, serial: UInt64)] = []
-        private var head = 0
-        private var serial: UInt64 = 0
+    package func desk(on loop: Loop) -> any LedgerDesk { self }
 
-        mutating func claim(_ digest: ContentDigest, at now: MonotonicTime) -> LedgerFinding {
-            guard var entry = places[digest]?.entry else { return .unknown }
-            let finding = entry.claim(at: now)
-            if case .unknown = entry { places[digest] = nil }
-            return finding
-        }
-
-        mutating func apply(_ change: LedgerChange, to digest: ContentDigest) {
-            var entry = places[digest]?.entry ?? .unknown
-            entry.apply(change)
-            switch change {
-            case .record, .recordPending:
-                serial += 1
-                places[digest] = Place(entry: entry, serial: serial)
-                order.append((digest, serial))
-            case .settle, .forget:
-                if case .unknown = entry { places[digest] = nil }
-            }
-        }
-
-        /// Drops what has expired from the old end, and then the oldest until the bound holds.
-        mutating func shrink(to entriesMax: Int, at now: MonotonicTime) {
-            while head < order.count {
-                let oldest = order[head]
-                if let place = places[oldest.digest], place.serial == oldest.serial {
-                    let isOver = place.entry.until.map { $0 <= now } ?? true
-                    guard isOver || order.count - head > entriesMax else { break }
-                    places[oldest.digest] = nil
-                }
-                head += 1
-            }
-            if head > 64 && head > order.count / 2 {
-                order.removeFirst(head)
-                head = 0
-            }
-        }
-    }
-
-    private let table = Locked(Table())
-    private let entriesMax: Int
-
-    init(entriesMax: Int = MemoryLedger.entriesMax) { self.entriesMax = max(1, entriesMax) }
-
-    var count: Int { table.withLock { $0.places.count } }
-
-    func claim(_ digest: ContentDigest, at now: MonotonicTime) -> LedgerFinding {
-        table.withLock { $0.claim(digest, at: now) }
-    }
-
-    func apply(_ change: LedgerChange, to digest: ContentDigest, at now: MonotonicTime) {
+    package var status: LedgerStatus {
         table.withLock { table in
-            table.apply(change, to: digest)
-            table.shrink(to: entriesMax, at: now)
+            var status = LedgerStatus(kind: "memory")
+            status.records = table.count
+            status.bytes = table.bytes
+            status.refused = table.refused
+            return status
         }
+    }
+
+    package func start() {}
+    package func close() {}
+
+    package func mayHold(_ scope: LedgerScope, ticket: UInt64) -> Bool {
+        held.load(ordering: .acquiring) > 0 && table.withLock { $0.mayHold(scope) }
+    }
+
+    package func mayHoldRecipients(_ scope: LedgerScope, ticket: UInt64) -> Bool {
+        held.load(ordering: .acquiring) > 0 && table.withLock { $0.mayHoldRecipients(scope) }
+    }
+
+    package func ask(
+        _ question: LedgerQuestion, at now: MonotonicTime,
+        _ answer: @escaping (LedgerAnswer) -> Void
+    ) -> LedgerAnswer? {
+        table.withLock { $0.answer(question, at: now) }
+    }
+
+    @discardableResult
+    package func apply(
+        _ changes: [LedgerChange], at now: MonotonicTime, written: (() -> Void)?
+    ) -> Bool {
+        table.withLock { table in
+            for change in changes { table.apply(change, at: now) }
+            held.store(table.count, ordering: .releasing)
+        }
+        return true
     }
 }

@@ -49,10 +49,23 @@ final class Submission: UploadOwner {
     private var mapper: MessageMapper?
     private let upload: Upload
     private var group: GroupSend?
-    /// Of what has arrived; nil when nobody will ask for it.
-    private var fingerprint: ContentHash?
-    /// What tells a second copy of this message; nil when it is not guarded.
-    private var digest: ContentDigest?
+    /// Of what has arrived, as long as it is wanted.
+    private var fingerprint: Fingerprint
+    /// Somebody may ask for the fingerprint.
+    private var isFingerprinted = true
+    /// Key and sender, and what the ledger was asked about them at MAIL.
+    private var inquiry: LedgerInquiry
+    /// A second copy of this message can be told.
+    private var isGuarded = false
+    /// What the ledger has told of recipients.
+    private var records: [ContentDigest: LedgerRecord] = [:]
+    /// The outcome for recipients that are left out of the call, because of an earlier try.
+    private var knownOutcome: Outcome?
+    /// Names the message in the ledger while it is under way; 0 while the ledger does not know of it.
+    private var lease: UInt64 = 0
+    /// Of an acceptance that the ledger has told us.
+    private var toldMessageID: [UInt8] = []
+    private var pause: LedgerPause?
     /// Content so far.
     private var contentBytes = 0
     /// The share of the memory budget that the session left here when its client left.
@@ -62,15 +75,17 @@ final class Submission: UploadOwner {
     private var sessionID: UInt64
     private var messageNumber: Int
 
-    private var ledger: Ledger { worker.shared.ledger }
+    private var ledger: Ledger { worker.ledger }
     private var now: MonotonicTime { worker.loop.now }
 
     /// - Parameters:
     ///   - envelope: read during this call only.
+    ///   - inquiry: what the ledger was asked at MAIL.
     ///   - sessionID: for the log.
     init(
-        worker: Worker, envelope: borrowing Envelope, key: APIKey, account: LoopAccount,
-        owner: any SubmissionOwner, sessionID: UInt64, messageNumber: Int = 1
+        worker: Worker, envelope: borrowing Envelope, inquiry: LedgerInquiry, key: APIKey,
+        account: LoopAccount, owner: any SubmissionOwner, sessionID: UInt64,
+        messageNumber: Int = 1
     ) {
         self.worker = worker
         self.key = key
@@ -80,15 +95,17 @@ final class Submission: UploadOwner {
         machine = SubmissionMachine(
             thresholdBytes: worker.configuration.messages.bufferThresholdBytes)
         upload = Upload(worker: worker, key: key, account: account)
+        self.inquiry = inquiry
+        fingerprint = Fingerprint(inquiry)
         begin(
-            envelope: envelope, key: key, account: account, owner: owner, sessionID: sessionID,
-            messageNumber: messageNumber)
+            envelope: envelope, inquiry: inquiry, key: key, account: account, owner: owner,
+            sessionID: sessionID, messageNumber: messageNumber)
     }
 
     /// Makes it a new message. The one before must have its outcome, and nobody but the caller hold
     /// this object: then no call, timer or group can still come back.
     func begin(
-        envelope: borrowing Envelope, key: APIKey, account: LoopAccount,
+        envelope: borrowing Envelope, inquiry: LedgerInquiry, key: APIKey, account: LoopAccount,
         owner: any SubmissionOwner, sessionID: UInt64, messageNumber: Int
     ) {
         precondition(mapper == nil, "the message before has not ended")
@@ -102,10 +119,14 @@ final class Submission: UploadOwner {
         machine = SubmissionMachine(
             thresholdBytes: worker.configuration.messages.bufferThresholdBytes)
         group = nil
-        digest = nil
+        isGuarded = false
         contentBytes = 0
-        fingerprint = ContentHash(key: ledger.hashKey)
-        fingerprint?.feed(key: key.hash, envelope)
+        self.inquiry = inquiry
+        fingerprint.begin(inquiry, envelope)
+        isFingerprinted = true
+        lease = 0
+        if !records.isEmpty { records = [:] }
+        if knownOutcome != nil { knownOutcome = nil }
         upload.begin(key: key, account: account, owner: self)
         let mapper = worker.mappers.take()
         mapper.begin(
@@ -123,13 +144,18 @@ final class Submission: UploadOwner {
     func feed(_ content: Bytes) -> FeedVerdict {
         contentBytes += content.count
         guard machine.isReceiving, let mapper else { return .decided }
-        fingerprint?.feed(content)
+        if isFingerprinted { fingerprint.feed(content) }
+        if !mapper.isHeadMapped, ledger.mayHoldRecipients(inquiry.scope, ticket: inquiry.ticket) {
+            mapper.holdRecipients()
+        }
         mapper.feed(content)
         if let failure = mapper.failure {
             perform(machine.mapperFailed(failure))
             return .decided
         }
-        if mapper.isHeadMapped && !mapper.hasMessageID && mapper.held == nil { fingerprint = nil }
+        if isFingerprinted, mapper.isHeadMapped, !mapper.hasMessageID, mapper.held == nil {
+            isFingerprinted = ledger.mayHold(inquiry.scope, ticket: inquiry.ticket)
+        }
         perform(machine.contentFed(bodyBytes: upload.body.byteCount))
         return machine.isPaused ? .pause : .goOn
     }
@@ -144,10 +170,13 @@ final class Submission: UploadOwner {
             if let failure = mapper.failure {
                 perform(machine.mapperFailed(failure))
             } else if mapper.hasMessageID {
-                digest = fingerprint?.digest()
+                isGuarded = true
             }
         }
-        perform(machine.endOfData(by: deadline, at: now, isGuarded: digest != nil))
+        let isKnown =
+            machine.isReceiving && isFingerprinted
+            && ledger.mayHold(inquiry.scope, ticket: inquiry.ticket)
+        perform(machine.endOfData(by: deadline, at: now, isKnown: isKnown))
         return machine.outcome
     }
 
@@ -169,18 +198,23 @@ final class Submission: UploadOwner {
         if machine.isAbandoned { self.memory = memory }
     }
 
-    /// The client cannot have seen the 250: the connection broke before its next command.
-    func acceptedButUnseen() { perform(machine.replyUnseen()) }
+    /// Whether it matters if the client has seen a reply that is no 250: some have the message, and
+    /// others were refused for good.
+    var isPartlyAccepted: Bool { group?.hasAccepted ?? false }
 
-    /// The client was there to read the 250.
-    func acceptedAndSeen() { perform(machine.replySeen()) }
+    /// The client cannot have seen the reply: the connection broke before its next command.
+    func replyUnseen() { perform(machine.replyUnseen()) }
+
+    /// The client was there to read the reply.
+    func replySeen() { perform(machine.replySeen()) }
 
     // MARK: - What the upload and the group say
 
     func uploadWantsBody(_ upload: Upload) { perform(machine.apiWantsBody()) }
 
     func uploadFinished(_ upload: Upload, _ result: APIResult) {
-        perform(machine.answered(interpret(result)))
+        let outcome = interpret(result)
+        perform(machine.answered(GroupMachine.worse(outcome, than: knownOutcome)))
     }
 
     func uploadStalled(_ upload: Upload) {
@@ -190,7 +224,9 @@ final class Submission: UploadOwner {
     }
 
     /// The last call of a group has ended.
-    func groupFinished(_ outcome: Outcome) { perform(machine.answered(outcome)) }
+    func groupFinished(_ outcome: Outcome) {
+        perform(machine.answered(outcome, owesRecords: group?.owesRecords ?? false))
+    }
 
     // MARK: - What the machine says
 
@@ -222,7 +258,10 @@ final class Submission: UploadOwner {
         case .continueSession:
             upload.unwatch()
             owner?.submissionCanContinue(self)
-        case .askLedger: return machine.ledgerFound(askLedger())
+        case .askLedger: return askLedger()
+        case .waitForOther: waitForOther()
+        case .giveBack: giveBack()
+        case .awaitRecords: return awaitRecords()
         case .completeBody(let deadline): return completeBody(by: deadline)
         case .pumpBody: return pumped(upload.pump())
         case .recordPending(let deadline): recordPending(until: deadline)
@@ -230,13 +269,12 @@ final class Submission: UploadOwner {
             worker.counters.messagesUnawaited += 1
             recordPending(until: deadline)
         case .record: recordAccepted()
-        case .forget:
-            group?.forgetRecorded()
-            if let digest { ledger.settle(digest, at: now) }
+        case .recordRecipients: group?.recordAll()
+        case .forget: forget(taken: true)
         case .end(let told, let note): end(told, note)
         case .drop(let kind, let settles):
             worker.counters.messages.count(kind, bytes: contentBytes)
-            if settles, let digest { ledger.settle(digest, at: now) }
+            if settles { settle() }
             release()
         }
         return nil
@@ -245,7 +283,8 @@ final class Submission: UploadOwner {
     private func completeBody(by deadline: MonotonicTime) -> SubmissionVerdict? {
         guard let mapper else { return nil }
         upload.noteFrom(of: mapper)
-        guard mapper.held == nil else { return startGroup(mapper, by: deadline) }
+        if !records.isEmpty { machine.recipientsAreRecorded() }
+        guard mapper.held == nil else { return sendHeld(mapper, by: deadline) }
         return pumped(upload.finish(by: deadline, from: .mapper(mapper)))
     }
 
@@ -253,29 +292,50 @@ final class Submission: UploadOwner {
         switch progress {
         case .complete:
             giveMapperBack()
-            machine.bodyCompleted()
-        case .waiting: machine.bodyWaits()
+            return machine.bodyCompleted()
+        case .waiting: return machine.bodyWaits()
         case .failed:
             return machine.mapperFailed(mapper?.failure ?? .unavailable(isUncertain: false))
         }
-        return nil
+    }
+
+    /// The whole message is known, and so is who has it already.
+    private func sendHeld(
+        _ mapper: MessageMapper, by deadline: MonotonicTime
+    ) -> SubmissionVerdict? {
+        guard mapper.drain(upTo: .max), let recipients = mapper.heldRecipients() else {
+            return machine.mapperFailed(mapper.failure ?? .unavailable(isUncertain: false))
+        }
+        if !mapper.isGroup, !records.isEmpty {
+            let known = recipients.map { records[fingerprint.recipient($0.span)]?.fact.outcome }
+            mapper.leaveOut(known.map { $0 != nil })
+            for case let outcome? in known {
+                knownOutcome = GroupMachine.worse(outcome, than: knownOutcome)
+            }
+            facts.note(knownCount: known.count { $0 != nil })
+        }
+        guard !mapper.isGroup else { return startGroup(mapper, recipients, by: deadline) }
+        mapper.writeHeldRecipients(into: upload.body)
+        guard let held = mapper.takeHeld() else { return nil }
+        giveMapperBack()
+        return pumped(upload.finish(by: deadline, from: .held(held)))
     }
 
     private func startGroup(
-        _ mapper: MessageMapper, by deadline: MonotonicTime
+        _ mapper: MessageMapper, _ recipients: [[UInt8]], by deadline: MonotonicTime
     ) -> SubmissionVerdict? {
-        guard mapper.drain(upTo: .max), let recipients = mapper.heldRecipients(),
-            let fingerprint, let held = mapper.takeHeld()
-        else { return machine.mapperFailed(mapper.failure ?? .unavailable(isUncertain: false)) }
+        let isDated = mapper.hasMessageID || mapper.hasDate
+        guard let held = mapper.takeHeld() else { return nil }
         upload.end()
         giveMapperBack()
         let group = GroupSend(
             submission: self, held: held, recipients: recipients, fingerprint: fingerprint,
-            deadline: deadline)
+            scope: inquiry.scope, isDated: isDated, records: records, deadline: deadline)
         self.group = group
-        if let outcome = group.start() { return machine.answered(outcome) }
-        machine.bodyCompleted()
-        return nil
+        if let outcome = group.start() {
+            return machine.answered(outcome, owesRecords: group.owesRecords)
+        }
+        return machine.bodyCompleted()
     }
 
     private func end(_ told: SubmissionVerdict.Told, _ note: SubmissionVerdict.Note) {
@@ -283,8 +343,9 @@ final class Submission: UploadOwner {
         switch note {
         case .nothing: break
         case .record: recordAccepted()
-        case .settle: if let digest { ledger.settle(digest, at: now) }
+        case .settle: settle()
         }
+        if !outcome.isAccepted, !outcome.isForTheMoment { endedForGood() }
         worker.counters.messages.count(outcome.kind, bytes: contentBytes)
         if let group { facts.note(group.facts) }
         release()
@@ -298,9 +359,15 @@ final class Submission: UploadOwner {
         }
     }
 
+    /// Nobody comes back for the rest, unless the client may not have seen why.
+    private func endedForGood() {
+        if machine.isEndInDoubt { group?.recordAll() } else { forget(taken: false) }
+    }
+
     /// Lets go of everything; nothing that is incomplete reaches the API as complete.
     private func release() {
         upload.end()
+        if pause != nil { endPause() }
         if mapper != nil { giveMapperBack() }
         memory = nil
     }
@@ -342,34 +409,127 @@ final class Submission: UploadOwner {
 
     // MARK: - The ledger
 
-    private func askLedger() -> LedgerFinding {
-        guard let digest else { return .unknown }
-        let finding = ledger.claim(digest, at: now)
-        switch finding {
-        case .unknown: break
-        case .accepted:
-            facts.noteLedger()
-            worker.counters.duplicatesAnswered += 1
-        case .pending: worker.counters.duplicatesPending += 1
+    private func askLedger() -> SubmissionVerdict? {
+        let question = LedgerQuestion(
+            scope: inquiry.scope, whole: isGuarded ? fingerprint.whole() : nil,
+            recipients: fingerprint.allRecipients())
+        let answer = ledger.ask(question) { [self] answer in
+            perform(machine.ledgerFound(finding(answer, question)))
         }
-        return finding
+        guard let answer else {
+            machine.ledgerAsked()
+            return nil
+        }
+        return machine.ledgerFound(finding(answer, question))
+    }
+
+    /// What an answer means for this message.
+    private func finding(_ answer: LedgerAnswer, _ question: LedgerQuestion) -> SubmissionFinding {
+        switch answer.whole {
+        case .accepted(let messageID):
+            toldMessageID = messageID
+            noteAnswered()
+            return .known(.accepted(messageID: messageID), isTaken: true)
+        case .pending:
+            if pause == nil { worker.counters.duplicatesPending += 1 }
+            return .underWay
+        default: break
+        }
+        for (digest, record) in zip(question.recipients, answer.recipients) {
+            records[digest] = record
+        }
+        let known = answer.recipients.compactMap { $0?.fact.outcome }
+        // A held message leaves them out.
+        guard let mapper, !mapper.isGroup, let first = known.first else { return .unknown }
+        guard known.count == answer.recipients.count else {
+            return mapper.held == nil ? .mixed : .unknown
+        }
+        noteAnswered()
+        return .known(
+            known.reduce(first) { GroupMachine.worse($1, than: $0) }, isTaken: false)
+    }
+
+    private func noteAnswered() {
+        facts.noteLedger()
+        worker.counters.duplicatesAnswered += 1
+    }
+
+    /// Looks again whether the other try has its answer.
+    private func waitForOther() {
+        startPause(milliseconds: Ledger.lookMilliseconds) { [weak self] in
+            guard let self else { return }
+            perform(machine.otherMayHaveEnded(at: now))
+        }
+    }
+
+    /// Has the records of a group written before the reply.
+    private func awaitRecords() -> SubmissionVerdict? {
+        let isWritten = ledger.apply([]) { [self] in
+            endPause()
+            perform(machine.recordsWritten())
+        }
+        if isWritten { return machine.recordsWritten() }
+        startPause(milliseconds: Ledger.patienceMilliseconds) { [weak self] in
+            guard let self else { return }
+            worker.counters.ledgerWaitsOver += 1
+            perform(machine.recordsWritten())
+        }
+        return nil
+    }
+
+    private func startPause(milliseconds: Int, _ whenOver: @escaping () -> Void) {
+        let pause = pause ?? LedgerPause(loop: worker.loop)
+        self.pause = pause
+        pause.begin(until: now.advanced(byMilliseconds: milliseconds), whenOver)
+    }
+
+    private func endPause() {
+        pause?.end()
+        pause = nil
+    }
+
+    private func change(_ kinds: [LedgerChange.Kind?]) -> [LedgerChange] {
+        guard isGuarded else { return [] }
+        let digest = fingerprint.whole()
+        return kinds.compactMap { kind in
+            kind.map { LedgerChange($0, scope: inquiry.scope, digest: digest) }
+        }
     }
 
     /// What the client's next try must know of before the answer is there.
     private func recordPending(until deadline: MonotonicTime) {
-        group?.recordFromNowOn()
-        if let digest { ledger.recordPending(digest, until: deadline, at: now) }
+        guard isGuarded, lease == 0 else { return }
+        lease = .random(in: 1...UInt64.max)
+        ledger.apply(change([ledger.lease(lease, until: deadline)]))
     }
 
-    /// The API accepted it, and the client does not know. Of a group each recipient is recorded,
-    /// with or without a Message-ID: a recipient that has the message never gets it again.
+    /// What was under way has ended, and nothing of the whole is to be remembered.
+    private func settle() {
+        guard lease != 0 else { return }
+        ledger.apply(change([.settle(submission: lease)]))
+    }
+
+    /// The API accepted it, and the client does not know. What was recorded of recipients is part of
+    /// that now. A message that is not guarded leaves nothing.
     private func recordAccepted() {
-        if let group {
-            group.recordFromNowOn()
-            if let digest { ledger.settle(digest, at: now) }
-        } else if let digest, case .accepted(let messageID) = machine.outcome {
-            ledger.record(digest, messageID: messageID, at: now)
-        }
+        guard case .accepted(let messageID) = machine.outcome else { return }
+        ledger.apply(change([ledger.acceptance(messageID)]) + recipientsForgotten())
+    }
+
+    /// The ledger has told of it, but there was nobody any more to be told.
+    private func giveBack() { ledger.apply(change([ledger.acceptance(toldMessageID)])) }
+
+    /// Nobody will ask for these records any more.
+    /// - Parameter taken: that of the whole, too.
+    private func forget(taken: Bool) {
+        let whole = taken && facts.isFromLedger ? change([.forget]) : []
+        ledger.apply(whole + recipientsForgotten())
+    }
+
+    private func recipientsForgotten() -> [LedgerChange] {
+        guard group != nil || !records.isEmpty else { return [] }
+        let digests = Set(records.keys).union(group?.recorded ?? [])
+        return digests.map { LedgerChange(.forget, scope: inquiry.scope, digest: $0) }
     }
 
     // MARK: - What an answer says

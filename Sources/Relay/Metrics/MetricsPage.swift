@@ -128,7 +128,8 @@ struct MetricsPage {
 
     private mutating func guards() {
         text.families(RelayCounters.guardFamilies, of: totals.counters)
-        text.gauge("duplicate_records", facts.duplicateRecords, "Records of the duplicate guard.")
+        text.gauge("duplicate_records", facts.ledger.records, "Records of the duplicate guard.")
+        ledger(facts.ledger)
         text.gauge(
             "abuse_entries", facts.abuseEntries,
             "Addresses and prefixes whose connections and failures are counted.")
@@ -144,6 +145,17 @@ struct MetricsPage {
         text.sample(["state": "used"], facts.temporaryBytesUsed)
         text.gauge("accounts", facts.accountCount, "API keys that sessions or messages hold.")
         text.families(RelayCounters.boundFamilies, of: totals.counters)
+    }
+
+    private mutating func ledger(_ status: LedgerStatus) {
+        text.family("ledger_up", .gauge, "0 while the ledger's home is out of reach, by home.")
+        text.sample(["home": status.kind], status.isReachable)
+        text.gauge("ledger_bytes", status.bytes, "Bytes of the ledger's records in memory, about.")
+        text.gauge("ledger_waiting", status.waiting, "Changes that the home has not got yet.")
+        text.counter(
+            "ledger_failures_total", status.failures, "Times that the ledger's home failed.")
+        text.counter(
+            "ledger_refused_total", status.refused, "Records for which there was no room.")
     }
 
     private mutating func loops() {

@@ -34,6 +34,8 @@ package struct RelayCounters: Sendable {
     package var duplicatesAnswered = 0
     /// Messages that came again while their first try was still being answered.
     var duplicatesPending = 0
+    /// Replies that did not wait any longer for records to be written.
+    var ledgerWaitsOver = 0
     /// Recipients of a group that had the message from an earlier try.
     var duplicateRecipients = 0
 
@@ -143,7 +145,11 @@ extension RelayCounters: CounterGroup {
             [
                 "answered": \.duplicatesAnswered, "pending": \.duplicatesPending,
                 "recipient-skipped": \.duplicateRecipients,
-            ], status: .sum("duplicates"))
+            ], status: .sum("duplicates")),
+        .counter(
+            "ledger_waits_over_total",
+            "Replies to groups that did not wait any longer for their records to be written.",
+            of: \.ledgerWaitsOver),
     ]
     static let boundFamilies: [CounterFamily<RelayCounters>] = [
         .counters(

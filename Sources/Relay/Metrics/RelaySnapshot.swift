@@ -32,7 +32,7 @@ struct RelayFacts {
     var temporaryBytesUsed = 0
     /// Keys that a session or a message holds.
     var accountCount = 0
-    var duplicateRecords = 0
+    var ledger = LedgerStatus(kind: "memory")
     /// Addresses and prefixes that are being counted.
     var abuseEntries = 0
     /// Sessions, and connections that are being turned away.

@@ -36,8 +36,6 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     private var login = SessionLogin()
     private var messages = SessionMessages()
     private var log: SessionLog
-    /// The client has said QUIT.
-    private var hasQuit = false
     /// The client has ended its side while it waits for the API's answer: it is gone, or it will
     /// read the reply and say no more.
     private var hasPeerEnded = false
@@ -82,7 +80,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
 
     package override func streamReceived(_ stream: Stream, _ bytes: Bytes) {
         guard !machine.isClosed else { return }
-        messages.noteSeen()
+        messages.noteSeen(at: stream.arrivedAt)
         // Before the login any input may hold a part of a key.
         if !machine.login.isAuthenticated { stream.wipeReceived() }
         take(bytes)
@@ -107,7 +105,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     package override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
         if machine.isHandshaking { worker.listenerCounters[listener].handshakesFailed += 1 }
         machine.gone()
-        messages.close(isInOrder: hasQuit && reason == .local)
+        messages.close(isSeen: stream.hasPeerEndedWithEverything && !hasPeerEnded)
         login.giveUp(worker.keyChecker, for: self)
         login.logOut()
         input.wipe()
@@ -323,7 +321,9 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             case .askRateLimit(let sender):
                 verdict = machine.rateLimitAnswered(rateLimitReply(to: line.extracting(sender)))
             case .beginMail(let mail):
-                messages.begin(sender: line.extracting(mail.path), isSMTPUTF8: mail.isSMTPUTF8)
+                messages.begin(
+                    sender: line.extracting(mail.path), isSMTPUTF8: mail.isSMTPUTF8,
+                    account: login.account, ledger: worker.ledger)
                 return write(.senderOk)
             case .refuseForGroup:
                 worker.counters.groupsRefusedAtRcpt += 1
@@ -363,7 +363,6 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     }
 
     private func quit() {
-        hasQuit = true
         write(.bye)
         end()
     }
@@ -566,7 +565,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         worker.counters.answerTimes.record(
             nanoseconds: now.nanoseconds(since: machine.clock.waitingSince))
         if worker.shared.rateLimits.mayHaveAny(at: now) { noteRoute() }
-        messages.conclude(outcome)
+        messages.conclude(outcome, at: now)
         let isKeyRefused = if case .keyRefused = outcome { true } else { false }
         if isKeyRefused { login.logOut() }
         return machine.outcome(reply, isKeyRefused: isKeyRefused, at: now)

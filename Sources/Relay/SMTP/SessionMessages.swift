@@ -14,8 +14,14 @@ struct SessionMessages: ~Copyable {
     private(set) var count = 0
     private var envelope = Envelope()
     private var current: Submission?
-    /// Accepted, and the client has not shown yet that it saw the 250.
+    /// Accepted, by some recipients at least, and the client has not shown yet that it saw the reply.
     private var unseen: Submission?
+    /// The same, of messages before that one: a client may send several in one piece.
+    private var unseenBefore: [Submission] = []
+    /// When the latest of their replies was written.
+    private var answeredAt = MonotonicTime(nanoseconds: 0)
+    /// What the ledger was asked at MAIL.
+    private var inquiry: LedgerInquiry?
     /// Ended, with memory for the next message.
     private var resting: Submission?
     /// Bytes of the memory budget that are ours.
@@ -25,9 +31,13 @@ struct SessionMessages: ~Copyable {
 
     // MARK: The envelope
 
-    /// MAIL: begins an envelope. `path` is copied.
-    mutating func begin(sender path: Bytes, isSMTPUTF8: Bool) {
+    /// MAIL: begins an envelope, and asks the ledger whether it has any record of this key and
+    /// sender. `path` is copied.
+    mutating func begin(
+        sender path: Bytes, isSMTPUTF8: Bool, account: LoopAccount?, ledger: Ledger
+    ) {
         envelope.setSender(path, isSMTPUTF8: isSMTPUTF8)
+        inquiry = account.map { ledger.inquire(account: $0.shared.name, sender: path) }
     }
 
     /// RCPT. `path` is copied; false when the address was there already.
@@ -110,16 +120,20 @@ struct SessionMessages: ~Copyable {
         session: UInt64
     ) {
         count += 1
+        let inquiry =
+            inquiry
+            ?? worker.ledger.inquire(
+                account: account.shared.name, sender: envelope.bytes(envelope.sender))
         guard let submission = resting else {
             current = Submission(
-                worker: worker, envelope: envelope, key: key, account: account, owner: owner,
-                sessionID: session, messageNumber: count)
+                worker: worker, envelope: envelope, inquiry: inquiry, key: key, account: account,
+                owner: owner, sessionID: session, messageNumber: count)
             return
         }
         resting = nil
         submission.begin(
-            envelope: envelope, key: key, account: account, owner: owner, sessionID: session,
-            messageNumber: count)
+            envelope: envelope, inquiry: inquiry, key: key, account: account, owner: owner,
+            sessionID: session, messageNumber: count)
         current = submission
     }
 
@@ -155,15 +169,16 @@ struct SessionMessages: ~Copyable {
         return (LimitName.domain(of: envelope.bytes(envelope.sender)), from)
     }
 
-    /// The message under way has its outcome.
-    mutating func conclude(_ outcome: Outcome) {
+    /// The message under way has its outcome, and its reply is written.
+    mutating func conclude(_ outcome: Outcome, at now: MonotonicTime) {
         memory = nil
-        switch outcome {
-        case .accepted: unseen = current
-        // What is kept for the next message knows the key.
-        case .keyRefused: resting = nil
-        default: break
+        if outcome.isAccepted || current?.isPartlyAccepted ?? false {
+            if let unseen { unseenBefore.append(unseen) }
+            unseen = current
+            answeredAt = now
         }
+        // What is kept for the next message knows the key.
+        if case .keyRefused = outcome { resting = nil }
         current = nil
     }
 
@@ -182,20 +197,31 @@ struct SessionMessages: ~Copyable {
         drop()
     }
 
-    /// The client has spoken: it has seen the 250 of the message before. The ledger knows nothing of
-    /// that message, because a client that may be gone has ended its side and never speaks again. A
-    /// submission that nobody else holds has ended for good, and serves the next message.
-    mutating func noteSeen() {
-        guard unseen != nil else { return }
+    /// Bytes of the client have come: it has seen the 250 of the message before, if they arrived
+    /// after that was written. (Postfix and Exim send QUIT together with the final dot.) A submission
+    /// that nobody else holds has ended for good, and serves the next message.
+    /// - Parameter arrivedAt: the earliest time at which they may have arrived.
+    mutating func noteSeen(at arrivedAt: MonotonicTime) {
+        guard unseen != nil, arrivedAt > answeredAt else { return }
+        unseen?.replySeen()
+        if !unseenBefore.isEmpty {
+            for submission in unseenBefore { submission.replySeen() }
+            unseenBefore = []
+        }
         if isKnownUniquelyReferenced(&unseen) { resting = unseen }
         unseen = nil
     }
 
     /// The connection has ended.
-    /// - Parameter isInOrder: after a QUIT, so that the client has seen everything.
-    mutating func close(isInOrder: Bool) {
-        if isInOrder { unseen?.acceptedAndSeen() } else { unseen?.acceptedButUnseen() }
+    /// - Parameter isSeen: the client has ended its side in order, after its kernel had acknowledged
+    ///   every byte of ours.
+    mutating func close(isSeen: Bool) {
+        if let unseen { unseenBefore.append(unseen) }
         unseen = nil
+        for submission in unseenBefore {
+            if isSeen { submission.replySeen() } else { submission.replyUnseen() }
+        }
+        unseenBefore = []
         giveUp()
         resting = nil
     }

@@ -18,7 +18,8 @@ package final class Shared: Sendable {
     let refusedMail = RefusalPace()
     /// Whose sessions are written down.
     package let traces: TraceRules
-    let ledger: Ledger
+    /// Where records are kept that outlive connections.
+    package let ledgerHome: any LedgerHome
     package let accounts = AccountTable()
     package let budget: MemoryBudget
     package let temporary = TemporaryBudget()
@@ -32,7 +33,7 @@ package final class Shared: Sendable {
 
     package init(
         configuration: Configuration, serverTLS: TLSContext, clientTLS: TLSContext?, log: EventLog,
-        names: any NameService = SystemNameService()
+        names: any NameService = SystemNameService(), ledgerHome: any LedgerHome = MemoryLedger()
     ) {
         self.configuration = configuration
         certificates = Locked(serverTLS)
@@ -43,8 +44,7 @@ package final class Shared: Sendable {
         keyCache = KeyCache(
             options: configuration.keys,
             questionMillisecondsMax: configuration.api.timeoutMilliseconds)
-        ledger = Ledger(
-            windowMilliseconds: configuration.messages.duplicateWindowMilliseconds)
+        self.ledgerHome = ledgerHome
         budget = MemoryBudget(bytesMax: configuration.memoryBudgetBytes)
         abuse = AbuseThrottle(limits: configuration.reloadable.abuse)
     }

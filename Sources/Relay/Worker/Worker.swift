@@ -15,6 +15,7 @@ package final class Worker {
     package let shared: Shared
     package let pool: ConnectionPool
     let keyChecker: KeyChecker
+    let ledger: Ledger
     /// Messages that wait for the end of a limit.
     let limitLines: LimitLines
     /// Keys that are logged in on this loop.
@@ -46,19 +47,25 @@ package final class Worker {
         self.configuration = configuration
         serverTLS = shared.serverTLS
         sessions = SessionList(startedAt: loop.readWallClock(), loop.now)
+        let options = configuration.api.share(ofLoops: configuration.loops)
+        // Before the pool: when the loop ends, the pool ends what waited in a line too.
+        limitLines = LimitLines(
+            loop: loop, memory: shared.rateLimits, waitersMax: options.queueMax,
+            lease: configuration.api.timeoutMilliseconds)
         pool = ConnectionPool(
-            loop: loop, options: configuration.api.share(ofLoops: configuration.loops),
-            tls: shared.clientTLS, log: shared.log,
+            loop: loop, options: options, tls: shared.clientTLS, log: shared.log,
             names: shared.names)
         accounts = LoopAccountTable(
             accounts: shared.accounts, pool: pool, temporary: shared.temporary)
         mappers = MapperPool(
             options: configuration.mapping, charsets: charsets, slabs: loop.slabs,
             heldBytesMax: configuration.messages.bufferThresholdBytes)
+        ledger = Ledger(
+            home: shared.ledgerHome,
+            windows: Ledger.Windows(
+                duplicateMilliseconds: configuration.messages.duplicateWindowMilliseconds,
+                groupMilliseconds: configuration.messages.groupWindowMilliseconds), loop: loop)
         keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
-        limitLines = LimitLines(
-            loop: loop, memory: shared.rateLimits, waitersMax: pool.options.queueMax,
-            lease: configuration.api.timeoutMilliseconds)
         listenerCounted = Array(
             repeating: ListenerCounters(), count: max(1, configuration.listeners.count))
     }

@@ -1,5 +1,6 @@
 // Hidden recipients: which is next, which are in the ledger, and the outcome of the whole.
 
+import Reactor
 import Testing
 
 @testable import APIClient
@@ -26,7 +27,7 @@ struct GroupMachineTests {
     @Test("the outcome is the worst of all, what may pass being worse", arguments: outcomes)
     func outcome(results: [Outcome], expected: Outcome) {
         var machine = GroupMachine(count: results.count, inFlightMax: 8)
-        for index in results.indices { #expect(machine.next() == index) }
+        for index in results.indices { #expect(machine.nextCall() == index) }
         for index in results.indices.reversed() {
             #expect(!machine.isDone)
             machine.ended(index, results[index], isComplete: true)
@@ -38,9 +39,10 @@ struct GroupMachineTests {
     @Test("the message ids of those who have it are told, with those of an earlier try")
     func messageIDs() {
         var machine = GroupMachine(count: 4, inFlightMax: 8)
-        machine.skip(2, messageID: [0x39])
-        #expect(machine.messageIDs == [[0x39]] && machine.skippedCount == 1)
-        while machine.next() != nil {}
+        let known = LedgerRecord(.delivered(messageID: [0x39]), until: .never)
+        machine.found([nil, nil, known, nil], isRenewed: false)
+        #expect(machine.messageIDs == [[0x39]] && machine.knownCount == 1)
+        while machine.nextCall() != nil {}
         machine.ended(3, .accepted(messageID: [0x33]), isComplete: true)
         machine.ended(0, Self.invalid, isComplete: true)
         machine.ended(1, .accepted(messageID: [0x32]), isComplete: true)
@@ -53,7 +55,7 @@ struct GroupMachineTests {
         var sent: [Int] = []
         var flying: [Int] = []
         while !machine.isDone {
-            while let next = machine.next() {
+            while let next = machine.nextCall() {
                 sent.append(next)
                 flying.append(next)
             }
@@ -72,78 +74,135 @@ struct GroupMachineTests {
         ])
     func stops(outcome: Outcome, goesOn: Bool) {
         var machine = GroupMachine(count: 3, inFlightMax: 1)
-        #expect(machine.next() == 0)
+        #expect(machine.nextCall() == 0)
         machine.ended(0, outcome, isComplete: true)
-        #expect((machine.next() == 1) == goesOn)
+        #expect((machine.nextCall() == 1) == goesOn)
     }
 
-    @Test("a recipient that had it from an earlier try is not sent to again")
+    private static func at(_ seconds: Int) -> MonotonicTime {
+        MonotonicTime(nanoseconds: 1_000_000_000).advanced(byMilliseconds: seconds * 1_000)
+    }
+
+    private static func record(_ fact: LedgerFact, _ seconds: Int = 10) -> LedgerRecord {
+        LedgerRecord(fact, until: at(seconds))
+    }
+
+    private static func calls(_ machine: inout GroupMachine) -> [Int] {
+        var calls: [Int] = []
+        while let next = machine.nextCall() { calls.append(next) }
+        return calls
+    }
+
+    @Test("a recipient that has it, or was refused for good, is not asked again")
     func skips() {
-        var machine = GroupMachine(count: 3, inFlightMax: 8)
-        machine.skip(0, messageID: [7])
-        machine.skip(2, messageID: [9])
-        #expect(machine.next() == 1)
-        #expect(machine.next() == nil)
+        var machine = GroupMachine(count: 4, inFlightMax: 8)
+        machine.found(
+            [
+                Self.record(.delivered(messageID: [7])), nil, Self.record(.refused(.suppressed)),
+                Self.record(.delivered(messageID: [9])),
+            ], isRenewed: false)
+        #expect(machine.knownCount == 3)
+        #expect(Self.calls(&machine) == [1])
         machine.ended(1, Self.accepted, isComplete: true)
         #expect(machine.isDone)
         #expect(machine.outcome == .accepted(messageID: [7]))
-        machine.recordsFromNowOn()
-        let accepted = machine.takeToRecord()
-        #expect(accepted.map(\.index) == [0, 1, 2])
-        #expect(accepted.map(\.messageID) == [[7], Self.id, [9]])
+        #expect(machine.takeNotes().isEmpty)
+        #expect(machine.recorded == [0, 2, 3])
+    }
+
+    @Test("who was never tried comes first, then who was tried longest ago")
+    func order() {
+        var machine = GroupMachine(count: 5, inFlightMax: 8)
+        machine.found(
+            [
+                Self.record(.tried, 30), nil, Self.record(.tried, 20),
+                Self.record(.delivered(messageID: [1])), nil,
+            ], isRenewed: false)
+        #expect(Self.calls(&machine) == [1, 4, 2, 0])
+    }
+
+    /// Recipient 0 fails each time, one call at a time: nobody else may starve.
+    @Test("a recipient that always fails keeps nobody else from the message")
+    func starvation() {
+        var known: [LedgerRecord?] = Array(repeating: nil, count: 4)
+        for round in 1...4 {
+            var machine = GroupMachine(count: 4, inFlightMax: 1)
+            machine.found(known, isRenewed: false)
+            while let next = machine.nextCall() {
+                machine.ended(next, next == 0 ? Self.limited : Self.accepted, isComplete: true)
+            }
+            for note in machine.takeNotes() { known[note.index] = Self.record(note.fact, round) }
+        }
+        #expect(known.dropFirst().allSatisfy { $0?.fact == .delivered(messageID: Self.id) })
+        #expect(known[0]?.fact == .tried)
+    }
+
+    @Test("a recipient refused for good in one try decides the reply of the last one")
+    func refusedBefore() {
+        for refusal in LedgerRefusal.allCases {
+            var machine = GroupMachine(count: 2, inFlightMax: 2)
+            machine.found([Self.record(.refused(refusal)), nil], isRenewed: false)
+            #expect(Self.calls(&machine) == [1])
+            machine.ended(1, Self.accepted, isComplete: true)
+            let expected = refusal == .suppressed ? Self.accepted : refusal.outcome
+            #expect(machine.outcome == expected)
+            #expect(!machine.outcome.isForTheMoment)
+        }
     }
 
     @Test("a success for a request that was never complete is not believed")
     func incomplete() {
         var machine = GroupMachine(count: 2, inFlightMax: 1)
-        #expect(machine.next() == 0)
+        #expect(machine.nextCall() == 0)
         machine.ended(0, Self.accepted, isComplete: false)
         #expect(machine.isDone)
         #expect(machine.outcome == .unavailable(isUncertain: true))
-        machine.recordsFromNowOn()
-        #expect(machine.takeToRecord().isEmpty)
-    }
-
-    @Test("while the client waits, the ledger is not told of a success")
-    func recordsNothing() {
-        var machine = GroupMachine(count: 2, inFlightMax: 2)
-        for index in 0..<2 { #expect(machine.next() == index) }
-        machine.ended(0, Self.accepted, isComplete: true)
-        #expect(machine.takeToRecord().isEmpty)
-        machine.ended(1, Self.accepted, isComplete: true)
-        #expect(machine.isDone && machine.takeToRecord().isEmpty)
-        #expect(machine.recorded.isEmpty)
-        // The client did not see its 250.
-        machine.recordsFromNowOn()
-        #expect(machine.takeToRecord().map(\.index) == [0, 1])
+        #expect(machine.takeNotes().map(\.fact) == [.tried])
     }
 
     @Test(
-        "when the whole is no success, the ledger is told which recipients have it",
-        arguments: [invalid, limited])
-    func recordsAtTheEnd(failure: Outcome) {
-        var machine = GroupMachine(count: 3, inFlightMax: 3)
-        machine.skip(2, messageID: [9])
-        for index in 0..<2 { #expect(machine.next() == index) }
-        machine.ended(1, failure, isComplete: true)
-        #expect(machine.takeToRecord().isEmpty)
+        "a try in which nobody was refused for the moment leaves nothing",
+        arguments: [accepted, invalid, Outcome.allSuppressed, .forbidden(message: [])])
+    func leavesNothing(other: Outcome) {
+        var machine = GroupMachine(count: 2, inFlightMax: 2)
+        #expect(Self.calls(&machine) == [0, 1])
         machine.ended(0, Self.accepted, isComplete: true)
-        #expect(machine.isDone)
-        #expect(machine.takeToRecord().map(\.index) == [0, 2])
-        #expect(machine.takeToRecord().isEmpty)
+        #expect(machine.takeNotes().isEmpty)
+        machine.ended(1, other, isComplete: true)
+        #expect(machine.isDone && machine.takeNotes().isEmpty && machine.recorded.isEmpty)
     }
 
-    @Test("once the client may be gone, the ledger is told of each at once, and of each once")
+    @Test("from the first refusal for the moment on, each fact is told at once, and once")
     func recordsAtOnce() {
-        var machine = GroupMachine(count: 3, inFlightMax: 3)
-        for index in 0..<3 { #expect(machine.next() == index) }
+        var machine = GroupMachine(count: 4, inFlightMax: 4)
+        #expect(Self.calls(&machine) == [0, 1, 2, 3])
         machine.ended(0, Self.accepted, isComplete: true)
-        machine.recordsFromNowOn()
-        #expect(machine.takeToRecord().map(\.index) == [0])
-        machine.ended(2, Self.accepted, isComplete: true)
-        #expect(machine.takeToRecord().map(\.index) == [2])
-        machine.ended(1, .allSuppressed, isComplete: true)
-        #expect(machine.isDone && machine.takeToRecord().isEmpty)
-        #expect(machine.recorded == [0, 2])
+        machine.ended(2, Self.invalid, isComplete: true)
+        #expect(machine.takeNotes().isEmpty)
+        machine.ended(1, Self.limited, isComplete: true)
+        let notes = machine.takeNotes()
+        #expect(notes.map(\.index) == [0, 2, 1])
+        #expect(
+            notes.map(\.fact) == [.delivered(messageID: Self.id), .refused(.rejected), .tried])
+        #expect(machine.takeNotes().isEmpty)
+        machine.ended(3, Self.accepted, isComplete: true)
+        #expect(machine.takeNotes().map(\.index) == [3])
+        #expect(machine.recorded == [0, 1, 2, 3])
+    }
+
+    @Test("a record that was only read is not renewed; one that a try adds to is, when asked for")
+    func renewal() {
+        for (second, isRenewed, expected) in [
+            (Self.accepted, true, [1, 2, 0]), (Self.limited, true, [1, 2]),
+            (Self.accepted, false, [1, 2]),
+        ] {
+            var machine = GroupMachine(count: 3, inFlightMax: 3)
+            machine.found(
+                [Self.record(.delivered(messageID: [9])), nil, nil], isRenewed: isRenewed)
+            #expect(Self.calls(&machine) == [1, 2])
+            machine.ended(1, second, isComplete: true)
+            machine.ended(2, Self.limited, isComplete: true)
+            #expect(machine.takeNotes().map(\.index) == expected)
+        }
     }
 }

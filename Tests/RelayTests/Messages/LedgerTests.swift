@@ -1,5 +1,5 @@
-// The knowledge of a ledger and how it changes, as a table; the same through a store and its
-// bounds.
+// What a ledger knows of one submission and how that changes, as a table; the same through a home, and
+// its bounds.
 
 import Reactor
 import TestSupport
@@ -10,179 +10,223 @@ import Testing
 private let now = MonotonicTime(nanoseconds: 1_000_000_000)
 private let soon = now.advanced(byMilliseconds: 50)
 private let later = now.advanced(byMilliseconds: 100)
+private let scope = LedgerScope(owner: 1, sender: 1)
 
-/// What happens to an entry in the table below.
-enum LedgerEvent: Equatable {
-    case claim
-    case change(LedgerChange)
+private func digest(_ number: UInt64) -> ContentDigest { ContentDigest(high: number, low: 1) }
+
+private func change(
+    _ kind: LedgerChange.Kind, _ number: UInt64, _ scope: LedgerScope = scope
+) -> LedgerChange {
+    LedgerChange(kind, scope: scope, digest: digest(number))
 }
 
-@Suite("What a ledger knows of one submission")
-struct LedgerEntryTests {
-    struct Row: CustomTestStringConvertible {
-        var from: LedgerEntry
-        var event: LedgerEvent
-        var to: LedgerEntry
-        /// What a claim returns.
-        var finding: LedgerFinding?
+@Suite("What a ledger knows under one digest")
+struct LedgerRecordTests {
+    static let accepted = LedgerFact.accepted(messageID: [1])
+    static let pending = LedgerFact.pending(submission: 1)
+    static let delivered = LedgerFact.delivered(messageID: [2])
+    static let refused = LedgerFact.refused(.rejected)
+    static let facts: [LedgerFact?] = [nil, accepted, pending, delivered, refused, .tried]
 
-        init(
-            _ from: LedgerEntry, _ event: LedgerEvent, _ to: LedgerEntry,
-            _ finding: LedgerFinding? = nil
-        ) {
-            (self.from, self.event, self.to, self.finding) = (from, event, to, finding)
-        }
-
-        var testDescription: String { "\(from), \(event)" }
-    }
-
-    static let accepted = LedgerEntry.accepted(messageID: [1], until: soon)
-    static let pending = LedgerEntry.pending(until: soon)
-    static let oldAccepted = LedgerEntry.accepted(messageID: [1], until: now)
-    static let oldPending = LedgerEntry.pending(until: now)
-    static let record = LedgerEvent.change(.record(messageID: [2], until: later))
-    static let recorded = LedgerEntry.accepted(messageID: [2], until: later)
-    static let recordPending = LedgerEvent.change(.recordPending(until: later))
-    static let pendingAgain = LedgerEntry.pending(until: later)
-
-    static let table = [
-        Row(.unknown, .claim, .unknown, .unknown),
-        Row(accepted, .claim, .unknown, .accepted(messageID: [1])),
-        Row(pending, .claim, pending, .pending),
-        Row(oldAccepted, .claim, .unknown, .unknown),
-        Row(oldPending, .claim, .unknown, .unknown),
-
-        Row(.unknown, record, recorded),
-        Row(accepted, record, recorded),
-        Row(pending, record, recorded),
-        Row(oldAccepted, record, recorded),
-        Row(oldPending, record, recorded),
-
-        Row(.unknown, recordPending, pendingAgain),
-        Row(accepted, recordPending, pendingAgain),
-        Row(pending, recordPending, pendingAgain),
-        Row(oldAccepted, recordPending, pendingAgain),
-        Row(oldPending, recordPending, pendingAgain),
-
-        Row(.unknown, .change(.settle), .unknown),
-        Row(accepted, .change(.settle), accepted),
-        Row(pending, .change(.settle), .unknown),
-        Row(oldAccepted, .change(.settle), oldAccepted),
-        Row(oldPending, .change(.settle), .unknown),
-
-        Row(.unknown, .change(.forget), .unknown),
-        Row(accepted, .change(.forget), .unknown),
-        Row(pending, .change(.forget), pending),
-        Row(oldAccepted, .change(.forget), .unknown),
-        Row(oldPending, .change(.forget), oldPending),
+    /// Rows and columns in the order of `facts`: what a fact becomes when the column is put; nil for
+    /// what it was.
+    static let puts: [[LedgerFact?]] = [
+        [accepted, pending, delivered, refused, .tried],
+        [accepted, nil, delivered, nil, nil],
+        [accepted, pending, delivered, refused, .tried],
+        [accepted, nil, delivered, nil, nil],
+        [accepted, nil, delivered, refused, nil],
+        [accepted, pending, delivered, refused, .tried],
     ]
 
-    @Test("every state has its answer to every event", arguments: table)
-    func transition(_ row: Row) {
-        var entry = row.from
-        switch row.event {
-        case .claim: #expect(entry.claim(at: now) == row.finding)
-        case .change(let change): entry.apply(change)
+    @Test("a surer fact is never replaced by one that is less so", arguments: facts.indices)
+    func put(_ row: Int) {
+        for (column, expected) in Self.puts[row].enumerated() {
+            guard let fact = Self.facts[column + 1] else { continue }
+            let old = Self.facts[row].map { LedgerRecord($0, until: soon) }
+            let new = LedgerRecord.applying(.put(fact, until: later), to: old, at: now)
+            #expect(new == (expected.map { LedgerRecord($0, until: later) } ?? old), "\(fact)")
+            // One whose time is over is as good as none.
+            let over = Self.facts[row].map { LedgerRecord($0, until: now) }
+            #expect(
+                LedgerRecord.applying(.put(fact, until: later), to: over, at: now)
+                    == LedgerRecord(fact, until: later))
         }
-        #expect(entry == row.to)
     }
 
-    /// A store receives events one after the other; its answers to claims must match the table.
-    @Test("a store goes by the same table", arguments: table)
-    func store(_ row: Row) {
-        let store = MemoryLedger()
-        let digest = ContentDigest(high: 1, low: 2)
-        let other = ContentDigest(high: 2, low: 1)
-        store.apply(.record(messageID: [9], until: later), to: other, at: now)
-        switch row.from {
-        case .unknown: break
-        case .accepted(let messageID, let until):
-            store.apply(.record(messageID: messageID, until: until), to: digest, at: now)
-        case .pending(let until): store.apply(.recordPending(until: until), to: digest, at: now)
+    @Test("only its own submission settles what is under way, and nobody forgets it")
+    func ends() {
+        for fact in Self.facts {
+            let old = fact.map { LedgerRecord($0, until: soon) }
+            let settled = LedgerRecord.applying(.settle(submission: 1), to: old, at: now)
+            #expect(settled == (fact == Self.pending ? nil : old))
+            #expect(LedgerRecord.applying(.settle(submission: 2), to: old, at: now) == old)
+            let forgotten = LedgerRecord.applying(.forget, to: old, at: now)
+            #expect(forgotten == (fact == Self.pending ? old : nil))
         }
-        switch row.event {
-        case .claim: #expect(store.claim(digest, at: now) == row.finding)
-        case .change(let change): store.apply(change, to: digest, at: now)
-        }
-        var expected = row.to
-        #expect(store.claim(digest, at: now) == expected.claim(at: now))
-        #expect(store.claim(all: [digest, other], at: now).last == .accepted(messageID: [9]))
     }
 }
 
-@Suite("The ledger")
-struct LedgerTests {
-    private func digest(_ number: UInt64) -> ContentDigest { ContentDigest(high: number, low: 1) }
+@Suite("Records in memory")
+struct LedgerTableTests {
+    private func question(_ whole: UInt64?, _ recipients: [UInt64] = []) -> LedgerQuestion {
+        LedgerQuestion(
+            scope: scope, whole: whole.map { digest($0) }, recipients: recipients.map { digest($0) }
+        )
+    }
 
-    @Test("a record answers once, within its window")
+    private func accepted(_ id: UInt8, until: MonotonicTime = later) -> LedgerChange.Kind {
+        .put(.accepted(messageID: [id]), until: until)
+    }
+
+    @Test("an acceptance answers once, within its time")
     func once() {
-        let ledger = Ledger(windowMilliseconds: 100)
-        ledger.record(digest(1), messageID: [1], at: now)
-        #expect(ledger.claim(digest(2), at: now) == .unknown)
-        #expect(ledger.claim(digest(1), at: now) == .accepted(messageID: [1]))
-        #expect(ledger.claim(digest(1), at: now) == .unknown)
-        ledger.record(digest(1), messageID: [1], at: now)
-        #expect(ledger.claim(digest(1), at: now.advanced(byMilliseconds: 101)) == .unknown)
+        var table = LedgerTable()
+        table.apply(change(accepted(1), 1), at: now)
+        let told1 = table.answer(question(2), at: now).whole
+        #expect(told1 == nil)
+        let told2 = table.answer(question(1), at: now).whole
+        #expect(told2 == .accepted(messageID: [1]))
+        let told3 = table.answer(question(1), at: now).whole
+        #expect(told3 == nil)
+        // Told, and not seen again: it is there for the next one.
+        table.apply(change(accepted(1), 1), at: now)
+        let told4 = table.answer(question(1), at: soon).whole
+        #expect(told4 == .accepted(messageID: [1]))
+        table.apply(change(.forget, 1), at: now)
+        #expect(table.count == 0)
+        table.apply(change(accepted(1), 1), at: now)
+        let told5 = table.answer(question(1), at: later).whole
+        #expect(told5 == nil)
     }
 
-    @Test("a try that is still open is not sent again; its end settles it")
-    func pending() {
-        let ledger = Ledger(windowMilliseconds: 100)
-        ledger.recordPending(digest(1), until: soon, at: now)
-        #expect(ledger.claim(digest(1), at: now) == .pending)
-        ledger.settle(digest(1), at: now)
-        #expect(ledger.claim(digest(1), at: now) == .unknown)
-        ledger.recordPending(digest(1), until: soon, at: now)
-        ledger.record(digest(1), messageID: [5], at: now)
-        ledger.settle(digest(1), at: now)
-        #expect(ledger.claim(digest(1), at: now) == .accepted(messageID: [5]))
+    @Test("the end of another try does not remove what was told and is not concluded yet")
+    func taken() {
+        var table = LedgerTable()
+        table.apply(change(accepted(1), 1), at: now)
+        _ = table.answer(question(1), at: now)
+        let isChanged = table.apply(change(.settle(submission: 5), 1), at: now)
+        #expect(!isChanged)
+        #expect(table.count == 1)
     }
 
-    @Test("the recipients of a group are looked up, recorded and forgotten together")
-    func group() {
-        let ledger = Ledger(windowMilliseconds: 100)
-        let digests = (1...3).map { digest($0) }
-        ledger.record(all: [(digests[0], [1]), (digests[2], [3])], at: now)
-        let found: [LedgerFinding] = [
-            .accepted(messageID: [1]), .unknown, .accepted(messageID: [3]),
-        ]
-        #expect(ledger.claim(all: digests, at: now) == found)
-        #expect(ledger.claim(all: digests, at: now) == [.unknown, .unknown, .unknown])
-        ledger.record(all: [(digests[0], [1]), (digests[1], [2])], at: now)
-        ledger.forget(all: [digests[0]], at: now)
-        #expect(
-            ledger.claim(all: digests, at: now)
-                == [.unknown, .accepted(messageID: [2]), .unknown])
+    @Test("what is under way makes the next one wait; recipients stay as they are when asked")
+    func stays() {
+        var table = LedgerTable()
+        table.apply(change(.put(.pending(submission: 3), until: soon), 1), at: now)
+        table.apply(change(.put(.delivered(messageID: [2]), until: later), 2), at: now)
+        for _ in 0..<2 {
+            let told6 = table.answer(question(1, [2]), at: now).whole
+            #expect(told6 == .pending(submission: 3))
+            let answer = table.answer(question(9, [3, 2]), at: now)
+            #expect(answer.whole == nil)
+            #expect(answer.recipients.map { $0?.fact } == [nil, .delivered(messageID: [2])])
+        }
+        // The lease is over: it is sent.
+        let told7 = table.answer(question(1), at: soon).whole
+        #expect(told7 == nil)
     }
 
-    @Test("memory is bounded, the oldest give way")
-    func bound() {
-        let ledger = Ledger(windowMilliseconds: 1_000, store: MemoryLedger(entriesMax: 100))
+    @Test("whether a key and sender have any record is exact")
+    func scopes() {
+        var table = LedgerTable()
+        let other = LedgerScope(owner: 1, sender: 2)
+        #expect(!table.mayHold(scope))
+        table.apply(change(accepted(1), 1), at: now)
+        table.apply(change(accepted(1), 2), at: now)
+        #expect(table.mayHold(scope) && !table.mayHold(other))
+        table.apply(change(.forget, 1), at: now)
+        #expect(table.mayHold(scope))
+        table.apply(change(.forget, 2), at: now)
+        #expect(!table.mayHold(scope))
+        table.apply(change(accepted(1), 3, other), at: now)
+        table.shrink(at: later)
+        #expect(!table.mayHold(other) && table.count == 0 && table.bytes == 0)
+    }
+
+    @Test("one key holds at most as much as is free, and costs nobody else a record")
+    func shares() {
+        var bounds = LedgerTable.Bounds()
+        bounds.records = 100
+        var table = LedgerTable(bounds: bounds)
         for number in 0..<10_000 {
-            ledger.record(digest(UInt64(number)), messageID: [], at: now)
-            #expect(ledger.count <= 100)
+            table.apply(change(accepted(1), UInt64(number)), at: now)
         }
-        #expect(ledger.claim(digest(0), at: now) == .unknown)
-        #expect(ledger.claim(digest(9_999), at: now) == .accepted(messageID: []))
+        #expect(table.count == 50)
+        #expect(table.refused == 9_950)
+        let other = LedgerScope(owner: 2, sender: 1)
+        for number in 20_000..<20_010 {
+            let isChanged = table.apply(change(accepted(1), UInt64(number), other), at: now)
+            #expect(isChanged)
+        }
+        let told8 = table.answer(question(0), at: now).whole
+        #expect(told8 != nil)
     }
 
-    @Test("expired records leave as new ones come")
-    func expiry() {
-        let ledger = Ledger(windowMilliseconds: 10)
-        for number in 0..<1_000 {
-            ledger.record(
-                digest(UInt64(number)), messageID: [],
-                at: now.advanced(byMilliseconds: number))
+    @Test("bytes are bounded too")
+    func bytes() {
+        var bounds = LedgerTable.Bounds()
+        bounds.bytes = 10_000
+        var table = LedgerTable(bounds: bounds)
+        let long = LedgerFact.accepted(messageID: Array(repeating: 7, count: 800))
+        for number in 0..<100 {
+            table.apply(change(.put(long, until: later), UInt64(number)), at: now)
         }
-        #expect(ledger.count <= 11)
+        #expect(table.bytes <= 10_000 && table.count > 3)
+    }
+
+    @Test("expired records leave as new ones come, whatever their windows")
+    func expiry() {
+        var table = LedgerTable()
+        for number in 0..<3_000 {
+            let time = now.advanced(byMilliseconds: number)
+            let (fact, window): (LedgerFact, Int) =
+                number % 3 == 0
+                ? (.accepted(messageID: []), 10)
+                : number % 3 == 1 ? (.pending(submission: 1), 5) : (.tried, 20)
+            let kind = LedgerChange.Kind.put(fact, until: time.advanced(byMilliseconds: window))
+            table.apply(change(kind, UInt64(number)), at: time)
+        }
+        #expect(table.count <= 20)
+    }
+
+    @Test("a record that is put again and again takes no more room")
+    func again() {
+        var table = LedgerTable()
+        for number in 0..<10_000 {
+            let end = later.advanced(byMilliseconds: number)
+            table.apply(change(.put(.tried, until: end), 1), at: now)
+        }
+        #expect(table.count == 1)
+    }
+}
+
+@Suite("How long records count")
+struct LedgerWindowTests {
+    private func ledger(duplicate: Int, group: Int) throws -> (Ledger, Loop) {
+        let loop = try Loop(index: 0, backend: testBackend)
+        let windows = Ledger.Windows(duplicateMilliseconds: duplicate, groupMilliseconds: group)
+        return (Ledger(home: MemoryLedger(), windows: windows, loop: loop), loop)
+    }
+
+    @Test("each kind has its own window")
+    func windows() throws {
+        let (ledger, loop) = try ledger(duplicate: 1_000, group: 1_000_000)
+        func end(_ milliseconds: Int) -> MonotonicTime {
+            loop.now.advanced(byMilliseconds: milliseconds)
+        }
+        #expect(
+            ledger.acceptance([1]) == .put(.accepted(messageID: [1]), until: end(1_000)))
+        #expect(ledger.lease(3, until: soon) == .put(.pending(submission: 3), until: soon))
+        #expect(ledger.recipient(.tried, isDated: true) == .put(.tried, until: end(1_000_000)))
+        #expect(ledger.recipient(.tried, isDated: false) == .put(.tried, until: end(900_000)))
     }
 
     @Test("a window of nothing records nothing")
-    func off() {
-        let ledger = Ledger(windowMilliseconds: 0)
-        ledger.record(digest(1), messageID: [1], at: now)
-        ledger.recordPending(digest(2), until: soon, at: now)
-        ledger.record(all: [(digest(3), [1])], at: now)
-        #expect(ledger.count == 0)
+    func off() throws {
+        let (ledger, loop) = try ledger(duplicate: 0, group: 0)
+        #expect(ledger.acceptance([1]) == nil)
+        #expect(ledger.lease(1, until: loop.now) == nil)
+        #expect(ledger.recipient(.tried, isDated: true) == nil)
     }
 }

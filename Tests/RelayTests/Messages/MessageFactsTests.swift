@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import APIClient
+@testable import Reactor
 @testable import Relay
 
 @Suite("What the log says of a message")
@@ -64,12 +65,12 @@ struct MessageFactsTests {
         var facts = MessageFacts()
         #expect(facts.isEmpty && facts.acceptedText.isEmpty && facts.messageIDsText.isEmpty)
         let ids = ["a@x", "b@x"].map { Array($0.utf8) }
-        facts.note(MessageFacts.Group(recipientCount: 6, messageIDs: ids, earlierCount: 0))
+        facts.note(MessageFacts.Group(recipientCount: 6, messageIDs: ids, knownCount: 0))
         #expect(facts.acceptedText == "2/6" && facts.messageIDsText == "a@x b@x")
         #expect(facts.ledgerText.isEmpty && !facts.isEmpty)
-        facts.note(MessageFacts.Group(recipientCount: 6, messageIDs: ids, earlierCount: 1))
+        facts.note(MessageFacts.Group(recipientCount: 6, messageIDs: ids, knownCount: 1))
         #expect(facts.ledgerText == "1 recipient")
-        facts.note(MessageFacts.Group(recipientCount: 6, messageIDs: ids, earlierCount: 2))
+        facts.note(MessageFacts.Group(recipientCount: 6, messageIDs: ids, knownCount: 2))
         #expect(facts.ledgerText == "2 recipients")
     }
 
@@ -77,7 +78,7 @@ struct MessageFactsTests {
     func bounded() {
         var facts = MessageFacts()
         let ids = (0..<1_000).map { _ in [UInt8](repeating: 0x41, count: 60_000) }
-        facts.note(MessageFacts.Group(recipientCount: 1_000, messageIDs: ids, earlierCount: 0))
+        facts.note(MessageFacts.Group(recipientCount: 1_000, messageIDs: ids, knownCount: 0))
         #expect(facts.messageIDsText.utf8.count < MessageFacts.idsBytesMax + 32)
         #expect(facts.messageIDsText.hasSuffix(" and 745 more"))
     }
@@ -90,9 +91,13 @@ struct MessageFactsTests {
     }
 
     @Test("Recipients in a line are bounded, and the rest is counted")
-    func recipients() {
+    func recipients() throws {
+        let loop = try Loop(index: 0, backend: testBackend)
+        let windows = Ledger.Windows(duplicateMilliseconds: 1_000, groupMilliseconds: 1_000)
+        let ledger = Ledger(home: MemoryLedger(), windows: windows, loop: loop)
         var messages = SessionMessages()
-        messages.begin(sender: "s@x".utf8.span, isSMTPUTF8: false)
+        messages.begin(
+            sender: "s@x".utf8.span, isSMTPUTF8: false, account: nil, ledger: ledger)
         #expect(messages.senderText == "s@x" && messages.recipientsText(bytesMax: 20).isEmpty)
         for name in ["one@x", "two@x", "three@x", "four@x"] {
             _ = messages.addRecipient(name.utf8.span)

@@ -1,5 +1,5 @@
-// A client that ends its side while its message is at the API: it is gone, or it waits for the
-// reply.
+// What outlives a connection: clients that end their side while their message is at the API, second
+// tries, and groups that some recipients refused.
 
 import Reactor
 import TestSupport
@@ -8,58 +8,140 @@ import Testing
 @testable import APIClient
 @testable import Relay
 
-@Suite("A client that may be gone", .serialized)
-struct SubmissionDoubtTests {
-    private static let unavailable = Outcome.unavailable(isUncertain: false)
+private func accepted(_ id: String) -> Outcome { .accepted(messageID: Array(id.utf8)) }
 
-    private func message(to recipients: [String], hasID: Bool) -> MappedMessage {
-        let head = "From: a@example.com\nSubject: s\n\nsmall"
-        return MappedMessage(
-            crlf((hasID ? "Message-ID: <1@example.com>\n" : "") + head), to: recipients)
-    }
+private func message(
+    to recipients: [String], hasID: Bool = true, body: String = "small"
+) -> MappedMessage {
+    let head = "From: a@example.com\nSubject: s\n\n" + body
+    return MappedMessage(
+        crlf((hasID ? "Message-ID: <1@example.com>\n" : "") + head), to: recipients)
+}
 
-    /// A message that waits for the API when its client ends its side.
-    private func inDoubt(
-        _ bench: SubmissionBench, _ message: MappedMessage, _ session: ScriptedSession, held: Int
+extension SubmissionBench {
+    /// A message whose dot has come.
+    fileprivate func begin(
+        _ message: MappedMessage, _ session: ScriptedSession = ScriptedSession()
     ) -> Submission {
-        let submission = bench.submission(message, session)
-        #expect(bench.feed(message.content, to: submission, session))
-        #expect(submission.finish(by: bench.deadline) == nil)
-        #expect(bench.wait { bench.api.held.count == held })
-        submission.clientMayBeGone()
+        let submission = submission(message, session)
+        #expect(feed(message.content, to: submission, session))
+        #expect(submission.finish(by: deadline) == nil)
         return submission
     }
 
+    fileprivate var records: Int { worker.shared.ledgerHome.status.records }
+
+    /// Recipients of the requests from number `first` on.
+    fileprivate func recipients(from first: Int = 0) -> [String] {
+        (first..<api.bodies.count).compactMap { (api.object($0)?["to"] as? [String])?.first }
+    }
+}
+
+@Suite("A client that may be gone", .serialized)
+struct SubmissionDoubtTests {
     @Test(
-        "no second call while the first is in flight; once it was seen, the same may be sent again")
-    func seen() throws {
+        "the second try waits for the first one's answer, and gets it",
+        arguments: [["to@example.com"], ["a@example.com", "b@example.com"]])
+    func waits(recipients: [String]) throws {
         let bench = try SubmissionBench()
         bench.api.answer = { _ in .hold }
-        let session = ScriptedSession()
-        let message = message(to: ["to@example.com"], hasID: true)
-        let submission = inDoubt(bench, message, session, held: 1)
-        #expect(bench.send(message) == Self.unavailable)
+        let (first, second) = (ScriptedSession(), ScriptedSession())
+        let message = message(to: recipients)
+        let submission = bench.begin(message, first)
+        #expect(bench.wait { bench.api.held.count == recipients.count })
+        submission.clientMayBeGone()
+        let again = bench.begin(message, second)
+        #expect(bench.worker.counters.duplicatesPending == 1)
         bench.release(.accepted("first"))
-        #expect(bench.wait { session.outcome != nil })
-        #expect(session.outcome?.isAccepted == true)
-        submission.acceptedAndSeen()
-        bench.api.answer = { _ in .accepted("second") }
-        #expect(bench.send(message)?.isAccepted == true)
-        #expect(bench.api.bodies.count == 2)
+        #expect(bench.wait { first.outcome != nil && second.outcome != nil })
+        #expect(first.outcome == accepted("first") && second.outcome == accepted("first"))
+        #expect(bench.api.bodies.count == recipients.count)
+        // The second one was seen: the same again is another message.
+        again.replySeen()
+        #expect(bench.records == 0)
+        bench.api.answer = { _ in .accepted("on purpose") }
+        #expect(bench.send(message) == accepted("on purpose"))
+        #expect(bench.isEmpty)
     }
 
-    @Test("what was not seen answers the next try")
-    func unseen() throws {
+    @Test("the second try is sent when the first one has failed")
+    func failed() throws {
         let bench = try SubmissionBench()
         bench.api.answer = { _ in .hold }
+        let (first, second) = (ScriptedSession(), ScriptedSession())
+        let message = message(to: ["to@example.com"])
+        bench.begin(message, first).clientMayBeGone()
+        #expect(bench.wait { bench.api.held.count == 1 })
+        _ = bench.begin(message, second)
+        bench.release(.status(503, "{}"))
+        #expect(bench.wait { bench.api.bodies.count == 2 && bench.api.held.count == 1 })
+        #expect(first.outcome?.isAccepted == false && second.outcome == nil)
+        bench.release(.accepted("second"))
+        #expect(bench.wait { second.outcome == accepted("second") })
+        #expect(bench.isEmpty)
+    }
+
+    @Test("after the lease the second try is sent")
+    func lease() throws {
+        let home = MemoryLedger()
+        let bench = try SubmissionBench(home: home)
+        let other = try SubmissionBench(home: home)
+        let message = message(to: ["to@example.com"])
+        // Another relay takes the message, its client leaves, and it is killed.
+        other.api.answer = { _ in .hold }
         let session = ScriptedSession()
-        let message = message(to: ["to@example.com"], hasID: true)
-        let submission = inDoubt(bench, message, session, held: 1)
-        bench.release(.accepted("first"))
-        #expect(bench.wait { session.outcome != nil })
-        submission.acceptedButUnseen()
-        #expect(bench.send(message) == .accepted(messageID: Array("first".utf8)))
+        let lost = other.submission(message, session)
+        #expect(other.feed(message.content, to: lost, session))
+        #expect(lost.finish(by: other.loop.now.advanced(byMilliseconds: 400)) == nil)
+        lost.clientMayBeGone()
+        #expect(bench.send(message) == accepted("id"))
+        #expect(bench.worker.counters.duplicatesPending == 1)
         #expect(bench.api.bodies.count == 1)
+    }
+
+    @Test("what was not seen answers the next try, and that one alone")
+    func unseen() throws {
+        let bench = try SubmissionBench()
+        let message = message(to: ["to@example.com"])
+        #expect(bench.send(message, unseen: true) == accepted("id"))
+        bench.api.answer = { _ in .accepted("again") }
+        // As often as its 250 is not seen.
+        #expect(bench.send(message, unseen: true) == accepted("id"))
+        #expect(bench.send(message) == accepted("id"))
+        #expect(bench.records == 0)
+        #expect(bench.send(message) == accepted("again"))
+    }
+
+    @Test("the order of recipients and the case of domains do not count, a recipient more does")
+    func sameRecipients() throws {
+        let bench = try SubmissionBench()
+        let text = crlf("Message-ID: <1@x>\nTo: a@x.example, b@x.example, c@x.example\n\nb")
+        let first = MappedMessage(text, to: ["a@x.example", "b@x.example"])
+        #expect(bench.send(first, unseen: true) == accepted("id"))
+        #expect(
+            bench.send(MappedMessage(text, to: ["b@X.example", "a@x.example"]), unseen: true)
+                == accepted("id"))
+        #expect(bench.api.bodies.count == 1)
+        _ = bench.send(MappedMessage(text, to: ["a@x.example", "b@x.example", "c@x.example"]))
+        #expect(bench.api.bodies.count == 2)
+        _ = bench.send(MappedMessage(text, to: ["A@x.example", "b@x.example"]))
+        #expect(bench.api.bodies.count == 3)
+    }
+
+    @Test("a message that is told of an acceptance after its client left gives it back")
+    func givesBack() throws {
+        let home = LateLedger()
+        let bench = try SubmissionBench(home: home)
+        let message = message(to: ["to@example.com"])
+        #expect(bench.send(message, unseen: true) == accepted("id"))
+        home.isLate = true
+        let submission = bench.begin(message)
+        submission.abandon()
+        home.answerAll()
+        home.isLate = false
+        #expect(bench.send(message) == accepted("id"))
+        #expect(bench.api.bodies.count == 1)
+        #expect(bench.isEmpty)
     }
 
     @Test("a refusal leaves no record")
@@ -67,72 +149,196 @@ struct SubmissionDoubtTests {
         let bench = try SubmissionBench()
         bench.api.answer = { _ in .hold }
         let session = ScriptedSession()
-        let message = message(to: ["to@example.com"], hasID: true)
-        _ = inDoubt(bench, message, session, held: 1)
+        let message = message(to: ["to@example.com"])
+        let submission = bench.begin(message, session)
+        #expect(bench.wait { bench.api.held.count == 1 })
+        submission.clientMayBeGone()
         bench.release(.status(503, "{}"))
         #expect(bench.wait { session.outcome != nil })
-        bench.api.answer = { _ in .accepted("second") }
-        #expect(bench.send(message)?.isAccepted == true)
+        #expect(bench.records == 0)
     }
 
-    @Test("a group that was seen may be sent again, to everybody")
-    func groupSeen() throws {
+    @Test("what is under way is not recorded for a message without a Message-ID")
+    func unguarded() throws {
         let bench = try SubmissionBench()
         bench.api.answer = { _ in .hold }
         let session = ScriptedSession()
-        let message = message(to: ["a@example.com", "b@example.com"], hasID: false)
-        let submission = inDoubt(bench, message, session, held: 2)
+        let submission = bench.begin(message(to: ["to@example.com"], hasID: false), session)
+        #expect(bench.wait { bench.api.held.count == 1 })
+        submission.clientMayBeGone()
         bench.release(.accepted("first"))
         #expect(bench.wait { session.outcome != nil })
-        submission.acceptedAndSeen()
-        bench.api.answer = { _ in .accepted("second") }
-        #expect(bench.send(message)?.isAccepted == true)
-        #expect(bench.api.bodies.count == 4)
+        #expect(bench.records == 0)
     }
+}
 
-    @Test("a group whose 250 was not seen answers the next try at once")
-    func groupUnseen() throws {
-        let bench = try SubmissionBench()
-        bench.api.answer = { _ in .hold }
-        let session = ScriptedSession()
-        let message = message(to: ["a@example.com", "b@example.com"], hasID: true)
-        let submission = inDoubt(bench, message, session, held: 2)
-        #expect(bench.send(message) == Self.unavailable)
-        bench.release(.accepted("first"))
-        #expect(bench.wait { session.outcome != nil })
-        submission.acceptedButUnseen()
-        #expect(bench.send(message) == .accepted(messageID: Array("first".utf8)))
-        #expect(bench.api.bodies.count == 2)
-    }
+@Suite("A group that some recipients refused", .serialized)
+struct SubmissionGroupTests {
+    private static let six = (1...6).map { "r\($0)@example.com" }
 
-    /// When an earlier try ends, the records that a later try has claimed must not come back.
-    @Test("the ledger is told once which recipients have the message of a group")
-    func groupRecordsOnce() throws {
-        let bench = try SubmissionBench()
-        let isForA = { (body: [UInt8]) in
-            String(decoding: body, as: UTF8.self).contains("a@example.com\"]")
+    /// An API that takes `count` requests and limits the rest.
+    private func limit(_ bench: SubmissionBench, to count: Int) {
+        let most = bench.api.bodies.count + count
+        bench.api.answer = { [weak api = bench.api] _ in
+            (api?.bodies.count ?? 0) <= most ? .accepted("id") : .status(429, "{}")
         }
-        bench.api.answer = { isForA($0) ? .accepted("a") : .hold }
-        let session = ScriptedSession()
-        let message = message(to: ["a@example.com", "b@example.com"], hasID: false)
-        let submission = inDoubt(bench, message, session, held: 1)
-        #expect(bench.wait { bench.worker.shared.ledger.count == 1 })
+    }
 
-        // The next try uses the record of a, and sends only to b.
-        let secondSession = ScriptedSession()
-        let second = bench.submission(message, secondSession)
-        #expect(bench.feed(message.content, to: second, secondSession))
-        #expect(second.finish(by: bench.deadline) == nil)
-        #expect(bench.wait { bench.api.held.count == 2 })
-        bench.release(.accepted("b"))
-        #expect(bench.wait { session.outcome != nil && secondSession.outcome != nil })
-        submission.acceptedButUnseen()
+    private func tries(
+        _ bench: SubmissionBench, _ envelope: (Int) -> [String]
+    ) -> (copies: [String: Int], rounds: Int) {
+        var delivered: [String: Int] = [:]
+        for round in 1...10 {
+            let before = bench.api.bodies.count
+            limit(bench, to: 2)
+            let outcome = bench.send(message(to: envelope(round)))
+            for name in bench.recipients(from: before).prefix(2) {
+                delivered[name, default: 0] += 1
+            }
+            if outcome?.isAccepted == true { return (delivered, round) }
+        }
+        return (delivered, 11)
+    }
 
-        // A third time, on purpose: b is known from the first try, a is not.
-        bench.api.answer = { _ in .accepted("third") }
+    @Test("6 hidden recipients, the API takes 2 a try: each gets one copy, and then 250")
+    func sixHidden() throws {
+        let bench = try SubmissionBench()
+        let (copies, rounds) = tries(bench) { _ in Self.six }
+        #expect(copies == Dictionary(uniqueKeysWithValues: Self.six.map { ($0, 1) }))
+        #expect(rounds == 3)
+        #expect(bench.records == 0 && bench.isEmpty)
+        // The same again after the 250 is another message.
+        bench.api.answer = { _ in .accepted("id") }
         let before = bench.api.bodies.count
-        #expect(bench.send(message)?.isAccepted == true)
-        #expect(bench.api.bodies.count == before + 1)
-        #expect(bench.api.object(before)?["to"] as? [String] == ["a@example.com"])
+        #expect(bench.send(message(to: Self.six))?.isAccepted == true)
+        #expect(bench.api.bodies.count == before + 6)
+    }
+
+    @Test("in another order, at another relay of the fleet, with another grouping")
+    func regrouped() throws {
+        let home = MemoryLedger()
+        var copies: [String: Int] = [:]
+        for round in 1...12 {
+            let bench = try SubmissionBench(home: home)
+            limit(bench, to: 2)
+            var names = Self.six
+            if round % 2 == 0 { names.reverse() }
+            // Those that are left come in two parts at last.
+            if round > 2 { names = round % 2 == 0 ? Array(Self.six[..<3]) : Array(Self.six[3...]) }
+            _ = bench.send(message(to: names))
+            for name in bench.recipients().prefix(2) { copies[name, default: 0] += 1 }
+            if round >= 4, copies.values.reduce(0, +) == 6 { break }
+        }
+        #expect(copies == Dictionary(uniqueKeysWithValues: Self.six.map { ($0, 1) }))
+    }
+
+    @Test("a recipient that is left alone is found, though it is no group any more")
+    func oneLeft() throws {
+        let bench = try SubmissionBench()
+        limit(bench, to: 1)
+        let two = Array(Self.six.prefix(2))
+        #expect(bench.send(message(to: two))?.isForTheMoment == true)
+        let has = try #require(bench.recipients().first)
+        bench.api.answer = { _ in .accepted("again") }
+        let before = bench.api.bodies.count
+        #expect(bench.send(message(to: [has])) == accepted("id"))
+        #expect(bench.api.bodies.count == before)
+        #expect(bench.worker.counters.duplicatesAnswered == 1)
+        let other = try #require(two.first { $0 != has })
+        #expect(bench.send(message(to: [other])) == accepted("again"))
+    }
+
+    @Test("who was refused for good is not asked again, and decides the last reply")
+    func refusedForGood() throws {
+        let bench = try SubmissionBench()
+        let names = Array(Self.six.prefix(3))
+        func answer(_ body: [UInt8], _ third: ScriptedAnswer) -> ScriptedAnswer {
+            let text = String(decoding: body, as: UTF8.self)
+            if text.contains(names[0]) { return .accepted("id") }
+            return text.contains(names[1]) ? .status(400, "{\"error\":\"no\"}") : third
+        }
+        bench.api.answer = { answer($0, .status(503, "{}")) }
+        #expect(bench.send(message(to: names))?.isForTheMoment == true)
+        let before = bench.api.bodies.count
+        bench.api.answer = { answer($0, .accepted("id")) }
+        #expect(bench.send(message(to: names)) == .invalidRequest(message: []))
+        #expect(bench.recipients(from: before) == [names[2]])
+        // A permanent reply leaves nothing.
+        #expect(bench.records == 0)
+    }
+
+    @Test("a large group has several calls at a time, as far as the key's share allows")
+    func sideBySide() throws {
+        let bench = try SubmissionBench()
+        bench.api.answer = { _ in .hold }
+        let large = String(repeating: "A line of a large text.\n", count: 15_000)
+        let session = ScriptedSession()
+        _ = bench.begin(message(to: Self.six, body: large), session)
+        #expect(bench.wait { bench.api.held.count == 6 })
+        bench.release(.accepted("id"))
+        #expect(bench.wait { session.outcome?.isAccepted == true })
+        #expect(bench.worker.shared.budget.reservedBytes == 0)
+        #expect(bench.isEmpty)
+    }
+
+    @Test("a 4yz waits until its records are written, and not for ever", arguments: [true, false])
+    func written(isWritten: Bool) throws {
+        let home = LateLedger()
+        let bench = try SubmissionBench(home: home)
+        limit(bench, to: 1)
+        home.isLate = true
+        let session = ScriptedSession()
+        let submission = bench.begin(message(to: Array(Self.six.prefix(2))), session)
+        #expect(bench.wait { home.waitingCount == 1 })
+        #expect(session.outcome == nil)
+        let asked = bench.loop.now
+        if isWritten { home.answerAll() }
+        #expect(bench.wait { session.outcome != nil })
+        #expect(session.outcome?.isForTheMoment == true)
+        #expect(bench.worker.counters.ledgerWaitsOver == (isWritten ? 0 : 1))
+        #expect(bench.loop.now.milliseconds(since: asked) < 1_000)
+        home.answerAll()
+        withExtendedLifetime(submission) {}
+        #expect(bench.isEmpty)
+    }
+}
+
+/// A home that answers when the test says so.
+final class LateLedger: LedgerHome, LedgerDesk, @unchecked Sendable {
+    private let memory = MemoryLedger()
+    private var waiting: [() -> Void] = []
+    var isLate = false
+    var waitingCount: Int { waiting.count }
+    var hashKey: ContentHash.Key { memory.hashKey }
+    var status: LedgerStatus { memory.status }
+
+    func desk(on loop: Loop) -> any LedgerDesk { self }
+    func start() {}
+    func close() {}
+    func mayHold(_ scope: LedgerScope, ticket: UInt64) -> Bool {
+        memory.mayHold(scope, ticket: ticket)
+    }
+
+    func ask(
+        _ question: LedgerQuestion, at now: MonotonicTime,
+        _ answer: @escaping (LedgerAnswer) -> Void
+    ) -> LedgerAnswer? {
+        let found = memory.ask(question, at: now, answer)
+        guard isLate, let found else { return found }
+        waiting.append { answer(found) }
+        return nil
+    }
+
+    func apply(_ changes: [LedgerChange], at now: MonotonicTime, written: (() -> Void)?) -> Bool {
+        memory.apply(changes, at: now, written: nil)
+        guard isLate, let written else { return true }
+        waiting.append(written)
+        return false
+    }
+
+    func answerAll() {
+        let all = waiting
+        waiting = []
+        for answer in all { answer() }
     }
 }

@@ -12,15 +12,17 @@ private let deadline = now.advanced(byMilliseconds: 50_000)
 private let accepted = Outcome.accepted(messageID: [1])
 private let refused = Outcome.invalidRequest(message: [2])
 private let unavailable = Outcome.unavailable(isUncertain: false)
+private let limited = Outcome.noRoom
 private let uncertain = Outcome.unavailable(isUncertain: true)
 
 /// The events of a message.
 enum SubmissionEvent: CaseIterable, Hashable {
     case littleFed, muchFed, callHasGrown, callIsFull, apiWantsBody, mapperFailed
-    case dot, unguardedDot, lateDot
-    case unknownToLedger, acceptedInLedger, pendingInLedger
+    case dot, unknownDot, lateDot
+    case ledgerAsked, unknownToLedger, acceptedInLedger, refusedInLedger, underWay
+    case otherMayHaveEnded, otherIsTooLate
     case bodyCompleted, bodyWaits
-    case answeredAccepted, answeredRefused, stalled
+    case answeredAccepted, answeredRefused, answeredPartly, recordsWritten, stalled
     case clientInDoubt, abandoned, tooLarge, replySeen, replyUnseen
 
     func happens(to machine: inout SubmissionMachine) -> SubmissionVerdict? {
@@ -31,16 +33,22 @@ enum SubmissionEvent: CaseIterable, Hashable {
         case .callIsFull: return machine.callHasGrown(isFull: true)
         case .apiWantsBody: return machine.apiWantsBody()
         case .mapperFailed: return machine.mapperFailed(refused)
-        case .dot: return machine.endOfData(by: deadline, at: now, isGuarded: true)
-        case .unguardedDot: return machine.endOfData(by: deadline, at: now, isGuarded: false)
-        case .lateDot: return machine.endOfData(by: now, at: now, isGuarded: true)
+        case .dot: return machine.endOfData(by: deadline, at: now, isKnown: true)
+        case .unknownDot: return machine.endOfData(by: deadline, at: now, isKnown: false)
+        case .lateDot: return machine.endOfData(by: now, at: now, isKnown: true)
+        case .ledgerAsked: machine.ledgerAsked()
         case .unknownToLedger: return machine.ledgerFound(.unknown)
-        case .acceptedInLedger: return machine.ledgerFound(.accepted(messageID: [1]))
-        case .pendingInLedger: return machine.ledgerFound(.pending)
-        case .bodyCompleted: machine.bodyCompleted()
-        case .bodyWaits: machine.bodyWaits()
+        case .acceptedInLedger: return machine.ledgerFound(.known(accepted, isTaken: true))
+        case .refusedInLedger: return machine.ledgerFound(.known(refused, isTaken: false))
+        case .underWay: return machine.ledgerFound(.underWay)
+        case .otherMayHaveEnded: return machine.otherMayHaveEnded(at: now)
+        case .otherIsTooLate: return machine.otherMayHaveEnded(at: deadline)
+        case .bodyCompleted: return machine.bodyCompleted()
+        case .bodyWaits: return machine.bodyWaits()
         case .answeredAccepted: return machine.answered(accepted)
         case .answeredRefused: return machine.answered(refused)
+        case .answeredPartly: return machine.answered(limited, owesRecords: true)
+        case .recordsWritten: return machine.recordsWritten()
         case .stalled: return machine.stalled()
         case .clientInDoubt: return machine.clientInDoubt()
         case .abandoned: return machine.abandoned(as: .abandoned)
@@ -58,8 +66,11 @@ struct SubmissionMachineTests {
 
     static let phases: [Phase] = [
         .receiving(.held), .receiving(.cutThrough), .receiving(.paused), .decided(refused),
-        .finishing, .draining(.watched), .draining(.inDoubt), .awaiting(.watched),
-        .awaiting(.inDoubt), .abandoned, .done(accepted, .watched), .done(accepted, .inDoubt),
+        .finishing, .asking(.watched), .asking(.inDoubt), .waiting(.watched), .waiting(.inDoubt),
+        .completing(.watched), .completing(.inDoubt), .draining(.watched), .draining(.inDoubt),
+        .awaiting(.watched), .awaiting(.inDoubt), .recording(limited, .watched),
+        .recording(limited, .inDoubt), .abandoned, .done(accepted, .watched),
+        .done(accepted, .inDoubt),
         .done(refused, .watched), .done(refused, .inDoubt), .gone,
     ]
 
@@ -79,13 +90,14 @@ struct SubmissionMachineTests {
                 .muchFed: Cell(.receiving(.cutThrough), .startCall),
                 .mapperFailed: Cell(.decided(refused), .end(.nobody, .nothing)),
                 .dot: Cell(.finishing, .askLedger),
-                .unguardedDot: Cell(.finishing, .completeBody(by: deadline)),
+                .unknownDot: Cell(.finishing, .completeBody(by: deadline)),
                 .lateDot: Cell(
                     .done(unavailable, .watched), .end(.nobody, .nothing)),
                 // There is no call yet, so nothing sends these events; the machine accepts them all
                 // the same.
                 .answeredAccepted: Cell(.decided(uncertain), .end(.nobody, .nothing)),
                 .answeredRefused: Cell(.decided(refused), .end(.nobody, .nothing)),
+                .answeredPartly: Cell(.decided(limited), .end(.nobody, .nothing)),
                 .stalled: Cell(.decided(unavailable), .end(.nobody, .nothing)),
                 .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
                 .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
@@ -99,11 +111,12 @@ struct SubmissionMachineTests {
                 .callIsFull: Cell(.receiving(.paused), .pauseSession),
                 .mapperFailed: Cell(.decided(refused), .end(.nobody, .nothing)),
                 .dot: Cell(.finishing, .askLedger),
-                .unguardedDot: Cell(.finishing, .completeBody(by: deadline)),
+                .unknownDot: Cell(.finishing, .completeBody(by: deadline)),
                 .lateDot: Cell(
                     .done(unavailable, .watched), .end(.nobody, .nothing)),
                 .answeredAccepted: Cell(.decided(uncertain), .end(.nobody, .nothing)),
                 .answeredRefused: Cell(.decided(refused), .end(.nobody, .nothing)),
+                .answeredPartly: Cell(.decided(limited), .end(.nobody, .nothing)),
                 .stalled: Cell(.decided(unavailable), .end(.nobody, .nothing)),
                 .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
                 .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
@@ -117,13 +130,14 @@ struct SubmissionMachineTests {
                 .apiWantsBody: Cell(.receiving(.cutThrough), .continueSession),
                 .mapperFailed: Cell(.decided(refused), .end(.sessionContinues, .nothing)),
                 .dot: Cell(.finishing, .askLedger),
-                .unguardedDot: Cell(.finishing, .completeBody(by: deadline)),
+                .unknownDot: Cell(.finishing, .completeBody(by: deadline)),
                 .lateDot: Cell(
                     .done(unavailable, .watched), .end(.nobody, .nothing)),
                 .answeredAccepted: Cell(
                     .decided(uncertain), .end(.sessionContinues, .nothing)),
                 .answeredRefused: Cell(
                     .decided(refused), .end(.sessionContinues, .nothing)),
+                .answeredPartly: Cell(.decided(limited), .end(.sessionContinues, .nothing)),
                 .stalled: Cell(
                     .decided(unavailable), .end(.sessionContinues, .nothing)),
                 .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
@@ -134,7 +148,7 @@ struct SubmissionMachineTests {
             .decided(refused),
             [
                 .dot: Cell(.done(refused, .watched)),
-                .unguardedDot: Cell(.done(refused, .watched)),
+                .unknownDot: Cell(.done(refused, .watched)),
                 .lateDot: Cell(.done(refused, .watched)),
             ]
         ),
@@ -142,11 +156,14 @@ struct SubmissionMachineTests {
             .finishing,
             [
                 .mapperFailed: Cell(.done(refused, .watched), .end(.nobody, .nothing)),
+                .ledgerAsked: Cell(.asking(.watched)),
                 .unknownToLedger: Cell(.finishing, .completeBody(by: deadline)),
                 .acceptedInLedger: Cell(
                     .done(accepted, .watched), .end(.nobody, .nothing)),
-                .pendingInLedger: Cell(
-                    .done(unavailable, .watched), .end(.nobody, .nothing)),
+                .refusedInLedger: Cell(.done(refused, .watched), .end(.nobody, .nothing)),
+                .underWay: Cell(.waiting(.watched), .waitForOther),
+                // A group without any call answers inside `finish`, which does not wait.
+                .answeredPartly: Cell(.done(limited, .watched), .end(.nobody, .nothing)),
                 .bodyCompleted: Cell(.awaiting(.watched)),
                 .bodyWaits: Cell(.draining(.watched)),
                 // A group whose recipients all have the message makes no call.
@@ -155,6 +172,135 @@ struct SubmissionMachineTests {
                 .answeredRefused: Cell(.done(refused, .watched), .end(.nobody, .nothing)),
                 .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
                 .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
+            ]
+        ),
+        (
+            .asking(.watched),
+            [
+                .unknownToLedger: Cell(.completing(.watched), .completeBody(by: deadline)),
+                .acceptedInLedger: Cell(
+                    .done(accepted, .watched), .end(.sessionFinishes, .nothing)),
+                .refusedInLedger: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
+                .underWay: Cell(.waiting(.watched), .waitForOther),
+                .mapperFailed: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredAccepted: Cell(
+                    .done(accepted, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredRefused: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredPartly: Cell(.done(limited, .watched), .end(.sessionFinishes, .nothing)),
+                .clientInDoubt: Cell(.asking(.inDoubt)),
+                .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
+                .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
+            ]
+        ),
+        (
+            .asking(.inDoubt),
+            [
+                .unknownToLedger: Cell(.completing(.inDoubt), .completeBody(by: deadline)),
+                .acceptedInLedger: Cell(.done(accepted, .inDoubt), .end(.sessionFinishes, .record)),
+                .refusedInLedger: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
+                .underWay: Cell(.waiting(.inDoubt), .waitForOther),
+                .mapperFailed: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
+                .answeredAccepted: Cell(.done(accepted, .inDoubt), .end(.sessionFinishes, .record)),
+                .answeredRefused: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
+                .answeredPartly: Cell(.done(limited, .inDoubt), .end(.sessionFinishes, .settle)),
+                .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
+                .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
+            ]
+        ),
+        (
+            .waiting(.watched),
+            [
+                .ledgerAsked: Cell(.asking(.watched)),
+                .unknownToLedger: Cell(.completing(.watched), .completeBody(by: deadline)),
+                .acceptedInLedger: Cell(
+                    .done(accepted, .watched), .end(.sessionFinishes, .nothing)),
+                .refusedInLedger: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
+                .underWay: Cell(.waiting(.watched), .waitForOther),
+                .otherMayHaveEnded: Cell(.waiting(.watched), .askLedger),
+                .otherIsTooLate: Cell(
+                    .done(unavailable, .watched), .end(.sessionFinishes, .nothing)),
+                .mapperFailed: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredAccepted: Cell(
+                    .done(accepted, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredRefused: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredPartly: Cell(.done(limited, .watched), .end(.sessionFinishes, .nothing)),
+                .clientInDoubt: Cell(.waiting(.inDoubt)),
+                .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
+                .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
+            ]
+        ),
+        (
+            .waiting(.inDoubt),
+            [
+                .ledgerAsked: Cell(.asking(.inDoubt)),
+                .unknownToLedger: Cell(.completing(.inDoubt), .completeBody(by: deadline)),
+                .acceptedInLedger: Cell(.done(accepted, .inDoubt), .end(.sessionFinishes, .record)),
+                .refusedInLedger: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
+                .underWay: Cell(.waiting(.inDoubt), .waitForOther),
+                .otherMayHaveEnded: Cell(
+                    .done(unavailable, .inDoubt), .end(.sessionFinishes, .settle)),
+                .otherIsTooLate: Cell(
+                    .done(unavailable, .inDoubt), .end(.sessionFinishes, .settle)),
+                .mapperFailed: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
+                .answeredAccepted: Cell(.done(accepted, .inDoubt), .end(.sessionFinishes, .record)),
+                .answeredRefused: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
+                .answeredPartly: Cell(.done(limited, .inDoubt), .end(.sessionFinishes, .settle)),
+                .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
+                .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
+            ]
+        ),
+        (
+            .completing(.watched),
+            [
+                .bodyCompleted: Cell(.awaiting(.watched)),
+                .bodyWaits: Cell(.draining(.watched)),
+                .answeredPartly: Cell(.recording(limited, .watched), .awaitRecords),
+                .mapperFailed: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredAccepted: Cell(
+                    .done(accepted, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredRefused: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
+                .clientInDoubt: Cell(.completing(.inDoubt)),
+                .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
+                .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
+            ]
+        ),
+        (
+            .completing(.inDoubt),
+            [
+                .bodyCompleted: Cell(.awaiting(.inDoubt), .recordPending(until: deadline)),
+                .bodyWaits: Cell(.draining(.inDoubt), .recordPending(until: deadline)),
+                .answeredPartly: Cell(.recording(limited, .inDoubt), .awaitRecords),
+                .mapperFailed: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
+                .answeredAccepted: Cell(.done(accepted, .inDoubt), .end(.sessionFinishes, .record)),
+                .answeredRefused: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
+                .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
+                .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
+            ]
+        ),
+        (
+            .recording(limited, .watched),
+            [
+                .recordsWritten: Cell(.done(limited, .watched), .end(.sessionFinishes, .nothing)),
+                .mapperFailed: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredAccepted: Cell(
+                    .done(accepted, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredRefused: Cell(.done(refused, .watched), .end(.sessionFinishes, .nothing)),
+                .answeredPartly: Cell(.done(limited, .watched), .end(.sessionFinishes, .nothing)),
+                .clientInDoubt: Cell(.recording(limited, .inDoubt)),
+                .abandoned: Cell(.done(limited, .inDoubt), .end(.nobody, .nothing)),
+                .tooLarge: Cell(.done(limited, .inDoubt), .end(.nobody, .nothing)),
+            ]
+        ),
+        (
+            .recording(limited, .inDoubt),
+            [
+                .recordsWritten: Cell(.done(limited, .inDoubt), .end(.sessionFinishes, .settle)),
+                .mapperFailed: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
+                .answeredAccepted: Cell(.done(accepted, .inDoubt), .end(.sessionFinishes, .record)),
+                .answeredRefused: Cell(.done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
+                .answeredPartly: Cell(.done(limited, .inDoubt), .end(.sessionFinishes, .settle)),
+                .abandoned: Cell(.done(limited, .inDoubt), .end(.nobody, .settle)),
+                .tooLarge: Cell(.done(limited, .inDoubt), .end(.nobody, .settle)),
             ]
         ),
         (
@@ -173,6 +319,7 @@ struct SubmissionMachineTests {
                 .clientInDoubt: Cell(.draining(.inDoubt), .recordPending(until: deadline)),
                 .abandoned: Cell(.gone, .drop(.abandoned, settles: false)),
                 .tooLarge: Cell(.gone, .drop(.tooLarge, settles: false)),
+                .answeredPartly: Cell(.done(limited, .watched), .end(.sessionFinishes, .nothing)),
             ]
         ),
         (
@@ -190,6 +337,7 @@ struct SubmissionMachineTests {
                     .done(unavailable, .inDoubt), .end(.sessionFinishes, .settle)),
                 .abandoned: Cell(.gone, .drop(.abandoned, settles: true)),
                 .tooLarge: Cell(.gone, .drop(.tooLarge, settles: true)),
+                .answeredPartly: Cell(.done(limited, .inDoubt), .end(.sessionFinishes, .settle)),
             ]
         ),
         (
@@ -204,6 +352,7 @@ struct SubmissionMachineTests {
                 .clientInDoubt: Cell(.awaiting(.inDoubt), .recordPending(until: deadline)),
                 .abandoned: Cell(.abandoned, .awaitSilently(until: deadline)),
                 .tooLarge: Cell(.abandoned, .awaitSilently(until: deadline)),
+                .answeredPartly: Cell(.recording(limited, .watched), .awaitRecords),
             ]
         ),
         (
@@ -212,11 +361,12 @@ struct SubmissionMachineTests {
                 .mapperFailed: Cell(
                     .done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
                 .answeredAccepted: Cell(
-                    .done(accepted, .inDoubt), .end(.sessionFinishes, .nothing)),
+                    .done(accepted, .inDoubt), .end(.sessionFinishes, .record)),
                 .answeredRefused: Cell(
                     .done(refused, .inDoubt), .end(.sessionFinishes, .settle)),
                 .abandoned: Cell(.abandoned, .awaitSilently(until: deadline)),
                 .tooLarge: Cell(.abandoned, .awaitSilently(until: deadline)),
+                .answeredPartly: Cell(.recording(limited, .inDoubt), .awaitRecords),
             ]
         ),
         (
@@ -225,6 +375,7 @@ struct SubmissionMachineTests {
                 .mapperFailed: Cell(.done(refused, .inDoubt), .end(.nobody, .settle)),
                 .answeredAccepted: Cell(.done(accepted, .inDoubt), .end(.nobody, .record)),
                 .answeredRefused: Cell(.done(refused, .inDoubt), .end(.nobody, .settle)),
+                .answeredPartly: Cell(.done(limited, .inDoubt), .end(.nobody, .settle)),
             ]
         ),
         (
@@ -233,16 +384,11 @@ struct SubmissionMachineTests {
                 .replyUnseen: Cell(.done(accepted, .watched), .record)
             ]
         ),
-        (
-            .done(accepted, .inDoubt),
-            [
-                .replySeen: Cell(.done(accepted, .watched), .forget),
-                .replyUnseen: Cell(.done(accepted, .inDoubt), .record),
-            ]
-        ),
+        // What was in doubt is recorded already.
+        (.done(accepted, .inDoubt), [:]),
         (.done(refused, .watched), [:]),
         (.done(refused, .inDoubt), [:]),
-        (.gone, [:]),
+        (.gone, [.acceptedInLedger: Cell(.gone, .giveBack)]),
     ]
 
     @Test("every phase has its answer to every event", arguments: phases)
@@ -262,10 +408,45 @@ struct SubmissionMachineTests {
     func outcomes(of phase: Phase) {
         let machine = SubmissionMachine(thresholdBytes: 100, phase: phase, deadline: deadline)
         switch phase {
-        case .receiving, .finishing, .draining, .awaiting, .abandoned:
+        case .receiving, .finishing, .asking, .waiting, .completing, .draining, .awaiting,
+            .recording, .abandoned:
             #expect(machine.outcome == nil)
         case .decided(let outcome), .done(let outcome, _): #expect(machine.outcome == outcome)
         case .gone: #expect(machine.outcome == unavailable)
         }
+    }
+
+    @Test("a client that may be gone after it has waited for another try sends no second copy")
+    func waitsInDoubt() {
+        for isLate in [false, true] {
+            var machine = SubmissionMachine(thresholdBytes: 100)
+            _ = machine.endOfData(by: deadline, at: now, isKnown: true)
+            #expect(machine.ledgerFound(.underWay) == .waitForOther)
+            if isLate { machine.ledgerAsked() }
+            #expect(machine.clientInDoubt() == nil)
+            #expect(machine.ledgerFound(.unknown) == .end(.sessionFinishes, .settle))
+            #expect(machine.outcome == unavailable)
+        }
+    }
+
+    @Test("the ledger forgets what a client has seen, once, and only when it knew something")
+    func forgets() {
+        var machine = SubmissionMachine(thresholdBytes: 100)
+        _ = machine.endOfData(by: deadline, at: now, isKnown: true)
+        _ = machine.ledgerFound(.known(accepted, isTaken: true))
+        #expect(machine.replySeen() == .forget)
+        #expect(machine.replySeen() == nil)
+        var group = SubmissionMachine(thresholdBytes: 100)
+        _ = group.endOfData(by: deadline, at: now, isKnown: true)
+        _ = group.ledgerFound(.unknown)
+        group.recipientsAreRecorded()
+        _ = group.answered(accepted)
+        #expect(group.replySeen() == .forget)
+        var other = SubmissionMachine(thresholdBytes: 100)
+        _ = other.endOfData(by: deadline, at: now, isKnown: false)
+        _ = other.bodyCompleted()
+        _ = other.answered(accepted)
+        #expect(other.replySeen() == nil)
+        #expect(other.replyUnseen() == .record)
     }
 }

@@ -11,7 +11,6 @@ private let now = MonotonicTime(nanoseconds: 1_000_000_000)
 private let deadline = now.advanced(byMilliseconds: 50_000)
 private let accepted = Outcome.accepted(messageID: [1])
 private let refused = Outcome.invalidRequest(message: [2])
-private let unavailable = Outcome.unavailable(isUncertain: false)
 private let uncertain = Outcome.unavailable(isUncertain: true)
 
 /// A session, a mapper, an upload and an API as numbers. The machine's decisions change them, and a
@@ -28,7 +27,7 @@ private struct SubmissionModel {
     var late: Int
     /// Where the mapper finds something that cannot be sent; nil for a message that can.
     let faultAt: Int?
-    let ledgerKnows: LedgerFinding
+    let ledgerKnows: SubmissionFinding
     let answer: Outcome
 
     var isCallStarted = false
@@ -36,6 +35,7 @@ private struct SubmissionModel {
     var isPaused = false
     var outcomesTold: [Outcome] = []
     var pauses = 0
+    var looks = 0
 
     private var pending: Int { body - taken }
 
@@ -60,16 +60,24 @@ private struct SubmissionModel {
         case .continueSession:
             #expect(isPaused)
             isPaused = false
-        case .askLedger: return machine.ledgerFound(ledgerKnows)
+        case .askLedger:
+            // At once or later, as it likes.
+            if Bool.random(using: &random) { machine.ledgerAsked() }
+            looks += 1
+            // The other try ends after some looks, and has failed.
+            let isOver = ledgerKnows == .underWay && looks > 3
+            return machine.ledgerFound(isOver ? .unknown : ledgerKnows)
+        case .waitForOther: return machine.otherMayHaveEnded(at: now)
         case .completeBody, .pumpBody:
             pump()
-            if isBodyComplete { machine.bodyCompleted() } else { machine.bodyWaits() }
+            return isBodyComplete ? machine.bodyCompleted() : machine.bodyWaits()
+        case .awaitRecords: return machine.recordsWritten()
         case .end(let told, _):
             if told == .sessionFinishes, let outcome = machine.outcome {
                 outcomesTold.append(outcome)
             }
             if told == .sessionContinues { isPaused = false }
-        case .recordPending, .awaitSilently, .record, .forget, .drop:
+        case .recordPending, .awaitSilently, .record, .forget, .giveBack, .drop:
             Issue.record("\(verdict) without a client that left")
         }
         return nil
@@ -110,8 +118,11 @@ private struct SubmissionModel {
             if Bool.random(using: &random) { apiReads() }
         }
         while isPaused { apiReads() }
-        perform(machine.endOfData(by: deadline, at: now, isGuarded: true))
-        if let outcome = machine.outcome { return outcome }
+        perform(machine.endOfData(by: deadline, at: now, isKnown: true))
+        if let outcome = machine.outcome {
+            #expect(outcomesTold.isEmpty || outcomesTold == [outcome])
+            return outcome
+        }
         while !isBodyComplete || pending > 0 { apiReads() }
         perform(machine.answered(answer))
         #expect(outcomesTold.count == 1)
@@ -125,7 +136,7 @@ struct SubmissionSplitTests {
         var count: Int
         var late = 0
         var faultAt: Int?
-        var ledger = LedgerFinding.unknown
+        var ledger = SubmissionFinding.unknown
         var answer = accepted
         var expected: Outcome
         var testDescription: String { "\(count) bytes, \(late) late, \(expected)" }
@@ -146,12 +157,13 @@ struct SubmissionSplitTests {
         Message(count: 800, faultAt: 700, expected: unparsable),
         Message(count: 20_000, faultAt: 15_000, expected: unparsable),
         Message(
-            count: 800, ledger: .accepted(messageID: [9]),
+            count: 800, ledger: .known(.accepted(messageID: [9]), isTaken: true),
             expected: .accepted(messageID: [9])),
         Message(
-            count: 20_000, ledger: .accepted(messageID: [9]),
+            count: 20_000, ledger: .known(.accepted(messageID: [9]), isTaken: true),
             expected: .accepted(messageID: [9])),
-        Message(count: 20_000, ledger: .pending, expected: unavailable),
+        Message(count: 20_000, ledger: .known(refused, isTaken: false), expected: refused),
+        Message(count: 20_000, ledger: .underWay, expected: accepted),
     ]
 
     @Test("has one outcome", arguments: messages)
@@ -165,7 +177,9 @@ struct SubmissionSplitTests {
                     answer: message.answer)
                 let outcome = model.send(message.count, longest: longest)
                 #expect(outcome == message.expected, "seed \(seed), pieces of \(longest)")
-                let isSent = message.faultAt == nil && message.ledger == .unknown
+                let isSent =
+                    message.faultAt == nil
+                    && (message.ledger == .unknown || message.ledger == .underWay)
                 #expect(model.isBodyComplete == isSent)
                 if isSent { #expect(model.taken == message.count + message.late) }
                 pauses += model.pauses

@@ -186,7 +186,8 @@ final class SubmissionBench {
     }
 
     init(
-        temporaryBytesMax: Int = 1 << 30, adjust: (inout Configuration) -> Void = { _ in }
+        temporaryBytesMax: Int = 1 << 30, home: any LedgerHome = MemoryLedger(),
+        adjust: (inout Configuration) -> Void = { _ in }
     ) throws {
         loop = try Loop(index: 0, backend: testBackend)
         api.loop = loop
@@ -204,7 +205,7 @@ final class SubmissionBench {
         let shared = Shared(
             configuration: configuration,
             serverTLS: try TLSContext.selfSignedServer(names: ["relay.test"]), clientTLS: nil,
-            log: .silent())
+            log: .silent(), ledgerHome: home)
         shared.temporary.open(folder: NSTemporaryDirectory(), bytesMax: temporaryBytesMax)
         worker = Worker(loop: loop, shared: shared)
         let bytes = Array("ps_live_test".utf8)
@@ -244,9 +245,11 @@ final class SubmissionBench {
             let address = Array(recipient.utf8)
             _ = envelope.addRecipient(address.span)
         }
+        let account = worker.accounts.account(for: key)
+        let inquiry = worker.ledger.inquire(account: account.shared.name, sender: sender.span)
         return Submission(
-            worker: worker, envelope: envelope, key: key,
-            account: worker.accounts.account(for: key), owner: session, sessionID: 1)
+            worker: worker, envelope: envelope, inquiry: inquiry, key: key, account: account,
+            owner: session, sessionID: 1)
     }
 
     /// Feeds all content and waits when told to; false when the outcome came first.
@@ -282,7 +285,7 @@ final class SubmissionBench {
             _ = wait { session.outcome != nil }
             outcome = session.outcome
         }
-        if unseen { submission.acceptedButUnseen() }
+        if unseen { submission.replyUnseen() } else { submission.replySeen() }
         return outcome
     }
 

@@ -11,10 +11,16 @@ enum Repetition: String, CaseIterable {
     case uncertain = "the outcome of the first was uncertain"
     /// The client had shown that it saw the first 250.
     case onPurpose = "the client sent it again on purpose"
+    /// It left in order without reading, and its kernel may have had the 250.
+    case endedInOrder = "the client ended in order, and its kernel may have had the 250"
     case withoutMessageID = "without a Message-ID, so not guarded"
-    /// A new relay does not have the memory of the one before.
-    case newRelay = "the relay was ended in between"
+    /// A new relay does not have the memory of the one before, as far as that was not written.
+    case newRelay = "the relay was ended before the record was made, or its home was memory"
+    /// A try that ended in a permanent reply leaves nothing.
+    case refusedForGood = "others of the group were refused for good"
     case windowOver = "later than the duplicate window"
+    /// A record of a whole submission is of its envelope.
+    case otherEnvelope = "the record was of a whole submission with another envelope"
     /// The connection of the first try still looked alive.
     case unnoticed = "the relay had not noticed yet that the client was gone"
     /// The client's next try was accepted before that of a connection that it had given up. When
@@ -56,9 +62,10 @@ struct Balance {
             checkHeardSuccesses(facts, attempts, requests)
             if facts.isGroup {
                 for recipient in 0..<facts.recipients {
-                    let own = requests.filter { $0.recipients == [recipient] }
+                    let own = requests.filter { $0.recipients.contains(recipient) }
                     checkRepetition(facts, attempts, own)
                 }
+                checkStarvation(facts, attempts, requests)
             } else {
                 checkRepetition(facts, attempts, requests)
                 checkWords(facts, attempts, requests)
@@ -88,11 +95,13 @@ struct Balance {
         // A suppressed recipient among others is no failure, as in one call for all of them.
         let isSuppressed = { (recipient: Int) in
             requests.contains {
-                $0.recipients == [recipient] && $0.status == 422 && $0.answerHeardAt != nil
+                $0.recipients.contains(recipient) && $0.status == 422 && $0.answerHeardAt != nil
             }
         }
-        for recipient in 0..<facts.recipients
-        where !isSuppressed(recipient) && !kept.contains(where: { $0.recipients == [recipient] }) {
+        for recipient in attempt.envelope ?? Set(0..<facts.recipients)
+        where !isSuppressed(recipient)
+            && !kept.contains(where: { $0.recipients.contains(recipient) })
+        {
             report(facts, "250, and recipient \(recipient) was never accepted")
         }
     }
@@ -105,7 +114,12 @@ struct Balance {
                 guard let known = earlier.acknowledgedAt, let heard = later.dotHeardAt else {
                     continue
                 }
-                if known < heard {
+                // Killed before it wrote that the client had seen it.
+                let isForgotten = ledger.restarts.contains {
+                    $0 >= known
+                        && $0 <= known.advanced(byMilliseconds: ledger.homeWriteMilliseconds)
+                }
+                if known < heard, !isForgotten {
                     violations.append(
                         "message \(later.message): two 250 for \(later.messageID ?? ""), "
                             + "the first one acknowledged")
@@ -179,7 +193,62 @@ struct Balance {
                 return excuse
             }
         }
-        return nil
+        let isRefused = attempts.contains { attempt in
+            guard let dot = attempt.dotHeardAt, let replied = attempt.replySentAt,
+                let accepted = first.completedAt, let code = attempt.code
+            else { return false }
+            return (500...599).contains(code) && dot <= accepted && replied >= accepted
+                && replied <= done
+        }
+        return isRefused ? .refusedForGood : nil
+    }
+
+    /// Whether a client of the first acceptance left in order, without reading, before the next try.
+    /// Its try may be a later one that the guard answered.
+    private func hasEndedInOrder(
+        _ attempts: [Attempt], _ first: APIRequest, heard: MonotonicTime, asked: MonotonicTime
+    ) -> Bool {
+        attempts.contains { attempt in
+            guard attempt.endsInOrder, let end = attempt.maybeSeenAt, let dot = attempt.dotHeardAt
+            else { return false }
+            return dot <= end && end >= heard && end <= asked
+        }
+    }
+
+    /// Whether the first acceptance was, for a try with another envelope, one of all its recipients,
+    /// and the client did not see its 250.
+    private func isOfOtherEnvelope(
+        _ attempts: [Attempt], _ first: APIRequest, _ cause: Attempt
+    ) -> Bool {
+        attempts.contains { attempt in
+            guard attempt.envelope != cause.envelope, attempt.code == nil,
+                let dot = attempt.dotHeardAt, let done = first.completedAt
+            else { return false }
+            return dot <= done
+        }
+    }
+
+    /// Whether a relay ended between the first acceptance and the try that repeated it, before the
+    /// record of the first one was written.
+    private func isForgotten(
+        _ attempts: [Attempt], _ first: APIRequest, heard: MonotonicTime, asked: MonotonicTime
+    ) -> Bool {
+        let ends = ledger.restarts.filter { $0 >= heard && $0 <= asked }
+        guard let end = ends.first else { return false }
+        guard ledger.homeOutlives, let done = first.completedAt else { return true }
+        let open = attempts.filter { attempt in
+            guard let dot = attempt.dotHeardAt, dot <= done else { return false }
+            return attempt.replySentAt.map { $0 >= done } ?? true
+        }
+        // The record is made when others were refused for the moment, before the reply; else when the
+        // connection ends.
+        return !open.allSatisfy { attempt in
+            let isPartial = attempt.code.map { (400...499).contains($0) && $0 != 421 } ?? false
+            guard let made = isPartial ? attempt.replySentAt : attempt.relayClosedAt else {
+                return false
+            }
+            return made.advanced(byMilliseconds: ledger.homeWriteMilliseconds) < end
+        }
     }
 
     /// The excuse when `cause` is the try that made the second request.
@@ -188,15 +257,20 @@ struct Balance {
         among causes: [Attempt]
     ) -> Repetition? {
         guard let heard = first.answerHeardAt, let asked = cause.dotHeardAt else { return nil }
-        if ledger.restarts.contains(where: { $0 >= heard && $0 <= asked }) { return .newRelay }
+        if isForgotten(attempts, first, heard: heard, asked: asked) { return .newRelay }
         // The 250 of a group names one of its ids and stands for all.
         let answered = attempts.filter {
             $0.messageID == first.messageID
                 || facts.isGroup && $0.code == 250 && ($0.replySentAt.map { $0 >= heard } ?? false)
         }
-        if answered.contains(where: { $0.acknowledgedAt.map { $0 <= asked } ?? false }) {
-            return .onPurpose
+        let isSeen = answered.contains { attempt in
+            [attempt.acknowledgedAt, attempt.maybeSeenAt].contains {
+                $0.map { $0 <= asked } ?? false
+            }
         }
+        if isSeen { return .onPurpose }
+        if hasEndedInOrder(attempts, first, heard: heard, asked: asked) { return .endedInOrder }
+        if facts.isMixed, isOfOtherEnvelope(attempts, first, cause) { return .otherEnvelope }
         // Requests of a group are remembered without a Message-ID, but not while they are in
         // flight. A try that began before the answer, and may have waited in the queue, knew
         // nothing of them.
@@ -207,8 +281,19 @@ struct Balance {
             }
             return replied >= done
         }
-        let isGuarded = facts.hasMessageID || facts.isGroup && asked > heard && underWay <= 1
+        // Only recipients of a group of which some were refused for the moment are remembered without
+        // a Message-ID.
+        let isPartial = attempts.contains { attempt in
+            guard let dot = attempt.dotHeardAt, let done = first.completedAt, dot <= done,
+                let code = attempt.code, let replied = attempt.replySentAt
+            else { return false }
+            return (400...499).contains(code) && code != 421 && replied >= done
+                && replied <= asked
+        }
+        let isGuarded =
+            facts.hasMessageID || facts.isGroup && isPartial && asked > heard && underWay <= 1
         guard isGuarded else { return .withoutMessageID }
+        if !facts.hasMessageID, asked.milliseconds(since: heard) >= 900_000 { return .windowOver }
         if asked.milliseconds(since: heard) >= ledger.duplicateWindowMilliseconds {
             return .windowOver
         }
@@ -234,6 +319,38 @@ struct Balance {
             return cause.relayClosedAt.map { $0 >= dot } ?? true
         }
         return isOvertaken ? .overtaken : nil
+    }
+
+    // MARK: Never starved
+
+    /// While the API takes what is sent for others, a recipient that was never tried has its turn
+    /// before those that were tried already. What is seen here are complete requests, so a recipient
+    /// may be unlucky for some tries.
+    private mutating func checkStarvation(
+        _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest]
+    ) {
+        guard ledger.restarts.isEmpty else { return }
+        let asked = Set(requests.flatMap(\.recipients))
+        let wanted = attempts.reduce(into: Set<Int>()) {
+            $0.formUnion($1.envelope ?? Set(0..<facts.recipients))
+        }
+        guard asked.count < wanted.count else { return }
+        var tried: Set<Int> = []
+        var passedOver = 0
+        for attempt in attempts {
+            guard let dot = attempt.dotHeardAt, let replied = attempt.replySentAt else { continue }
+            let own = requests.filter { request in
+                request.completedAt.map { $0 >= dot && $0 <= replied } ?? false
+            }
+            let isAccepting = own.contains {
+                $0.isValidSuccess && !tried.isSuperset(of: $0.recipients)
+            }
+            if isAccepting, own.contains(where: { tried.isSuperset(of: $0.recipients) }) {
+                passedOver += 1
+            }
+            tried.formUnion(own.flatMap(\.recipients))
+        }
+        if passedOver > 3 { report(facts, "a recipient was never tried in \(passedOver) tries") }
     }
 
     // MARK: Every dot has its reply
@@ -275,11 +392,15 @@ struct Balance {
             guard own.count == 1, isAlone, let expected = Balance.code(for: own[0].status) else {
                 continue
             }
-            // A limit was waited for, a second at least, and the next request had no answer.
-            if own[0].status == 429, code == 451,
-                let answer = own[0].answerHeardAt, replied.milliseconds(since: answer) >= 1_000
+            // A limit was waited for, a second at least, and the next request had no answer, or one
+            // before it was complete.
+            if own[0].status == 429, let answer = own[0].answerHeardAt,
+                replied.milliseconds(since: answer) >= 1_000
             {
-                continue
+                let isEarly = ledger.earlyAnswers.contains {
+                    $0.at >= answer && $0.at <= replied && Balance.code(for: $0.status) == code
+                }
+                if isEarly || code == 451 { continue }
             }
             if code != expected {
                 report(facts, "the API said \(own[0].status), the client heard \(code)")

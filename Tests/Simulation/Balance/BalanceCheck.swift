@@ -240,6 +240,38 @@ enum BalanceCheck {
             }
         ),
         (
+            "twice after the relay began anew, although its home had the record",
+            "although the guard knew",
+            {
+                var ledger = comeBack()
+                ledger.restarts = [at(500)]
+                ledger.homeOutlives = true
+                var again = ledger.requests[0]
+                again.messageID = "b"
+                again.completedAt = at(1_013)
+                again.answerHeardAt = at(1_015)
+                ledger.requests.append(again)
+                ledger.attempts[1].messageID = "b"
+                return ledger
+            }
+        ),
+        (
+            "twice after a kill before the record was written, which is allowed", nil,
+            {
+                var ledger = comeBack()
+                ledger.restarts = [at(20)]
+                ledger.homeOutlives = true
+                ledger.homeWriteMilliseconds = 40
+                var again = ledger.requests[0]
+                again.messageID = "b"
+                again.completedAt = at(1_013)
+                again.answerHeardAt = at(1_015)
+                ledger.requests.append(again)
+                ledger.attempts[1].messageID = "b"
+                return ledger
+            }
+        ),
+        (
             "an older try that was known to be gone, after a newer one", "although the guard knew",
             { overtaken(goneAt: 500) }
         ),

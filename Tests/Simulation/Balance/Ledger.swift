@@ -16,10 +16,14 @@ struct Attempt {
     /// The client's connection: attempts on the same one share it.
     var connection = 0
     var begunAt: MonotonicTime
+    /// Its recipients, as indices; nil: all of the message.
+    var envelope: Set<Int>?
     /// The client has handed CRLF.CRLF to its network.
     var dotSentAt: MonotonicTime?
     /// The relay has read it.
     var dotHeardAt: MonotonicTime?
+    /// What the relay had sent on the connection by then.
+    var relayBytesAtDot: Int?
     /// The code of the reply to the dot, and when it was seen.
     var code: Int?
     var replySeenAt: MonotonicTime?
@@ -29,6 +33,10 @@ struct Attempt {
     var messageID: String?
     /// The relay has read a command after the 250, so it knows that the client saw the 250.
     var acknowledgedAt: MonotonicTime?
+    /// The client ends its side in order, after its 250 or without having read it.
+    var endsInOrder = false
+    /// After its reply the relay has read that end, or the connection has ended for it in another way.
+    var maybeSeenAt: MonotonicTime?
     /// The connection ended on the client's side, without a reply.
     var lostAt: MonotonicTime?
     /// The relay has read the client's end of the connection, or the connection has ended for it.
@@ -74,6 +82,8 @@ struct MessageFacts {
     var isGroup = false
     /// The duplicate guard covers it.
     var hasMessageID = true
+    /// Of a group: not each try has the same envelope, and a request may have several recipients.
+    var isMixed = false
 }
 
 /// The books of one run.
@@ -82,6 +92,8 @@ struct Ledger {
     var attempts: [Attempt] = []
     var requests: [APIRequest] = []
     var logins: [Login] = []
+    /// Answers of the API to requests that were not complete, and when they were sent.
+    var earlyAnswers: [(at: MonotonicTime, status: Int)] = []
     /// Of a run about shares: what nobody may wait longer than.
     var fairShare: FairShare.Terms?
     /// The times at which a relay ended; the next relay does not have its memory.
@@ -91,5 +103,9 @@ struct Ledger {
 
     /// Most milliseconds from the dot to the reply.
     var apiTimeoutMilliseconds = 50_000
-    var duplicateWindowMilliseconds = 600_000
+    var duplicateWindowMilliseconds = 86_400_000
+    /// A new relay finds what the one before has written.
+    var homeOutlives = false
+    /// How long a record takes until it is written.
+    var homeWriteMilliseconds = 1
 }
