@@ -45,6 +45,8 @@ let package = Package(
             linkerSettings: [
                 .linkedLibrary("ssl"), .linkedLibrary("crypto"), .linkedLibrary("uring"),
             ]),
+        // Linked in: the library's name differs between Debian's releases, its archive's does not.
+        .target(name: "CHiredis", linkerSettings: [.linkedLibrary(":libhiredis.a")]),
         module("Reactor", ["CEpoll", "COpenSSL"]),
         module("Wire", ["CEpoll"]),
         module("Log", ["CEpoll", "Reactor", logging]),
@@ -63,6 +65,9 @@ let package = Package(
             ]),
         module("LedgerFile", ["CEpoll", "CSQLite", "Reactor", "Log", "Relay"]),
         module(
+            "LedgerServer",
+            ["CHiredis", "COpenSSL", "Reactor", "Wire", "Log", "APIClient", "Relay"]),
+        module(
             "Sandbox", ["Reactor", "Wire", "HTTPServer", "Log", logging],
             resources: [
                 .embedInCode("Page/inbox.html"), .embedInCode("Page/inbox.css"),
@@ -72,7 +77,7 @@ let package = Package(
             name: "Program",
             dependencies: [
                 "CEpoll", "COpenSSL", "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay",
-                "LedgerFile", "Sandbox", argumentParser, logging,
+                "LedgerFile", "LedgerServer", "Sandbox", argumentParser, logging,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -102,6 +107,9 @@ let package = Package(
             ]),
         tests(
             "LedgerFileTests", ["Reactor", "Log", "Relay", "LedgerFile", "TestSupport"]),
+        tests(
+            "LedgerServerTests",
+            ["Reactor", "Wire", "Log", "APIClient", "Relay", "LedgerServer", "TestSupport"]),
         tests(
             "ProgramTests",
             ["Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox", "Program"]),
