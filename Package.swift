@@ -93,7 +93,7 @@ let package = Package(
             path: "Tests/TestSupport", swiftSettings: strict),
         tests("WireTests", ["CEpoll", "Wire", "TestSupport"]),
         tests("ReactorTests", ["CEpoll", "Reactor", "TestSupport"]),
-        tests("LogTests", ["Log", "Wire"]),
+        tests("LogTests", ["Log", "Wire", logging]),
         tests("APIClientTests", ["Reactor", "Wire", "Log", "APIClient", "TestSupport"]),
         tests("MappingTests", ["Reactor", "Wire", "APIClient", "Mapping", "TestSupport"]),
         tests("HTTPServerTests", ["Reactor", "Wire", "HTTPServer", "TestSupport"]),

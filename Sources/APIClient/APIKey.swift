@@ -64,6 +64,11 @@ package final class APIKey: @unchecked Sendable {
         return true
     }
 
+    /// Whether `text` repeats the key.
+    package func isPart(of text: String) -> Bool {
+        memory.count > 0 && Array(text.utf8).firstRange(of: memory) != nil
+    }
+
     /// Whether a key can be sent in a header: 1 to 512 visible ASCII characters. Stricter than
     /// RFC 9110 5.5; it keeps CR, LF and spaces out of the request head.
     package static func isWellFormed(_ bytes: Bytes) -> Bool {

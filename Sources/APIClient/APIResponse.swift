@@ -259,3 +259,11 @@ struct APIAnswer {
             decoding: text.lazy.filter { (0x20...0x7E).contains($0) }.prefix(max), as: UTF8.self)
     }
 }
+
+extension APIResponse {
+    /// The API's own words for a refusal, as printable ASCII and not cut; empty when it has none.
+    /// They may repeat what it was sent.
+    package var words: String {
+        APIAnswer.printable(APIAnswer(body.span)?.errorText ?? [], max: .max)
+    }
+}

@@ -85,6 +85,10 @@ package final class ConnectionPool {
         }
     }
 
+    /// Whether the check of a key may be started now, so that checks from one network delay neither
+    /// messages nor the checks of others for long. Always while no check is under way.
+    package var takesCheck: Bool { machine.takesCheck }
+
     /// A new customer of this pool.
     package func makeFlow() -> CallFlow { CallFlow(number: machine.addFlow(), pool: self) }
 

@@ -37,6 +37,8 @@ struct PoolMachine {
         /// an idle time that is not shorter.
         var crossingMilliseconds = 1_000
         var crossedIdleMillisecondsMin = 250
+        /// Checks of keys that stand in the queue; further ones wait with their network.
+        var checksWaitingMax = 4
         /// Further addresses are ignored.
         var addressesMax = 16
 
@@ -133,6 +135,15 @@ struct PoolMachine {
 
     /// When `next` must be asked again although nothing happened.
     var wakeTime: MonotonicTime { min(queue.earliestDeadline, nextChange) }
+
+    /// Whether the check of a key that is submitted now delays nobody for long: few checks wait, and
+    /// beside messages that wait checks have half of the connections. Always while there is none.
+    var takesCheck: Bool {
+        guard queue.checkCount < limits.checksWaitingMax else { return false }
+        guard queue.count > queue.checkCount else { return true }
+        let half = addresses.capacity(upTo: limits.connectionsMax) / 2
+        return checksHeld + queue.checkCount < max(1, half)
+    }
 
     /// What the metrics show of the addresses.
     var addressReports: [AddressReport] { addresses.reports }

@@ -1,7 +1,8 @@
 // Shares a line of a known rate between customers: which connection may write its next slab.
 //
 // Deficit round robin (Shreedhar and Varghese, 1995) over the flows that wait: each has its turn, and
-// in it the bytes of one slab; small complete messages come before the other bodies of their flow.
+// in it the bytes of one slab; small complete messages come before the other bodies of their flow, at
+// most three before each slab of those, so that small mail without a pause keeps no large message out.
 // A turn costs the same however many flows and connections wait. Part of `ConnectionPool`, and only
 // there when a rate is set; a value without pointers, time is an argument.
 
@@ -13,6 +14,8 @@ struct SendLine {
     private static let quantum = RequestBody.payloadEnd
     /// A line that was idle may be used at once for what it could have carried in this time.
     private static let burstNanoseconds: UInt64 = 50_000_000
+    /// Small messages in a row that another body of their flow lets go first.
+    private static let smallInARowMax = 3
     private static let none = -1
 
     private struct Row {
@@ -25,6 +28,8 @@ struct SendLine {
         var other = Row()
         /// Bytes that it may still send in its turn.
         var deficit = 0
+        /// Small messages that have gone before the first of `other`.
+        var smallInARow = 0
         /// The flow whose turn is after it.
         var next = none
         var isWaiting = false
@@ -93,7 +98,11 @@ struct SendLine {
                 isTurnBegun = true
             }
             let small = flows[flow].small.head
-            let number = small == SendLine.none ? flows[flow].other.head : small
+            let other = flows[flow].other.head
+            let isSmallNext =
+                small != SendLine.none
+                && (other == SendLine.none || flows[flow].smallInARow < SendLine.smallInARowMax)
+            let number = isSmallNext ? small : other
             if number == SendLine.none {
                 // Its connections have nothing more, or have left.
                 endTurn(isOver: true)
@@ -101,6 +110,8 @@ struct SendLine {
                 endTurn(isOver: false)
             } else {
                 flows[flow].deficit -= connections[number].bytes
+                let isPassedOver = isSmallNext && other != SendLine.none
+                flows[flow].smallInARow = isPassedOver ? flows[flow].smallInARow + 1 : 0
                 charge(connections[number].bytes, at: now)
                 // The turn goes on: the connection may ask for its next slab at once.
                 remove(number)

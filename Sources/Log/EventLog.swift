@@ -40,21 +40,31 @@ package final class EventLog: Sendable {
     ///   - message: the number of the message in its session; 0 for events of no message.
     ///   - fields: evaluated only when the level is logged. Values may hold what a peer sent (the
     ///     formatter escapes them), but never a key or a part of a body.
+    ///   - optional: more fields; those whose value is empty are left out.
     package func event(
         _ level: Logger.Level, _ name: StaticString, session: UInt64 = 0, message: Int = 0,
-        _ fields: @autoclosure () -> KeyValuePairs<StaticString, String> = [:]
+        _ fields: @autoclosure () -> KeyValuePairs<StaticString, String> = [:],
+        optional: @autoclosure () -> KeyValuePairs<StaticString, String> = [:]
     ) {
         guard control.allows(level) else { return }
         var metadata = Logger.Metadata()
         if session != 0 { metadata["session"] = .string(hexadecimal(session)) }
         if message != 0 { metadata["message"] = .string("\(message)") }
-        for (key, value) in fields() { metadata["\(key)"] = .string(value) }
+        for (key, value) in fields() { metadata[key.description] = .string(value) }
+        for (key, value) in optional() where !value.isEmpty {
+            metadata[key.description] = .string(value)
+        }
         logger.log(level: level, "\(name)", metadata: metadata)
     }
 }
 
 /// Sixteen lower-case digits.
 package func hexadecimal(_ value: UInt64) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+    String(unsafeUninitializedCapacity: 16) { digits in
+        for place in 0..<16 {
+            let digit = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * place)) & 0xF
+            digits.initializeElement(at: place, to: digit < 10 ? 0x30 + digit : 0x57 + digit)
+        }
+        return 16
+    }
 }

@@ -33,22 +33,39 @@ package struct LineLogHandler: LogHandler {
             .sorted { $0.0 < $1.0 }
         let time = Timestamp.now()
         let name = event.message.description
-        let line =
-            switch format {
-            case .text: Self.textLine(time, event.level, name, fields)
-            case .json: Self.jsonLine(time, event.level, name, fields)
-            case .journald: JournalEntry.text(event.level, name, fields)
-            }
-        writer.write(Array(line.utf8))
+        switch format {
+        case .text: writer.write(Self.textLine(time, event.level, name, fields))
+        case .json: writer.write(Self.jsonLine(time, event.level, name, fields))
+        case .journald: writer.write(Array(JournalEntry.text(event.level, name, fields).utf8))
+        }
     }
+
+    /// Bytes of nearly every line, so that its memory is allocated once.
+    private static let usualBytes = 448
 
     /// `2026-11-22T18:37:20.123Z info message accepted bytes=4096 peer="192.0.2.1:4711"`
     static func textLine(
         _ time: String, _ level: Logger.Level, _ name: String, _ fields: [(String, String)]
-    ) -> String {
-        var line = "\(time) \(level.rawValue) \(name)"
-        for (key, value) in fields { line += " " + pair(key, value) }
-        return line + "\n"
+    ) -> [UInt8] {
+        var line: [UInt8] = []
+        line.reserveCapacity(usualBytes)
+        line.append(contentsOf: time.utf8)
+        line.append(UInt8(ascii: " "))
+        line.append(contentsOf: level.rawValue.utf8)
+        line.append(UInt8(ascii: " "))
+        line.append(contentsOf: name.utf8)
+        for (key, value) in fields {
+            line.append(UInt8(ascii: " "))
+            line.append(contentsOf: key.utf8)
+            line.append(UInt8(ascii: "="))
+            if isPlain(value) {
+                line.append(contentsOf: value.utf8)
+            } else {
+                appendQuoted(value, to: &line)
+            }
+        }
+        line.append(UInt8(ascii: "\n"))
+        return line
     }
 
     /// `key=value`, in quotes where the value needs them.
@@ -59,11 +76,34 @@ package struct LineLogHandler: LogHandler {
     /// One JSON object with `time`, `level`, `event` and the fields, all strings.
     static func jsonLine(
         _ time: String, _ level: Logger.Level, _ name: String, _ fields: [(String, String)]
-    ) -> String {
-        var line = "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"event\":\""
-        line += escaped(name) + "\""
-        for (key, value) in fields { line += ",\"\(escaped(key))\":\"\(escaped(value))\"" }
-        return line + "}\n"
+    ) -> [UInt8] {
+        var line: [UInt8] = []
+        line.reserveCapacity(usualBytes)
+        line.append(UInt8(ascii: "{"))
+        appendMember("time", time, to: &line)
+        line.append(UInt8(ascii: ","))
+        appendMember("level", level.rawValue, to: &line)
+        line.append(UInt8(ascii: ","))
+        appendMember("event", name, to: &line)
+        for (key, value) in fields {
+            line.append(UInt8(ascii: ","))
+            appendMember(key, value, to: &line)
+        }
+        line.append(UInt8(ascii: "}"))
+        line.append(UInt8(ascii: "\n"))
+        return line
+    }
+
+    private static func appendMember(_ key: String, _ value: String, to line: inout [UInt8]) {
+        appendQuoted(key, to: &line)
+        line.append(UInt8(ascii: ":"))
+        appendQuoted(value, to: &line)
+    }
+
+    private static func appendQuoted(_ value: String, to line: inout [UInt8]) {
+        line.append(UInt8(ascii: "\""))
+        line.append(contentsOf: (isPlain(value) ? value : escaped(value)).utf8)
+        line.append(UInt8(ascii: "\""))
     }
 
     private static func isPlain(_ value: String) -> Bool {
@@ -101,14 +141,32 @@ package enum Timestamp {
         var broken = tm()
         var time = time_t(seconds)
         gmtime_r(&time, &broken)
-        let date = padded(Int(broken.tm_year) + 1900, 4) + "-" + padded(Int(broken.tm_mon) + 1, 2)
-        let clock = [broken.tm_hour, broken.tm_min, broken.tm_sec].map { padded(Int($0), 2) }
-        return date + "-" + padded(Int(broken.tm_mday), 2) + "T"
-            + clock.joined(separator: ":") + "." + padded(milliseconds, 3) + "Z"
+        var writer = TimeWriter()
+        writer.write(Int(broken.tm_year) + 1900, 4, UInt8(ascii: "-"))
+        writer.write(Int(broken.tm_mon) + 1, 2, UInt8(ascii: "-"))
+        writer.write(Int(broken.tm_mday), 2, UInt8(ascii: "T"))
+        writer.write(Int(broken.tm_hour), 2, UInt8(ascii: ":"))
+        writer.write(Int(broken.tm_min), 2, UInt8(ascii: ":"))
+        writer.write(Int(broken.tm_sec), 2, UInt8(ascii: "."))
+        writer.write(milliseconds, 3, UInt8(ascii: "Z"))
+        return String(decoding: writer.text, as: UTF8.self)
     }
+}
 
-    private static func padded(_ value: Int, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+/// Writes numbers with a fixed count of digits.
+private struct TimeWriter {
+    private(set) var text: [UInt8] = []
+
+    init() { text.reserveCapacity(24) }
+
+    /// - Parameter end: one character after the digits.
+    mutating func write(_ value: Int, _ digits: Int, _ end: UInt8) {
+        var unit = 1
+        for _ in 1..<digits { unit *= 10 }
+        while unit > 0 {
+            text.append(0x30 + UInt8(max(0, value) / unit % 10))
+            unit /= 10
+        }
+        text.append(end)
     }
 }

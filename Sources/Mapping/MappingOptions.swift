@@ -18,5 +18,8 @@ package struct MappingOptions: Sendable, Equatable {
     /// of its own.
     package var groupBytesMax = 1 << 30
 
+    /// Keeps a copy of the client's Message-ID, for the log (`MessageMapper.messageID`).
+    package var keepsMessageID = false
+
     package init() {}
 }

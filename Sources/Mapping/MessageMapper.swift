@@ -61,6 +61,9 @@ package final class MessageMapper {
     /// Whether the message has a Message-ID, by which a second copy of it can be told.
     package var hasMessageID: Bool { head.hasMessageID }
 
+    /// The Message-ID as the client wrote it, at most 256 bytes, with `keepsMessageID`; else empty.
+    package var messageID: [UInt8] { head.messageID }
+
     /// Whether the message has a Date.
     package var hasDate: Bool { head.hasDate }
 

@@ -56,6 +56,34 @@ struct PoolShareTests {
         #expect(bench.verdicts() == [])
     }
 
+    @Test("Few checks wait in the queue, and beside messages they have half of the connections")
+    func takesCheck() {
+        var bench = PoolBench.resolved(1, limits: PoolMachine.Limits(connectionsMax: 16))
+        func fill() -> Int {
+            var count = 0
+            while bench.machine.takesCheck, count < 100 {
+                bench.submit(.check)
+                count += 1
+            }
+            return count
+        }
+        #expect(fill() == 4)
+        #expect(bench.verdicts().count == 4)
+        #expect(fill() == 0, "nothing has left the queue")
+        for number in 0..<4 { bench.opened(ConnectionNumber(value: number)) }
+        #expect(bench.verdicts().count == 4)
+        #expect(fill() == 4)
+        #expect(bench.verdicts().count == 4)
+        bench.submit()
+        #expect(!bench.machine.takesCheck)
+        for number in 4..<8 { bench.opened(ConnectionNumber(value: number)) }
+        #expect(bench.verdicts().filter { $0.hasPrefix("assign") }.count == 4)
+        #expect(!bench.machine.takesCheck, "8 of 16, and a message waits")
+        bench.answered(0, isReusable: true)
+        #expect(bench.verdicts().filter { $0.hasPrefix("assign") }.count == 1)
+        #expect(bench.machine.takesCheck, "no message waits")
+    }
+
     @Test("Of few connections messages have all, and checks one more", arguments: 1...3)
     func reserveOfFew(_ count: Int) {
         var bench = full(count)

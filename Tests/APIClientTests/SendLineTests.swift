@@ -97,6 +97,24 @@ struct SendLineTests {
         #expect(order == [2, 3, 0, 1])
     }
 
+    @Test("Small messages without a pause leave a part to a large one of their customer")
+    func smallWithoutAPause() {
+        var line = SendLine(bytesPerSecond: 1_000_000)
+        var turns = [0, 0]
+        func ask(_ number: Int) {
+            _ = line.take(
+                10_000, for: ConnectionNumber(value: number), of: flow(0), isSmall: number > 0,
+                at: .at(0))
+        }
+        for number in (0..<12).reversed() { ask(number) }
+        for second in 1...400 {
+            guard let connection = line.next(at: .at(1_000 * second)) else { continue }
+            turns[connection.value > 0 ? 1 : 0] += 1
+            ask(connection.value)
+        }
+        #expect(turns[0] >= 99 && turns[1] >= 299, "\(turns)")
+    }
+
     @Test("A pool with a rate sends everything, no faster, and a small message has its turn")
     func pool() throws {
         let bench = Bench()

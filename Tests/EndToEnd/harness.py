@@ -13,6 +13,7 @@ import json
 import math
 import os
 import pathlib
+import random
 import shutil
 import signal
 import smtplib
@@ -61,11 +62,16 @@ def temporary_folder(name):
 
 
 def free_port():
-    """A port that nobody listens on and that no other process of this run was given."""
+    """A port that nobody listens on and that no other process of this run was given. It is none of
+    those that the kernel gives to outgoing connections (from 32768 on), of which a crowd may take the
+    port before the relay does."""
     while True:
+        port = random.randrange(10_000, 32_768)
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
         if port not in _ports:
             _ports.add(port)
             return port

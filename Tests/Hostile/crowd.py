@@ -7,13 +7,14 @@ for `crowd.is_over`, and notes what it was answered. An error of its socket ends
 relay may cut it off.
 """
 
+import base64
 import collections
 import multiprocessing
 import os
 import threading
 import time
 
-from hostile import HEAD, HIDDEN_HEAD, LINE, begin, lines, logged_in, submit
+from hostile import HEAD, HIDDEN_HEAD, LINE, begin, connect, lines, logged_in, submit
 
 PATIENCE_SECONDS = 60
 SPAWN = multiprocessing.get_context("spawn")
@@ -194,6 +195,19 @@ def messages(index, crowd, key):
             for _ in range(10):
                 crowd.note(submit(client)[:3])
                 crowd.in_place()
+
+
+def guess_at_once(index, crowd, source):
+    """Logs in with a key that nobody has when all go; notes the reply."""
+    with connect(crowd.door, source, patience=PATIENCE_SECONDS) as client:
+        client.reply()
+        client.send(b"EHLO client.test\r\n")
+        client.reply()
+        crowd.in_place()
+        crowd.go.wait()
+        plain = base64.b64encode(b"\0postscale\0guessed_%d_%d" % (os.getpid(), index))
+        client.send(b"AUTH PLAIN " + plain + b"\r\n")
+        crowd.note((client.reply() or "closed")[:3])
 
 
 def session_that_stays(index, crowd, key):

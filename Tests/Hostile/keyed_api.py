@@ -117,14 +117,17 @@ class API:
     - idle_seconds: after which an idle connection is closed; says_idle: it tells so (Keep-Alive)
     - body_seconds: without a byte of a body, then `body_farewell` and the end
     - seconds(request): how long a message takes; status(request): other than 202
+    - check_seconds: how long the check of a key takes; knows(key): whether the key is one
     """
 
     def __init__(self, tls=None, connections_max=None, idle_seconds=None, says_idle=False,
-                 body_seconds=None, body_farewell=b"", seconds=None, status=None):
+                 body_seconds=None, body_farewell=b"", seconds=None, status=None,
+                 check_seconds=0, knows=lambda key: True):
         self.tls, self.connections_max = tls, connections_max
         self.idle_seconds, self.says_idle = idle_seconds, says_idle
         self.body_seconds, self.body_farewell = body_seconds, body_farewell
         self.seconds, self.status = seconds, status
+        self.check_seconds, self.knows = check_seconds, knows
         self.lock = threading.Lock()
         self.connections = set()
         self.resets = 0
@@ -167,6 +170,9 @@ class API:
         if self.says_idle:
             headers = [b"Connection: keep-alive", b"Keep-Alive: timeout=%d" % self.idle_seconds]
         if not request.is_message:
+            time.sleep(self.check_seconds)
+            if not self.knows(request.key):
+                return response(401, b'{"error":"no"}', headers)
             return response(200, b'{"emails":[],"total":0}', headers)
         if self.seconds:
             time.sleep(self.seconds(request))

@@ -13,8 +13,11 @@ side_by_side.FOLDER = FOLDER
 side_by_side.AT_A_TIME = 5
 # Those that keep both cores busy.
 side_by_side.ALONE = ("Commands", "Queue")
+# They measure how long others wait. Beside four other attacks on two cores that may be longer, and
+# says nothing of the attack.
+side_by_side.JUDGED_ALONE = True
 # Those that wait for most of a minute begin first.
-LONG = ("Trickles", "Idle", "Handshakes")
+LONG = ("Trickles", "Idle", "Handshakes", "Guesses")
 
 
 def classes(names, of_folder=side_by_side.classes):

@@ -11,6 +11,7 @@ import unittest
 import hostile
 import strangers
 import tls12
+from crowd import Crowd, guess_at_once
 from hostile import (MEGABYTE, harness, no_verification, over_both_backends,
                      resident_bytes)
 
@@ -34,6 +35,22 @@ def stranger(port, number, receive_buffer=None):
     sock.settimeout(20)
     sock.connect(("127.0.0.1", port))
     return sock
+
+
+class Guesses:
+    """One stranger asks about hundreds of keys at once; the API takes its time for each."""
+
+    def test_300_at_once_over_16_connections(self):
+        self.start("--api-connections", "16", check_seconds=0.5,
+                   knows=lambda key: not key.startswith("guessed_"))
+        others = self.others()
+        others.calm(2)
+        count = min(300, hostile.DESCRIPTORS // 4)
+        crowd = Crowd(self, self.relay, count, guess_at_once, source="127.0.9.1")
+        crowd.settle(40)
+        crowd.go()
+        others.attacked(5)
+        others.check(f"{count} keys that one stranger asks about at once")
 
 
 class Commands:
@@ -298,7 +315,8 @@ class HugeHandshakes(Unfinished):
         self.check("a ClientHello of 100 KB", [records])
 
 
-over_both_backends(globals(), Commands, Deaf, Renegotiation, SlowHandshakes, HugeHandshakes)
+over_both_backends(
+    globals(), Guesses, Commands, Deaf, Renegotiation, SlowHandshakes, HugeHandshakes)
 
 if __name__ == "__main__":
     unittest.main()

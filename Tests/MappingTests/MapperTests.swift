@@ -38,6 +38,22 @@ struct MapperTests {
                 == "bad X-Postscale-Variables: not a JSON object at byte 0")
     }
 
+    @Test("the client's Message-ID is kept only when it is asked for, and cut")
+    func messageID() {
+        let long = String(repeating: "x", count: 400)
+        let rows: [(String, String)] = [
+            ("Message-ID: <a@b>\n\n", "<a@b>"), ("message-id:\n  <a@b> \n\n", "<a@b>"),
+            ("Message-ID:\nMessage-ID: <2@b>\nMessage-ID: <3@b>\n\n", "<2@b>"),
+            ("Subject: s\n\nMessage-ID: <a@b>", ""), ("Message-ID: \(long)\n\n", long),
+        ]
+        for (text, wanted) in rows {
+            var message = MappedMessage(crlf("From: a@b.c\n" + text))
+            #expect(bench.map(message).messageID.isEmpty)
+            message.options.keepsMessageID = true
+            #expect(bench.map(message).messageID == Array(wanted.utf8.prefix(256)))
+        }
+    }
+
     @Test("a null sender needs a From header")
     func nullSender() {
         #expect(reason("Subject: s\n\nb", from: "") == "no From header and a null sender")

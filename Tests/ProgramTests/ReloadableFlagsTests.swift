@@ -36,6 +36,7 @@ struct ReloadableFlagsTests {
         ("--backend", "epoll"), ("--drain-timeout", "41s"), ("--drain-delay", "41s"),
         ("--drain-grace", "41s"), ("--user", "41"), ("--group", "41"), ("--admin", "41"),
         ("--trace-key", "0123456789abcdef"), ("--trace-address", "192.0.2.7"),
+        ("--log-envelope", nil),
         ("--log-format", "json"), ("--log-level", "debug"), ("--check-config", nil),
     ]
 

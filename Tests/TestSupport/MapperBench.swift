@@ -45,6 +45,8 @@ package struct MappedRequest {
     package var isGroup: Bool
     package var losses: MappingLosses
     package var hasMessageID: Bool
+    /// As the client wrote it, when it is to be kept.
+    package var messageID: [UInt8]
     /// Why what had to wait found no room.
     package var spillFailure: SpillFailure?
 
@@ -94,7 +96,8 @@ package final class MapperBench {
         let request = MappedRequest(
             json: mapper.held?.contents() ?? body.contents(), failure: mapper.failure,
             isGroup: mapper.held != nil, losses: mapper.allLosses,
-            hasMessageID: mapper.hasMessageID, spillFailure: mapper.spillFailure)
+            hasMessageID: mapper.hasMessageID, messageID: mapper.messageID,
+            spillFailure: mapper.spillFailure)
         mapper.end()
         body.discard()
         return request

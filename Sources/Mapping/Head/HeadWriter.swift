@@ -29,7 +29,8 @@ struct HeadWriter: ~Copyable {
         hasBareRecipients = options.hasBareRecipients
         self.scratch = scratch
         self.sink = sink
-        fields = HeaderFields(charsets: charsets, scratch: scratch)
+        fields = HeaderFields(
+            charsets: charsets, scratch: scratch, keepsMessageID: options.keepsMessageID)
         headers = PassedHeaders(
             policy: HeaderPolicy(passedHeaders: options.passedHeaders), scratch: scratch,
             sink: sink)
@@ -39,6 +40,7 @@ struct HeadWriter: ~Copyable {
     /// The address in `from`, of a head that is written.
     var fromAddress: [UInt8] { from.isEmpty ? sender : from }
     var hasMessageID: Bool { fields.hasMessageID }
+    var messageID: [UInt8] { fields.messageID }
     var hasDate: Bool { fields.hasDate }
     /// Whether the API makes the text of the message from a template.
     var hasTemplate: Bool { fields.hasTemplate }

@@ -64,7 +64,10 @@ struct HeaderFields: ~Copyable {
 
     private let charsets: CharsetCache
     private let scratch: MapperScratch
+    private let keepsMessageID: Bool
     private(set) var list: [HeaderField] = []
+    /// The first Message-ID that is not empty, cut to `messageIDBytesMax`; only if it is to be kept.
+    private(set) var messageID: [UInt8] = []
     private var facts = Facts()
     /// The value that was decoded last, and where its text is in it.
     private var decoded: Region
@@ -72,9 +75,12 @@ struct HeaderFields: ~Copyable {
     /// What decoding has lost in the values so far.
     private(set) var losses = DecodeLosses()
 
-    init(charsets: CharsetCache, scratch: MapperScratch) {
+    private static let messageIDBytesMax = 256
+
+    init(charsets: CharsetCache, scratch: MapperScratch, keepsMessageID: Bool) {
         self.charsets = charsets
         self.scratch = scratch
+        self.keepsMessageID = keepsMessageID
         decoded = scratch.headerRegion(forValueOf: 0)
     }
 
@@ -93,6 +99,7 @@ struct HeaderFields: ~Copyable {
     /// A new message.
     mutating func begin() {
         list.removeAll(keepingCapacity: true)
+        if !messageID.isEmpty { messageID = [] }
         facts = Facts()
         losses = DecodeLosses()
     }
@@ -106,7 +113,10 @@ struct HeaderFields: ~Copyable {
             facts.names.insert(field.id)
             switch field.id {
             case .messageID:
-                if !block.trimmed(field.value).isEmpty { facts.hasMessageID = true }
+                let value = block.trimmed(field.value)
+                if value.isEmpty { break }
+                if keepsMessageID, !facts.hasMessageID { keep(block.extracting(value)) }
+                facts.hasMessageID = true
             case .postscaleTemplate, .postscaleTemplateID:
                 decode(field, in: block)
                 if text.count > 0 { facts.hasTemplate = true }
@@ -115,6 +125,10 @@ struct HeaderFields: ~Copyable {
             }
         }
         return scanner.malformedCount
+    }
+
+    private mutating func keep(_ value: Bytes) {
+        messageID = value.extracting(0..<min(value.count, Self.messageIDBytesMax)).copied()
     }
 
     /// Decodes the value of `field` as text; `text` has it then.

@@ -51,6 +51,8 @@ struct ConfigurationBuilder {
         configuration.drain = process.drainOptions()
         configuration.admin = try process.adminAddresses(environment: environment)
         configuration.trace = try process.trace.rules()
+        configuration.logsEnvelopes = process.trace.logEnvelope
+        configuration.mapping.keepsMessageID = process.trace.logEnvelope
         configuration.reloadable = try ReloadableFlags(
             listen: listen, limits: limits, message: message
         ).settings(environment: environment, hasSandbox: sandbox != nil)

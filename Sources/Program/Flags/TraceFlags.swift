@@ -1,4 +1,4 @@
-// Flags: the clients whose sessions are written to the log line by line.
+// Flags: the clients whose sessions are written to the log line by line, and envelopes.
 
 import ArgumentParser
 import Log
@@ -20,6 +20,11 @@ struct TraceFlags: ParsableArguments {
             "The same for clients of these addresses: 192.0.2.7, 192.0.2.0/24. Repeatable.",
             valueName: "address"))
     var traceAddress: [String] = []
+
+    @Flag(
+        help: ArgumentHelp(
+            "The log line of a message has its sender, its recipients and its Message-ID."))
+    var logEnvelope = false
 
     /// - Returns: nil when no client is traced.
     /// - Throws: `ValidationError` that names the flag.

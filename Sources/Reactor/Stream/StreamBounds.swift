@@ -25,6 +25,11 @@ public struct StreamBounds: Equatable, Sendable {
     public static let stranger = StreamBounds(
         outputHighWater: 7 * 1_024, outputLowWater: 2 * 1_024, receiveBytesMax: 4_096,
         discardBytesMax: 65_536, usesSmallSlabs: true)
+    /// Of accepted streams whose peer is known and sends much, but gets short replies: one that does
+    /// not read them binds no more of them than a stranger.
+    public static let uploader = StreamBounds(
+        outputHighWater: stranger.outputHighWater, outputLowWater: stranger.outputLowWater,
+        receiveBytesMax: known.receiveBytesMax, discardBytesMax: .max, usesSmallSlabs: true)
     /// Of streams that we opened, and of accepted ones whose owner trusts the peer.
     public static let known = StreamBounds(
         outputHighWater: Stream.highWater, outputLowWater: Stream.lowWater,

@@ -5,6 +5,7 @@
 // message of its key is on some loop, and is found by the hash of the key, never by the key.
 
 import APIClient
+import Log
 import Reactor
 import Synchronization
 
@@ -13,6 +14,8 @@ package final class Account: Sendable {
     package let hash: APIKey.Hash
     /// How operators name the key (`--trace-key`): the first 64 bits of its SHA-256.
     package let name: UInt64
+    /// `name` in sixteen digits.
+    let nameText: String
     private let held = Atomic<Int>(0)
     private let spilled = Atomic<Int>(0)
     private let opened = Atomic<Int>(0)
@@ -23,6 +26,7 @@ package final class Account: Sendable {
     init(key: APIKey) {
         hash = key.hash
         name = key.publicHash
+        nameText = hexadecimal(name)
     }
 
     /// Bytes of the memory budget.
@@ -86,20 +90,33 @@ package final class AccountTable: Sendable {
     }
 
     private static let shardCount = 16
+    /// Names that are remembered at most; the older half is forgotten first.
+    static let namesMax = 65_536
     private let shards: [Shard]
+    /// Keys that have logged in, in use or not, by their name.
+    private let names = Locked(BoundedMap<UInt64, APIKey.Hash>(countMax: namesMax))
 
     package init() { shards = (0..<Self.shardCount).map { _ in Shard() } }
 
     /// The account of a key; a new one when nobody uses one.
     func use(_ key: APIKey) -> AccountUse {
         let account = shard(of: key.hash).entries.withLock { entries in
-            var entry = entries[key.hash] ?? Entry(account: Account(key: key))
+            var entry = entries[key.hash] ?? Entry(account: newAccount(key))
             entry.uses += 1
             entries[key.hash] = entry
             return entry.account
         }
         return AccountUse(of: account, in: self)
     }
+
+    private func newAccount(_ key: APIKey) -> Account {
+        let account = Account(key: key)
+        names.withLock { $0.insert(key.hash, for: account.name) }
+        return account
+    }
+
+    /// The key that operators name so; nil when none of that name has logged in lately.
+    func hash(named name: UInt64) -> APIKey.Hash? { names.withLock { $0[name] } }
 
     /// All accounts at this moment.
     package var all: [Account] {

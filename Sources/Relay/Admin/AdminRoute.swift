@@ -12,7 +12,7 @@ package enum AdminRoute: Equatable {
     /// At most so many keys, those that hold most.
     case accounts(limit: Int)
     case logLevel
-    case setLogLevel(Logger.Level)
+    case call(AdminCall)
     case index
     /// The path takes only these methods.
     case wrongMethod(allowed: String)
@@ -28,18 +28,27 @@ package enum AdminRoute: Equatable {
 
     /// The longest body of a call.
     package static let bodyBytesMax = 1_024
-    /// The paths that take a POST with a JSON body.
-    private static let calls: Set<String> = ["/log-level"]
-
     /// Whether a request is a call, which only a POST with JSON and `HTTPGuard.callField` can be.
     package static func isCall(_ request: HTTPRequest) -> Bool {
-        request.method == "POST" && calls.contains(request.path)
+        request.method == "POST" && AdminCall.paths.contains(request.path)
     }
 
     /// - Parameter body: of a call; other requests have none.
     package init(_ request: HTTPRequest, body: [UInt8] = []) {
+        if Self.isCall(request) {
+            do throws(AdminCall.Fault) {
+                self = .call(try AdminCall(path: request.path, body: body))
+            } catch {
+                self = .badQuery(error.reason)
+            }
+            return
+        }
         if request.path == "/log-level" {
             self = Self.logLevel(request, body)
+            return
+        }
+        if AdminCall.paths.contains(request.path) {
+            self = .wrongMethod(allowed: "POST")
             return
         }
         let route = Self.page(request)
@@ -83,13 +92,11 @@ package enum AdminRoute: Equatable {
     private static func logLevel(_ request: HTTPRequest, _ body: [UInt8]) -> AdminRoute {
         switch request.method {
         case "GET", "HEAD": return .logLevel
-        case "PUT", "POST":
-            let name = request.method == "POST" ? level(body.span) : request.value("level")
-            guard let level = name.flatMap(Logger.Level.init(rawValue:)) else {
-                let names = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-                return .badQuery("level: give one of \(names).")
+        case "PUT":
+            guard let level = request.value("level").flatMap(Logger.Level.init(rawValue:)) else {
+                return .badQuery(AdminCall.badLevel)
             }
-            return .setLogLevel(level)
+            return .call(.setLogLevel(level))
         default: return .wrongMethod(allowed: "GET, HEAD, POST, PUT")
         }
     }

@@ -47,9 +47,7 @@ final class AdminService: HTTPService {
         case .accounts(let limit):
             observer.listAccounts(limit) { reply(.json($0.json)) }
         case .logLevel: reply(.text(200, context.shared.log.control.level.rawValue))
-        case .setLogLevel(let level):
-            context.shared.log.change(to: level)
-            reply(.text(200, level.rawValue))
+        case .call(let call): perform(call, reply)
         case .index: reply(.text(200, Self.indexText))
         case .wrongMethod(let allowed):
             var answer = HTTPAnswer.text(405, "This path takes \(allowed).")
@@ -58,6 +56,58 @@ final class AdminService: HTTPService {
         case .badQuery(let reason): reply(.text(400, reason))
         case .notFound: reply(.text(404, Self.indexText))
         }
+    }
+
+    // MARK: Calls
+
+    private func perform(_ call: AdminCall, _ reply: @escaping (HTTPAnswer) -> Void) {
+        let shared = context.shared
+        switch call {
+        case .forgetDomainLimit(let domain):
+            let wasKnown = shared.rateLimits.forget(domain: domain)
+            shared.log.event(
+                .notice, "limit-forgotten",
+                ["domain": domain, "was_known": wasKnown ? "yes" : "no"])
+            reply(Self.forgotten(wasKnown))
+        case .forgetKeyLimit(let name):
+            let wasKnown =
+                shared.accounts.hash(named: name).map(shared.rateLimits.forget(key:)) ?? false
+            shared.log.event(
+                .notice, "limit-forgotten",
+                ["key": hexadecimal(name), "was_known": wasKnown ? "yes" : "no"])
+            reply(Self.forgotten(wasKnown))
+        case .forgetKey(let name):
+            let wasKnown =
+                shared.accounts.hash(named: name).map(shared.keyCache.forgetVerdict(on:)) ?? false
+            shared.log.event(
+                .notice, "key-forgotten",
+                ["key": hexadecimal(name), "was_known": wasKnown ? "yes" : "no"])
+            reply(Self.forgotten(wasKnown))
+        case .trace(let subject, let minutes):
+            let isFollowed = observer.follow(subject, minutes: minutes) { sessions in
+                reply(
+                    .json(
+                        JSONDocument.object {
+                            $0.field("minutes", minutes)
+                            $0.field("open_sessions", sessions)
+                        }))
+            }
+            guard isFollowed else {
+                let most = TraceRules.passingMax
+                return reply(.text(409, "\(most) traces are under way: wait for the end of one."))
+            }
+            shared.log.event(
+                .notice, "trace-begun", ["minutes": "\(minutes)"],
+                optional: ["key": subject.keyText, "address": subject.addressText])
+        case .setLogLevel(let level):
+            shared.log.change(to: level)
+            reply(.text(200, level.rawValue))
+        }
+        observer.note(call)
+    }
+
+    private static func forgotten(_ wasKnown: Bool) -> HTTPAnswer {
+        .json(JSONDocument.object { $0.field("forgotten", wasKnown ? 1 : 0) })
     }
 
     func answer(to refusal: HTTPRefusal) -> HTTPAnswer {
@@ -103,6 +153,13 @@ final class AdminService: HTTPService {
         /debug/sessions.json  the same for programs
         /debug/accounts       which keys hold most (?limit=50)
         /log-level            the least level that is logged; PUT /log-level?level=debug
+
+        Calls: POST with Content-Type: application/json and any X-Requested-By. A key is named by the
+        first 16 digits of its SHA-256.
+        /limits/forget        {"domain": "example.com"} or {"key": "<hash>"}
+        /keys/forget          {"key": "<hash>"}: the next login asks the API
+        /trace                {"key": "<hash>"} or {"address": "192.0.2.7"}, "minutes": 10
+        /log-level            {"level": "debug"}
         """
 
     private func health() -> HTTPAnswer {
@@ -118,6 +175,16 @@ final class AdminService: HTTPService {
     private static func readiness(_ readiness: Readiness) -> HTTPAnswer {
         readiness.isReady
             ? .text(200, "ready") : .text(503, readiness.reasons.joined(separator: "\n"))
+    }
+}
+
+extension TraceRules.Subject {
+    /// For the log; empty for the other kind.
+    fileprivate var keyText: String {
+        if case .key(let name) = self { hexadecimal(name) } else { "" }
+    }
+    fileprivate var addressText: String {
+        if case .addresses(let block) = self { "\(block)" } else { "" }
     }
 }
 

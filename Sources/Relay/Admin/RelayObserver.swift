@@ -17,6 +17,7 @@ final class RelayObserver {
     /// What each loop said last.
     private var latest: [Int: WorkerSnapshot] = [:]
     private var silence: LoopSilence
+    private var calls = AdminCallCounts()
 
     init(loop: Loop, context: AdminContext) {
         self.loop = loop
@@ -62,6 +63,26 @@ final class RelayObserver {
             })
     }
 
+    /// Has transcripts written of the sessions of `subject`: of those that are open, and of those
+    /// that begin before it ends.
+    /// - Parameter then: called once, with how many open sessions are its.
+    /// - Returns: false when too many are followed; `then` is not called.
+    func follow(
+        _ subject: TraceRules.Subject, minutes: Int, _ then: @escaping (Int) -> Void
+    ) -> Bool {
+        let traces = context.shared.traces
+        guard let end = traces.follow(subject, minutes: minutes, at: loop.now) else {
+            return false
+        }
+        survey(
+            { worker in worker.follow(subject, until: end) },
+            whenDone: { answers in then(answers.values.reduce(0, +)) })
+        return true
+    }
+
+    /// A call was carried out.
+    func note(_ call: AdminCall) { calls.count(call) }
+
     private func survey<Answer: Sendable>(
         _ question: @escaping @Sendable (Worker) -> Answer,
         whenDone: @escaping ([Int: Answer]) -> Void
@@ -74,10 +95,12 @@ final class RelayObserver {
     private func noted(_ answers: [Int: WorkerSnapshot]) -> RelaySnapshot {
         latest.merge(answers) { $1 }
         silence.note(Set(answers.keys), at: loop.now)
+        var facts = context.facts(now: loop.readWallClock())
+        facts.adminCalls = calls
+        facts.followed = context.shared.traces.followedCount(at: loop.now)
         return RelaySnapshot(
             workers: latest.values.sorted { $0.index < $1.index },
-            silentLoops: latest.keys.filter { answers[$0] == nil }.sorted(),
-            facts: context.facts(now: loop.readWallClock()))
+            silentLoops: latest.keys.filter { answers[$0] == nil }.sorted(), facts: facts)
     }
 }
 

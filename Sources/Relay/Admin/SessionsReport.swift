@@ -39,6 +39,14 @@ extension Worker {
         sessions.forEach(atMost: limit) { listed.append($0.report) }
         return LoopSessions(total: sessions.count, listed: listed)
     }
+
+    /// Begins the transcripts of the open sessions of `subject`. On the loop's thread.
+    /// - Returns: how many there are.
+    func follow(_ subject: TraceRules.Subject, until end: MonotonicTime) -> Int {
+        var count = 0
+        sessions.forEach(atMost: .max) { if $0.follow(subject, until: end) { count += 1 } }
+        return count
+    }
 }
 
 extension SessionMachine.Phase {

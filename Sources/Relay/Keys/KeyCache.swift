@@ -113,6 +113,17 @@ final class KeyCache: Sendable {
         shard(of: hash).state.withLock { $0.valid.remove(hash) }
     }
 
+    /// An operator wants the next login to ask the API, whatever is known.
+    /// - Returns: whether something was known.
+    func forgetVerdict(on hash: APIKey.Hash) -> Bool {
+        shard(of: hash).state.withLock { shard in
+            let wasKnown = shard.valid[hash] != nil || shard.refused[hash] != nil
+            shard.valid.remove(hash)
+            shard.refused.remove(hash)
+            return wasKnown
+        }
+    }
+
     private func shard(of hash: APIKey.Hash) -> LockedShard {
         shards[Int(truncatingIfNeeded: hash.low % UInt64(KeyCache.shardCount))]
     }

@@ -1,5 +1,6 @@
 // Answers "is this key good?" for the sessions of one loop: from the cache, from a check that is
 // already under way, or by asking the API. It lives on its loop; the cache is what the loops share.
+// Questions that the pool does not take at once wait by network (`QuestionLine`).
 
 import APIClient
 import Reactor
@@ -21,6 +22,8 @@ final class KeyChecker {
     private(set) var counts = KeyCheckCounts()
     /// The owners that wait for a key's verdict.
     private var waits: [APIKey.Hash: [KeyCheckOwner]] = [:]
+    /// Questions that the pool does not take yet.
+    private var line = QuestionLine()
     /// The key that an owner waits for.
     private var hashes: [ObjectIdentifier: APIKey.Hash] = [:]
 
@@ -32,9 +35,12 @@ final class KeyChecker {
     }
 
     /// An owner asks about one key at a time.
+    /// - Parameter peer: the client of the owner; questions of one network take turns with others'.
     /// - Returns: the verdict if it is known now; else nil, and `keyChecked` follows exactly once,
     ///   unless `cancel` comes first.
-    func check(_ key: APIKey, for owner: KeyCheckOwner) -> KeyVerdict? {
+    func check(
+        _ key: APIKey, for owner: KeyCheckOwner, at peer: SocketAddress
+    ) -> KeyVerdict? {
         guard key.isWellFormed else { return .refused }
         let id = ObjectIdentifier(owner)
         precondition(hashes[id] == nil, "an owner asks about one key at a time")
@@ -45,7 +51,10 @@ final class KeyChecker {
                 return verdict
             case .ask:
                 counts.asked += 1
-                ask(key)
+                guard ask(key, from: Network(of: peer)) else {
+                    settle(key.hash, .unavailable)
+                    return .unavailable
+                }
             case .wait: counts.joined += 1
             }
         } else {
@@ -66,17 +75,39 @@ final class KeyChecker {
         if waits[hash]?.isEmpty == true { waits[hash] = nil }
     }
 
-    private func ask(_ key: APIKey) {
-        let deadline = loop.now.advanced(byMilliseconds: timeoutMilliseconds)
-        let flight = KeyCheckFlight(checker: self)
+    /// - Returns: false when the network has too many questions already.
+    private func ask(_ key: APIKey, from network: Network) -> Bool {
+        let question = KeyQuestion(
+            key: key, deadline: loop.now.advanced(byMilliseconds: timeoutMilliseconds))
+        if line.isEmpty, pool.takesCheck {
+            start(question)
+            return true
+        }
+        guard line.add(question, of: network) else { return false }
+        startWaiting()
+        return true
+    }
+
+    private func start(_ question: KeyQuestion) {
         pool.start(
             APICall(
-                kind: .checkKey, key: key, flow: nil, body: nil, owner: flight,
-                deadline: deadline))
+                kind: .checkKey, key: question.key, flow: nil, body: nil,
+                owner: KeyCheckFlight(checker: self), deadline: question.deadline))
+    }
+
+    /// Starts what the pool takes now. While a question waits, one is under way, and its end comes
+    /// here.
+    private func startWaiting() {
+        while pool.takesCheck, let question = line.next() { start(question) }
     }
 
     /// The API has answered a question of this loop.
-    fileprivate func settle(_ hash: APIKey.Hash, _ verdict: KeyVerdict) {
+    fileprivate func answered(_ hash: APIKey.Hash, _ verdict: KeyVerdict) {
+        settle(hash, verdict)
+        startWaiting()
+    }
+
+    private func settle(_ hash: APIKey.Hash, _ verdict: KeyVerdict) {
         cache.settle(hash, verdict, at: loop.now)
         tell(hash, verdict)
     }
@@ -108,7 +139,7 @@ private final class KeyCheckFlight: APICallOwner {
     func callWantsBody(_ call: APICall) {}
 
     func callFinished(_ call: APICall, _ result: APIResult) {
-        checker.settle(call.key.hash, KeyVerdict(result))
+        checker.answered(call.key.hash, KeyVerdict(result))
     }
 }
 

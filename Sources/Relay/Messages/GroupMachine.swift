@@ -137,6 +137,14 @@ struct GroupMachine {
 
     // MARK: - The whole
 
+    /// The message id of each recipient that has the message, in the order of the recipients.
+    var messageIDs: [[UInt8]] {
+        recipients.compactMap {
+            if case .accepted(let messageID) = $0 { return messageID }
+            return nil
+        }
+    }
+
     /// The outcome of the whole: accepted when everybody was, the worst otherwise. A suppressed
     /// recipient among others is no failure, as it is none in a call for all of them. A failure
     /// that may pass outranks one that stays, so that the client comes back for the rest.

@@ -92,6 +92,13 @@ final class GroupSend: UploadOwner {
         return proceed()
     }
 
+    /// What the calls came to, so far.
+    var facts: MessageFacts.Group {
+        MessageFacts.Group(
+            recipientCount: recipients.count, messageIDs: machine.messageIDs,
+            knownCount: machine.knownCount)
+    }
+
     // MARK: - The ledger
 
     /// Digests of recipients of whom something is recorded, to be forgotten when the group has its

@@ -40,6 +40,8 @@ final class Submission: UploadOwner {
     private(set) var account: LoopAccount
     /// The API's, of the latest answer.
     private(set) var requestIDBytes: [UInt8] = []
+    /// For the log.
+    private(set) var facts = MessageFacts()
 
     private var machine: SubmissionMachine
     /// nil when the session is not to be told anything more.
@@ -61,8 +63,6 @@ final class Submission: UploadOwner {
     private var lease: UInt64 = 0
     /// Of an acceptance that the ledger has told us.
     private var toldMessageID: [UInt8] = []
-    /// The outcome is the ledger's, for the log.
-    private(set) var isFromLedger = false
     private var pause: LedgerPause?
     /// Content so far.
     private var contentBytes = 0
@@ -113,6 +113,7 @@ final class Submission: UploadOwner {
         self.sessionID = sessionID
         self.messageNumber = messageNumber
         requestIDBytes = []
+        if !facts.isEmpty { facts = MessageFacts() }
         machine = SubmissionMachine(
             thresholdBytes: worker.configuration.messages.bufferThresholdBytes)
         group = nil
@@ -121,7 +122,6 @@ final class Submission: UploadOwner {
         self.inquiry = inquiry
         fingerprint.begin(inquiry, envelope)
         isFingerprinted = true
-        isFromLedger = false
         lease = 0
         if !records.isEmpty { records = [:] }
         upload.begin(key: key, account: account, owner: self)
@@ -316,6 +316,7 @@ final class Submission: UploadOwner {
         // Nobody comes back for the rest.
         if !outcome.isAccepted, !outcome.isForTheMoment { forget(taken: false) }
         worker.counters.messages.count(outcome.kind, bytes: contentBytes)
+        if let group { facts.note(group.facts) }
         release()
         switch told {
         case .nobody: break
@@ -338,6 +339,9 @@ final class Submission: UploadOwner {
     private func giveMapperBack() {
         guard let mapper else { return }
         self.mapper = nil
+        if worker.configuration.mapping.keepsMessageID {
+            facts.note(clientMessageID: mapper.messageID)
+        }
         if let failure = mapper.failure { note(failure, mapper.spillFailure) }
         let losses = mapper.allLosses
         if losses != MappingLosses() {
@@ -414,9 +418,8 @@ final class Submission: UploadOwner {
     }
 
     private func noteAnswered() {
-        isFromLedger = true
+        facts.noteLedger()
         worker.counters.duplicatesAnswered += 1
-        log(.info, "answered-from-ledger")
     }
 
     /// Looks again whether the other try has its answer.
@@ -485,7 +488,7 @@ final class Submission: UploadOwner {
     /// Nobody will ask for these records any more.
     /// - Parameter taken: that of the whole, too.
     private func forget(taken: Bool) {
-        let whole = taken && isFromLedger ? change([.forget]) : []
+        let whole = taken && facts.isFromLedger ? change([.forget]) : []
         ledger.apply(whole + recipientsForgotten())
     }
 
@@ -503,6 +506,7 @@ final class Submission: UploadOwner {
         case .response(let response):
             let outcome = response.outcome(reusing: &messageIDMemory)
             requestIDBytes = response.requestIDBytes
+            if (400...499).contains(response.status) { facts.note(response, key: key) }
             log(
                 response.status < 500 ? .debug : .notice, "api-answer",
                 ["status": String(response.status), "request_id": response.requestID])

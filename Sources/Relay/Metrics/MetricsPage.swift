@@ -43,6 +43,12 @@ struct MetricsPage {
         text.counter(
             "log_lines_dropped_total", facts.logLinesDropped,
             "Log lines that were dropped because nobody read them.")
+        text.family(
+            "admin_calls_total", .counter, "Calls of operators that were carried out, by kind.")
+        for (label, count) in facts.adminCalls.labelled { text.sample(["call": label], count) }
+        text.gauge(
+            "traces", facts.followed,
+            "Keys and addresses whose sessions are written down for some minutes.")
         text.family("process_cpu_seconds_total", .counter, "User and system time of the process.")
         text.sample([:], nanoseconds: facts.process.cpuNanoseconds)
         text.gauge(

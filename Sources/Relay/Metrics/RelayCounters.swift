@@ -23,6 +23,8 @@ package struct RelayCounters: Sendable {
     var loginsTurnedAway = 0
     /// The key had more sessions than were free.
     var loginsOverShare = 0
+    /// MAIL commands that were refused because a limit of the API still runs.
+    var mailLimited = 0
     var messages = MessageCounts()
     /// Messages whose client left while the API was asked; their outcome is in `messages` too.
     var messagesUnawaited = 0
@@ -98,6 +100,9 @@ extension RelayCounters: CounterGroup {
                 "wrong-username": \.loginsWrongUsername, "unavailable": \.loginsUnavailable,
                 "turned-away": \.loginsTurnedAway, "over-share": \.loginsOverShare,
             ], status: .object("logins")),
+        .counter(
+            "mail_limited_total", "MAIL commands refused because a limit of the API still runs.",
+            of: \.mailLimited),
     ]
     static let messageFamilies: [CounterFamily<RelayCounters>] = [
         .counter(

@@ -39,6 +39,10 @@ struct RelayFacts {
     var sessionCount = 0
     var sessionsMax = 0
     var logLinesDropped = 0
+    /// Calls of operators.
+    var adminCalls = AdminCallCounts()
+    /// Keys and addresses that the admin listener was asked to follow and still follows.
+    var followed = 0
     var process = ProcessFacts()
 }
 

@@ -206,10 +206,23 @@ package final class AbuseThrottle: Sendable {
 
     private static func keys(_ address: SocketAddress) -> (own: Key, prefix: Key) {
         let (high, low) = address.addressBits
-        let isIPv4 = high == 0 && low >> 32 == 0xFFFF
+        let network = Network(of: address)
         return (
             Key(high: high, low: low, isPrefix: false),
-            Key(high: high, low: isIPv4 ? low & ~0xFF : 0, isPrefix: true)
+            Key(high: network.high, low: network.low, isPrefix: true)
         )
+    }
+}
+
+/// The prefix of an address: /24 of IPv4, /64 of IPv6.
+struct Network: Hashable {
+    let high: UInt64
+    let low: UInt64
+
+    init(of address: SocketAddress) {
+        let (high, low) = address.addressBits
+        let isIPv4 = high == 0 && low >> 32 == 0xFFFF
+        self.high = high
+        self.low = isIPv4 ? low & ~0xFF : 0
     }
 }

@@ -68,7 +68,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         id = worker.enter(self)
         worker.counters.sessionsAccepted += 1
         worker.listenerCounters[listener].accepted += 1
-        log.opened(id, isTLS: machine.isTLS)
+        log.opened(id, isTLS: machine.isTLS, at: now)
         settle()
     }
 
@@ -438,8 +438,11 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
 
     private func decode(_ response: Bytes, _ exchange: SASLExchange) -> SASLResponse {
         let decoded = login.decode(
-            response, exchange, watching: worker.shared.configuration.trace)
-        if login.isWatched { log.beginTranscript(message: messages.count, at: now) }
+            response, exchange, watching: worker.shared.traces, at: now)
+        if let end = login.watchedUntil {
+            log.beginTranscript(
+                until: end, because: "the key matches", message: messages.count, at: now)
+        }
         return decoded
     }
 
@@ -454,7 +457,9 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             log.loginTurnedAway()
             return machine.loginTurnedAway()
         }
-        guard let verdict = login.check(with: worker.keyChecker, for: self) else { return .none }
+        guard let verdict = login.check(with: worker.keyChecker, for: self, at: peer) else {
+            return .none
+        }
         return settleKey(verdict)
     }
 
@@ -465,7 +470,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         if verdict != .valid { login.forgetCandidate() }
         if verdict == .unavailable {
             worker.counters.loginsUnavailable += 1
-            log.loginUnavailable()
+            log.loginUnavailable(login.triedName)
         }
         return machine.keyChecked(verdict, at: now)
     }
@@ -473,12 +478,12 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     private func logIn() -> SessionVerdict {
         guard login.accept(worker.accounts, freeSessions: worker.shared.freeSessions) else {
             worker.counters.loginsOverShare += 1
-            log.loginOverShare()
+            log.loginOverShare(login.triedName)
             return machine.loginHasNoRoom()
         }
-        stream?.raiseBounds()
+        stream?.raiseBounds(to: .uploader)
         worker.counters.loginsAccepted += 1
-        log.loginAccepted()
+        if let account = login.account?.shared { log.loginAccepted(account) }
         write(.authenticated)
         return .none
     }
@@ -490,7 +495,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         case .username: worker.counters.loginsWrongUsername += 1
         case .key: worker.counters.loginsRefused += 1
         }
-        log.loginRefused(fault)
+        log.loginRefused(fault, login.triedName)
         guard isCounted else { return true }
         let abuse = worker.shared.abuse
         abuse.loginFailed(peer, at: now)
@@ -507,6 +512,8 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 key.hash, sender: LimitName.domain(of: sender), at: now,
                 patience: worker.configuration.api.timeoutMilliseconds)
         else { return nil }
+        worker.counters.mailLimited += 1
+        log.mailRefused(limit, of: key.hash, at: now)
         return Outcome.rateLimited(limit)
             .reply(isVerbose: worker.configuration.reloadable.hasVerboseReplies)
     }
@@ -587,6 +594,19 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     private func note(_ text: @autoclosure () -> String) {
         guard log.isTraced else { return }
         log.note(text(), message: messages.count, at: now)
+    }
+
+    /// Writes a transcript from now on, if the session is one of `subject`.
+    /// - Returns: whether it is.
+    func follow(_ subject: TraceRules.Subject, until end: MonotonicTime) -> Bool {
+        switch subject {
+        case .key(let name): guard login.account?.shared.name == name else { return false }
+        case .addresses(let block): guard block.contains(peer) else { return false }
+        }
+        log.beginTranscript(
+            until: end, because: "an operator follows this session", message: messages.count,
+            at: now)
+        return true
     }
 
     /// The session at this moment.

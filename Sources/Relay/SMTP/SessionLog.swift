@@ -15,26 +15,42 @@ struct SessionLog: ~Copyable {
     /// Longest piece of a line in a transcript, in bytes.
     private static let traceBytesMax = 512
 
+    /// Longest list of recipients in a line, in bytes.
+    private static let recipientBytesMax = 8_192
+
     private let log: EventLog
-    private let rules: TraceRules?
+    private let rules: TraceRules
+    private let pace: RefusalPace
+    private let hasEnvelopes: Bool
     private let peer: SocketAddress
+    /// The peer's address without the port.
+    private var host = ""
     /// Of the session; 0 until it has opened.
     private var session: UInt64 = 0
-    /// A transcript is written.
+    /// How operators name the key of the login; empty before it.
+    private var key = ""
+    /// A transcript is written, unless its time is over.
     private(set) var isTraced = false
+    private var tracedUntil = MonotonicTime(nanoseconds: 0)
 
     init(_ shared: Shared, peer: SocketAddress) {
         log = shared.log
-        rules = shared.configuration.trace
+        rules = shared.traces
+        pace = shared.refusedMail
+        hasEnvelopes = shared.configuration.logsEnvelopes
         self.peer = peer
     }
 
     // MARK: Events
 
     /// - Parameter session: names the session in every event from now on.
-    mutating func opened(_ session: UInt64, isTLS: Bool) {
+    mutating func opened(_ session: UInt64, isTLS: Bool, at now: MonotonicTime) {
         self.session = session
-        isTraced = rules?.matches(peer) ?? false
+        host = peer.host
+        if let end = rules.end(of: peer, at: now) {
+            isTraced = true
+            tracedUntil = end
+        }
         log.event(
             .debug, "session-opened", session: session,
             ["peer": "\(peer)", "tls": isTLS ? "implicit" : "starttls"])
@@ -48,22 +64,28 @@ struct SessionLog: ~Copyable {
     }
 
     func handshakeRefused() {
-        log.event(.info, "handshake-refused", session: session, ["peer": peer.host])
+        log.event(.info, "handshake-refused", session: session, ["peer": host])
     }
 
-    func loginAccepted() {
-        log.event(.info, "login-accepted", session: session, ["peer": peer.host])
+    /// - Parameter account: of the key; every line of the session names it from now on.
+    mutating func loginAccepted(_ account: Account) {
+        key = account.nameText
+        log.event(.info, "login-accepted", session: session, ["peer": host, "key": key])
     }
 
-    func loginUnavailable() {
-        log.event(.notice, "login-unavailable", session: session, ["peer": peer.host])
+    /// - Parameter key: the name of the key, if one was given.
+    func loginUnavailable(_ key: UInt64?) {
+        log.event(
+            .notice, "login-unavailable", session: session, ["peer": host],
+            optional: ["key": Self.text(key)])
     }
 
     /// The key has more sessions than are free.
-    func loginOverShare() {
+    func loginOverShare(_ key: UInt64?) {
         log.event(
             .notice, "login-over-share", session: session,
-            ["peer": peer.host, "reason": "the key holds as many sessions as are free"])
+            ["peer": host, "reason": "the key holds as many sessions as are free"],
+            optional: ["key": Self.text(key)])
     }
 
     /// The address of the peer has failed too often; its key was not looked at.
@@ -72,16 +94,30 @@ struct SessionLog: ~Copyable {
     }
 
     /// With the address of the peer, for fail2ban and its kin.
-    func loginRefused(_ fault: LoginFault) {
+    func loginRefused(_ fault: LoginFault, _ key: UInt64?) {
         log.event(
-            .info, "login-refused", session: session, ["peer": peer.host, "reason": fault.word])
+            .info, "login-refused", session: session, ["peer": host, "reason": fault.word],
+            optional: ["key": Self.text(key)])
     }
+
+    private static func text(_ key: UInt64?) -> String { key.map(hexadecimal) ?? "" }
 
     /// A reply that refused something.
     func refused(_ reply: Reply) {
         log.event(
             .debug, "refused", session: session,
-            ["reply": "\(reply.code)", "text": "\(reply.text)"])
+            ["reply": "\(reply.code)", "text": "\(reply.text)"], optional: ["key": key])
+    }
+
+    /// A MAIL that is refused because a limit of the API still runs: one line a minute and key.
+    func mailRefused(_ limit: RateLimit, of hash: APIKey.Hash, at now: MonotonicTime) {
+        guard log.control.allows(.info), let count = pace.note(hash, at: now) else { return }
+        log.event(
+            .info, "mail-refused", session: session,
+            ["peer": host, "key": key, "reason": "rate-limit", "refused": "\(count)"],
+            optional: [
+                "limit": limit.kind, "seconds": limit.retryAfterSeconds.map(String.init) ?? "",
+            ])
     }
 
     /// The outcome of a message; `session` and `message` together name it.
@@ -93,42 +129,67 @@ struct SessionLog: ~Copyable {
         contentBytes: Int
     ) {
         guard log.control.allows(.info) else { return }
-        let (number, recipients) = (messages.count, messages.recipientCount)
-        let requestID = messages.requestID
+        let fields: KeyValuePairs<StaticString, String> = [
+            "peer": host, "key": key, "message": "\(messages.count)",
+            "recipients": "\(messages.recipientCount)", "bytes": "\(contentBytes)",
+            "outcome": outcome.kind.word, "reply": "\(reply.code)",
+            "message_id": outcome.messageIDText, "request_id": messages.requestID,
+        ]
+        let facts = messages.facts
+        guard hasEnvelopes || !facts.isEmpty else {
+            return log.event(.info, "message", session: session, fields)
+        }
+        var (sender, recipients) = ("", "")
+        if hasEnvelopes {
+            sender = messages.senderText.isEmpty ? "<>" : Self.shown(messages.senderText, messages)
+            recipients = Self.shown(
+                messages.recipientsText(bytesMax: Self.recipientBytesMax), messages)
+        }
+        let clientID = String(decoding: facts.clientMessageID, as: UTF8.self)
         log.event(
-            .info, "message", session: session,
-            [
-                "peer": peer.host, "message": "\(number)", "recipients": "\(recipients)",
-                "bytes": "\(contentBytes)", "outcome": outcome.kind.word,
-                "reply": "\(reply.code)", "message_id": outcome.messageIDText,
-                "request_id": requestID,
+            .info, "message", session: session, fields,
+            optional: [
+                "api_says": facts.apiText, "ledger": facts.ledgerText,
+                "accepted": facts.acceptedText, "message_ids": facts.messageIDsText,
+                "from": sender, "to": recipients,
+                "client_message_id": Self.shown(clientID, messages),
             ])
+    }
+
+    /// A client that is badly set up may send its key anywhere.
+    private static func shown(_ text: String, _ messages: borrowing SessionMessages) -> String {
+        messages.repeatsKey(text) ? MessageFacts.hiddenWords : text
     }
 
     // MARK: The transcript
 
-    /// A transcript is written from now on: the login is one that an operator asked about.
-    mutating func beginTranscript(message: Int, at now: MonotonicTime) {
-        guard !isTraced else { return }
+    /// A transcript is written from now on: an operator asked for this session, or for those of the
+    /// key that it logs in with.
+    mutating func beginTranscript(
+        until end: MonotonicTime, because reason: StaticString, message: Int,
+        at now: MonotonicTime
+    ) {
+        let isContinued = isTraced && tracedUntil > now
+        tracedUntil = isContinued ? max(tracedUntil, end) : end
         isTraced = true
-        note("the key matches", message: message, at: now)
+        if !isContinued { note("\(reason)", message: message, at: now) }
     }
 
     /// A line of the client.
     /// - Parameter message: how many the session has begun.
-    func line(_ verb: CommandVerb, _ line: Bytes, message: Int, at now: MonotonicTime) {
+    mutating func line(_ verb: CommandVerb, _ line: Bytes, message: Int, at now: MonotonicTime) {
         guard isTraced else { return }
         write("C", Self.visible(verb, line), message, now)
     }
 
-    func reply(_ reply: Reply, message: Int, at now: MonotonicTime) {
+    mutating func reply(_ reply: Reply, message: Int, at now: MonotonicTime) {
         guard isTraced else { return }
         let detail = String(decoding: reply.detail.prefix(Self.traceBytesMax), as: UTF8.self)
         write("S", "\(reply.code) \(reply.text)\(detail)", message, now)
     }
 
     /// Something that is neither a line nor a reply.
-    func note(_ text: @autoclosure () -> String, message: Int, at now: MonotonicTime) {
+    mutating func note(_ text: @autoclosure () -> String, message: Int, at now: MonotonicTime) {
         guard isTraced else { return }
         write("-", text(), message, now)
     }
@@ -152,14 +213,21 @@ struct SessionLog: ~Copyable {
         line.extracting(0..<min(line.count, traceBytesMax)).copiedText()
     }
 
-    private func write(_ side: String, _ text: String, _ message: Int, _ now: MonotonicTime) {
-        guard let rules, case .write(let suppressed) = rules.admitsLine(at: now) else { return }
+    private mutating func write(
+        _ side: String, _ text: String, _ message: Int, _ now: MonotonicTime
+    ) {
+        guard now < tracedUntil else {
+            isTraced = false
+            return
+        }
+        guard case .write(let suppressed) = rules.admitsLine(at: now) else { return }
         if suppressed > 0 {
             log.event(.notice, "trace-suppressed", ["lines": "\(suppressed)"])
         }
         log.event(
             .notice, "trace", session: session,
-            ["peer": peer.host, "message": "\(message)", "side": side, "text": text])
+            ["peer": host, "message": "\(message)", "side": side, "text": text],
+            optional: ["key": key])
     }
 }
 

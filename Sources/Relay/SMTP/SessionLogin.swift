@@ -7,6 +7,7 @@
 
 import APIClient
 import Glibc
+import Reactor
 import Wire
 
 /// The keys that a session has been given.
@@ -19,19 +20,24 @@ struct SessionLogin: ~Copyable {
     private(set) var account: LoopAccount?
     /// The key that is being asked about.
     private var candidate: APIKey?
-    /// An operator wants a transcript of sessions that log in with the candidate.
-    private(set) var isWatched = false
+    /// The name of the key that was given last and is of no use; nil when there was none.
+    private(set) var triedName: UInt64?
+    /// Until when an operator wants a transcript of sessions that log in with the candidate; nil
+    /// when nobody does.
+    private(set) var watchedUntil: MonotonicTime?
 
     /// Decodes one response of an AUTH exchange, and keeps the key that it may hold as the candidate.
     /// - Parameter rules: whose sessions an operator wants to see.
     mutating func decode(
-        _ response: Bytes, _ exchange: SASLExchange, watching rules: TraceRules?
+        _ response: Bytes, _ exchange: SASLExchange, watching rules: TraceRules,
+        at now: MonotonicTime
     ) -> SASLResponse {
+        triedName = nil
         if response.equalsIgnoringCase("*") { return .cancelled }
         let room = SASL.decodedBytesMax(response.count) + 1
         return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: room) { memory in
             var region = Region(memory)
-            let decoded = decode(response, exchange, into: &region, rules)
+            let decoded = decode(response, exchange, into: &region, Watch(rules, now))
             if let address = memory.baseAddress { explicit_bzero(address, memory.count) }
             return decoded
         }
@@ -40,9 +46,11 @@ struct SessionLogin: ~Copyable {
     /// Asks about the candidate.
     /// - Returns: the verdict if it is known now; else nil, and `owner` hears it later, unless
     ///   `giveUp` comes first.
-    func check(with checker: KeyChecker, for owner: KeyCheckOwner) -> KeyVerdict? {
+    func check(
+        with checker: KeyChecker, for owner: KeyCheckOwner, at peer: SocketAddress
+    ) -> KeyVerdict? {
         guard let candidate else { return .unavailable }
-        return checker.check(candidate, for: owner)
+        return checker.check(candidate, for: owner, at: peer)
     }
 
     /// Whether the candidate needs no question.
@@ -56,7 +64,10 @@ struct SessionLogin: ~Copyable {
         guard let candidate else { return false }
         self.candidate = nil
         let account = accounts.account(for: candidate)
-        guard let share = SessionShare(of: account.shared, free: freeSessions) else { return false }
+        guard let share = SessionShare(of: account.shared, free: freeSessions) else {
+            triedName = account.shared.name
+            return false
+        }
         self.share = consume share
         self.account = account
         key = candidate
@@ -64,7 +75,10 @@ struct SessionLogin: ~Copyable {
     }
 
     /// The candidate is of no use.
-    mutating func forgetCandidate() { candidate = nil }
+    mutating func forgetCandidate() {
+        triedName = candidate?.publicHash
+        candidate = nil
+    }
 
     /// Nobody waits for the answer about the candidate any more.
     mutating func giveUp(_ checker: KeyChecker, for owner: KeyCheckOwner) {
@@ -82,23 +96,34 @@ struct SessionLogin: ~Copyable {
 
     // MARK: Decoding
 
+    /// Whose sessions an operator wants to see, and the time by which that is judged.
+    private struct Watch {
+        let rules: TraceRules
+        let now: MonotonicTime
+
+        init(_ rules: TraceRules, _ now: MonotonicTime) {
+            self.rules = rules
+            self.now = now
+        }
+    }
+
     private mutating func decode(
         _ response: Bytes, _ exchange: SASLExchange, into region: inout Region,
-        _ rules: TraceRules?
+        _ watch: Watch
     ) -> SASLResponse {
         switch exchange {
-        case .plain: return decodePlain(response, into: &region, rules)
+        case .plain: return decodePlain(response, into: &region, watch)
         case .loginUsername:
             guard let range = SASL.login(response, into: &region) else { return .badBase64 }
             return checkUsername(region.bytes.extracting(range))
         case .loginPassword:
             guard let range = SASL.login(response, into: &region) else { return .badBase64 }
-            return takeKey(region.bytes.extracting(range), rules)
+            return takeKey(region.bytes.extracting(range), watch)
         }
     }
 
     private mutating func decodePlain(
-        _ response: Bytes, into region: inout Region, _ rules: TraceRules?
+        _ response: Bytes, into region: inout Region, _ watch: Watch
     ) -> SASLResponse {
         switch SASL.plain(response, into: &region) {
         case .badBase64: return .badBase64
@@ -108,7 +133,7 @@ struct SessionLogin: ~Copyable {
         case .credentials(let username, let password):
             let answer = checkUsername(region.bytes.extracting(username))
             guard answer == .username else { return answer }
-            return takeKey(region.bytes.extracting(password), rules)
+            return takeKey(region.bytes.extracting(password), watch)
         }
     }
 
@@ -118,13 +143,13 @@ struct SessionLogin: ~Copyable {
             ? .username : .wrongUsername(fingerprint: Self.fingerprint(username))
     }
 
-    private mutating func takeKey(_ bytes: Bytes, _ rules: TraceRules?) -> SASLResponse {
+    private mutating func takeKey(_ bytes: Bytes, _ watch: Watch) -> SASLResponse {
         guard APIKey.isWellFormed(bytes) else {
             return .unusableKey(fingerprint: Self.fingerprint(bytes))
         }
         let key = APIKey(bytes)
         candidate = key
-        isWatched = rules?.matches(key: bytes) == true
+        watchedUntil = watch.rules.end(ofKey: bytes, at: watch.now)
         return .key(fingerprint: key.hash.high)
     }
 

@@ -45,6 +45,24 @@ struct SessionMessages: ~Copyable {
 
     var recipientCount: Int { envelope.recipientCount }
 
+    /// The sender as MAIL gave it; empty for the null sender.
+    var senderText: String { envelope.bytes(envelope.sender).copiedText() }
+
+    /// The recipients, separated by blanks.
+    /// - Parameter bytesMax: beyond it, recipients are counted and not named.
+    func recipientsText(bytesMax: Int) -> String {
+        var text = ""
+        for index in 0..<envelope.recipientCount {
+            let recipient = envelope.bytes(envelope.recipient(index))
+            guard text.utf8.count + recipient.count < bytesMax else {
+                return text + " and \(envelope.recipientCount - index) more"
+            }
+            if index > 0 { text += " " }
+            text += recipient.copiedText()
+        }
+        return text
+    }
+
     // MARK: Memory
 
     /// Reserves `bytes` in addition to what the message has. False when they are not there now.
@@ -121,6 +139,12 @@ struct SessionMessages: ~Copyable {
 
     /// Whether `submission` is that of the message that is under way.
     func isCurrent(_ submission: Submission) -> Bool { submission === current }
+
+    /// Whether `text`, of a client, repeats the key of the message under way.
+    func repeatsKey(_ text: String) -> Bool { current?.key.isPart(of: text) ?? false }
+
+    /// What the log says of the message under way besides its outcome.
+    var facts: MessageFacts { current?.facts ?? MessageFacts() }
 
     /// A piece of DATA; read during this call only.
     func feed(_ content: Bytes) -> Submission.FeedVerdict { current?.feed(content) ?? .decided }

@@ -32,6 +32,8 @@ package struct Configuration: Sendable {
     package var hasEnhancedStatusCodes = false
     /// Whose sessions are written down; nil for nobody's.
     package var trace: TraceRules?
+    /// The line of a message has its envelope and its Message-ID.
+    package var logsEnvelopes = false
     /// Where the admin listener is; empty for none.
     package var admin: [SocketAddress] = []
 

@@ -14,6 +14,10 @@ package final class Shared: Sendable {
     let clientTLS: TLSContext?
     let keyCache: KeyCache
     let rateLimits = RateLimitMemory()
+    /// Which refused MAIL is logged.
+    let refusedMail = RefusalPace()
+    /// Whose sessions are written down.
+    package let traces: TraceRules
     /// Where records are kept that outlive connections.
     package let ledgerHome: any LedgerHome
     package let accounts = AccountTable()
@@ -36,6 +40,7 @@ package final class Shared: Sendable {
         self.clientTLS = clientTLS
         self.log = log
         self.names = names
+        traces = configuration.trace ?? TraceRules()
         keyCache = KeyCache(
             options: configuration.keys,
             questionMillisecondsMax: configuration.api.timeoutMilliseconds)

@@ -1,6 +1,7 @@
 // Accounts: one for each key, named by a hash, and gone with the last use of it.
 
 import APIClient
+import Reactor
 import Testing
 import Wire
 
@@ -53,10 +54,22 @@ struct AccountTests {
     func name() {
         let account = Account(key: APIKey("ps_live_one".utf8.span))
         let rules = TraceRules(keyHashes: [account.name])
-        let matches = ["ps_live_one", "ps_live_two"].map { rules.matches(key: $0.utf8.span) }
-        #expect(matches == [true, false])
+        let now = MonotonicTime(nanoseconds: 1)
+        let ends = ["ps_live_one", "ps_live_two"].map { rules.end(ofKey: $0.utf8.span, at: now) }
+        #expect(ends == [.never, nil])
         // printf %s ps_live_one | sha256sum
         #expect(account.name == 0xdee9_3ad1_384a_0a50)
+    }
+
+    @Test("A key that has logged in is found by its name, after it has left too")
+    func names() {
+        let table = AccountTable()
+        #expect(table.hash(named: 0xdee9_3ad1_384a_0a50) == nil)
+        let use = Use(table, "ps_live_one")
+        let hash = use.account.hash
+        #expect(use.account.nameText == "dee93ad1384a0a50")
+        use.end()
+        #expect(table.count == 0 && table.hash(named: 0xdee9_3ad1_384a_0a50) == hash)
     }
 
     @Test("The report has the keys that hold most first, and no more than were asked for")

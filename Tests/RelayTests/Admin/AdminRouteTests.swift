@@ -58,9 +58,10 @@ import Wire
 
     @Test("PUT and POST set the log level, to a level that exists")
     func logLevels() {
-        #expect(route("PUT", "/log-level?level=debug") == .setLogLevel(.debug))
+        #expect(route("PUT", "/log-level?level=debug") == .call(.setLogLevel(.debug)))
         #expect(
-            route("POST", "/log-level", #"{"level":"critical"}"#) == .setLogLevel(.critical))
+            route("POST", "/log-level", #"{"level":"critical"}"#)
+                == .call(.setLogLevel(.critical)))
         for body in ["", "{}", #"{"level":"CRITICAL"}"#, #"{"level":1}"#, #"{"a":"debug"}"#] {
             guard case .badQuery = route("POST", "/log-level?level=debug", body) else {
                 Issue.record("\(body) was taken")
@@ -75,5 +76,21 @@ import Wire
         }
         #expect(
             route("DELETE", "/log-level") == .wrongMethod(allowed: "GET, HEAD, POST, PUT"))
+    }
+
+    @Test("Calls that change something are POST alone")
+    func calls() {
+        let hash = #"{"key":"ba7816bf8f01cfea"}"#
+        #expect(
+            route("POST", "/keys/forget", hash) == .call(.forgetKey(0xba78_16bf_8f01_cfea)))
+        for path in ["/limits/forget", "/keys/forget", "/trace"] {
+            for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
+                #expect(route(method, path, hash) == .wrongMethod(allowed: "POST"))
+            }
+            guard case .badQuery = route("POST", path) else {
+                Issue.record("\(path) took an empty body")
+                continue
+            }
+        }
     }
 }

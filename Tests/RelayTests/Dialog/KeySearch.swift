@@ -44,7 +44,7 @@ final class RecordedLog: Sendable {
             let fields = (event.metadata ?? [:]).map { ($0.key, $0.value.description) }
             let line = LineLogHandler.textLine(
                 "", event.level, event.message.description, fields.sorted { $0.0 < $1.0 })
-            kept.list.withLock { $0.append(line) }
+            kept.list.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
         }
     }
 

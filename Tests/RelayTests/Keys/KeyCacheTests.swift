@@ -33,6 +33,19 @@ struct KeyCacheTests {
         }
     }
 
+    @Test("An operator can have any verdict forgotten")
+    func forgotten() {
+        for (number, verdict) in [(11, KeyVerdict.valid), (12, .refused)] {
+            let key = hash(UInt64(number))
+            #expect(!cache.forgetVerdict(on: key))
+            #expect(cache.find(key, at: .at(0), waiter: waiter(0)) == .ask)
+            cache.settle(key, verdict, at: .at(0))
+            #expect(cache.find(key, at: .at(1), waiter: waiter(0)) == .known(verdict))
+            #expect(cache.forgetVerdict(on: key))
+            #expect(cache.find(key, at: .at(1), waiter: waiter(0)) == .ask)
+        }
+    }
+
     @Test("An outage is not remembered")
     func outage() {
         #expect(cache.find(hash(3), at: .at(0), waiter: waiter(0)) == .ask)

@@ -36,6 +36,19 @@ struct GroupMachineTests {
         #expect(machine.outcome == expected)
     }
 
+    @Test("the message ids of those who have it are told, with those of an earlier try")
+    func messageIDs() {
+        var machine = GroupMachine(count: 4, inFlightMax: 8)
+        let known = LedgerRecord(.delivered(messageID: [0x39]), until: .never)
+        machine.found([nil, nil, known, nil], isRenewed: false)
+        #expect(machine.messageIDs == [[0x39]] && machine.knownCount == 1)
+        while machine.nextCall() != nil {}
+        machine.ended(3, .accepted(messageID: [0x33]), isComplete: true)
+        machine.ended(0, Self.invalid, isComplete: true)
+        machine.ended(1, .accepted(messageID: [0x32]), isComplete: true)
+        #expect(machine.messageIDs == [[0x32], [0x39], [0x33]])
+    }
+
     @Test("no more calls at a time than allowed, and everybody gets one")
     func bound() {
         var machine = GroupMachine(count: 10, inFlightMax: 3)

@@ -18,7 +18,7 @@ import Wire
 
     private func does(_ rules: TraceRules, match key: String) -> Bool {
         let bytes = Array(key.utf8)
-        return rules.matches(key: bytes.span)
+        return rules.end(ofKey: bytes.span, at: time(0)) != nil
     }
 
     @Test func hashesAreThoseOfSha256sum() {
@@ -42,8 +42,38 @@ import Wire
 
     @Test func addresses() throws {
         let rules = TraceRules(blocks: [try #require(AddressBlock("192.0.2.0/24"))])
-        #expect(rules.matches(try #require(SocketAddress("192.0.2.77:1"))))
-        #expect(!rules.matches(try #require(SocketAddress("192.0.3.77:1"))))
+        #expect(rules.end(of: try #require(SocketAddress("192.0.2.77:1")), at: time(0)) == .never)
+        #expect(rules.end(of: try #require(SocketAddress("192.0.3.77:1")), at: time(0)) == nil)
+    }
+
+    @Test func aKeyAndABlockAreFollowedForSomeMinutes() throws {
+        let rules = TraceRules()
+        let key = Array("abc".utf8)
+        let peer = try #require(SocketAddress("192.0.2.77:1"))
+        let block = try #require(AddressBlock("192.0.2.0/24"))
+        #expect(rules.follow(.key(hash(key: "abc")), minutes: 2, at: time(0)) == time(120_000))
+        #expect(rules.end(ofKey: key.span, at: time(119_999)) == time(120_000))
+        #expect(rules.end(ofKey: key.span, at: time(120_000)) == nil)
+        #expect(rules.end(of: peer, at: time(0)) == nil)
+        #expect(rules.follow(.addresses(block), minutes: 1, at: time(0)) == time(60_000))
+        #expect(rules.end(of: peer, at: time(0)) == time(60_000))
+        #expect(rules.followedCount(at: time(0)) == 2)
+        // Again: the new end counts, and it is one subject still.
+        #expect(rules.follow(.addresses(block), minutes: 3, at: time(1)) == time(180_001))
+        #expect(rules.followedCount(at: time(130_000)) == 1)
+        #expect(rules.end(of: peer, at: time(180_001)) == nil)
+    }
+
+    @Test func whatIsFollowedIsBoundedInNumber() {
+        let rules = TraceRules()
+        for name in 0..<UInt64(TraceRules.passingMax) {
+            #expect(rules.follow(.key(name), minutes: 1, at: time(0)) != nil)
+        }
+        #expect(rules.follow(.key(99), minutes: 1, at: time(1)) == nil)
+        #expect(rules.follow(.key(3), minutes: 1, at: time(1)) != nil)
+        // All but the one that was begun again have ended.
+        #expect(rules.follow(.key(99), minutes: 1, at: time(60_000)) != nil)
+        #expect(rules.followedCount(at: time(60_000)) == 2)
     }
 
     @Test func linesOfASecondAreBounded() {
