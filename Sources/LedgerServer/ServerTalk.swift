@@ -1,0 +1,724 @@
+// The conversation with a Valkey or Redis server over one connection: questions and changes in, commands
+// out; bytes in, answers out. The machine inside a loop's desk: no socket, clock or closure.
+//
+//                 opened               key is there            closed, error, silence
+//     closed -----------> greeting ---------------> open ---------------------------> closed
+//
+// Commands are pipelined, and replies come in their order. Plain commands suffice, because each kind of
+// fact has a name of its own: an acceptance (`a`), its being told (`k`), a lease (`l`), what a recipient
+// has (`g`), that it was tried (`t`), and markers that say that a scope may have acceptances (`s`),
+// leases (`p`) or recipients (`r`). While the server refuses writes (full, a replica) it is still asked,
+// and changes are owed.
+
+import Log
+import Reactor
+import Relay
+import Wire
+
+/// One connection's conversation.
+struct ServerTalk {
+    /// What the owner has to do, or to know.
+    enum Effect {
+        /// The server is there: the fleet's key, and which life of its data this is.
+        case opened(key: ContentHash.Key, life: UInt64)
+        /// The server has another life than before: what it knew is lost.
+        case reborn(life: UInt64)
+        /// The answer to `lookUp`; nil when there is none.
+        case answered(question: Int, LedgerAnswer?)
+        /// All changes before this one are written, or given up.
+        case passed(barrier: Int)
+        case heard([FleetNews])
+        /// Writes are refused (the server's words), or taken again.
+        case writable(refusal: String?)
+        /// The fleet's news cannot be read or told.
+        case newsRefused(String)
+        /// The connection is of no use any more.
+        case broken(String)
+    }
+
+    enum Phase { case closed, greeting, open }
+
+    /// What a reply answers.
+    private enum Purpose {
+        case password, database, claim, key
+        case markers(ticket: UInt64)
+        case look(Int)
+        case take(Int)
+        case lease(LedgerChange)
+        /// Part of a change; the last one ends it.
+        case change(LedgerChange, isLast: Bool)
+        case barrier(Int)
+        case beatClaim, beatKey
+        case news
+        case telling
+    }
+
+    private struct Awaited {
+        let purpose: Purpose
+        let since: MonotonicTime
+    }
+
+    private struct Look {
+        let question: LedgerQuestion
+        /// Of an acceptance that is being taken.
+        var found: LedgerAnswer?
+    }
+
+    private struct Lease {
+        let submission: UInt64
+        let until: MonotonicTime
+        var isHeld = false
+        /// It ended before the server's word that we hold it.
+        var isOver = false
+    }
+
+    private let options: TalkOptions
+    private let namer: ServerNamer
+    private var reader = ReplyReader()
+    /// Names this process in the server.
+    private let process: UInt64
+    /// This connection also reads the fleet's news.
+    private let readsNews: Bool
+
+    private(set) var phase = Phase.closed
+    /// Why the server refuses writes; nil while it takes them.
+    private(set) var refusal: String?
+    private(set) var writer = CommandWriter()
+    private(set) var effects: [Effect] = []
+
+    private var awaited = Line<Awaited>()
+    private var looks: [Int: Look] = [:]
+    private var lastLook = 0
+    private var tickets = TicketBook()
+    private var leases: [ContentDigest: Lease] = [:]
+    private var owed: OwedChanges
+    /// What the server has lost with an earlier life, and memory knows; in no hurry.
+    private var restored: [LedgerChange] = []
+    /// Changes that were sent and are not answered.
+    private var sentChanges = 0
+    /// A part of the present change was refused.
+    private var isChangeRefused = false
+    private var proposal: [UInt8] = []
+    private var life: UInt64 = 0
+    /// The entry of the fleet's news that was read last.
+    private var lastNews = ""
+    /// Milliseconds since 1970 at the loop's time 0.
+    private var wallStart: Int64 = 0
+
+    /// - Parameter process: a random number that names this process.
+    init(options: TalkOptions, namer: ServerNamer, process: UInt64, readsNews: Bool) {
+        self.options = options
+        self.namer = namer
+        self.process = process
+        self.readsNews = readsNews
+        owed = OwedChanges(bounds: options.owed)
+    }
+
+    // MARK: What is known
+
+    var isOpen: Bool { phase == .open }
+
+    /// Changes that the server has not confirmed.
+    var waitingChanges: Int { owed.count + restored.count + sentChanges }
+
+    /// Changes that found no room.
+    var lostChanges: Int { owed.lost }
+
+    /// When the oldest question that waits was asked.
+    var waitingSince: MonotonicTime? { awaited.first?.since }
+
+    /// The server owes an answer for longer than a message waits.
+    func isSlow(at now: MonotonicTime) -> Bool {
+        awaited.first.map { now.milliseconds(since: $0.since) >= options.patienceMilliseconds }
+            ?? false
+    }
+
+    /// When the connection is given up if nothing comes.
+    var silenceEnd: MonotonicTime {
+        waitingSince?.advanced(byMilliseconds: options.silenceMilliseconds) ?? .never
+    }
+
+    // MARK: The connection
+
+    /// Until the server says otherwise, names are made with this key.
+    mutating func useKey(_ key: ContentHash.Key) { namer.key = key }
+
+    /// The connection is there.
+    /// - Parameters:
+    ///   - life: a random number for the server's data, if it has none.
+    ///   - wallClock: seconds since 1970.
+    mutating func opened(life: UInt64, at now: MonotonicTime, wallClock: Int64) {
+        precondition(phase == .closed)
+        phase = .greeting
+        refusal = nil
+        reader = ReplyReader()
+        setClock(wallClock, now)
+        if !options.password.isEmpty {
+            writer.begin(options.user.isEmpty ? 2 : 3)
+            writer.add("AUTH")
+            if !options.user.isEmpty { writer.add(options.user) }
+            writer.addSecret(options.password)
+            expect(.password, now)
+        }
+        if options.database != 0 {
+            writer.begin(2)
+            writer.add("SELECT")
+            writer.add(String(options.database))
+            expect(.database, now)
+        }
+        proposal = Array("\(keyWords) \(hexadecimal(life))".utf8)
+        claim(.claim, now)
+        readKey(.key, now)
+    }
+
+    /// What the server keeps of the key: the key, or with a secret only what tells secrets apart.
+    private var keyWords: String {
+        options.hasSecret
+            ? "2 \(namer.name(.secret, account: 0).text)" : "1 \(namer.key.text)"
+    }
+
+    /// Sets the key unless it is there; this also shows whether writes are taken.
+    private mutating func claim(_ purpose: Purpose, _ now: MonotonicTime) {
+        writer.begin(4)
+        writer.add("SET")
+        writer.add(options.prefix + Array("key".utf8))
+        writer.add(proposal)
+        writer.add("NX")
+        expect(purpose, now)
+    }
+
+    private mutating func readKey(_ purpose: Purpose, _ now: MonotonicTime) {
+        writer.begin(2)
+        writer.add("GET")
+        writer.add(options.prefix + Array("key".utf8))
+        expect(purpose, now)
+    }
+
+    /// Bytes of the server; read during this call only.
+    mutating func received(_ bytes: Bytes, at now: MonotonicTime) {
+        do throws(ReplyFault) {
+            try reader.feed(bytes)
+            while phase != .closed, let reply = try reader.next() {
+                guard let next = awaited.popFirst() else { throw ReplyFault() }
+                take(reply, next, at: now)
+            }
+        } catch {
+            fail("the server does not speak RESP, or says too much", at: now)
+        }
+        sendOwed(at: now)
+    }
+
+    /// The connection has ended. What was under way is owed, or answered with nothing.
+    mutating func closed(at now: MonotonicTime) {
+        phase = .closed
+        writer.removeAll()
+        var wasOwed = owed
+        owed = OwedChanges(bounds: options.owed)
+        while let next = awaited.popFirst() {
+            switch next.purpose {
+            case .markers(let ticket): tickets.answered(ticket, mayHold: true)
+            case .look(let id), .take(let id): endLook(id, looks[id]?.found)
+            case .lease(let change):
+                leases[change.digest] = nil
+                owe(change, at: now)
+            case .change(let change, isLast: true): owe(change, at: now)
+            case .barrier(let id): effects.append(.passed(barrier: id))
+            default: break
+            }
+        }
+        sentChanges = 0
+        isChangeRefused = false
+        for change in wasOwed.take(.max) { owe(change, at: now) }
+    }
+
+    /// What is written no more here: its owner hands it to somebody else.
+    mutating func takeOwed() -> [LedgerChange] { restored + owed.take(.max) }
+
+    /// Takes the commands that wait to be sent.
+    mutating func takeOutput(_ send: (Bytes, _ isSecret: Bool) -> Void) {
+        send(writer.bytes.span, writer.isSecret)
+        writer.removeAll()
+        tickets.sent()
+    }
+
+    mutating func takeEffects() -> [Effect] {
+        var taken: [Effect] = []
+        swap(&taken, &effects)
+        return taken
+    }
+
+    // MARK: Questions
+
+    /// Whether a scope may have any record; `mayHold` knows later.
+    /// - Returns: the ticket, which may be that of an equal question that was not sent yet.
+    mutating func inquire(_ scope: LedgerScope, at now: MonotonicTime) -> UInt64 {
+        if let ticket = tickets.unsent(scope) { return ticket }
+        let ticket = tickets.ask(scope)
+        let name = namer.name(of: scope)
+        writer.begin(4)
+        writer.add("EXISTS")
+        for kind in "spr".utf8 { writer.add(options.prefix, kind, name) }
+        expect(.markers(ticket: ticket), now)
+        return ticket
+    }
+
+    /// What the server said to a ticket; true as long as it has not, and for one of another time.
+    func mayHold(_ ticket: UInt64) -> Bool { tickets.mayHold(ticket) }
+
+    /// The ticket's question waits to be sent.
+    func isUnsent(_ ticket: UInt64) -> Bool { tickets.isUnsent(ticket) }
+
+    /// Asks for records; `answered` follows.
+    mutating func lookUp(_ question: LedgerQuestion, at now: MonotonicTime) -> Int {
+        lastLook += 1
+        looks[lastLook] = Look(question: question)
+        let whole = question.whole.map { namer.name(of: $0, in: question.scope) }
+        writer.begin(1 + (whole == nil ? 0 : 3) + 2 * question.recipients.count)
+        writer.add("MGET")
+        if let whole { for kind in "alk".utf8 { writer.add(options.prefix, kind, whole) } }
+        for recipient in question.recipients {
+            let name = namer.name(of: recipient, in: question.scope)
+            writer.add(options.prefix, UInt8(ascii: "g"), name)
+            writer.add(options.prefix, UInt8(ascii: "t"), name)
+        }
+        expect(.look(lastLook), now)
+        return lastLook
+    }
+
+    /// Nobody waits for this answer any more.
+    /// - Returns: what is known so far.
+    mutating func giveUp(_ question: Int) -> LedgerAnswer? {
+        looks.removeValue(forKey: question)?.found
+    }
+
+    // MARK: Changes
+
+    /// Makes changes, or owes them.
+    mutating func apply(_ changes: [LedgerChange], at now: MonotonicTime) {
+        guard phase == .open, refusal == nil, owed.isEmpty, !isSlow(at: now) else {
+            for change in changes { owe(change, at: now) }
+            return sendOwed(at: now)
+        }
+        var marked: Set<UInt8> = []
+        for change in changes { send(change, at: now, &marked) }
+    }
+
+    /// `passed` follows when the server has answered all changes so far.
+    /// - Returns: false when nobody needs to wait, and nothing follows.
+    mutating func barrier(_ id: Int, at now: MonotonicTime) -> Bool {
+        guard phase == .open, refusal == nil, owed.isEmpty, sentChanges > 0, !isSlow(at: now)
+        else { return false }
+        // Any command will do: replies come in order.
+        readKey(.barrier(id), now)
+        return true
+    }
+
+    /// The server lost its data: it is told of these again, where it knows nothing newer.
+    mutating func restore(_ changes: [LedgerChange], at now: MonotonicTime) {
+        restored += changes
+        sendOwed(at: now)
+    }
+
+    private mutating func owe(_ change: LedgerChange, at now: MonotonicTime) {
+        owed.append(change, at: now)
+    }
+
+    private mutating func sendOwed(at now: MonotonicTime) {
+        guard phase == .open, refusal == nil, sentChanges < options.batchChanges,
+            !isSlow(at: now), !owed.isEmpty || !restored.isEmpty
+        else { return }
+        for change in owed.take(options.batchChanges - sentChanges) {
+            var marked: Set<UInt8> = []
+            send(change, at: now, &marked)
+        }
+        let most = min(options.batchChanges - sentChanges, restored.count)
+        guard most > 0 else { return }
+        for change in restored.suffix(most) {
+            var marked: Set<UInt8> = []
+            send(change, at: now, &marked, onlyIfAbsent: true)
+        }
+        restored.removeLast(most)
+    }
+
+    /// - Parameter marked: kinds of markers of this scope that were sent along already.
+    private mutating func send(
+        _ change: LedgerChange, at now: MonotonicTime, _ marked: inout Set<UInt8>,
+        onlyIfAbsent: Bool = false
+    ) {
+        let name = namer.name(of: change.digest, in: change.scope)
+        switch change.kind {
+        case .forget:
+            writer.begin(5)
+            writer.add("DEL")
+            for kind in "akgt".utf8 { writer.add(options.prefix, kind, name) }
+            sent(change, now, isLast: true)
+        case .settle(let submission):
+            settle(change, submission, name, at: now)
+        case .put(let fact, let until):
+            let left = until.milliseconds(since: now)
+            guard left > 0 else { return }
+            let kind = Self.kind(of: fact)
+            if marked.insert(kind.marker).inserted {
+                mark(change.scope, kind.marker, left)
+                sent(change, now, isLast: false)
+            }
+            var isLease = false
+            if case .pending(let submission) = fact {
+                isLease = true
+                leases[change.digest] = Lease(submission: submission, until: until)
+            }
+            let condition = isLease || onlyIfAbsent
+            writer.begin(condition ? 6 : 5)
+            writer.add("SET")
+            writer.add(options.prefix, kind.record, name)
+            writer.add(ServerValue.bytes(fact, until: wall(until)))
+            writer.add("PX")
+            writer.add(String(left))
+            if condition { writer.add("NX") }
+            if isLease {
+                return expect(.lease(change), now)
+            }
+            guard kind.record == UInt8(ascii: "a"), !onlyIfAbsent else {
+                return sent(change, now, isLast: true)
+            }
+            leases[change.digest] = nil
+            sent(change, now, isLast: false)
+            writer.begin(3)
+            writer.add("DEL")
+            for kind in "kl".utf8 { writer.add(options.prefix, kind, name) }
+            sent(change, now, isLast: true)
+        }
+    }
+
+    private mutating func mark(_ scope: LedgerScope, _ kind: UInt8, _ left: Int) {
+        let milliseconds =
+            switch kind {
+            case UInt8(ascii: "s"): options.acceptedMilliseconds
+            case UInt8(ascii: "p"): options.leaseMilliseconds
+            default: options.groupMilliseconds
+            }
+        writer.begin(5)
+        writer.add("SET")
+        writer.add(options.prefix, kind, namer.name(of: scope))
+        writer.add("1")
+        writer.add("PX")
+        writer.add(String(max(left, milliseconds)))
+    }
+
+    /// Ends a lease that we certainly hold, and for long enough that nobody else can by then.
+    private mutating func settle(
+        _ change: LedgerChange, _ submission: UInt64, _ name: ServerName, at now: MonotonicTime
+    ) {
+        guard let lease = leases[change.digest], lease.submission == submission else { return }
+        guard lease.isHeld else {
+            leases[change.digest]?.isOver = true
+            return
+        }
+        leases[change.digest] = nil
+        guard lease.until.milliseconds(since: now) > options.silenceMilliseconds else { return }
+        writer.begin(2)
+        writer.add("DEL")
+        writer.add(options.prefix, UInt8(ascii: "l"), name)
+        sent(change, now, isLast: true)
+    }
+
+    private mutating func sent(_ change: LedgerChange, _ now: MonotonicTime, isLast: Bool) {
+        expect(.change(change, isLast: isLast), now)
+        if isLast { sentChanges += 1 }
+    }
+
+    private static func kind(of fact: LedgerFact) -> (record: UInt8, marker: UInt8) {
+        switch fact {
+        case .accepted: (UInt8(ascii: "a"), UInt8(ascii: "s"))
+        case .pending: (UInt8(ascii: "l"), UInt8(ascii: "p"))
+        case .delivered, .refused: (UInt8(ascii: "g"), UInt8(ascii: "r"))
+        case .tried: (UInt8(ascii: "t"), UInt8(ascii: "r"))
+        }
+    }
+
+    // MARK: The fleet's news
+
+    /// Tells the fleet.
+    mutating func tell(_ news: FleetNews, at now: MonotonicTime) {
+        guard phase == .open, refusal == nil, !isSlow(at: now) else { return }
+        let name = options.prefix + Array("news".utf8)
+        writer.begin(8)
+        writer.add("XADD")
+        writer.add(name)
+        for word in ["MAXLEN", "~", "1000", "*", "n"] as [StaticString] { writer.add(word) }
+        writer.add(ServerNews.bytes(news, from: process))
+        expect(.telling, now)
+        writer.begin(3)
+        writer.add("PEXPIRE")
+        writer.add(name)
+        writer.add("900000")
+        expect(.telling, now)
+    }
+
+    private mutating func readNews(_ now: MonotonicTime) {
+        if lastNews.isEmpty {
+            lastNews = "\(max(0, wall(now) - Int64(ServerNews.agesMilliseconds)))-0"
+        }
+        writer.begin(6)
+        writer.add("XREAD")
+        writer.add("COUNT")
+        writer.add("64")
+        writer.add("STREAMS")
+        writer.add(options.prefix + Array("news".utf8))
+        writer.add(lastNews)
+        expect(.news, now)
+    }
+
+    // MARK: Time
+
+    /// Tries the connection out, once per `beatMilliseconds`, and reads the news.
+    mutating func beat(at now: MonotonicTime, wallClock: Int64) {
+        guard phase == .open, !isSlow(at: now) else { return }
+        setClock(wallClock, now)
+        if leases.count > 1_024 { leases = leases.filter { $0.value.until > now } }
+        claim(.beatClaim, now)
+        readKey(.beatKey, now)
+        if readsNews { readNews(now) }
+    }
+
+    /// The server has been silent for too long.
+    mutating func silent(at now: MonotonicTime) {
+        fail("no answer for \(options.silenceMilliseconds) ms", at: now)
+    }
+
+    private mutating func setClock(_ seconds: Int64, _ now: MonotonicTime) {
+        wallStart = seconds * 1_000 - Int64(now.nanoseconds / 1_000_000)
+    }
+
+    private func wall(_ time: MonotonicTime) -> Int64 {
+        wallStart + Int64(time.nanoseconds / 1_000_000)
+    }
+
+    private func time(ofWall milliseconds: Int64, _ now: MonotonicTime) -> MonotonicTime {
+        let left = min(max(0, milliseconds - wall(now)), 2_000_000_000)
+        return now.advanced(byMilliseconds: Int(left))
+    }
+
+    // MARK: Replies
+
+    private mutating func expect(_ purpose: Purpose, _ now: MonotonicTime) {
+        awaited.append(Awaited(purpose: purpose, since: now))
+    }
+
+    private mutating func take(_ reply: ServerReply, _ next: Awaited, at now: MonotonicTime) {
+        if case .error(let words) = reply { return takeError(words, next.purpose, at: now) }
+        switch next.purpose {
+        case .password, .database, .telling: break
+        case .claim: break
+        case .key: takeKey(reply, at: now, isFirst: true)
+        case .beatClaim: allow()
+        case .beatKey: takeKey(reply, at: now, isFirst: false)
+        case .markers(let ticket):
+            tickets.answered(ticket, mayHold: reply != .integer(0))
+        case .look(let id): takeLook(reply, id, at: now)
+        case .take(let id):
+            // Somebody else is telling it just now.
+            let other = LedgerAnswer(whole: .pending(submission: 0))
+            endLook(id, reply == .nothing ? other : looks[id]?.found)
+        case .lease(let change): takeLease(reply, change, at: now)
+        case .change(let change, let isLast): if isLast { endChange(change, at: now) }
+        case .barrier(let id): effects.append(.passed(barrier: id))
+        case .news: takeNews(reply, at: now)
+        }
+    }
+
+    /// The server does not do what was asked. While it refuses writes it can still be asked.
+    private mutating func takeError(_ words: String, _ purpose: Purpose, at now: MonotonicTime) {
+        let isRefusal = Self.refusals.contains { words.hasPrefix($0) }
+        switch purpose {
+        case .news, .telling:
+            if !isRefusal { effects.append(.newsRefused(Self.cleaned(words))) }
+            return
+        case .take(let id): endLook(id, looks[id]?.found)
+        case .look(let id): endLook(id, nil)
+        case .markers(let ticket): tickets.answered(ticket, mayHold: true)
+        case .barrier(let id): effects.append(.passed(barrier: id))
+        case .lease(let change):
+            leases[change.digest] = nil
+            owe(change, at: now)
+        case .change(let change, let isLast):
+            isChangeRefused = true
+            if isLast { endChange(change, at: now) }
+        case .password, .database, .claim, .key, .beatClaim, .beatKey: break
+        }
+        guard isRefusal else { return fail(Self.cleaned(words), at: now) }
+        refuse(Self.cleaned(words))
+    }
+
+    /// Errors of a server that still answers questions.
+    private static let refusals = ["OOM ", "READONLY ", "MISCONF ", "NOREPLICAS "]
+
+    /// For the log: printable, and not too long.
+    private static func cleaned(_ words: String) -> String {
+        let scalars = words.unicodeScalars.prefix(160).filter { (0x20...0x7E).contains($0.value) }
+        return String(String.UnicodeScalarView(scalars))
+    }
+
+    private mutating func refuse(_ words: String) {
+        let wasRefused = refusal != nil
+        refusal = words
+        if !wasRefused, phase == .open { effects.append(.writable(refusal: words)) }
+    }
+
+    private mutating func allow() {
+        guard refusal != nil else { return }
+        refusal = nil
+        effects.append(.writable(refusal: nil))
+    }
+
+    private mutating func fail(_ reason: String, at now: MonotonicTime) {
+        guard phase != .closed else { return }
+        phase = .closed
+        effects.append(.broken(reason))
+    }
+
+    private mutating func takeKey(_ reply: ServerReply, at now: MonotonicTime, isFirst: Bool) {
+        guard case .bytes(let bytes) = reply else {
+            if isFirst { fail(refusal ?? "the server keeps no key", at: now) }
+            return
+        }
+        let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        guard words.count == 3, let life = UInt64(words[2], radix: 16) else {
+            return fail("what is called key in the server is no relay's", at: now)
+        }
+        let key: ContentHash.Key
+        switch (String(words[0]), options.hasSecret) {
+        case ("1", false):
+            guard let read = ContentHash.Key(text: words[1]) else {
+                return fail("what is called key in the server is no relay's", at: now)
+            }
+            key = read
+        case ("2", true):
+            guard words[1] == namer.name(.secret, account: 0).text else {
+                return fail("the fleet has another secret", at: now)
+            }
+            key = namer.key
+        case ("2", false): return fail("the fleet has a secret, and this relay has none", at: now)
+        default: return fail("the fleet has no secret, and this relay has one", at: now)
+        }
+        if isFirst {
+            namer.key = key
+            self.life = life
+            proposal = bytes
+            phase = .open
+            effects.append(.opened(key: key, life: life))
+            if let refusal { effects.append(.writable(refusal: refusal)) }
+            if readsNews { readNews(now) }
+        } else if key.text != namer.key.text {
+            fail("the fleet has another key", at: now)
+        } else if life != self.life {
+            self.life = life
+            proposal = bytes
+            effects.append(.reborn(life: life))
+        }
+    }
+
+    private mutating func takeLease(
+        _ reply: ServerReply, _ change: LedgerChange, at now: MonotonicTime
+    ) {
+        // Somebody else's holds: it will do.
+        guard reply == .status, var lease = leases[change.digest] else {
+            leases[change.digest] = nil
+            return
+        }
+        lease.isHeld = true
+        leases[change.digest] = lease
+        guard lease.isOver else { return }
+        let name = namer.name(of: change.digest, in: change.scope)
+        settle(change, lease.submission, name, at: now)
+    }
+
+    private mutating func endChange(_ change: LedgerChange, at now: MonotonicTime) {
+        sentChanges -= 1
+        defer { isChangeRefused = false }
+        guard isChangeRefused, !owed.holds(change.digest) else { return }
+        // What was sent of this record after it counts, if it was taken.
+        let isOutdated = awaited.contains { later in
+            if case .change(let other, _) = later.purpose { other.digest == change.digest } else {
+                false
+            }
+        }
+        if !isOutdated { owe(change, at: now) }
+    }
+
+    // MARK: Answers
+
+    private mutating func endLook(_ id: Int, _ answer: LedgerAnswer?) {
+        guard looks.removeValue(forKey: id) != nil else { return }
+        effects.append(.answered(question: id, answer))
+    }
+
+    private mutating func takeLook(_ reply: ServerReply, _ id: Int, at now: MonotonicTime) {
+        guard let look = looks[id] else { return }
+        let question = look.question
+        let wholeCount = question.whole == nil ? 0 : 3
+        guard case .list(let values) = reply,
+            values.count == wholeCount + 2 * question.recipients.count
+        else { return fail("an answer of another length", at: now) }
+        if question.whole != nil {
+            let (acceptance, lease) = (record(values[0], now), record(values[1], now))
+            if case .accepted? = acceptance?.fact {
+                switch values[2] {
+                case .nothing: return take(id, acceptance?.fact, at: now)
+                case .bytes(let teller) where teller == Array(hexadecimal(process).utf8): break
+                default: return endLook(id, LedgerAnswer(whole: .pending(submission: 0)))
+                }
+            } else if case .pending? = lease?.fact {
+                return endLook(id, LedgerAnswer(whole: lease?.fact))
+            }
+        }
+        let records = question.recipients.indices.map { index in
+            let place = wholeCount + 2 * index
+            return record(values[place], now) ?? record(values[place + 1], now)
+        }
+        endLook(id, LedgerAnswer(recipients: records))
+    }
+
+    /// An acceptance is told once: others are kept from it until it is recorded or forgotten.
+    private mutating func take(_ id: Int, _ fact: LedgerFact?, at now: MonotonicTime) {
+        guard let question = looks[id]?.question, let whole = question.whole else { return }
+        looks[id]?.found = LedgerAnswer(whole: fact)
+        guard refusal == nil else { return endLook(id, looks[id]?.found) }
+        writer.begin(6)
+        writer.add("SET")
+        writer.add(options.prefix, UInt8(ascii: "k"), namer.name(of: whole, in: question.scope))
+        writer.add(hexadecimal(process))
+        writer.add("PX")
+        writer.add(String(options.takenMilliseconds))
+        writer.add("NX")
+        expect(.take(id), now)
+    }
+
+    private func record(_ reply: ServerReply, _ now: MonotonicTime) -> LedgerRecord? {
+        guard case .bytes(let bytes) = reply, let value = ServerValue.fact(bytes),
+            value.until > wall(now)
+        else { return nil }
+        return LedgerRecord(value.fact, until: time(ofWall: value.until, now))
+    }
+
+    private mutating func takeNews(_ reply: ServerReply, at now: MonotonicTime) {
+        guard case .list(let streams) = reply, case .list(let stream)? = streams.first,
+            stream.count == 2, case .list(let entries) = stream[1]
+        else { return }
+        var heard: [FleetNews] = []
+        for entry in entries {
+            guard case .list(let parts) = entry, parts.count == 2,
+                case .bytes(let id) = parts[0], case .list(let fields) = parts[1],
+                fields.count == 2, case .bytes(let text) = fields[1]
+            else { continue }
+            lastNews = String(decoding: id, as: UTF8.self)
+            let sent = lastNews.split(separator: "-").first.flatMap { Int64($0) } ?? 0
+            let age = Int(min(max(0, wall(now) - sent), 2_000_000_000))
+            if let news = ServerNews.read(text, age: age, unlessFrom: process) {
+                heard.append(news)
+            }
+        }
+        if !heard.isEmpty { effects.append(.heard(heard)) }
+        if entries.count == 64 { readNews(now) }
+    }
+}
