@@ -226,7 +226,11 @@ final class ServerDesk: StreamHandler {
     override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
         guard !isEnded, self.stream === stream else { return }
         self.stream = nil
-        if failure.isEmpty { failure = Self.words(reason) }
+        if failure.isEmpty {
+            // Nobody but the end of the loop closes it without a reason.
+            guard reason != .local else { return }
+            failure = Self.words(reason)
+        }
         failed()
     }
 
@@ -250,7 +254,7 @@ final class ServerDesk: StreamHandler {
 
     private static func words(_ reason: CloseReason) -> String {
         switch reason {
-        case .local: "closed"
+        case .local: "closed here"
         case .peer: "the server has closed the connection"
         case .system(let errno): "\(SystemError(operation: "connection", errno: errno))"
         case .tls(let words): "TLS: \(words)"
@@ -293,7 +297,7 @@ final class ServerDesk: StreamHandler {
                 talk.restore(home.reached(key: key, life: life, at: now), at: now)
             case .answered(let id, let answer): answered(id, answer)
             case .passed(let barrier): barriers.removeValue(forKey: barrier)?()
-            case .heard(let news): home.heard(news)
+            case .heard(let news): home.heard(news, at: now)
             case .writable: noteCondition()
             case .newsRefused(let reason): home.newsRefused(reason)
             case .broken(let reason): breakOff(reason)

@@ -52,7 +52,7 @@ package final class ServerLedger: LedgerHome {
         var orphans: [LedgerChange] = []
         var teller: Teller?
         var hasNewsRefused = false
-        var hear: (@Sendable (FleetNews) -> Void)?
+        var hear: (@Sendable (FleetNews, MonotonicTime) -> Void)?
     }
 
     /// A connection and a name's question for each loop and for the one at start and end.
@@ -352,13 +352,13 @@ extension ServerLedger: FleetLink {
         teller.mailbox.post { teller.tell(news) }
     }
 
-    package func listen(_ hear: @escaping @Sendable (FleetNews) -> Void) {
+    package func listen(_ hear: @escaping @Sendable (FleetNews, MonotonicTime) -> Void) {
         state.withLock { $0.hear = hear }
     }
 
-    func heard(_ news: [FleetNews]) {
+    func heard(_ news: [FleetNews], at now: MonotonicTime) {
         guard let hear = state.withLock({ $0.hear }) else { return }
-        for news in news { hear(news) }
+        for news in news { hear(news, now) }
     }
 
     func newsRefused(_ reason: String) {

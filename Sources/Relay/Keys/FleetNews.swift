@@ -4,6 +4,8 @@
 // Names are digests that only relays of the fleet can make. Nobody waits for news. One that is missed
 // costs at most one more refusal by the API: limits are believed for five minutes, and keys for one.
 
+import Reactor
+
 /// One piece of news.
 package enum FleetNews: Equatable, Sendable {
     /// A limit that the API has spoken of.
@@ -45,6 +47,6 @@ package protocol FleetLink: AnyObject, Sendable {
     func keyName(account: UInt64) -> ContentDigest
     /// Tells the others, some time soon.
     func tell(_ news: FleetNews)
-    /// From now on `hear` is called with what others tell, on any thread.
-    func listen(_ hear: @escaping @Sendable (FleetNews) -> Void)
+    /// From now on `hear` is called with what others tell, and the time, on any thread.
+    func listen(_ hear: @escaping @Sendable (FleetNews, MonotonicTime) -> Void)
 }

@@ -308,6 +308,7 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
 
     /// Whether the call may be made now. If not, it waits, or the owner hears of the limit.
     private func isAdmitted() -> Bool {
+        adoptLimits()
         for name in limitNames {
             switch worker.limitLines.find(name) {
             case .free: continue
@@ -325,6 +326,14 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
             }
         }
         return true
+    }
+
+    /// What other relays have met counts here too.
+    private func adoptLimits() {
+        let (fleet, account) = (worker.shared.fleet, account.shared.name)
+        for name in limitNames {
+            fleet.adopt(name, account: account, domain: name.domain, at: worker.loop.now)
+        }
     }
 
     /// Waits for the end of a limit, if that leaves enough time for the answer.
@@ -345,6 +354,8 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
         let name =
             domain.isEmpty ? LimitName.key(key.hash) : .domain(domain, of: key.hash)
         let until = worker.shared.rateLimits.record(limit, on: name, at: worker.loop.now)
+        worker.shared.fleet.met(
+            limit, on: name, account: account.shared.name, domain: name.domain)
         let isFirst = leads.contains(name)
         let isWaiting = until.map { waits(for: name, isFirst: isFirst, until: $0) } ?? false
         let names = leads
@@ -357,7 +368,9 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
     private func noteSuccess() {
         let limits = worker.shared.rateLimits
         guard !leads.isEmpty || limits.mayHaveAny(at: worker.loop.now) else { return }
-        for name in limitNames { limits.end(name) }
+        for name in limitNames where limits.end(name) {
+            worker.shared.fleet.ended(account: account.shared.name, domain: name.domain)
+        }
         leaveLines(isAnswered: true)
     }
 

@@ -61,7 +61,8 @@ package final class Worker {
             windows: Ledger.Windows(
                 duplicateMilliseconds: configuration.messages.duplicateWindowMilliseconds,
                 groupMilliseconds: configuration.messages.groupWindowMilliseconds), loop: loop)
-        keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
+        keyChecker = KeyChecker(
+            loop: loop, cache: shared.keyCache, fleet: shared.fleet, pool: pool)
         limitLines = LimitLines(
             loop: loop, memory: shared.rateLimits, waitersMax: pool.options.queueMax,
             lease: configuration.api.timeoutMilliseconds)
