@@ -207,7 +207,7 @@ final class ServerDesk: StreamHandler {
         talk.received(bytes, at: now)
         carryOut()
         if wasSlow, talk.isOpen, !talk.isSlow(at: now) { noteCondition() }
-        if !talk.writer.bytes.isEmpty { flushSoon() }
+        if talk.hasOutput { flushSoon() }
         if talk.isOpen { stream.deadline = talk.silenceEnd }
     }
 
@@ -279,7 +279,7 @@ final class ServerDesk: StreamHandler {
     }
 
     private func flush() {
-        guard let stream, !isEnded, !talk.writer.bytes.isEmpty else { return }
+        guard let stream, !isEnded, talk.hasOutput else { return }
         lastFlush = now
         talk.takeOutput { stream.write($0, isSecret: $1) }
         stream.deadline = talk.silenceEnd
@@ -341,14 +341,14 @@ final class ServerDesk: StreamHandler {
         if talk.isOpen, talk.isSlow(at: now) { noteCondition() }
         if talk.isOpen, !talk.isSlow(at: now) { failures = 0 }
         talk.beat(at: now, wallClock: loop.readWallClock())
-        if !talk.writer.bytes.isEmpty { flush() }
+        if talk.hasOutput { flush() }
         home.beat(at: now)
     }
 
     /// Tells the fleet, from any loop through the mailbox of this one.
     func tell(_ news: FleetNews) {
         talk.tell(news, at: now)
-        if !talk.writer.bytes.isEmpty { flushSoon() }
+        if talk.hasOutput { flushSoon() }
     }
 
     // MARK: Those who wait
@@ -372,7 +372,7 @@ final class ServerDesk: StreamHandler {
             }
             waits[talk.lookUp(wait.question, at: now)] = wait
         }
-        if !talk.writer.bytes.isEmpty { flushSoon() }
+        if talk.hasOutput { flushSoon() }
     }
 
     /// Those who have waited too long hear what memory knows.
@@ -445,7 +445,7 @@ extension ServerDesk: LedgerDesk {
         home.apply(changes, at: now)
         talk.apply(changes, at: now)
         report()
-        defer { if !talk.writer.bytes.isEmpty { flushSoon() } }
+        defer { if talk.hasOutput { flushSoon() } }
         guard let written else { return false }
         lastBarrier += 1
         guard talk.barrier(lastBarrier, at: now) else { return true }

@@ -13,7 +13,7 @@ struct TalkOptions: Sendable {
     var database = 0
     /// The fleet has a secret of its own, of which the key for digests is made.
     var hasSecret = false
-    /// How long markers of scopes count: not less than the records that they announce.
+    /// How long lists of scopes count: not less than the records in them.
     var acceptedMilliseconds = 86_400_000
     var leaseMilliseconds = 120_000
     var groupMilliseconds = 604_800_000

@@ -4,11 +4,8 @@
 //                 opened               key is there            closed, error, silence
 //     closed -----------> greeting ---------------> open ---------------------------> closed
 //
-// Commands are pipelined, and replies come in their order. Plain commands suffice, because each kind of
-// fact has a name of its own: an acceptance (`a`), its being told (`k`), a lease (`l`), what a recipient
-// has (`g`), that it was tried (`t`), and markers that say that a scope may have acceptances (`s`),
-// leases (`p`) or recipients (`r`). While the server refuses writes (full, a replica) it is still asked,
-// and changes are owed.
+// Commands are pipelined, and replies come in their order. While the server refuses writes (full, a
+// replica) it is still asked, and changes are owed.
 
 import Log
 import Reactor
@@ -41,7 +38,7 @@ struct ServerTalk {
     /// What a reply answers.
     private enum Purpose {
         case password, database, claim, key
-        case markers(ticket: UInt64)
+        case lists(ticket: UInt64)
         case look(Int)
         case take(Int)
         case lease(LedgerChange)
@@ -83,7 +80,7 @@ struct ServerTalk {
     private(set) var phase = Phase.closed
     /// Why the server refuses writes; nil while it takes them.
     private(set) var refusal: String?
-    private(set) var writer = CommandWriter()
+    private var commands: LedgerCommands
     private(set) var effects: [Effect] = []
 
     private var awaited = Line<Awaited>()
@@ -111,6 +108,7 @@ struct ServerTalk {
         self.namer = namer
         self.process = process
         self.readsNews = readsNews
+        commands = LedgerCommands(prefix: options.prefix)
         owed = OwedChanges(bounds: options.owed)
     }
 
@@ -154,16 +152,11 @@ struct ServerTalk {
         reader = ReplyReader()
         setClock(wallClock, now)
         if !options.password.isEmpty {
-            writer.begin(options.user.isEmpty ? 2 : 3)
-            writer.add("AUTH")
-            if !options.user.isEmpty { writer.add(options.user) }
-            writer.addSecret(options.password)
+            commands.logIn(user: options.user, password: options.password)
             expect(.password, now)
         }
         if options.database != 0 {
-            writer.begin(2)
-            writer.add("SELECT")
-            writer.add(String(options.database))
+            commands.select(options.database)
             expect(.database, now)
         }
         proposal = Array("\(keyWords) \(hexadecimal(life))".utf8)
@@ -177,20 +170,13 @@ struct ServerTalk {
             ? "2 \(namer.name(.secret, account: 0).text)" : "1 \(namer.key.text)"
     }
 
-    /// Sets the key unless it is there; this also shows whether writes are taken.
     private mutating func claim(_ purpose: Purpose, _ now: MonotonicTime) {
-        writer.begin(4)
-        writer.add("SET")
-        writer.add(options.prefix + Array("key".utf8))
-        writer.add(proposal)
-        writer.add("NX")
+        commands.claimKey(proposal)
         expect(purpose, now)
     }
 
     private mutating func readKey(_ purpose: Purpose, _ now: MonotonicTime) {
-        writer.begin(2)
-        writer.add("GET")
-        writer.add(options.prefix + Array("key".utf8))
+        commands.readKey()
         expect(purpose, now)
     }
 
@@ -211,12 +197,12 @@ struct ServerTalk {
     /// The connection has ended. What was under way is owed, or answered with nothing.
     mutating func closed(at now: MonotonicTime) {
         phase = .closed
-        writer.removeAll()
+        commands.removeAll()
         var wasOwed = owed
         owed = OwedChanges(bounds: options.owed)
         while let next = awaited.popFirst() {
             switch next.purpose {
-            case .markers(let ticket): tickets.answered(ticket, mayHold: true)
+            case .lists(let ticket): tickets.answered(ticket, mayHold: true)
             case .look(let id), .take(let id): endLook(id, looks[id]?.found)
             case .lease(let change):
                 leases[change.digest] = nil
@@ -234,10 +220,13 @@ struct ServerTalk {
     /// What is written no more here: its owner hands it to somebody else.
     mutating func takeOwed() -> [LedgerChange] { restored + owed.take(.max) }
 
+    /// Commands wait to be sent.
+    var hasOutput: Bool { !commands.writer.bytes.isEmpty }
+
     /// Takes the commands that wait to be sent.
     mutating func takeOutput(_ send: (Bytes, _ isSecret: Bool) -> Void) {
-        send(writer.bytes.span, writer.isSecret)
-        writer.removeAll()
+        send(commands.writer.bytes.span, commands.writer.isSecret)
+        commands.removeAll()
         tickets.sent()
     }
 
@@ -254,11 +243,8 @@ struct ServerTalk {
     mutating func inquire(_ scope: LedgerScope, at now: MonotonicTime) -> UInt64 {
         if let ticket = tickets.unsent(scope) { return ticket }
         let ticket = tickets.ask(scope)
-        let name = namer.name(of: scope)
-        writer.begin(4)
-        writer.add("EXISTS")
-        for kind in "spr".utf8 { writer.add(options.prefix, kind, name) }
-        expect(.markers(ticket: ticket), now)
+        commands.exists(namer.name(of: scope))
+        expect(.lists(ticket: ticket), now)
         return ticket
     }
 
@@ -272,15 +258,9 @@ struct ServerTalk {
     mutating func lookUp(_ question: LedgerQuestion, at now: MonotonicTime) -> Int {
         lastLook += 1
         looks[lastLook] = Look(question: question)
-        let whole = question.whole.map { namer.name(of: $0, in: question.scope) }
-        writer.begin(1 + (whole == nil ? 0 : 3) + 2 * question.recipients.count)
-        writer.add("MGET")
-        if let whole { for kind in "alk".utf8 { writer.add(options.prefix, kind, whole) } }
-        for recipient in question.recipients {
-            let name = namer.name(of: recipient, in: question.scope)
-            writer.add(options.prefix, UInt8(ascii: "g"), name)
-            writer.add(options.prefix, UInt8(ascii: "t"), name)
-        }
+        commands.look(
+            whole: question.whole.map { namer.name(of: $0, in: question.scope) },
+            recipients: question.recipients.map { namer.name(of: $0, in: question.scope) })
         expect(.look(lastLook), now)
         return lastLook
     }
@@ -299,8 +279,8 @@ struct ServerTalk {
             for change in changes { owe(change, at: now) }
             return sendOwed(at: now)
         }
-        var marked: Set<UInt8> = []
-        for change in changes { send(change, at: now, &marked) }
+        var renewed = Renewed()
+        for change in changes { send(change, at: now, &renewed) }
     }
 
     /// `passed` follows when the server has answered all changes so far.
@@ -327,82 +307,104 @@ struct ServerTalk {
         guard phase == .open, refusal == nil, sentChanges < options.batchChanges,
             !isSlow(at: now), !owed.isEmpty || !restored.isEmpty
         else { return }
+        var renewed = Renewed()
         for change in owed.take(options.batchChanges - sentChanges) {
-            var marked: Set<UInt8> = []
-            send(change, at: now, &marked)
+            send(change, at: now, &renewed)
         }
         let most = min(options.batchChanges - sentChanges, restored.count)
         guard most > 0 else { return }
         for change in restored.suffix(most) {
-            var marked: Set<UInt8> = []
-            send(change, at: now, &marked, onlyIfAbsent: true)
+            send(change, at: now, &renewed, onlyIfAbsent: true)
         }
         restored.removeLast(most)
     }
 
-    /// - Parameter marked: kinds of markers of this scope that were sent along already.
     private mutating func send(
-        _ change: LedgerChange, at now: MonotonicTime, _ marked: inout Set<UInt8>,
+        _ change: LedgerChange, at now: MonotonicTime, _ renewed: inout Renewed,
         onlyIfAbsent: Bool = false
     ) {
         let name = namer.name(of: change.digest, in: change.scope)
         switch change.kind {
         case .forget:
-            writer.begin(5)
-            writer.add("DEL")
-            for kind in "akgt".utf8 { writer.add(options.prefix, kind, name) }
-            sent(change, now, isLast: true)
-        case .settle(let submission):
-            settle(change, submission, name, at: now)
+            unlist(name, "sr", change, now)
+            delete(name, "akgt", change, now)
+        case .settle(let submission): settle(change, submission, name, at: now)
         case .put(let fact, let until):
             let left = until.milliseconds(since: now)
             guard left > 0 else { return }
-            let kind = Self.kind(of: fact)
-            if marked.insert(kind.marker).inserted {
-                mark(change.scope, kind.marker, left)
+            let (kind, list) = Self.kinds(of: fact)
+            let scope = namer.name(of: change.scope)
+            commands.list(name, in: list, of: scope)
+            sent(change, now, isLast: false)
+            if renewed.isFirst(list, change.scope) {
+                commands.renew(list, of: scope, milliseconds: milliseconds(of: list))
                 sent(change, now, isLast: false)
             }
-            var isLease = false
+            let value = ServerValue.bytes(fact, until: wall(until))
             if case .pending(let submission) = fact {
-                isLease = true
                 leases[change.digest] = Lease(submission: submission, until: until)
-            }
-            let condition = isLease || onlyIfAbsent
-            writer.begin(condition ? 6 : 5)
-            writer.add("SET")
-            writer.add(options.prefix, kind.record, name)
-            writer.add(ServerValue.bytes(fact, until: wall(until)))
-            writer.add("PX")
-            writer.add(String(left))
-            if condition { writer.add("NX") }
-            if isLease {
+                commands.set(kind, name, value, milliseconds: left, onlyIfAbsent: true)
+                sentChanges += 1
                 return expect(.lease(change), now)
             }
-            guard kind.record == UInt8(ascii: "a"), !onlyIfAbsent else {
+            commands.set(kind, name, value, milliseconds: left, onlyIfAbsent: onlyIfAbsent)
+            guard kind == UInt8(ascii: "a"), !onlyIfAbsent else {
                 return sent(change, now, isLast: true)
             }
-            leases[change.digest] = nil
             sent(change, now, isLast: false)
-            writer.begin(3)
-            writer.add("DEL")
-            for kind in "kl".utf8 { writer.add(options.prefix, kind, name) }
-            sent(change, now, isLast: true)
+            leases[change.digest] = nil
+            unlist(name, "p", change, now)
+            delete(name, "kl", change, now)
         }
     }
 
-    private mutating func mark(_ scope: LedgerScope, _ kind: UInt8, _ left: Int) {
-        let milliseconds =
-            switch kind {
-            case UInt8(ascii: "s"): options.acceptedMilliseconds
-            case UInt8(ascii: "p"): options.leaseMilliseconds
-            default: options.groupMilliseconds
-            }
-        writer.begin(5)
-        writer.add("SET")
-        writer.add(options.prefix, kind, namer.name(of: scope))
-        writer.add("1")
-        writer.add("PX")
-        writer.add(String(max(left, milliseconds)))
+    /// Lists of one scope that were made to last.
+    private struct Renewed {
+        private var scope: LedgerScope?
+        private var lists: [UInt8] = []
+
+        mutating func isFirst(_ list: UInt8, _ scope: LedgerScope) -> Bool {
+            if self.scope != scope { (self.scope, lists) = (scope, []) }
+            guard !lists.contains(list) else { return false }
+            lists.append(list)
+            return true
+        }
+    }
+
+    private static func kinds(of fact: LedgerFact) -> (record: UInt8, list: UInt8) {
+        switch fact {
+        case .accepted: (UInt8(ascii: "a"), UInt8(ascii: "s"))
+        case .pending: (UInt8(ascii: "l"), UInt8(ascii: "p"))
+        case .delivered, .refused: (UInt8(ascii: "g"), UInt8(ascii: "r"))
+        case .tried: (UInt8(ascii: "t"), UInt8(ascii: "r"))
+        }
+    }
+
+    /// How long a list lasts.
+    private func milliseconds(of list: UInt8) -> Int {
+        switch list {
+        case UInt8(ascii: "s"): options.acceptedMilliseconds
+        case UInt8(ascii: "p"): options.leaseMilliseconds
+        default: options.groupMilliseconds
+        }
+    }
+
+    private mutating func unlist(
+        _ name: ServerName, _ lists: String, _ change: LedgerChange, _ now: MonotonicTime
+    ) {
+        let scope = namer.name(of: change.scope)
+        for list in lists.utf8 {
+            commands.unlist(name, in: list, of: scope)
+            sent(change, now, isLast: false)
+        }
+    }
+
+    /// Ends a change.
+    private mutating func delete(
+        _ name: ServerName, _ kinds: String, _ change: LedgerChange, _ now: MonotonicTime
+    ) {
+        commands.delete(kinds, name)
+        sent(change, now, isLast: true)
     }
 
     /// Ends a lease that we certainly hold, and for long enough that nobody else can by then.
@@ -416,10 +418,8 @@ struct ServerTalk {
         }
         leases[change.digest] = nil
         guard lease.until.milliseconds(since: now) > options.silenceMilliseconds else { return }
-        writer.begin(2)
-        writer.add("DEL")
-        writer.add(options.prefix, UInt8(ascii: "l"), name)
-        sent(change, now, isLast: true)
+        unlist(name, "p", change, now)
+        delete(name, "l", change, now)
     }
 
     private mutating func sent(_ change: LedgerChange, _ now: MonotonicTime, isLast: Bool) {
@@ -427,45 +427,23 @@ struct ServerTalk {
         if isLast { sentChanges += 1 }
     }
 
-    private static func kind(of fact: LedgerFact) -> (record: UInt8, marker: UInt8) {
-        switch fact {
-        case .accepted: (UInt8(ascii: "a"), UInt8(ascii: "s"))
-        case .pending: (UInt8(ascii: "l"), UInt8(ascii: "p"))
-        case .delivered, .refused: (UInt8(ascii: "g"), UInt8(ascii: "r"))
-        case .tried: (UInt8(ascii: "t"), UInt8(ascii: "r"))
-        }
-    }
-
     // MARK: The fleet's news
 
     /// Tells the fleet.
     mutating func tell(_ news: FleetNews, at now: MonotonicTime) {
         guard phase == .open, refusal == nil, !isSlow(at: now) else { return }
-        let name = options.prefix + Array("news".utf8)
-        writer.begin(8)
-        writer.add("XADD")
-        writer.add(name)
-        for word in ["MAXLEN", "~", "1000", "*", "n"] as [StaticString] { writer.add(word) }
-        writer.add(ServerNews.bytes(news, from: process))
+        commands.tell(ServerNews.bytes(news, from: process))
         expect(.telling, now)
-        writer.begin(3)
-        writer.add("PEXPIRE")
-        writer.add(name)
-        writer.add("900000")
         expect(.telling, now)
     }
+
+    private static let newsMax = 64
 
     private mutating func readNews(_ now: MonotonicTime) {
         if lastNews.isEmpty {
             lastNews = "\(max(0, wall(now) - Int64(ServerNews.agesMilliseconds)))-0"
         }
-        writer.begin(6)
-        writer.add("XREAD")
-        writer.add("COUNT")
-        writer.add("64")
-        writer.add("STREAMS")
-        writer.add(options.prefix + Array("news".utf8))
-        writer.add(lastNews)
+        commands.readNews(after: lastNews, count: Self.newsMax)
         expect(.news, now)
     }
 
@@ -513,7 +491,7 @@ struct ServerTalk {
         case .key: takeKey(reply, at: now, isFirst: true)
         case .beatClaim: allow()
         case .beatKey: takeKey(reply, at: now, isFirst: false)
-        case .markers(let ticket):
+        case .lists(let ticket):
             tickets.answered(ticket, mayHold: reply != .integer(0))
         case .look(let id): takeLook(reply, id, at: now)
         case .take(let id):
@@ -536,11 +514,12 @@ struct ServerTalk {
             return
         case .take(let id): endLook(id, looks[id]?.found)
         case .look(let id): endLook(id, nil)
-        case .markers(let ticket): tickets.answered(ticket, mayHold: true)
+        case .lists(let ticket): tickets.answered(ticket, mayHold: true)
         case .barrier(let id): effects.append(.passed(barrier: id))
         case .lease(let change):
             leases[change.digest] = nil
-            owe(change, at: now)
+            isChangeRefused = true
+            endChange(change, at: now)
         case .change(let change, let isLast):
             isChangeRefused = true
             if isLast { endChange(change, at: now) }
@@ -621,6 +600,7 @@ struct ServerTalk {
     private mutating func takeLease(
         _ reply: ServerReply, _ change: LedgerChange, at now: MonotonicTime
     ) {
+        endChange(change, at: now)
         // Somebody else's holds: it will do.
         guard reply == .status, var lease = leases[change.digest] else {
             leases[change.digest] = nil
@@ -684,13 +664,9 @@ struct ServerTalk {
         guard let question = looks[id]?.question, let whole = question.whole else { return }
         looks[id]?.found = LedgerAnswer(whole: fact)
         guard refusal == nil else { return endLook(id, looks[id]?.found) }
-        writer.begin(6)
-        writer.add("SET")
-        writer.add(options.prefix, UInt8(ascii: "k"), namer.name(of: whole, in: question.scope))
-        writer.add(hexadecimal(process))
-        writer.add("PX")
-        writer.add(String(options.takenMilliseconds))
-        writer.add("NX")
+        commands.take(
+            namer.name(of: whole, in: question.scope), for: hexadecimal(process),
+            milliseconds: options.takenMilliseconds)
         expect(.take(id), now)
     }
 
@@ -719,6 +695,6 @@ struct ServerTalk {
             }
         }
         if !heard.isEmpty { effects.append(.heard(heard)) }
-        if entries.count == 64 { readNews(now) }
+        if entries.count == Self.newsMax { readNews(now) }
     }
 }
