@@ -91,6 +91,8 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["Reactor", "Wire", "Log", "APIClient", "Mapping", logging],
             path: "Tests/TestSupport", swiftSettings: strict),
+        // A Valkey server without sockets, for tests of its client and for the simulation.
+        .target(name: "ValkeyModel", path: "Tests/ValkeyModel", swiftSettings: strict),
         tests("WireTests", ["CEpoll", "Wire", "TestSupport"]),
         tests("ReactorTests", ["CEpoll", "Reactor", "TestSupport"]),
         tests("LogTests", ["Log", "Wire", logging]),
@@ -109,7 +111,10 @@ let package = Package(
             "LedgerFileTests", ["Reactor", "Log", "Relay", "LedgerFile", "TestSupport"]),
         tests(
             "LedgerServerTests",
-            ["Reactor", "Wire", "Log", "APIClient", "Relay", "LedgerServer", "TestSupport"]),
+            [
+                "Reactor", "Wire", "Log", "APIClient", "Relay", "LedgerServer", "TestSupport",
+                "ValkeyModel", logging,
+            ]),
         tests(
             "ProgramTests",
             ["Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox", "Program"]),

@@ -64,7 +64,9 @@ struct LedgerCommands {
         writer.begin(1 + (whole == nil ? 0 : 3) + 2 * recipients.count)
         writer.add("MGET")
         if let whole { for kind in "alk".utf8 { writer.add(prefix, kind, whole) } }
-        for recipient in recipients { for kind in "gt".utf8 { writer.add(prefix, kind, recipient) } }
+        for recipient in recipients {
+            for kind in "gt".utf8 { writer.add(prefix, kind, recipient) }
+        }
     }
 
     /// Keeps an acceptance from others while it is told.

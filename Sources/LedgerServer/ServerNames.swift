@@ -83,7 +83,9 @@ final class ServerNamer {
         _ subject: Subject, _ a: UInt64, _ b: UInt64, _ c: UInt64 = 0, _ d: UInt64 = 0,
         text: String = ""
     ) -> ServerName {
-        let words = (key.words.0, key.words.1, key.words.2, key.words.3, subject.rawValue, a, b, c, d)
+        let words = (
+            key.words.0, key.words.1, key.words.2, key.words.3, subject.rawValue, a, b, c, d
+        )
         let bytes = withUnsafeBytes(of: words) { words in
             var text = text
             return text.withUTF8 { hash(words, UnsafeRawBufferPointer($0)) }

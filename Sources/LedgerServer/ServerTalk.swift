@@ -619,7 +619,9 @@ struct ServerTalk {
         guard isChangeRefused, !owed.holds(change.digest) else { return }
         // What was sent of this record after it counts, if it was taken.
         let isOutdated = awaited.contains { later in
-            if case .change(let other, _) = later.purpose { other.digest == change.digest } else {
+            if case .change(let other, _) = later.purpose {
+                other.digest == change.digest
+            } else {
                 false
             }
         }

@@ -28,7 +28,11 @@ final class KeyChecker {
     /// The key that an owner waits for.
     private var hashes: [ObjectIdentifier: APIKey.Hash] = [:]
 
-    init(loop: Loop, cache: KeyCache, fleet: FleetFacts, pool: ConnectionPool) {
+    /// - Parameter fleet: nobody, by default.
+    init(
+        loop: Loop, cache: KeyCache,
+        fleet: FleetFacts = FleetFacts(link: nil, limits: RateLimitMemory()), pool: ConnectionPool
+    ) {
         self.loop = loop
         self.cache = cache
         self.fleet = fleet
