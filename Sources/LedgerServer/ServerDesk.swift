@@ -66,9 +66,15 @@ final class ServerDesk: StreamHandler {
     private var addresses: [SocketAddress] = []
     private var addressesUntil = MonotonicTime(nanoseconds: 0)
     private var attempts = 0
+    /// Addresses that were tried since the last pause.
+    private var tried = 0
+    private var hasOpened = false
     /// In a row, since the connection last was good.
     private var failures = 0
+    /// Why there is no connection.
     private var failure = ""
+    /// Why we end the present one.
+    private var breakReason: String?
     private var isEnded = false
     private var errand = Errand.none
 
@@ -169,6 +175,7 @@ final class ServerDesk: StreamHandler {
 
     private func connect() {
         guard stream == nil, !isEnded else { return }
+        failure = ""
         let address = home.options.address
         if let literal = Self.literal(address) { return connect(to: literal) }
         guard now >= addressesUntil else { return connect(to: addresses) }
@@ -187,9 +194,12 @@ final class ServerDesk: StreamHandler {
     }
 
     private func connect(to addresses: [SocketAddress]) {
+        self.addresses = addresses
+        let address = addresses[attempts % addresses.count]
         attempts += 1
+        tried += 1
         let stream = Stream.connect(
-            loop: loop, to: addresses[attempts % addresses.count], tls: home.tls,
+            loop: loop, to: address, tls: home.tls,
             serverName: home.options.address.host, handler: self)
         stream.deadline = now.advanced(byMilliseconds: Self.connectMilliseconds)
         self.stream = stream
@@ -197,6 +207,7 @@ final class ServerDesk: StreamHandler {
 
     override func streamOpened(_ stream: Stream) {
         failure = ""
+        hasOpened = true
         talk.opened(
             life: .random(in: 1...UInt64.max), at: now, wallClock: loop.readWallClock())
         flush()
@@ -226,16 +237,23 @@ final class ServerDesk: StreamHandler {
     override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
         guard !isEnded, self.stream === stream else { return }
         self.stream = nil
-        if failure.isEmpty {
-            // Nobody but the end of the loop closes it without a reason.
-            guard reason != .local else { return }
-            failure = Self.words(reason)
-        }
-        failed()
+        // Nobody but the end of the loop closes it without a reason.
+        guard let why = breakReason ?? Self.words(reason) else { return }
+        breakReason = nil
+        // Of several addresses, the one that was there at all tells most.
+        if failure.isEmpty || failure.hasPrefix(Self.systemPrefix) { failure = why }
+        guard !hasOpened, tried < addresses.count else { return failed() }
+        // Another address may be better.
+        loop.later { [weak self] in self?.connectAgain() }
+    }
+
+    private func connectAgain() {
+        guard stream == nil, !isEnded else { return }
+        connect(to: addresses)
     }
 
     private func breakOff(_ reason: String) {
-        failure = reason
+        breakReason = reason
         guard let stream else { return }
         stream.abort()
     }
@@ -243,6 +261,8 @@ final class ServerDesk: StreamHandler {
     /// The connection is gone, or there was none to be had.
     private func failed() {
         home.note(.unreachable(failure), of: number, at: now)
+        tried = 0
+        hasOpened = false
         talk.closed(at: now)
         carryOut()
         unpark()
@@ -252,9 +272,11 @@ final class ServerDesk: StreamHandler {
         checkErrand(hasFailed: true)
     }
 
-    private static func words(_ reason: CloseReason) -> String {
+    private static let systemPrefix = "connection: "
+
+    private static func words(_ reason: CloseReason) -> String? {
         switch reason {
-        case .local: "closed here"
+        case .local: nil
         case .peer: "the server has closed the connection"
         case .system(let errno): "\(SystemError(operation: "connection", errno: errno))"
         case .tls(let words): "TLS: \(words)"
@@ -316,7 +338,7 @@ final class ServerDesk: StreamHandler {
     private func noteCondition() {
         let condition: ServerLedger.Condition =
             if !talk.isOpen {
-                .unreachable(failure)
+                .unreachable(failure.isEmpty ? "no connection" : failure)
             } else if talk.isSlow(at: now) {
                 .unreachable("no answer within \(LedgerPatience.milliseconds) ms")
             } else if let refusal = talk.refusal {
@@ -340,7 +362,8 @@ final class ServerDesk: StreamHandler {
         pulse?.set(at: now.advanced(byMilliseconds: beatMilliseconds))
         if talk.isOpen, talk.isSlow(at: now) { noteCondition() }
         if talk.isOpen, !talk.isSlow(at: now) { failures = 0 }
-        talk.beat(at: now, wallClock: loop.readWallClock())
+        talk.beat(
+            life: .random(in: 1...UInt64.max), at: now, wallClock: loop.readWallClock())
         if talk.hasOutput { flush() }
         home.beat(at: now)
     }

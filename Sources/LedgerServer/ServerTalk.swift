@@ -159,7 +159,7 @@ struct ServerTalk {
             commands.select(options.database)
             expect(.database, now)
         }
-        proposal = Array("\(keyWords) \(hexadecimal(life))".utf8)
+        propose(life)
         claim(.claim, now)
         readKey(.key, now)
     }
@@ -168,6 +168,11 @@ struct ServerTalk {
     private var keyWords: String {
         options.hasSecret
             ? "2 \(namer.name(.secret, account: 0).text)" : "1 \(namer.key.text)"
+    }
+
+    /// What the server is to keep of the key, unless it keeps something.
+    private mutating func propose(_ life: UInt64) {
+        proposal = Array("\(keyWords) \(hexadecimal(life))".utf8)
     }
 
     private mutating func claim(_ purpose: Purpose, _ now: MonotonicTime) {
@@ -450,10 +455,12 @@ struct ServerTalk {
     // MARK: Time
 
     /// Tries the connection out, once per `beatMilliseconds`, and reads the news.
-    mutating func beat(at now: MonotonicTime, wallClock: Int64) {
+    /// - Parameter life: a random number for the server's data, in case that it has lost them.
+    mutating func beat(life: UInt64, at now: MonotonicTime, wallClock: Int64) {
         guard phase == .open, !isSlow(at: now) else { return }
         setClock(wallClock, now)
         if leases.count > 1_024 { leases = leases.filter { $0.value.until > now } }
+        propose(life)
         claim(.beatClaim, now)
         readKey(.beatKey, now)
         if readsNews { readNews(now) }
@@ -583,7 +590,6 @@ struct ServerTalk {
         if isFirst {
             namer.key = key
             self.life = life
-            proposal = bytes
             phase = .open
             effects.append(.opened(key: key, life: life))
             if let refusal { effects.append(.writable(refusal: refusal)) }
@@ -592,7 +598,6 @@ struct ServerTalk {
             fail("the fleet has another key", at: now)
         } else if life != self.life {
             self.life = life
-            proposal = bytes
             effects.append(.reborn(life: life))
         }
     }

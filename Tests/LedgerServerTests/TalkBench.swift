@@ -42,9 +42,14 @@ final class TalkBench {
     func open() {
         connection = ValkeyModel.Connection()
         nextLife += 1
-        talk.opened(life: nextLife, at: now, wallClock: 1_800_000_000)
+        talk.opened(life: nextLife, at: now, wallClock: wallClock)
         turn()
     }
+
+    /// As the model's.
+    private var wallClock: Int64 { Int64(now.nanoseconds / 1_000_000_000) }
+
+    func beat() { talk.beat(life: 0xB, at: now, wallClock: wallClock) }
 
     func wait(_ milliseconds: Int) { now = now.advanced(byMilliseconds: milliseconds) }
 
