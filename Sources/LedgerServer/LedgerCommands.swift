@@ -51,12 +51,15 @@ struct LedgerCommands {
 
     // MARK: Questions
 
-    /// Whether a scope has any record.
+    /// Whether a scope has any record. The reply counts names as often as they are given, so it also
+    /// says which: `recipientsMin` or more means that there are records of recipients.
     mutating func exists(_ scope: ServerName) {
-        writer.begin(4)
+        writer.begin(6)
         writer.add("EXISTS")
-        for kind in "spr".utf8 { writer.add(prefix, kind, scope) }
+        for kind in "sprrr".utf8 { writer.add(prefix, kind, scope) }
     }
+
+    static let recipientsMin = 3
 
     /// Three values for the whole (acceptance, lease, who tells it), and two per recipient (what has become
     /// of it, that it was tried).

@@ -437,13 +437,26 @@ extension ServerDesk: LedgerDesk {
     }
 
     func mayHold(_ scope: LedgerScope, ticket: UInt64) -> Bool {
-        guard talk.isOpen else { return home.isNew || home.mayHold(scope) }
+        mayHold(ticket, talk.mayHold) { home.mayHold(scope) }
+    }
+
+    func mayHoldRecipients(_ scope: LedgerScope, ticket: UInt64) -> Bool {
+        mayHold(ticket, talk.mayHoldRecipients) { home.mayHoldRecipients(scope) }
+    }
+
+    private func mayHold(
+        _ ticket: UInt64, _ server: (UInt64) -> Bool, memory: () -> Bool
+    ) -> Bool {
+        guard talk.isOpen else { return home.isNew || memory() }
         guard !talk.isSlow(at: now) else {
             noteCondition()
-            return home.mayHold(scope)
+            return memory()
         }
-        if ticket == 0 || talk.mayHold(ticket) { return true }
-        return home.hasWaiting && home.mayHold(scope)
+        if ticket == 0 || server(ticket) {
+            if talk.isUnsent(ticket) { flushSoon() }
+            return true
+        }
+        return home.hasWaiting && memory()
     }
 
     func ask(

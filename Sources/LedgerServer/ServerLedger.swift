@@ -191,6 +191,10 @@ package final class ServerLedger: LedgerHome {
         held.load(ordering: .acquiring) > 0 && state.withLock { $0.table.mayHold(scope) }
     }
 
+    func mayHoldRecipients(_ scope: LedgerScope) -> Bool {
+        held.load(ordering: .acquiring) > 0 && state.withLock { $0.table.mayHoldRecipients(scope) }
+    }
+
     /// Whether memory may know more than the server.
     var hasWaiting: Bool { waiting.load(ordering: .acquiring) > 0 }
 

@@ -207,7 +207,7 @@ struct ServerTalk {
         owed = OwedChanges(bounds: options.owed)
         while let next = awaited.popFirst() {
             switch next.purpose {
-            case .lists(let ticket): tickets.answered(ticket, mayHold: true)
+            case .lists(let ticket): tickets.answered(ticket, nil)
             case .look(let id), .take(let id): endLook(id, looks[id]?.found)
             case .lease(let change):
                 leases[change.digest] = nil
@@ -255,6 +255,9 @@ struct ServerTalk {
 
     /// What the server said to a ticket; true as long as it has not, and for one of another time.
     func mayHold(_ ticket: UInt64) -> Bool { tickets.mayHold(ticket) }
+
+    /// The same of records of recipients.
+    func mayHoldRecipients(_ ticket: UInt64) -> Bool { tickets.mayHoldRecipients(ticket) }
 
     /// The ticket's question waits to be sent.
     func isUnsent(_ ticket: UInt64) -> Bool { tickets.isUnsent(ticket) }
@@ -499,7 +502,9 @@ struct ServerTalk {
         case .beatClaim: allow()
         case .beatKey: takeKey(reply, at: now, isFirst: false)
         case .lists(let ticket):
-            tickets.answered(ticket, mayHold: reply != .integer(0))
+            guard case .integer(let count) = reply else { return tickets.answered(ticket, nil) }
+            let holding: Holding = count >= LedgerCommands.recipientsMin ? .recipients : .wholes
+            tickets.answered(ticket, count == 0 ? .nothing : holding)
         case .look(let id): takeLook(reply, id, at: now)
         case .take(let id):
             // Somebody else is telling it just now.
@@ -521,7 +526,7 @@ struct ServerTalk {
             return
         case .take(let id): endLook(id, looks[id]?.found)
         case .look(let id): endLook(id, nil)
-        case .lists(let ticket): tickets.answered(ticket, mayHold: true)
+        case .lists(let ticket): tickets.answered(ticket, nil)
         case .barrier(let id): effects.append(.passed(barrier: id))
         case .lease(let change):
             leases[change.digest] = nil
@@ -652,7 +657,8 @@ struct ServerTalk {
             if case .accepted? = acceptance?.fact {
                 switch values[2] {
                 case .nothing: return take(id, acceptance?.fact, at: now)
-                case .bytes(let teller) where teller == Array(hexadecimal(process).utf8): break
+                // The client that this relay has told is silent: it may send the same again.
+                case .bytes(let teller) where isToldHere(teller, now): break
                 default: return endLook(id, LedgerAnswer(whole: .pending(submission: 0)))
                 }
             } else if case .pending? = lease?.fact {
@@ -672,9 +678,19 @@ struct ServerTalk {
         looks[id]?.found = LedgerAnswer(whole: fact)
         guard refusal == nil else { return endLook(id, looks[id]?.found) }
         commands.take(
-            namer.name(of: whole, in: question.scope), for: hexadecimal(process),
+            namer.name(of: whole, in: question.scope), for: "\(hexadecimal(process)) \(wall(now))",
             milliseconds: options.takenMilliseconds)
         expect(.take(id), now)
+    }
+
+    /// Whether this relay told it, more than a moment ago. Another relay may have ended, so that its
+    /// client never heard it.
+    private func isToldHere(_ teller: [UInt8], _ now: MonotonicTime) -> Bool {
+        let words = String(decoding: teller, as: UTF8.self).split(separator: " ")
+        guard words.count == 2, words[0] == hexadecimal(process), let told = Int64(words[1]) else {
+            return false
+        }
+        return wall(now) - told >= Int64(LedgerTable.toldMilliseconds)
     }
 
     private func record(_ reply: ServerReply, _ now: MonotonicTime) -> LedgerRecord? {

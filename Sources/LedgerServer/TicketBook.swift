@@ -12,7 +12,8 @@ struct TicketBook {
     private var lastAnswered: UInt64 = 0
     /// Not sent yet: an equal question is the same one.
     private var unsentTickets: [LedgerScope: UInt64] = [:]
-    private var positives: Set<UInt64> = []
+    /// With whether there are records of recipients.
+    private var positives: [UInt64: Bool] = [:]
     private var order = Line<UInt64>()
     /// What was said to tickets up to this one is not known any more.
     private var forgotten: UInt64 = 0
@@ -35,23 +36,36 @@ struct TicketBook {
         if !unsentTickets.isEmpty { unsentTickets.removeAll(keepingCapacity: true) }
     }
 
-    /// In the order of the tickets.
-    mutating func answered(_ ticket: UInt64, mayHold: Bool) {
+    /// In the order of the tickets. Nil: there is no answer.
+    mutating func answered(_ ticket: UInt64, _ holding: Holding?) {
         lastAnswered = max(lastAnswered, ticket)
         lastSent = max(lastSent, ticket)
-        guard mayHold else { return }
-        positives.insert(ticket)
+        guard holding != .nothing else { return }
+        positives[ticket] = holding != .wholes
         order.append(ticket)
         if order.count > Self.positivesMax, let oldest = order.popFirst() {
-            positives.remove(oldest)
+            positives[oldest] = nil
             forgotten = oldest
         }
     }
 
     /// True also for a ticket that has no answer, or whose answer is not known any more.
     func mayHold(_ ticket: UInt64) -> Bool {
-        ticket > lastAnswered || ticket <= forgotten || positives.contains(ticket)
+        ticket > lastAnswered || ticket <= forgotten || positives[ticket] != nil
     }
+
+    /// The same of records of recipients.
+    func mayHoldRecipients(_ ticket: UInt64) -> Bool {
+        ticket > lastAnswered || ticket <= forgotten || positives[ticket] == true
+    }
+}
+
+/// What records a scope has.
+enum Holding {
+    case nothing
+    /// None of recipients.
+    case wholes
+    case recipients
 }
 
 /// First in, first out.

@@ -71,7 +71,9 @@ struct ServerTalkTests {
             Issue.record("told twice")
             return
         }
-        // The same relay knows that it is being told: another message.
+        // The same relay knows that it is being told; after a moment it is another message.
+        #expect(two.ask(1)?.whole == .pending(submission: 0))
+        two.wait(2_000)
         #expect(two.ask(1) == LedgerAnswer(recipients: []))
         two.apply(.forget)
         two.turn()

@@ -165,12 +165,18 @@ struct ServerValueTests {
         let second = book.ask(one)
         #expect(second != first)
         book.sent()
-        book.answered(first, mayHold: false)
+        book.answered(first, .nothing)
         #expect(!book.mayHold(first))
         #expect(book.mayHold(second))
-        book.answered(second, mayHold: true)
+        book.answered(second, .wholes)
         #expect(book.mayHold(second))
+        #expect(!book.mayHoldRecipients(second))
         #expect(!book.mayHold(first))
+        let third = book.ask(one)
+        book.sent()
+        #expect(book.mayHoldRecipients(third))
+        book.answered(third, .recipients)
+        #expect(book.mayHoldRecipients(third))
     }
 
     @Test("So many positive answers that old ones are forgotten: they stay positive")
@@ -179,7 +185,7 @@ struct ServerValueTests {
         for _ in 0..<10_000 {
             let ticket = book.ask(LedgerScope(owner: 1, sender: 1))
             book.sent()
-            book.answered(ticket, mayHold: true)
+            book.answered(ticket, nil)
         }
         #expect(book.mayHold(1))
         #expect(book.mayHold(9_999))

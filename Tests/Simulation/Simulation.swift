@@ -172,7 +172,8 @@ final class Simulation {
             }
             let client = MailClient(
                 simulation: self, host: host, habits: habits, messages: own,
-                dice: Dice(seed: plan.seed, part: 100 + UInt64(number)))
+                dice: Dice(seed: plan.seed, part: 100 + UInt64(number)),
+                order: Dice(seed: plan.seed, part: 2_000 + UInt64(number)))
             client.start(after: plan.isScripted ? number * 5 : dice.skewed(1...20_000))
             clients.append(client)
         }
@@ -193,11 +194,14 @@ final class Simulation {
     }
 
     /// The relay has read the end of this connection, or has closed it.
-    func relayClosed(connection: Int) {
+    /// - Parameter bytesSent: of the relay on this connection.
+    func relayClosed(connection: Int, bytesSent: Int) {
         world.trace.say(world, "relay: connection \(connection) has ended")
         for index in ledger.attempts.indices where ledger.attempts[index].connection == connection {
             ledger.attempts[index].relayClosedAt = ledger.attempts[index].relayClosedAt ?? world.now
-            if ledger.attempts[index].endsInOrder {
+            // Before its reply, an end in order leaves open whether the client will read it.
+            let isReplied = bytesSent > ledger.attempts[index].relayBytesAtDot ?? .max
+            if ledger.attempts[index].endsInOrder, isReplied {
                 ledger.attempts[index].maybeSeenAt = ledger.attempts[index].maybeSeenAt ?? world.now
             }
         }

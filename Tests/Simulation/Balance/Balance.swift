@@ -19,6 +19,8 @@ enum Repetition: String, CaseIterable {
     /// A try that ended in a permanent reply leaves nothing.
     case refusedForGood = "others of the group were refused for good"
     case windowOver = "later than the duplicate window"
+    /// A record of a whole submission is of its envelope.
+    case otherEnvelope = "the record was of a whole submission with another envelope"
     /// The connection of the first try still looked alive.
     case unnoticed = "the relay had not noticed yet that the client was gone"
     /// The client's next try was accepted before that of a connection that it had given up. When
@@ -60,8 +62,8 @@ struct Balance {
             checkHeardSuccesses(facts, attempts, requests)
             if facts.isGroup {
                 for recipient in 0..<facts.recipients {
-                    let own = requests.filter { $0.recipients == [recipient] }
-                    checkRepetition(facts, attempts, own, ofGroup: requests)
+                    let own = requests.filter { $0.recipients.contains(recipient) }
+                    checkRepetition(facts, attempts, own)
                 }
                 checkStarvation(facts, attempts, requests)
             } else {
@@ -93,11 +95,13 @@ struct Balance {
         // A suppressed recipient among others is no failure, as in one call for all of them.
         let isSuppressed = { (recipient: Int) in
             requests.contains {
-                $0.recipients == [recipient] && $0.status == 422 && $0.answerHeardAt != nil
+                $0.recipients.contains(recipient) && $0.status == 422 && $0.answerHeardAt != nil
             }
         }
-        for recipient in 0..<facts.recipients
-        where !isSuppressed(recipient) && !kept.contains(where: { $0.recipients == [recipient] }) {
+        for recipient in attempt.envelope ?? Set(0..<facts.recipients)
+        where !isSuppressed(recipient)
+            && !kept.contains(where: { $0.recipients.contains(recipient) })
+        {
             report(facts, "250, and recipient \(recipient) was never accepted")
         }
     }
@@ -150,8 +154,7 @@ struct Balance {
 
     /// Requests for one message to the same recipients.
     private mutating func checkRepetition(
-        _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest],
-        ofGroup all: [APIRequest] = []
+        _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest]
     ) {
         // What got a 429 was not acted on, and its second request comes in the same try.
         let complete = requests.filter { $0.completedAt != nil && $0.status != 429 }
@@ -165,7 +168,7 @@ struct Balance {
         }
         let acted = complete.filter(\.hasActed)
         for (first, second) in zip(acted, acted.dropFirst()) {
-            let excuse = excuse(facts, attempts, first, second, ofGroup: all)
+            let excuse = excuse(facts, attempts, first, second)
             if let excuse { repetitions[excuse, default: 0] += 1 }
             if excuse != nil { continue }
             report(facts, "accepted twice although the guard knew \(first.messageID)")
@@ -177,8 +180,7 @@ struct Balance {
     /// From outside it is not visible which of the open tries made the request, so an excuse of any
     /// of them counts, the latest try first.
     private func excuse(
-        _ facts: MessageFacts, _ attempts: [Attempt], _ first: APIRequest, _ second: APIRequest,
-        ofGroup all: [APIRequest]
+        _ facts: MessageFacts, _ attempts: [Attempt], _ first: APIRequest, _ second: APIRequest
     ) -> Repetition? {
         guard first.isValidSuccess, first.answerHeardAt != nil else { return .uncertain }
         guard let done = second.completedAt else { return nil }
@@ -191,22 +193,38 @@ struct Balance {
                 return excuse
             }
         }
-        let isRefused = all.contains { request in
-            guard let heard = request.answerHeardAt, heard <= done else { return false }
-            return [400, 403, 413].contains(request.status)
+        let isRefused = attempts.contains { attempt in
+            guard let dot = attempt.dotHeardAt, let replied = attempt.replySentAt,
+                let accepted = first.completedAt, let code = attempt.code
+            else { return false }
+            return (500...599).contains(code) && dot <= accepted && replied >= accepted
+                && replied <= done
         }
         return isRefused ? .refusedForGood : nil
     }
 
     /// Whether a client of the first acceptance left in order, without reading, before the next try.
+    /// Its try may be a later one that the guard answered.
     private func hasEndedInOrder(
         _ attempts: [Attempt], _ first: APIRequest, heard: MonotonicTime, asked: MonotonicTime
     ) -> Bool {
         attempts.contains { attempt in
-            guard attempt.endsInOrder, let end = attempt.maybeSeenAt, let done = first.completedAt,
-                let dot = attempt.dotHeardAt
+            guard attempt.endsInOrder, let end = attempt.maybeSeenAt, let dot = attempt.dotHeardAt
             else { return false }
-            return dot <= done && end >= heard && end <= asked
+            return dot <= end && end >= heard && end <= asked
+        }
+    }
+
+    /// Whether the first acceptance was, for a try with another envelope, one of all its recipients,
+    /// and the client did not see its 250.
+    private func isOfOtherEnvelope(
+        _ attempts: [Attempt], _ first: APIRequest, _ cause: Attempt
+    ) -> Bool {
+        attempts.contains { attempt in
+            guard attempt.envelope != cause.envelope, attempt.code == nil,
+                let dot = attempt.dotHeardAt, let done = first.completedAt
+            else { return false }
+            return dot <= done
         }
     }
 
@@ -252,6 +270,7 @@ struct Balance {
         }
         if isSeen { return .onPurpose }
         if hasEndedInOrder(attempts, first, heard: heard, asked: asked) { return .endedInOrder }
+        if facts.isMixed, isOfOtherEnvelope(attempts, first, cause) { return .otherEnvelope }
         // Requests of a group are remembered without a Message-ID, but not while they are in
         // flight. A try that began before the answer, and may have waited in the queue, knew
         // nothing of them.
@@ -312,7 +331,10 @@ struct Balance {
     ) {
         guard ledger.restarts.isEmpty else { return }
         let asked = Set(requests.flatMap(\.recipients))
-        guard asked.count < facts.recipients else { return }
+        let wanted = attempts.reduce(into: Set<Int>()) {
+            $0.formUnion($1.envelope ?? Set(0..<facts.recipients))
+        }
+        guard asked.count < wanted.count else { return }
         var tried: Set<Int> = []
         var passedOver = 0
         for attempt in attempts {
@@ -370,11 +392,15 @@ struct Balance {
             guard own.count == 1, isAlone, let expected = Balance.code(for: own[0].status) else {
                 continue
             }
-            // A limit was waited for, a second at least, and the next request had no answer.
-            if own[0].status == 429, code == 451,
-                let answer = own[0].answerHeardAt, replied.milliseconds(since: answer) >= 1_000
+            // A limit was waited for, a second at least, and the next request had no answer, or one
+            // before it was complete.
+            if own[0].status == 429, let answer = own[0].answerHeardAt,
+                replied.milliseconds(since: answer) >= 1_000
             {
-                continue
+                let isEarly = ledger.earlyAnswers.contains {
+                    $0.at >= answer && $0.at <= replied && Balance.code(for: $0.status) == code
+                }
+                if isEarly || code == 451 { continue }
             }
             if code != expected {
                 report(facts, "the API said \(own[0].status), the client heard \(code)")
