@@ -6,6 +6,8 @@
 // one EXISTS says whether a scope has any record. Everything expires by the server's clock. Beside them
 // are the fleet's key (`key`) and its news (`news`).
 
+import Relay
+
 /// Writes commands, for one connection.
 struct LedgerCommands {
     private static let hasKey = Array("key".utf8)
@@ -18,6 +20,16 @@ struct LedgerCommands {
 
     /// Forgets what was written; the memory stays.
     mutating func removeAll() { writer.removeAll() }
+
+    /// The names of a fact's record, and of the list that it is in.
+    static func kinds(of fact: LedgerFact) -> (record: UInt8, list: UInt8) {
+        switch fact {
+        case .accepted: (UInt8(ascii: "a"), UInt8(ascii: "s"))
+        case .pending: (UInt8(ascii: "l"), UInt8(ascii: "p"))
+        case .delivered, .refused: (UInt8(ascii: "g"), UInt8(ascii: "r"))
+        case .tried: (UInt8(ascii: "t"), UInt8(ascii: "r"))
+        }
+    }
 
     // MARK: The connection
 
@@ -150,5 +162,32 @@ struct LedgerCommands {
         writer.add("STREAMS")
         writer.add(prefix + Self.hasNews)
         writer.add(entry)
+    }
+}
+
+/// Lists of one scope that were made to last.
+struct RenewedLists {
+    private var scope: LedgerScope?
+    private var lists: [UInt8] = []
+
+    mutating func isFirst(_ list: UInt8, _ scope: LedgerScope) -> Bool {
+        if self.scope != scope { (self.scope, lists) = (scope, []) }
+        guard !lists.contains(list) else { return false }
+        lists.append(list)
+        return true
+    }
+}
+
+/// What errors of a server mean.
+enum ServerWords {
+    /// Of a server that takes no writes, and still answers questions.
+    private static let refusals = ["OOM ", "READONLY ", "MISCONF ", "NOREPLICAS "]
+
+    static func isRefusal(_ words: String) -> Bool { refusals.contains { words.hasPrefix($0) } }
+
+    /// For the log: printable, and not too long.
+    static func cleaned(_ words: String) -> String {
+        let scalars = words.unicodeScalars.prefix(160).filter { (0x20...0x7E).contains($0.value) }
+        return String(String.UnicodeScalarView(scalars))
     }
 }

@@ -287,7 +287,7 @@ struct ServerTalk {
             for change in changes { owe(change, at: now) }
             return sendOwed(at: now)
         }
-        var renewed = Renewed()
+        var renewed = RenewedLists()
         for change in changes { send(change, at: now, &renewed) }
     }
 
@@ -315,7 +315,7 @@ struct ServerTalk {
         guard phase == .open, refusal == nil, sentChanges < options.batchChanges,
             !isSlow(at: now), !owed.isEmpty || !restored.isEmpty
         else { return }
-        var renewed = Renewed()
+        var renewed = RenewedLists()
         for change in owed.take(options.batchChanges - sentChanges) {
             send(change, at: now, &renewed)
         }
@@ -328,7 +328,7 @@ struct ServerTalk {
     }
 
     private mutating func send(
-        _ change: LedgerChange, at now: MonotonicTime, _ renewed: inout Renewed,
+        _ change: LedgerChange, at now: MonotonicTime, _ renewed: inout RenewedLists,
         onlyIfAbsent: Bool = false
     ) {
         let name = namer.name(of: change.digest, in: change.scope)
@@ -340,7 +340,7 @@ struct ServerTalk {
         case .put(let fact, let until):
             let left = until.milliseconds(since: now)
             guard left > 0 else { return }
-            let (kind, list) = Self.kinds(of: fact)
+            let (kind, list) = LedgerCommands.kinds(of: fact)
             let scope = namer.name(of: change.scope)
             commands.list(name, in: list, of: scope)
             sent(change, now, isLast: false)
@@ -363,28 +363,6 @@ struct ServerTalk {
             leases[change.digest] = nil
             unlist(name, "p", change, now)
             delete(name, "kl", change, now)
-        }
-    }
-
-    /// Lists of one scope that were made to last.
-    private struct Renewed {
-        private var scope: LedgerScope?
-        private var lists: [UInt8] = []
-
-        mutating func isFirst(_ list: UInt8, _ scope: LedgerScope) -> Bool {
-            if self.scope != scope { (self.scope, lists) = (scope, []) }
-            guard !lists.contains(list) else { return false }
-            lists.append(list)
-            return true
-        }
-    }
-
-    private static func kinds(of fact: LedgerFact) -> (record: UInt8, list: UInt8) {
-        switch fact {
-        case .accepted: (UInt8(ascii: "a"), UInt8(ascii: "s"))
-        case .pending: (UInt8(ascii: "l"), UInt8(ascii: "p"))
-        case .delivered, .refused: (UInt8(ascii: "g"), UInt8(ascii: "r"))
-        case .tried: (UInt8(ascii: "t"), UInt8(ascii: "r"))
         }
     }
 
@@ -519,10 +497,10 @@ struct ServerTalk {
 
     /// The server does not do what was asked. While it refuses writes it can still be asked.
     private mutating func takeError(_ words: String, _ purpose: Purpose, at now: MonotonicTime) {
-        let isRefusal = Self.refusals.contains { words.hasPrefix($0) }
+        let isRefusal = ServerWords.isRefusal(words)
         switch purpose {
         case .news, .telling:
-            if !isRefusal { effects.append(.newsRefused(Self.cleaned(words))) }
+            if !isRefusal { effects.append(.newsRefused(ServerWords.cleaned(words))) }
             return
         case .take(let id): endLook(id, looks[id]?.found)
         case .look(let id): endLook(id, nil)
@@ -537,17 +515,8 @@ struct ServerTalk {
             if isLast { endChange(change, at: now) }
         case .password, .database, .claim, .key, .beatClaim, .beatKey: break
         }
-        guard isRefusal else { return fail(Self.cleaned(words), at: now) }
-        refuse(Self.cleaned(words))
-    }
-
-    /// Errors of a server that still answers questions.
-    private static let refusals = ["OOM ", "READONLY ", "MISCONF ", "NOREPLICAS "]
-
-    /// For the log: printable, and not too long.
-    private static func cleaned(_ words: String) -> String {
-        let scalars = words.unicodeScalars.prefix(160).filter { (0x20...0x7E).contains($0.value) }
-        return String(String.UnicodeScalarView(scalars))
+        guard isRefusal else { return fail(ServerWords.cleaned(words), at: now) }
+        refuse(ServerWords.cleaned(words))
     }
 
     private mutating func refuse(_ words: String) {
