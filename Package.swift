@@ -125,7 +125,7 @@ let package = Package(
             name: "Simulate",
             dependencies: [
                 "CRandomness", "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox",
-                logging,
+                "LedgerServer", "ValkeyModel", logging,
             ],
             path: "Tests/Simulation",
             exclude: ["CRandomness", "Certificates", "mutations.py", "run.sh"],

@@ -164,7 +164,7 @@ final class ServerDesk: StreamHandler {
         home.count(waiting: -reportedWaiting)
         reportedWaiting = 0
         home.leave(talk.takeOwed())
-        if number < 0 { home.forgetDesk(number) }
+        home.forgetDesk(number)
         waits = [:]
         parked = []
         barriers = [:]

@@ -140,13 +140,7 @@ package final class ServerLedger: LedgerHome {
 
     /// Writes what the loops have left, for a second and a half at most.
     package func close() {
-        let orphans = state.withLock { state in
-            state.teller = nil
-            state.hear = nil
-            let taken = state.orphans
-            state.orphans = []
-            return taken
-        }
+        let orphans = takeOrphans()
         guard !orphans.isEmpty else { return }
         _ = runAlone(milliseconds: Self.endMilliseconds) { desk in
             desk.adopt(orphans)
@@ -160,6 +154,23 @@ package final class ServerLedger: LedgerHome {
                 "server": "\(options.address)", "changes": "\(left)",
                 "effect": "what they guard may be sent again by another relay",
             ])
+    }
+
+    /// The same as `close` on a loop of the caller, which `stop`s when everything is written.
+    package func finish(on loop: Loop) {
+        let desk = ServerDesk(home: self, loop: loop, number: -1)
+        desk.adopt(takeOrphans())
+        desk.endsWhenWritten()
+        desk.begin()
+    }
+
+    private func takeOrphans() -> [LedgerChange] {
+        state.withLock { state in
+            state.hear = nil
+            let taken = state.orphans
+            state.orphans = []
+            return taken
+        }
     }
 
     /// Runs a desk on a loop of its own in this thread, until it ends that loop or the time is over.
@@ -291,8 +302,13 @@ package final class ServerLedger: LedgerHome {
             ])
     }
 
-    /// The desk that was made for start or end is gone.
-    func forgetDesk(_ desk: Int) { state.withLock { _ = $0.troubles.removeValue(forKey: desk) } }
+    /// The loop of a desk has ended.
+    func forgetDesk(_ desk: Int) {
+        state.withLock { state in
+            state.troubles[desk] = nil
+            if desk == 0 { state.teller = nil }
+        }
+    }
 
     /// Once per second on each loop: says when the server is back.
     func beat(at now: MonotonicTime) {
