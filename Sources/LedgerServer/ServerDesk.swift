@@ -1,8 +1,8 @@
 // One loop's connection to the server: the driver of `ServerTalk`.
 //
 // It opens the connection, again and again with growing pauses, carries bytes, keeps the time, and calls
-// those who wait. Commands of one tick leave together; questions that nobody waits for yet may wait for a
-// millisecond, so that a busy loop asks for several messages at once.
+// those who wait. Commands of one tick leave together; questions that nobody waits for yet leave when the
+// server has answered those before, so that a busy loop asks for several messages at once.
 
 import APIClient
 import Log
@@ -87,18 +87,14 @@ final class ServerDesk: StreamHandler {
     private var reportedLost = 0
 
     private var key: ContentHash.Key
-    private var lastFlush = MonotonicTime(nanoseconds: 0)
     private var isFlushing = false
     private var patience: DeskAlarm?
-    private var hold: DeskAlarm?
     private var retry: DeskAlarm?
     private var pulse: DeskAlarm?
 
     private static let connectMilliseconds = 1_000
     private static let pauseMilliseconds = 100
     private static let pauseMillisecondsMax = 2_500
-    /// How long a question that nobody waits for may wait for others, in nanoseconds.
-    private static let gatherNanoseconds: UInt64 = 1_000_000
 
     /// - Parameter number: of the home's desks; -1 for one of start or end.
     init(home: ServerLedger, loop: Loop, number: Int) {
@@ -114,7 +110,6 @@ final class ServerDesk: StreamHandler {
             readsNews: number == 0)
         super.init()
         patience = DeskAlarm(loop: loop) { [weak self] in self?.patienceIsOver() }
-        hold = DeskAlarm(loop: loop) { [weak self] in self?.flush() }
         retry = DeskAlarm(loop: loop) { [weak self] in self?.connect() }
         pulse = DeskAlarm(loop: loop) { [weak self] in self?.beat() }
         loop.whenEnded { [self] in end() }
@@ -158,7 +153,7 @@ final class ServerDesk: StreamHandler {
 
     private func end() {
         isEnded = true
-        for alarm in [patience, hold, retry, pulse] { alarm?.end() }
+        for alarm in [patience, retry, pulse] { alarm?.end() }
         talk.closed(at: now)
         _ = talk.takeEffects()
         home.count(waiting: -reportedWaiting)
@@ -294,15 +289,12 @@ final class ServerDesk: StreamHandler {
         }
     }
 
-    /// Questions that nobody waits for wait for others, while the loop is busy.
-    private func gather() {
-        if now.nanoseconds(since: lastFlush) >= Self.gatherNanoseconds { return flushSoon() }
-        hold?.set(at: now.advanced(byMilliseconds: 1))
-    }
+    /// Questions that nobody waits for yet leave together with those that come until the server has
+    /// answered the ones before: a busy loop asks for several messages at once.
+    private func gather() { if !talk.isAwaiting { flushSoon() } }
 
     private func flush() {
         guard let stream, !isEnded, talk.hasOutput else { return }
-        lastFlush = now
         talk.takeOutput { stream.write($0, isSecret: $1) }
         stream.deadline = talk.silenceEnd
     }

@@ -84,6 +84,8 @@ struct ServerTalk {
     private(set) var effects: [Effect] = []
 
     private var awaited = Line<Awaited>()
+    /// Of these, replies to commands that were not sent yet.
+    private var unsentCount = 0
     private var looks: [Int: Look] = [:]
     private var lastLook = 0
     private var tickets = TicketBook()
@@ -203,6 +205,7 @@ struct ServerTalk {
     mutating func closed(at now: MonotonicTime) {
         phase = .closed
         commands.removeAll()
+        unsentCount = 0
         var wasOwed = owed
         owed = OwedChanges(bounds: options.owed)
         while let next = awaited.popFirst() {
@@ -225,6 +228,9 @@ struct ServerTalk {
     /// What is written no more here: its owner hands it to somebody else.
     mutating func takeOwed() -> [LedgerChange] { restored + owed.take(.max) }
 
+    /// The server owes replies.
+    var isAwaiting: Bool { awaited.count > unsentCount }
+
     /// Commands wait to be sent.
     var hasOutput: Bool { !commands.writer.bytes.isEmpty }
 
@@ -232,6 +238,7 @@ struct ServerTalk {
     mutating func takeOutput(_ send: (Bytes, _ isSecret: Bool) -> Void) {
         send(commands.writer.bytes.span, commands.writer.isSecret)
         commands.removeAll()
+        unsentCount = 0
         tickets.sent()
     }
 
@@ -469,6 +476,7 @@ struct ServerTalk {
 
     private mutating func expect(_ purpose: Purpose, _ now: MonotonicTime) {
         awaited.append(Awaited(purpose: purpose, since: now))
+        unsentCount += 1
     }
 
     private mutating func take(_ reply: ServerReply, _ next: Awaited, at now: MonotonicTime) {
