@@ -51,3 +51,42 @@ enum ServerNews {
         }
     }
 }
+
+/// Reads the stream of news, entry after entry.
+struct NewsReader {
+    /// Of one reply.
+    static let entriesMax = 64
+
+    /// The entry that was read last.
+    private var last = ""
+
+    /// After which entry to read on. The first time: what may still count.
+    /// - Parameter wall: milliseconds since 1970.
+    mutating func next(wall: Int64) -> String {
+        if last.isEmpty { last = "\(max(0, wall - Int64(ServerNews.agesMilliseconds)))-0" }
+        return last
+    }
+
+    /// - Returns: the news in a reply, and whether there may be more.
+    mutating func read(
+        _ reply: ServerReply, wall: Int64, process: UInt64
+    ) -> (news: [FleetNews], hasMore: Bool) {
+        guard case .list(let streams) = reply, case .list(let stream)? = streams.first,
+            stream.count == 2, case .list(let entries) = stream[1]
+        else { return ([], false) }
+        var heard: [FleetNews] = []
+        for entry in entries {
+            guard case .list(let parts) = entry, parts.count == 2,
+                case .bytes(let id) = parts[0], case .list(let fields) = parts[1],
+                fields.count == 2, case .bytes(let text) = fields[1]
+            else { continue }
+            last = String(decoding: id, as: UTF8.self)
+            let sent = last.split(separator: "-").first.flatMap { Int64($0) } ?? 0
+            let age = Int(min(max(0, wall - sent), 2_000_000_000))
+            if let news = ServerNews.read(text, age: age, unlessFrom: process) {
+                heard.append(news)
+            }
+        }
+        return (heard, entries.count == Self.entriesMax)
+    }
+}

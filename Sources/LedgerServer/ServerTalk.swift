@@ -38,7 +38,7 @@ struct ServerTalk {
     /// What a reply answers.
     private enum Purpose {
         case password, database, claim, key
-        case lists(ticket: UInt64)
+        case lists(ticket: UInt64, LedgerScope)
         case look(Int)
         case take(Int)
         case lease(LedgerChange)
@@ -88,6 +88,8 @@ struct ServerTalk {
     private var unsentCount = 0
     private var looks: [Int: Look] = [:]
     private var lastLook = 0
+    /// Questions that wait for what the server says to a ticket.
+    private var looksOfTickets: [UInt64: [Int]] = [:]
     private var tickets = TicketBook()
     private var leases: [ContentDigest: Lease] = [:]
     private var owed: OwedChanges
@@ -99,8 +101,7 @@ struct ServerTalk {
     private var isChangeRefused = false
     private var proposal: [UInt8] = []
     private var life: UInt64 = 0
-    /// The entry of the fleet's news that was read last.
-    private var lastNews = ""
+    private var newsReader = NewsReader()
     /// Milliseconds since 1970 at the loop's time 0.
     private var wallStart: Int64 = 0
 
@@ -210,7 +211,7 @@ struct ServerTalk {
         owed = OwedChanges(bounds: options.owed)
         while let next = awaited.popFirst() {
             switch next.purpose {
-            case .lists(let ticket): tickets.answered(ticket, nil)
+            case .lists(let ticket, let scope): takeLists(ticket, scope, nil, at: now)
             case .look(let id), .take(let id): endLook(id, looks[id]?.found)
             case .lease(let change):
                 leases[change.digest] = nil
@@ -256,7 +257,7 @@ struct ServerTalk {
         if let ticket = tickets.unsent(scope) { return ticket }
         let ticket = tickets.ask(scope)
         commands.exists(namer.name(of: scope))
-        expect(.lists(ticket: ticket), now)
+        expect(.lists(ticket: ticket, scope), now)
         return ticket
     }
 
@@ -273,11 +274,22 @@ struct ServerTalk {
     mutating func lookUp(_ question: LedgerQuestion, at now: MonotonicTime) -> Int {
         lastLook += 1
         looks[lastLook] = Look(question: question)
+        if let ticket = tickets.unanswered(question.scope) {
+            // Nearly always it is over with that answer.
+            looksOfTickets[ticket, default: []].append(lastLook)
+        } else {
+            sendLook(lastLook, question, at: now)
+        }
+        return lastLook
+    }
+
+    private mutating func sendLook(
+        _ id: Int, _ question: LedgerQuestion, at now: MonotonicTime
+    ) {
         commands.look(
             whole: question.whole.map { namer.name(of: $0, in: question.scope) },
             recipients: question.recipients.map { namer.name(of: $0, in: question.scope) })
-        expect(.look(lastLook), now)
-        return lastLook
+        expect(.look(id), now)
     }
 
     /// Nobody waits for this answer any more.
@@ -430,13 +442,9 @@ struct ServerTalk {
         expect(.telling, now)
     }
 
-    private static let newsMax = 64
-
     private mutating func readNews(_ now: MonotonicTime) {
-        if lastNews.isEmpty {
-            lastNews = "\(max(0, wall(now) - Int64(ServerNews.agesMilliseconds)))-0"
-        }
-        commands.readNews(after: lastNews, count: Self.newsMax)
+        let entry = newsReader.next(wall: wall(now))
+        commands.readNews(after: entry, count: NewsReader.entriesMax)
         expect(.news, now)
     }
 
@@ -487,10 +495,13 @@ struct ServerTalk {
         case .key: takeKey(reply, at: now, isFirst: true)
         case .beatClaim: allow()
         case .beatKey: takeKey(reply, at: now, isFirst: false)
-        case .lists(let ticket):
-            guard case .integer(let count) = reply else { return tickets.answered(ticket, nil) }
-            let holding: Holding = count >= LedgerCommands.recipientsMin ? .recipients : .wholes
-            tickets.answered(ticket, count == 0 ? .nothing : holding)
+        case .lists(let ticket, let scope):
+            var holding: Holding?
+            if case .integer(let count) = reply {
+                holding = count >= LedgerCommands.recipientsMin ? .recipients : .wholes
+                if count == 0 { holding = .nothing }
+            }
+            takeLists(ticket, scope, holding, at: now)
         case .look(let id): takeLook(reply, id, at: now)
         case .take(let id):
             // Somebody else is telling it just now.
@@ -512,7 +523,7 @@ struct ServerTalk {
             return
         case .take(let id): endLook(id, looks[id]?.found)
         case .look(let id): endLook(id, nil)
-        case .lists(let ticket): tickets.answered(ticket, nil)
+        case .lists(let ticket, let scope): takeLists(ticket, scope, nil, at: now)
         case .barrier(let id): effects.append(.passed(barrier: id))
         case .lease(let change):
             leases[change.digest] = nil
@@ -617,6 +628,22 @@ struct ServerTalk {
 
     // MARK: Answers
 
+    private mutating func takeLists(
+        _ ticket: UInt64, _ scope: LedgerScope, _ holding: Holding?, at now: MonotonicTime
+    ) {
+        tickets.answered(ticket, of: scope, holding)
+        guard let waiting = looksOfTickets.removeValue(forKey: ticket) else { return }
+        for id in waiting {
+            if holding == .nothing {
+                endLook(id, .nothing)
+            } else if phase == .open, let question = looks[id]?.question {
+                sendLook(id, question, at: now)
+            } else {
+                endLook(id, nil)
+            }
+        }
+    }
+
     private mutating func endLook(_ id: Int, _ answer: LedgerAnswer?) {
         guard looks.removeValue(forKey: id) != nil else { return }
         effects.append(.answered(question: id, answer))
@@ -678,23 +705,8 @@ struct ServerTalk {
     }
 
     private mutating func takeNews(_ reply: ServerReply, at now: MonotonicTime) {
-        guard case .list(let streams) = reply, case .list(let stream)? = streams.first,
-            stream.count == 2, case .list(let entries) = stream[1]
-        else { return }
-        var heard: [FleetNews] = []
-        for entry in entries {
-            guard case .list(let parts) = entry, parts.count == 2,
-                case .bytes(let id) = parts[0], case .list(let fields) = parts[1],
-                fields.count == 2, case .bytes(let text) = fields[1]
-            else { continue }
-            lastNews = String(decoding: id, as: UTF8.self)
-            let sent = lastNews.split(separator: "-").first.flatMap { Int64($0) } ?? 0
-            let age = Int(min(max(0, wall(now) - sent), 2_000_000_000))
-            if let news = ServerNews.read(text, age: age, unlessFrom: process) {
-                heard.append(news)
-            }
-        }
+        let (heard, hasMore) = newsReader.read(reply, wall: wall(now), process: process)
         if !heard.isEmpty { effects.append(.heard(heard)) }
-        if entries.count == Self.newsMax { readNews(now) }
+        if hasMore { readNews(now) }
     }
 }

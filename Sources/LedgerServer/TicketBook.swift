@@ -12,6 +12,8 @@ struct TicketBook {
     private var lastAnswered: UInt64 = 0
     /// Not sent yet: an equal question is the same one.
     private var unsentTickets: [LedgerScope: UInt64] = [:]
+    /// The latest question about each scope, while it has no answer.
+    private var openTickets: [LedgerScope: UInt64] = [:]
     /// With whether there are records of recipients.
     private var positives: [UInt64: Bool] = [:]
     private var order = Line<UInt64>()
@@ -22,11 +24,15 @@ struct TicketBook {
     mutating func ask(_ scope: LedgerScope) -> UInt64 {
         last += 1
         unsentTickets[scope] = last
+        openTickets[scope] = last
         return last
     }
 
     /// The ticket of a question that was not sent yet.
     func unsent(_ scope: LedgerScope) -> UInt64? { unsentTickets[scope] }
+
+    /// The ticket of the latest question that has no answer.
+    func unanswered(_ scope: LedgerScope) -> UInt64? { openTickets[scope] }
 
     func isUnsent(_ ticket: UInt64) -> Bool { ticket > lastSent }
 
@@ -37,7 +43,8 @@ struct TicketBook {
     }
 
     /// In the order of the tickets. Nil: there is no answer.
-    mutating func answered(_ ticket: UInt64, _ holding: Holding?) {
+    mutating func answered(_ ticket: UInt64, of scope: LedgerScope, _ holding: Holding?) {
+        if openTickets[scope] == ticket { openTickets[scope] = nil }
         lastAnswered = max(lastAnswered, ticket)
         lastSent = max(lastSent, ticket)
         guard holding != .nothing else { return }

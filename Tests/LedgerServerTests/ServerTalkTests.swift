@@ -184,6 +184,19 @@ struct ServerTalkTests {
         #expect(bench.ask(nil, [1])?.recipients == [nil])
     }
 
+    @Test("A question about a scope that is being asked about waits for that answer")
+    func joined() {
+        let bench = TalkBench()
+        bench.open()
+        _ = bench.talk.inquire(scope, at: bench.now)
+        #expect(bench.ask(1) == .nothing)
+        #expect(!bench.model.commands.contains { $0.first == "MGET" })
+        bench.put(.accepted(messageID: id))
+        bench.turn()
+        _ = bench.talk.inquire(scope, at: bench.now)
+        #expect(bench.ask(1)?.whole == .accepted(messageID: id))
+    }
+
     @Test("A barrier is passed when everything before it is written")
     func barrier() {
         let bench = TalkBench()

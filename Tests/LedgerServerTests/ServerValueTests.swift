@@ -165,17 +165,19 @@ struct ServerValueTests {
         let second = book.ask(one)
         #expect(second != first)
         book.sent()
-        book.answered(first, .nothing)
+        book.answered(first, of: one, .nothing)
         #expect(!book.mayHold(first))
         #expect(book.mayHold(second))
-        book.answered(second, .wholes)
+        #expect(book.unanswered(one) == second)
+        book.answered(second, of: one, .wholes)
+        #expect(book.unanswered(one) == nil)
         #expect(book.mayHold(second))
         #expect(!book.mayHoldRecipients(second))
         #expect(!book.mayHold(first))
         let third = book.ask(one)
         book.sent()
         #expect(book.mayHoldRecipients(third))
-        book.answered(third, .recipients)
+        book.answered(third, of: one, .recipients)
         #expect(book.mayHoldRecipients(third))
     }
 
@@ -185,7 +187,7 @@ struct ServerValueTests {
         for _ in 0..<10_000 {
             let ticket = book.ask(LedgerScope(owner: 1, sender: 1))
             book.sent()
-            book.answered(ticket, nil)
+            book.answered(ticket, of: LedgerScope(owner: 1, sender: 1), nil)
         }
         #expect(book.mayHold(1))
         #expect(book.mayHold(9_999))
