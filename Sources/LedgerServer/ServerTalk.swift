@@ -61,14 +61,6 @@ struct ServerTalk {
         var found: LedgerAnswer?
     }
 
-    private struct Lease {
-        let submission: UInt64
-        let until: MonotonicTime
-        var isHeld = false
-        /// It ended before the server's word that we hold it.
-        var isOver = false
-    }
-
     private let options: TalkOptions
     private let namer: ServerNamer
     private var reader = ReplyReader()
@@ -91,7 +83,7 @@ struct ServerTalk {
     /// Questions that wait for what the server says to a ticket.
     private var looksOfTickets: [UInt64: [Int]] = [:]
     private var tickets = TicketBook()
-    private var leases: [ContentDigest: Lease] = [:]
+    private var leases = LeaseBook()
     private var owed: OwedChanges
     /// What the server has lost with an earlier life, and memory knows; in no hurry.
     private var restored: [LedgerChange] = []
@@ -214,7 +206,7 @@ struct ServerTalk {
             case .lists(let ticket, let scope): takeLists(ticket, scope, nil, at: now)
             case .look(let id), .take(let id): endLook(id, looks[id]?.found)
             case .lease(let change):
-                leases[change.digest] = nil
+                leases.drop(change.digest)
                 owe(change, at: now)
             case .change(let change, isLast: true): owe(change, at: now)
             case .barrier(let id): effects.append(.passed(barrier: id))
@@ -369,7 +361,7 @@ struct ServerTalk {
             }
             let value = ServerValue.bytes(fact, until: wall(until))
             if case .pending(let submission) = fact {
-                leases[change.digest] = Lease(submission: submission, until: until)
+                leases.ask(change.digest, submission, until: until)
                 commands.set(kind, name, value, milliseconds: left, onlyIfAbsent: true)
                 sentChanges += 1
                 return expect(.lease(change), now)
@@ -379,7 +371,7 @@ struct ServerTalk {
                 return sent(change, now, isLast: true)
             }
             sent(change, now, isLast: false)
-            leases[change.digest] = nil
+            leases.drop(change.digest)
             unlist(name, "p", change, now)
             delete(name, "kl", change, now)
         }
@@ -416,13 +408,7 @@ struct ServerTalk {
     private mutating func settle(
         _ change: LedgerChange, _ submission: UInt64, _ name: ServerName, at now: MonotonicTime
     ) {
-        guard let lease = leases[change.digest], lease.submission == submission else { return }
-        guard lease.isHeld else {
-            leases[change.digest]?.isOver = true
-            return
-        }
-        leases[change.digest] = nil
-        guard lease.until.milliseconds(since: now) > options.silenceMilliseconds else { return }
+        guard leases.settle(change.digest, submission, at: now) else { return }
         unlist(name, "p", change, now)
         delete(name, "l", change, now)
     }
@@ -455,7 +441,7 @@ struct ServerTalk {
     mutating func beat(life: UInt64, at now: MonotonicTime, wallClock: Int64) {
         guard phase == .open, !isSlow(at: now) else { return }
         setClock(wallClock, now)
-        if leases.count > 1_024 { leases = leases.filter { $0.value.until > now } }
+        leases.shrink(at: now)
         propose(life)
         claim(.beatClaim, now)
         readKey(.beatKey, now)
@@ -526,7 +512,7 @@ struct ServerTalk {
         case .lists(let ticket, let scope): takeLists(ticket, scope, nil, at: now)
         case .barrier(let id): effects.append(.passed(barrier: id))
         case .lease(let change):
-            leases[change.digest] = nil
+            leases.drop(change.digest)
             isChangeRefused = true
             endChange(change, at: now)
         case .change(let change, let isLast):
@@ -600,15 +586,10 @@ struct ServerTalk {
     ) {
         endChange(change, at: now)
         // Somebody else's holds: it will do.
-        guard reply == .status, var lease = leases[change.digest] else {
-            leases[change.digest] = nil
-            return
-        }
-        lease.isHeld = true
-        leases[change.digest] = lease
-        guard lease.isOver else { return }
+        guard reply == .status else { return leases.drop(change.digest) }
+        guard let submission = leases.given(change.digest) else { return }
         let name = namer.name(of: change.digest, in: change.scope)
-        settle(change, lease.submission, name, at: now)
+        settle(change, submission, name, at: now)
     }
 
     private mutating func endChange(_ change: LedgerChange, at now: MonotonicTime) {

@@ -48,7 +48,6 @@ struct ReplyTests {
         arguments: [
             "HTTP/1.1 400 Bad Request\r\n", "$a\r\n", ":1a\r\n", "*99999999\r\n", "*2000\r\n",
             "$-2\r\n", "*-5\r\n", ",1.5\r\n", "#t\r\n", "%1\r\n:1\r\n:2\r\n", ">1\r\n:1\r\n",
-            "_\r\n",
             "\u{16}\u{3}\u{1}", String(repeating: "*1\r\n", count: 40) + ":1\r\n",
         ])
     func nonsense(_ text: String) {
