@@ -271,7 +271,7 @@ package final class ServerLedger: LedgerHome {
             state.life = life
             return (isFirst, isReborn ? state.table.all(at: now) : [])
         }
-        fleetNamer.withLock { $0.namer.key = key }
+        fleetNamer.withLock { $0.namer.use(key) }
         if isFirst { log.event(.info, "ledger-opened", ["server": "\(options.address)"]) }
         return lost
     }

@@ -55,9 +55,12 @@ final class ServerNamer {
     private let digest = EVP_MD_fetch(nil, "SHA256", nil)
     private let context = EVP_MD_CTX_new()
     /// Of the fleet; what it makes is comparable for everybody who has it.
-    var key: ContentHash.Key
+    private(set) var key: ContentHash.Key
 
     init(key: ContentHash.Key) { self.key = key }
+
+    /// From now on names are made with this key.
+    func use(_ key: ContentHash.Key) { self.key = key }
 
     deinit {
         EVP_MD_CTX_free(context)

@@ -134,7 +134,7 @@ struct ServerTalk {
     // MARK: The connection
 
     /// Until the server says otherwise, names are made with this key.
-    mutating func useKey(_ key: ContentHash.Key) { namer.key = key }
+    mutating func useKey(_ key: ContentHash.Key) { namer.use(key) }
 
     /// The connection is there.
     /// - Parameters:
@@ -567,7 +567,7 @@ struct ServerTalk {
         default: return fail("the fleet has no secret, and this relay has one", at: now)
         }
         if isFirst {
-            namer.key = key
+            namer.use(key)
             self.life = life
             phase = .open
             effects.append(.opened(key: key, life: life))
