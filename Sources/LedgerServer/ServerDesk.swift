@@ -421,7 +421,7 @@ extension ServerDesk: LedgerDesk {
     var hashKey: ContentHash.Key { key }
 
     func mailBegan(_ scope: LedgerScope) -> UInt64 {
-        guard talk.isOpen, !talk.isSlow(at: now) else { return 0 }
+        guard isInReach() else { return 0 }
         let ticket = talk.inquire(scope, at: now)
         home.countQuestion()
         gather()
@@ -436,14 +436,18 @@ extension ServerDesk: LedgerDesk {
         mayHold(ticket, talk.mayHoldRecipients) { home.mayHoldRecipients(scope) }
     }
 
+    /// The server can be asked. When it owes an answer for too long that is noted.
+    private func isInReach() -> Bool {
+        guard talk.isOpen else { return false }
+        guard talk.isSlow(at: now) else { return true }
+        noteCondition()
+        return false
+    }
+
     private func mayHold(
         _ ticket: UInt64, _ server: (UInt64) -> Bool, memory: () -> Bool
     ) -> Bool {
-        guard talk.isOpen else { return home.isNew || memory() }
-        guard !talk.isSlow(at: now) else {
-            noteCondition()
-            return memory()
-        }
+        guard isInReach() else { return !talk.isOpen && home.isNew || memory() }
         if ticket == 0 || server(ticket) {
             if talk.isUnsent(ticket) { flushSoon() }
             return true
@@ -456,7 +460,7 @@ extension ServerDesk: LedgerDesk {
         _ answer: @escaping (LedgerAnswer) -> Void
     ) -> LedgerAnswer? {
         let wait = Wait(question: question, since: now, answer: answer)
-        if talk.isOpen, !talk.isSlow(at: now) {
+        if isInReach() {
             home.countQuestion()
             waits[talk.lookUp(question, at: now)] = wait
             flushSoon()
