@@ -45,6 +45,8 @@ let package = Package(
             linkerSettings: [
                 .linkedLibrary("ssl"), .linkedLibrary("crypto"), .linkedLibrary("uring"),
             ]),
+        // Linked in: the library's name differs between Debian's releases, its archive's does not.
+        .target(name: "CHiredis", linkerSettings: [.linkedLibrary(":libhiredis.a")]),
         module("Reactor", ["CEpoll", "COpenSSL"]),
         module("Wire", ["CEpoll"]),
         module("Log", ["CEpoll", "Reactor", logging]),
@@ -63,6 +65,9 @@ let package = Package(
             ]),
         module("LedgerFile", ["CEpoll", "CSQLite", "Reactor", "Log", "Relay"]),
         module(
+            "LedgerServer",
+            ["CHiredis", "COpenSSL", "Reactor", "Wire", "Log", "APIClient", "Relay"]),
+        module(
             "Sandbox", ["Reactor", "Wire", "HTTPServer", "Log", logging],
             resources: [
                 .embedInCode("Page/inbox.html"), .embedInCode("Page/inbox.css"),
@@ -72,7 +77,7 @@ let package = Package(
             name: "Program",
             dependencies: [
                 "CEpoll", "COpenSSL", "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay",
-                "LedgerFile", "Sandbox", argumentParser, logging,
+                "LedgerFile", "LedgerServer", "Sandbox", argumentParser, logging,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -86,6 +91,8 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["Reactor", "Wire", "Log", "APIClient", "Mapping", logging],
             path: "Tests/TestSupport", swiftSettings: strict),
+        // A Valkey server without sockets, for tests of its client and for the simulation.
+        .target(name: "ValkeyModel", path: "Tests/ValkeyModel", swiftSettings: strict),
         tests("WireTests", ["CEpoll", "Wire", "TestSupport"]),
         tests("ReactorTests", ["CEpoll", "Reactor", "TestSupport"]),
         tests("LogTests", ["Log", "Wire", logging]),
@@ -103,6 +110,12 @@ let package = Package(
         tests(
             "LedgerFileTests", ["Reactor", "Log", "Relay", "LedgerFile", "TestSupport"]),
         tests(
+            "LedgerServerTests",
+            [
+                "Reactor", "Wire", "Log", "APIClient", "Relay", "LedgerServer", "TestSupport",
+                "ValkeyModel", logging,
+            ]),
+        tests(
             "ProgramTests",
             ["Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox", "Program"]),
         tests("PerfTests", ["Perf", "Reactor", "TestSupport"]),
@@ -112,7 +125,7 @@ let package = Package(
             name: "Simulate",
             dependencies: [
                 "CRandomness", "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox",
-                logging,
+                "LedgerServer", "ValkeyModel", logging,
             ],
             path: "Tests/Simulation",
             exclude: ["CRandomness", "Certificates", "mutations.py", "run.sh"],

@@ -7,6 +7,7 @@ import APIClient
 import ArgumentParser
 import Glibc
 import LedgerFile
+import LedgerServer
 import Log
 import Logging
 import Reactor
@@ -59,7 +60,7 @@ struct RelayProcess {
     /// Serves until SIGTERM or SIGINT, then drains. At SIGHUP the settings are read again.
     /// - Throws: `SystemError` when a socket can't be bound.
     func run(reader: SettingsReader) throws {
-        let ledger = makeLedger()
+        let ledger = try makeLedger()
         let shared = Shared(
             configuration: withinDescriptors(settings.configuration), serverTLS: serverTLS,
             clientTLS: clientTLS, log: log, ledgerHome: ledger)
@@ -90,11 +91,36 @@ struct RelayProcess {
     // MARK: Start
 
     /// Where records are kept that outlive connections; not opened yet.
-    private func makeLedger() -> any LedgerHome {
-        switch settings.configuration.messages.ledger {
-        case .memory: MemoryLedger()
-        case .file(let path): FileLedger(options: FileLedger.Options(path: path), log: log)
+    /// - Throws: `ValidationError` or `TLSError` that names the file of credentials or authorities.
+    private func makeLedger() throws -> any LedgerHome {
+        let messages = settings.configuration.messages
+        switch messages.ledger {
+        case .memory: return MemoryLedger()
+        case .file(let path):
+            return FileLedger(options: FileLedger.Options(path: path), log: log)
+        case .server(let address):
+            var options = ServerLedgerOptions(address: address)
+            options.credentials = try Self.credentials(of: address)
+            options.duplicateMilliseconds = messages.duplicateWindowMilliseconds
+            options.groupMilliseconds = messages.groupWindowMilliseconds
+            options.apiTimeoutMilliseconds = settings.configuration.api.timeoutMilliseconds
+            options.dnsMilliseconds = settings.configuration.api.dnsTTLMilliseconds
+            return try ServerLedger(options: options, log: log)
         }
+    }
+
+    /// Read as the user that starts the process, which may be root.
+    private static func credentials(of address: LedgerServerAddress) throws -> LedgerCredentials {
+        guard let path = address.credentialsFile else { return LedgerCredentials() }
+        let file: [UInt8]
+        do { file = try SmallFile.read(path, bytesMax: 65_536) } catch {
+            throw ValidationError("--ledger-credentials \(error)")
+        }
+        guard let credentials = LedgerCredentials(file) else {
+            throw ValidationError(
+                "--ledger-credentials \(path): lines are user=…, password=… or secret=….")
+        }
+        return credentials
     }
 
     /// The loops with their workers, whose ports are bound.
@@ -168,7 +194,8 @@ struct RelayProcess {
             limit: limit, loops: configuration.loops, listeners: configuration.listeners.count,
             apiConnectionsMax: configuration.api.connectionsMax,
             others: (configuration.admin.isEmpty ? 0 : AdminServer.descriptorsMax)
-                + FileLedger.descriptorsMax)
+                + FileLedger.descriptorsMax
+                + ServerLedger.descriptorsMax(loops: configuration.loops))
         log.event(
             .info, "descriptors",
             [

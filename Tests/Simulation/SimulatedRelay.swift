@@ -13,7 +13,7 @@ final class SimulatedRelay {
     private(set) var counts = Counts()
     private let world: World
     private let names: SimulatedNames
-    private let home: SimulatedLedger
+    private let home: Home
     private var hosts: [SimulatedHost] = []
     private var workers: [Worker] = []
     private var shared: Shared?
@@ -24,10 +24,10 @@ final class SimulatedRelay {
 
     init(
         world: World, plan: Plan, listeners: (start: SocketAddress, implicit: SocketAddress),
-        apiAddresses: [SocketAddress], pem: String, key: String, home: SimulatedLedger
+        apiAddresses: [SocketAddress], pem: String, key: String, store: SimulatedStore?,
+        home: SimulatedLedger
     ) throws {
         self.world = world
-        self.home = home
         var dice = Dice(seed: plan.seed, part: 5)
         let endpoint = APIEndpoint(
             isTLS: true, host: "api.simulation", port: 443, basePath: "",
@@ -57,11 +57,13 @@ final class SimulatedRelay {
         self.configuration = configuration
         names = SimulatedNames(world: world, addresses: apiAddresses)
         let log = plan.isVerbose ? SimulatedLog.make(world) : EventLog.silent()
+        let home = try Home(world, configuration, log, store: store, simulated: home)
+        self.home = home
         let shared = Shared(
             configuration: configuration,
             serverTLS: try TLSContext.server(certificateFile: pem, keyFile: key),
             clientTLS: try TLSContext.client(caFile: pem), log: log,
-            names: names, ledgerHome: home)
+            names: names, ledgerHome: home.ledger)
         shared.temporary.open(folder: folder, bytesMax: 1 << 30)
         self.shared = shared
         for index in 0..<configuration.loops {
@@ -91,7 +93,7 @@ final class SimulatedRelay {
             slots += loop.slots.count
             expect(loop.tlsPort.engineCount, 0, "TLS engines")
             expect(loop.tlsPort.connectionCount, 0, "OpenSSL connections")
-            expect(host.openConnections, 0, "descriptors")
+            expect(host.openConnections, home.connections, "descriptors")
             expect(host.spoiledSends, 0, "sends whose memory was changed under way")
             expect(worker.sessions.count, 0, "sessions")
             expect(worker.mappers.outstanding, 0, "mappers")
@@ -100,18 +102,25 @@ final class SimulatedRelay {
                 worker.counters.sessionsAccepted, worker.counters.sessionsClosed,
                 "sessions accepted, and closed")
             expect(
-                Int(loop.counters.accepted + loop.counters.connected), Int(loop.counters.closed),
+                Int(loop.counters.accepted + loop.counters.connected),
+                Int(loop.counters.closed) + home.connections,
                 "streams begun, and ended")
         }
         // A resolver with an open question has no timer.
         expect(
-            slots + names.openQuestions, workers.count * Self.slotsAtRest,
+            slots + names.openQuestions, workers.count * (Self.slotsAtRest + home.slots),
             "slots (streams, listeners, timers)")
         if let shared {
             expect(shared.budget.reservedBytes, 0, "bytes of the memory budget")
             expect(shared.budget.waitingCount, 0, "waits for memory")
         }
         return found
+    }
+
+    /// Whether the ledger's home is in order, and how often it was not so far.
+    var homeStatus: (isReachable: Bool, troubles: Int) {
+        let status = home.ledger.status
+        return (status.isReachable, status.failures + status.timeouts)
     }
 
     /// SIGTERM: drains the workers, at most for the drain's time, and ends.
@@ -147,12 +156,45 @@ final class SimulatedRelay {
         hosts = []
         workers = []
         shared = nil
-        home.relayEnded(isInOrder: isInOrder)
+        home.whenEnded(isInOrder)
     }
 
     /// Objects that still hold a part of a relay that has ended, however it ended.
     func survivors() -> [String] {
         let alive = traces.compactMap { $0() }
         return alive.isEmpty ? [] : ["not freed: \(alive.map { "\(type(of: $0))" })"]
+    }
+}
+
+/// The ledger's home of one relay.
+private struct Home {
+    let ledger: any LedgerHome
+    /// The relay has ended.
+    let whenEnded: (_ isInOrder: Bool) -> Void
+    /// What it holds on each loop at rest.
+    var slots = 0
+    var connections = 0
+
+    init(
+        _ world: World, _ configuration: Configuration, _ log: EventLog, store: SimulatedStore?,
+        simulated: SimulatedLedger
+    ) throws {
+        guard let store else {
+            ledger = simulated
+            whenEnded = { simulated.relayEnded(isInOrder: $0) }
+            return
+        }
+        let server = try store.home(
+            log, messages: configuration.messages,
+            apiTimeout: configuration.api.timeoutMilliseconds)
+        ledger = server
+        whenEnded = { isInOrder in
+            guard isInOrder else { return }
+            let host = SimulatedHost(
+                world: world, name: "ending relay", address: 0x0A00_0001, isExposed: false)
+            server.finish(on: host.makeLoop(index: 6))
+            world.after(microseconds: 1_500_000) { host.stop() }
+        }
+        (slots, connections) = (2, 1)
     }
 }

@@ -74,6 +74,8 @@ final class Simulation {
     private var api: SimulatedAPI?
     /// Where the relays keep what must outlive them.
     private let home: SimulatedLedger
+    /// The same, elsewhere.
+    private let store: SimulatedStore?
     private let apiAddresses: [SocketAddress]
     private let pemFile: String
     private let keyFile: String
@@ -85,6 +87,13 @@ final class Simulation {
         home = SimulatedLedger(world: world, seed: plan.seed)
         ledger.homeOutlives = home.nature.outlives
         ledger.homeWriteMilliseconds = home.nature.writeMicroseconds / 1_000 + 1
+        store =
+            SimulatedStore.isDrawn(plan) ? try SimulatedStore(world: world, seed: plan.seed) : nil
+        if store != nil {
+            ledger.homeOutlives = true
+            // To and fro, until the end of the tick, and as long as a loop may gather.
+            ledger.homeWriteMilliseconds = 60
+        }
         let pem = certificates + "/server.pem"
         let key = certificates + "/server.key"
         clientTLS = try TLSContext.client(caFile: pem, speaksHTTP: false)
@@ -113,7 +122,8 @@ final class Simulation {
     private func startRelay() throws {
         let relay = try SimulatedRelay(
             world: world, plan: plan, listeners: (startAddress, implicitAddress),
-            apiAddresses: apiAddresses, pem: pemFile, key: keyFile, home: home)
+            apiAddresses: apiAddresses, pem: pemFile, key: keyFile, store: store,
+            home: home)
         relays.append(relay)
         ledger.apiTimeoutMilliseconds = relay.configuration.api.timeoutMilliseconds
         ledger.duplicateWindowMilliseconds =
@@ -183,7 +193,17 @@ final class Simulation {
 
     // MARK: For clients and API
 
+    /// Notes whether the ledger's server is in order; at every event that could depend on it.
+    private func noteStore() {
+        guard store != nil, let status = relays.last?.homeStatus else { return }
+        ledger.storeStates.append(
+            StoreState(
+                at: world.now, relay: relays.count, isGood: status.isReachable,
+                troubles: status.troubles))
+    }
+
     func newConnectionNumber() -> Int {
+        noteStore()
         connectionNumber += 1
         return connectionNumber
     }
@@ -197,6 +217,7 @@ final class Simulation {
     /// - Parameter bytesSent: of the relay on this connection.
     func relayClosed(connection: Int, bytesSent: Int) {
         world.trace.say(world, "relay: connection \(connection) has ended")
+        noteStore()
         for index in ledger.attempts.indices where ledger.attempts[index].connection == connection {
             ledger.attempts[index].relayClosedAt = ledger.attempts[index].relayClosedAt ?? world.now
             // Before its reply, an end in order leaves open whether the client will read it.
@@ -209,11 +230,15 @@ final class Simulation {
 
     func answerHeard(_ request: Int) {
         ledger.requests[request].answerHeardAt = world.now
+        noteStore()
         world.trace.say(
             world, "relay: read the answer to message \(ledger.requests[request].message)")
     }
 
-    func count(reply code: Int, _ text: String) { counts.replies[code, default: 0] += 1 }
+    func count(reply code: Int, _ text: String) {
+        noteStore()
+        counts.replies[code, default: 0] += 1
+    }
 
     // MARK: The run
 
@@ -244,6 +269,7 @@ final class Simulation {
     private func tearDown() -> [String] {
         var violations: [String] = []
         api?.close()
+        store?.close()
         var isInOrder: Bool?
         relays.last?.drain { isInOrder = $0 }
         _ = world.run(until: world.now.advanced(byMilliseconds: 60_000)) { isInOrder != nil }

@@ -24,6 +24,9 @@ struct LedgerCommand: ParsableCommand {
     var empty = false
 
     func run() throws {
+        if file.contains("://") {
+            throw ValidationError("A server's records are counted with its own tools.")
+        }
         guard access(file, F_OK) == 0 else {
             throw ValidationError("\(file): \(String(cString: strerror(errno))).")
         }

@@ -67,14 +67,31 @@ struct MessageFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Where to remember who has which message: memory, or a file (default: $POSTSCALE_LEDGER, else memory).",
+            "Where to remember who has which message: memory, a file, or a server (default: $POSTSCALE_LEDGER, else memory).",
             discussion: """
                 Messages whose 250 the client can't have seen, and hidden recipients that have a \
                 message which others did not get yet, are not sent again. A restart forgets what is \
                 in memory. A file is a SQLite database for one relay at a time; `postscale-relay \
-                ledger FILE` shows it.
-                """, valueName: "memory|file"))
+                ledger FILE` shows it. A Valkey or Redis server is for a fleet: \
+                valkey://[user@]host[:port][/database], or valkeys:// over TLS.
+                """, valueName: "memory|file|url"))
     var ledger: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "File with `user=`, `password=` and `secret=` lines for the server of --ledger.",
+            discussion: """
+                The secret is the fleet's own: with one, who can read the server cannot even try \
+                addresses. Environment: POSTSCALE_LEDGER_CREDENTIALS.
+                """, valueName: "file"))
+    var ledgerCredentials: String?
+
+    @Option(
+        name: .customLong("ledger-ca"),
+        help: ArgumentHelp(
+            "PEM file with the only authorities to trust for valkeys:// (default: the system's).",
+            discussion: "Environment: POSTSCALE_LEDGER_CA.", valueName: "file"))
+    var ledgerCA: String?
 
     @Option(
         help: ArgumentHelp(
@@ -118,17 +135,36 @@ struct MessageFlags: ParsableArguments {
         bufferThreshold: ByteSize, environment: [String: String], hasSandbox: Bool
     ) throws -> MessageOptions {
         var options = MessageOptions()
-        let place = ledger ?? (hasSandbox ? nil : environment["POSTSCALE_LEDGER"]) ?? "memory"
-        try FlagCheck.check(
-            !place.isEmpty && !place.contains("://"), "--ledger", place,
-            "`memory`, or the path of a file")
-        options.ledger = place == "memory" ? .memory : .file(place)
+        options.ledger = try place(environment, hasSandbox: hasSandbox)
         options.groupWindowMilliseconds = groupWindow.milliseconds
         options.bufferThresholdBytes = bufferThreshold.bytes
         options.temporaryFolder = temporaryFolder
         options.temporaryBytesMax = temporaryBudget?.bytes
         options.duplicateWindowMilliseconds = duplicateWindow.milliseconds
         return options
+    }
+
+    private func place(
+        _ environment: [String: String], hasSandbox: Bool
+    ) throws -> LedgerPlace {
+        let place = ledger ?? (hasSandbox ? nil : environment["POSTSCALE_LEDGER"]) ?? "memory"
+        guard place.contains("://") else {
+            try FlagCheck.check(
+                !place.isEmpty, "--ledger", place,
+                "`memory`, the path of a file, or a URL such as valkey://host:6379")
+            return place == "memory" ? .memory : .file(place)
+        }
+        let address = LedgerServerAddress(url: place)
+        // What is wrong may be a password: it is not shown.
+        guard var address else {
+            throw ValidationError(
+                "--ledger: a URL is valkey://[user@]host[:port][/database], or valkeys:// over "
+                    + "TLS. A password belongs into the file of --ledger-credentials.")
+        }
+        address.credentialsFile =
+            ledgerCredentials ?? environment["POSTSCALE_LEDGER_CREDENTIALS"]
+        address.caFile = ledgerCA ?? environment["POSTSCALE_LEDGER_CA"]
+        return .server(address)
     }
 }
 

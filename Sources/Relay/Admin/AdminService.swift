@@ -65,6 +65,7 @@ final class AdminService: HTTPService {
         switch call {
         case .forgetDomainLimit(let domain):
             let wasKnown = shared.rateLimits.forget(domain: domain)
+            shared.fleet.forgotten(domain: domain)
             shared.log.event(
                 .notice, "limit-forgotten",
                 ["domain": domain, "was_known": wasKnown ? "yes" : "no"])
@@ -72,13 +73,16 @@ final class AdminService: HTTPService {
         case .forgetKeyLimit(let name):
             let wasKnown =
                 shared.accounts.hash(named: name).map(shared.rateLimits.forget(key:)) ?? false
+            shared.fleet.ended(account: name, domain: "")
             shared.log.event(
                 .notice, "limit-forgotten",
                 ["key": hexadecimal(name), "was_known": wasKnown ? "yes" : "no"])
             reply(Self.forgotten(wasKnown))
         case .forgetKey(let name):
             let wasKnown =
-                shared.accounts.hash(named: name).map(shared.keyCache.forgetVerdict(on:)) ?? false
+                shared.accounts.hash(named: name).map { shared.keyCache.forgetVerdict(on: $0) }
+                ?? false
+            shared.fleet.forgotten(key: name)
             shared.log.event(
                 .notice, "key-forgotten",
                 ["key": hexadecimal(name), "was_known": wasKnown ? "yes" : "no"])

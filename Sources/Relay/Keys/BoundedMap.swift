@@ -38,6 +38,12 @@ struct BoundedMap<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         return before - count
     }
 
+    /// Forgets the entries that `isOld` names, and looks at all for it.
+    mutating func removeAll(entries isOld: (Key, Value) -> Bool) {
+        young = young.filter { !isOld($0.key, $0.value) }
+        old = old.filter { !isOld($0.key, $0.value) }
+    }
+
     /// Forgets `key`.
     mutating func remove(_ key: Key) {
         young[key] = nil

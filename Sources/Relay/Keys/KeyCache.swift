@@ -109,12 +109,19 @@ final class KeyCache: Sendable {
     }
 
     /// The API refused the key when a message was sent with it: the next login asks again.
-    func forget(_ hash: APIKey.Hash) {
-        shard(of: hash).state.withLock { $0.valid.remove(hash) }
+    /// - Returns: whether it was known as good.
+    @discardableResult
+    func forget(_ hash: APIKey.Hash) -> Bool {
+        shard(of: hash).state.withLock { shard in
+            let wasKnown = shard.valid[hash] != nil
+            shard.valid.remove(hash)
+            return wasKnown
+        }
     }
 
     /// An operator wants the next login to ask the API, whatever is known.
     /// - Returns: whether something was known.
+    @discardableResult
     func forgetVerdict(on hash: APIKey.Hash) -> Bool {
         shard(of: hash).state.withLock { shard in
             let wasKnown = shard.valid[hash] != nil || shard.refused[hash] != nil

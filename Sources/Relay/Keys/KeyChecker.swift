@@ -16,6 +16,7 @@ package class KeyCheckOwner: StreamHandler {
 final class KeyChecker {
     private let loop: Loop
     private let cache: KeyCache
+    private let fleet: FleetFacts
     private let pool: ConnectionPool
     private let timeoutMilliseconds: Int
     /// Questions, by who answered them.
@@ -27,9 +28,14 @@ final class KeyChecker {
     /// The key that an owner waits for.
     private var hashes: [ObjectIdentifier: APIKey.Hash] = [:]
 
-    init(loop: Loop, cache: KeyCache, pool: ConnectionPool) {
+    /// - Parameter fleet: nobody, by default.
+    init(
+        loop: Loop, cache: KeyCache,
+        fleet: FleetFacts = FleetFacts(link: nil, limits: RateLimitMemory()), pool: ConnectionPool
+    ) {
         self.loop = loop
         self.cache = cache
+        self.fleet = fleet
         self.pool = pool
         timeoutMilliseconds = pool.options.timeoutMilliseconds
     }
@@ -42,6 +48,7 @@ final class KeyChecker {
         _ key: APIKey, for owner: KeyCheckOwner, at peer: SocketAddress
     ) -> KeyVerdict? {
         guard key.isWellFormed else { return .refused }
+        if fleet.hasForgotten(key, at: loop.now) { cache.forgetVerdict(on: key.hash) }
         let id = ObjectIdentifier(owner)
         precondition(hashes[id] == nil, "an owner asks about one key at a time")
         if waits[key.hash] == nil {

@@ -18,6 +18,14 @@ package enum LimitName: Hashable, Sendable {
     /// In lower case, without the dot at its end; and the key that met the limit.
     case domain(String, of: APIKey.Hash)
 
+    /// Empty for a key's.
+    var domain: String {
+        switch self {
+        case .key: ""
+        case .domain(let domain, of: _): domain
+        }
+    }
+
     /// The domain of an address, as limits are filed; empty when the address has none.
     static func domain(of address: Bytes) -> String {
         var at = address.count
@@ -99,6 +107,11 @@ package final class RateLimitMemory: Sendable {
     /// Whether there may be a limit at all. Cheap: for every message.
     func mayHaveAny(at now: MonotonicTime) -> Bool {
         now.nanoseconds < lastEnd.load(ordering: .relaxed)
+    }
+
+    /// A limit may be recorded late that ends by then, so nobody may pass it by.
+    func expectAny(until end: MonotonicTime) {
+        lastEnd.max(end.nanoseconds, ordering: .relaxed)
     }
 
     /// What a message under `name` meets. After `probe` one of `record`, `end` and `release` follows.

@@ -17,6 +17,12 @@ package protocol LedgerHome: AnyObject, Sendable {
     var status: LedgerStatus { get }
     /// Writes what waits, and lets go of files and threads. After the last loop has ended.
     func close()
+    /// The other relays that share this home; nil when it is this relay's own.
+    var fleet: (any FleetLink)? { get }
+}
+
+extension LedgerHome {
+    package var fleet: (any FleetLink)? { nil }
 }
 
 /// One loop's way to the home; called on that loop only.
@@ -78,6 +84,10 @@ package struct LedgerStatus: Sendable, Equatable {
     package var refused = 0
     /// Failures of the home so far.
     package var failures = 0
+    /// Questions to a home that is elsewhere.
+    package var questions = 0
+    /// Those that it did not answer in time.
+    package var timeouts = 0
 
     package init(kind: String) { self.kind = kind }
 }

@@ -153,6 +153,21 @@ package struct LedgerTable: Sendable {
         return true
     }
 
+    /// The home has answered, and has been told everything: what it does not know is over, because
+    /// somebody else has ended it.
+    package mutating func correct(
+        _ question: LedgerQuestion, _ answer: LedgerAnswer, at now: MonotonicTime
+    ) {
+        guard answer.whole == nil else { return }
+        func end(_ digest: ContentDigest) {
+            apply(LedgerChange(.forget, scope: question.scope, digest: digest), at: now)
+        }
+        if let whole = question.whole { end(whole) }
+        for (digest, record) in zip(question.recipients, answer.recipients) where record == nil {
+            end(digest)
+        }
+    }
+
     /// All records that count, for a home that loses its file.
     package func all(at now: MonotonicTime) -> [LedgerChange] {
         places.compactMap { digest, place in

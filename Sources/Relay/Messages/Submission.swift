@@ -575,7 +575,8 @@ final class Submission: UploadOwner {
 
     /// Limits are learnt by the upload.
     private func learn(from outcome: Outcome) {
-        if case .keyRefused = outcome { worker.shared.keyCache.forget(key.hash) }
+        guard case .keyRefused = outcome, worker.shared.keyCache.forget(key.hash) else { return }
+        worker.shared.fleet.forgotten(key: account.shared.name)
     }
 
     /// The domain of `from` in the request; empty before there is one.

@@ -328,6 +328,7 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
 
     /// Whether the call may be made now. If not, it waits, or the owner hears of the limit.
     private func isAdmitted() -> Bool {
+        adoptLimits()
         for name in limitNames {
             switch worker.limitLines.find(name) {
             case .free: continue
@@ -345,6 +346,14 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
             }
         }
         return true
+    }
+
+    /// What other relays have met counts here too.
+    private func adoptLimits() {
+        let (fleet, account) = (worker.shared.fleet, account.shared.name)
+        for name in limitNames {
+            fleet.adopt(name, account: account, domain: name.domain, at: worker.loop.now)
+        }
     }
 
     /// Waits for the end of a limit, if that leaves enough time for the answer.
@@ -367,6 +376,8 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
         let name =
             domain.isEmpty ? LimitName.key(key.hash) : .domain(domain, of: key.hash)
         let until = worker.shared.rateLimits.record(limit, on: name, at: worker.loop.now)
+        worker.shared.fleet.met(
+            limit, on: name, account: account.shared.name, domain: name.domain)
         let isFirst = leads.contains(name)
         let isWaiting = until.map { waits(for: name, isFirst: isFirst, until: $0) } ?? false
         let names = leads
@@ -377,7 +388,9 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
 
     /// The API has accepted it, so no limit of its names holds any more.
     private func noteSuccess() {
-        for name in limitNames { worker.shared.rateLimits.end(name) }
+        for name in limitNames where worker.shared.rateLimits.end(name) {
+            worker.shared.fleet.ended(account: account.shared.name, domain: name.domain)
+        }
         leaveLines(isAnswered: true)
     }
 

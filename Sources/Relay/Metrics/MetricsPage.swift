@@ -156,6 +156,13 @@ struct MetricsPage {
             "ledger_failures_total", status.failures, "Times that the ledger's home failed.")
         text.counter(
             "ledger_refused_total", status.refused, "Records for which there was no room.")
+        text.counter(
+            "ledger_lost_total", status.lost, "Changes that the home never got: too many waited.")
+        text.counter(
+            "ledger_questions_total", status.questions, "Questions to the server of the ledger.")
+        text.counter(
+            "ledger_timeouts_total", status.timeouts,
+            "Questions that the server of the ledger did not answer within 50 ms.")
     }
 
     private mutating func loops() {

@@ -506,8 +506,13 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
 
     /// The reply to MAIL while a limit runs that ends too late to be waited for; nil when none does.
     private func rateLimitReply(to sender: Bytes) -> Reply? {
-        guard worker.shared.rateLimits.mayHaveAny(at: now), let key = login.key,
-            let limit = worker.shared.rateLimits.limitAtMail(
+        let limits = worker.shared.rateLimits
+        guard limits.mayHaveAny(at: now), let key = login.key else { return nil }
+        if let account = login.account?.shared.name {
+            worker.shared.fleet.adopt(.key(key.hash), account: account, domain: "", at: now)
+        }
+        guard
+            let limit = limits.limitAtMail(
                 key.hash, sender: LimitName.domain(of: sender), at: now,
                 patience: worker.configuration.api.timeoutMilliseconds)
         else { return nil }

@@ -13,7 +13,9 @@ package final class Shared: Sendable {
     package let configuration: Configuration
     let clientTLS: TLSContext?
     let keyCache: KeyCache
-    let rateLimits = RateLimitMemory()
+    let rateLimits: RateLimitMemory
+    /// What this relay and the others of its fleet tell one another.
+    let fleet: FleetFacts
     /// Which refused MAIL is logged.
     let refusedMail = RefusalPace()
     /// Whose sessions are written down.
@@ -45,6 +47,8 @@ package final class Shared: Sendable {
             options: configuration.keys,
             questionMillisecondsMax: configuration.api.timeoutMilliseconds)
         self.ledgerHome = ledgerHome
+        rateLimits = RateLimitMemory()
+        fleet = FleetFacts(link: ledgerHome.fleet, limits: rateLimits)
         budget = MemoryBudget(bytesMax: configuration.memoryBudgetBytes)
         abuse = AbuseThrottle(limits: configuration.reloadable.abuse)
     }

@@ -65,7 +65,8 @@ package final class Worker {
             windows: Ledger.Windows(
                 duplicateMilliseconds: configuration.messages.duplicateWindowMilliseconds,
                 groupMilliseconds: configuration.messages.groupWindowMilliseconds), loop: loop)
-        keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
+        keyChecker = KeyChecker(
+            loop: loop, cache: shared.keyCache, fleet: shared.fleet, pool: pool)
         listenerCounted = Array(
             repeating: ListenerCounters(), count: max(1, configuration.listeners.count))
     }

@@ -18,6 +18,7 @@ enum Repetition: String, CaseIterable {
     case newRelay = "the relay was ended before the record was made, or its home was memory"
     /// A try that ended in a permanent reply leaves nothing.
     case refusedForGood = "others of the group were refused for good"
+    case storeFailed = "the ledger's server may have been out of order"
     case windowOver = "later than the duplicate window"
     /// A record of a whole submission is of its envelope.
     case otherEnvelope = "the record was of a whole submission with another envelope"
@@ -119,7 +120,8 @@ struct Balance {
                     $0 >= known
                         && $0 <= known.advanced(byMilliseconds: ledger.homeWriteMilliseconds)
                 }
-                if known < heard, !isForgotten {
+                let hasFailed = ledger.storeMayHaveFailed(from: known, to: heard)
+                if known < heard, !isForgotten, !hasFailed {
                     violations.append(
                         "message \(later.message): two 250 for \(later.messageID ?? ""), "
                             + "the first one acknowledged")
@@ -258,6 +260,7 @@ struct Balance {
     ) -> Repetition? {
         guard let heard = first.answerHeardAt, let asked = cause.dotHeardAt else { return nil }
         if isForgotten(attempts, first, heard: heard, asked: asked) { return .newRelay }
+        if ledger.storeMayHaveFailed(from: heard, to: asked) { return .storeFailed }
         // The 250 of a group names one of its ids and stands for all.
         let answered = attempts.filter {
             $0.messageID == first.messageID

@@ -86,6 +86,15 @@ struct MessageFacts {
     var isMixed = false
 }
 
+/// How a relay found the ledger's server.
+struct StoreState {
+    var at: MonotonicTime
+    var relay: Int
+    var isGood: Bool
+    /// Failures and late answers so far, of this relay.
+    var troubles: Int
+}
+
 /// The books of one run.
 struct Ledger {
     var messages: [MessageFacts] = []
@@ -98,6 +107,8 @@ struct Ledger {
     var fairShare: FairShare.Terms?
     /// The times at which a relay ended; the next relay does not have its memory.
     var restarts: [MonotonicTime] = []
+    /// How the relays found the ledger's server, in their order.
+    var storeStates: [StoreState] = []
     /// Errors that one of the two sides found at once.
     var complaints: [String] = []
 
@@ -108,4 +119,20 @@ struct Ledger {
     var homeOutlives = false
     /// How long a record takes until it is written.
     var homeWriteMilliseconds = 1
+
+    /// Whether the ledger's server may have been out of order between two times, for a relay that was to
+    /// write or to ask then. Nothing is known between two looks at it.
+    func storeMayHaveFailed(from start: MonotonicTime, to end: MonotonicTime) -> Bool {
+        guard !storeStates.isEmpty else { return false }
+        let first = storeStates.lastIndex { $0.at < start } ?? 0
+        let last = storeStates.firstIndex { $0.at > end } ?? storeStates.count - 1
+        guard first <= last else { return true }
+        let states = storeStates[first...last]
+        // A relay of its own life begins without troubles, and with none of its predecessor's.
+        return states.contains { !$0.isGood }
+            || zip(states, states.dropFirst()).contains { before, after in
+                before.relay == after.relay
+                    ? before.troubles != after.troubles : after.troubles != 0
+            }
+    }
 }
