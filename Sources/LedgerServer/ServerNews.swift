@@ -1,8 +1,8 @@
 // How news of the fleet look in the server: one field of a stream's entry, in words.
 //
-// "1 <process> limit <name> <domain or -> <milliseconds> <kind>", "1 <process> free <name>",
-// "1 <process> open <domain>", "1 <process> key <name>". Names are digests. What no relay of this form
-// has written is passed over.
+// "1 <process> limit <name> <key> <domain or -> <milliseconds> <kind>", "1 <process> free <name>",
+// "1 <process> open <domain>", "1 <process> open-key <key>", "1 <process> key <key>". Names are
+// digests. What no relay of this form has written is passed over.
 
 import Log
 import Relay
@@ -15,10 +15,11 @@ enum ServerNews {
         let words =
             switch news {
             case .limited(let limit):
-                "limit \(limit.name.text) \(limit.domain?.text ?? "-") \(limit.milliseconds) "
-                    + limit.kind
+                "limit \(limit.name.text) \(limit.key.text) \(limit.domain?.text ?? "-") "
+                    + "\(limit.milliseconds) \(limit.kind)"
             case .limitEnded(let name): "free \(name.text)"
             case .domainForgotten(let domain): "open \(domain.text)"
+            case .keyLimitsForgotten(let key): "open-key \(key.text)"
             case .keyForgotten(let name): "key \(name.text)"
             }
         return Array("1 \(hexadecimal(process)) \(words)".utf8)
@@ -32,20 +33,23 @@ enum ServerNews {
     ) -> FleetNews? {
         guard bytes.count <= 1_024, age < agesMilliseconds else { return nil }
         let words = String(decoding: bytes, as: UTF8.self)
-            .split(separator: " ", maxSplits: 6, omittingEmptySubsequences: false)
+            .split(separator: " ", maxSplits: 7, omittingEmptySubsequences: false)
         guard words.count >= 4, words[0] == "1", words[1] != hexadecimal(process),
             let name = ServerName(words[3])
         else { return nil }
         switch words[2] {
         case "limit":
-            guard words.count >= 6, let told = Int(words[5]), told > age else { return nil }
+            guard words.count >= 7, let key = ServerName(words[4]), let told = Int(words[6]),
+                told > age
+            else { return nil }
             return .limited(
                 FleetNews.Limit(
-                    name: name, domain: ServerName(words[4]),
+                    name: name, key: key, domain: ServerName(words[5]),
                     milliseconds: min(told - age, 86_400_000),
-                    kind: words.count > 6 ? String(words[6].prefix(64)) : ""))
+                    kind: words.count > 7 ? String(words[7].prefix(64)) : ""))
         case "free": return .limitEnded(name)
         case "open": return .domainForgotten(name)
+        case "open-key": return .keyLimitsForgotten(name)
         case "key": return .keyForgotten(name)
         default: return nil
         }

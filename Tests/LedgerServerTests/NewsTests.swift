@@ -8,14 +8,18 @@ import Testing
 @Suite("News of the fleet")
 struct NewsTests {
     private static let name = ContentDigest(high: 1, low: 2)
+    private static let key = ContentDigest(high: .max, low: 5)
     private static let domain = ContentDigest(high: 3, low: .max)
 
     private static let news: [FleetNews] = [
         .limited(
             FleetNews.Limit(
-                name: name, domain: domain, milliseconds: 60_000, kind: "per minute, a warm-up")),
-        .limited(FleetNews.Limit(name: name, domain: nil, milliseconds: 60_000, kind: "")),
-        .limitEnded(name), .domainForgotten(domain), .keyForgotten(name),
+                name: name, key: key, domain: domain, milliseconds: 60_000,
+                kind: "per minute, a warm-up")),
+        .limited(
+            FleetNews.Limit(name: name, key: key, domain: nil, milliseconds: 60_000, kind: "")),
+        .limitEnded(name), .domainForgotten(domain), .keyLimitsForgotten(key),
+        .keyForgotten(name),
     ]
 
     @Test("Others read what was told, and its teller does not", arguments: news)

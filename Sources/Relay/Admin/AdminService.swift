@@ -73,7 +73,7 @@ final class AdminService: HTTPService {
         case .forgetKeyLimit(let name):
             let wasKnown =
                 shared.accounts.hash(named: name).map(shared.rateLimits.forget(key:)) ?? false
-            shared.fleet.ended(account: name, domain: "")
+            shared.fleet.forgotten(limitsOf: name)
             shared.log.event(
                 .notice, "limit-forgotten",
                 ["key": hexadecimal(name), "was_known": wasKnown ? "yes" : "no"])

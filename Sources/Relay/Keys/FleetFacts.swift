@@ -18,6 +18,7 @@ final class FleetFacts: Sendable {
     /// A limit that `RateLimitMemory` has.
     private struct Known: Sendable {
         let name: LimitName
+        let key: ContentDigest
         let domain: ContentDigest?
     }
 
@@ -55,7 +56,8 @@ final class FleetFacts: Sendable {
             guard let heard = state.heard[called] else { return nil }
             state.heard.remove(called)
             guard now.milliseconds(since: heard.at) < Self.newsMilliseconds else { return nil }
-            state.known.insert(Known(name: name, domain: heard.limit.domain), for: called)
+            state.known.insert(
+                Known(name: name, key: heard.limit.key, domain: heard.limit.domain), for: called)
             return heard
         }
         guard let found else { return }
@@ -69,12 +71,15 @@ final class FleetFacts: Sendable {
     func met(_ limit: RateLimit, on name: LimitName, account: UInt64, domain: String) {
         guard let link, let seconds = limit.retryAfterSeconds, seconds > 0 else { return }
         let called = link.limitName(account: account, domain: domain)
+        let ofKey = link.keyName(account: account)
         let ofDomain = domain.isEmpty ? nil : link.domainName(domain)
-        state.withLock { $0.known.insert(Known(name: name, domain: ofDomain), for: called) }
+        state.withLock {
+            $0.known.insert(Known(name: name, key: ofKey, domain: ofDomain), for: called)
+        }
         link.tell(
             .limited(
                 FleetNews.Limit(
-                    name: called, domain: ofDomain,
+                    name: called, key: ofKey, domain: ofDomain,
                     milliseconds: min(seconds, RateLimitMemory.secondsMax) * 1_000,
                     kind: limit.kind)))
     }
@@ -94,8 +99,16 @@ final class FleetFacts: Sendable {
     func forgotten(domain: String) {
         guard let link else { return }
         let called = link.domainName(LimitName.normalized(domain))
-        forget(domain: called)
+        forget { _, domain in domain == called }
         link.tell(.domainForgotten(called))
+    }
+
+    /// An operator has ended all limits that a key met.
+    func forgotten(limitsOf account: UInt64) {
+        guard let link else { return }
+        let called = link.keyName(account: account)
+        forget { key, _ in key == called }
+        link.tell(.keyLimitsForgotten(called))
     }
 
     // MARK: Keys
@@ -135,20 +148,25 @@ final class FleetFacts: Sendable {
                 return known
             }
             if let known { limits.end(known.name) }
-        case .domainForgotten(let domain): forget(domain: domain)
+        case .domainForgotten(let forgotten): forget { _, domain in domain == forgotten }
+        case .keyLimitsForgotten(let forgotten): forget { key, _ in key == forgotten }
         case .keyForgotten(let name):
             state.withLock { $0.keys.insert(end, for: name) }
             keysEnd.max(end.nanoseconds, ordering: .relaxed)
         }
     }
 
-    private func forget(domain: ContentDigest) {
+    /// Ends the limits that `isMeant` chooses by key and domain.
+    private func forget(_ isMeant: (_ key: ContentDigest, _ domain: ContentDigest?) -> Bool) {
         let names: [LimitName] = state.withLock { state in
             var names: [LimitName] = []
-            state.heard.removeAll(entries: { _, heard in heard.limit.domain == domain })
+            state.heard.removeAll(entries: { _, heard in
+                isMeant(heard.limit.key, heard.limit.domain)
+            })
             state.known.removeAll(entries: { _, known in
-                if known.domain == domain { names.append(known.name) }
-                return known.domain == domain
+                guard isMeant(known.key, known.domain) else { return false }
+                names.append(known.name)
+                return true
             })
             return names
         }

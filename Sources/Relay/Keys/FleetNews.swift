@@ -12,6 +12,8 @@ package enum FleetNews: Equatable, Sendable {
     package struct Limit: Equatable, Sendable {
         /// Of key and domain, or of the key.
         package var name: ContentDigest
+        /// Of the key that met it.
+        package var key: ContentDigest
         /// Of the domain; nil for a limit of the key.
         package var domain: ContentDigest?
         /// What is left of it.
@@ -19,8 +21,12 @@ package enum FleetNews: Equatable, Sendable {
         /// As the API calls it.
         package var kind: String
 
-        package init(name: ContentDigest, domain: ContentDigest?, milliseconds: Int, kind: String) {
+        package init(
+            name: ContentDigest, key: ContentDigest, domain: ContentDigest?, milliseconds: Int,
+            kind: String
+        ) {
             self.name = name
+            self.key = key
             self.domain = domain
             self.milliseconds = milliseconds
             self.kind = kind
@@ -32,6 +38,8 @@ package enum FleetNews: Equatable, Sendable {
     case limitEnded(ContentDigest)
     /// An operator has ended all limits of a domain.
     case domainForgotten(ContentDigest)
+    /// An operator has ended all limits that a key met.
+    case keyLimitsForgotten(ContentDigest)
     /// The API has refused the key, or an operator wants it to be asked.
     case keyForgotten(ContentDigest)
 }

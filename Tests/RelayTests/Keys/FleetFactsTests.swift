@@ -153,6 +153,25 @@ struct FleetFactsTests {
         }
     }
 
+    @Test("An operator forgets the limits of a key at all relays, and those of its domains")
+    func keysLimits() {
+        let (one, two) = fleet()
+        one.meet("a.example")
+        two.meet("b.example")
+        two.meet("")
+        _ = two.find("a.example")
+        one.facts.forgotten(limitsOf: 8)
+        guard case .limited = two.find("a.example") else {
+            Issue.record("another key's limits are gone")
+            return
+        }
+        one.facts.forgotten(limitsOf: 7)
+        for domain in ["", "a.example", "b.example"] {
+            #expect(two.find(domain) == .free)
+            #expect(one.find(domain) == .free)
+        }
+    }
+
     @Test("A key that one relay found refused is asked about once at the other")
     func key() {
         let (one, two) = fleet()
