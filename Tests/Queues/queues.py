@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 60
 SENDER = "sender@yourdomain.com"
 API_SECONDS = 3
 # What a page in a browser cannot send to another host without asking.
-ADMIN_HEADERS = {"Content-Type": "application/json", "X-Postscale-Admin": "1"}
+ADMIN_HEADERS = {"Content-Type": "application/json", "X-Requested-By": "check-queues"}
 
 
 def hidden(count, prefix="hidden"):
@@ -69,7 +69,7 @@ class Relay(harness.Process):
         self.port, self.tls_port, self.admin_port = (lasting_port() for _ in range(3))
         self.arguments = [
             "--hostname", "localhost", "--tls-cert", self.certificate, "--tls-key", key,
-            "--api-url", api.url, f"--listen=127.0.0.1:{self.port}",
+            "--api-url", f"http://127.0.0.1:{api.port}", f"--listen=127.0.0.1:{self.port}",
             f"--listen-tls=127.0.0.1:{self.tls_port}", f"--admin=127.0.0.1:{self.admin_port}",
             "--log-format", "json", "--log-level", "debug", "--loops", "1",
             # Servers repeat a refused login, all from one address.
@@ -96,6 +96,11 @@ class Relay(harness.Process):
         meanwhile is reset."""
         self.kill()
         harness.wait_until(lambda: not self.is_listening(), 10, "the end of its listeners")
+        self.start()
+
+    def restart(self):
+        """In order: SIGTERM, the drain, and another one with the same flags."""
+        self.stop()
         self.start()
 
     def is_listening(self):
@@ -244,11 +249,13 @@ class Switch:
 
 class Redis:
     """A redis-server of its own (Debian's package in a folder), that a test may ill-treat. It keeps
-    what it was told when it stops."""
+    what it was told when it stops. Tests that need one are skipped when the relay has no such home."""
 
     PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1")
 
     def __init__(self):
+        if not has_flag("valkey://"):
+            raise unittest.SkipTest("this relay's --ledger knows no valkey://")
         self.port = lasting_port()
         self.folder = pathlib.Path(harness.temporary_folder("redis"))
         files = mta.packages(self.PACKAGES)

@@ -9,7 +9,7 @@ import unittest
 
 import queues
 from queue_api import Limit, refusal
-from queues import SENDER, QueueTestCase, hidden, leave, message, submit
+from queues import SENDER, QueueTestCase, hidden, leave, message, shuffled, submit
 from servers import SENT, SERVERS, harness, support
 
 MINUTE = 4
@@ -148,6 +148,24 @@ class ServersOverFaults(Fleet):
             self.empties(server)
             self.one_copy_each(people)
             self.assertEqual({tuple(server.verdicts(to)) for to in people}, {(SENT,)})
+
+
+class Killed(Fleet):
+    """What a killed relay has written, the other one knows; and so does the next one at its place."""
+
+    def test_a_kill_after_each_try(self):
+        with self.noted(None, PEOPLE, "6 hidden at two relays, each killed after its try"):
+            self.api.rules.append(Limit(2, MINUTE, domain="yourdomain.com"))
+            raw, replies = message("killed at one"), []
+            while not replies or replies[-1].startswith("4"):
+                relay = len(replies) % 2
+                replies.append(self.submit(relay, raw, shuffled(PEOPLE, len(replies))))
+                self.relays[relay].restart_after_kill()
+                self.assertLess(len(replies), 12, replies)
+                time.sleep(MINUTE / 2)
+            self.assertRegex(replies[-1], "^250 ")
+            self.uses_redis()
+            self.one_copy_each(PEOPLE)
 
 
 class Shared(Fleet):

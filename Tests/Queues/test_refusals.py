@@ -42,6 +42,11 @@ class Pages(QueueTestCase):
             self.has_tried(server, TO)
             self.assertEqual(server.verdict(TO), DEFERRED, server.account())
             self.assertIn("451 API unavailable", " ".join(server.texts(TO)))
+            logged = next(
+                each for each in self.relay.events() if each["event"] == "api-foreign-answer")
+            self.assertEqual(
+                [logged[name] for name in ("level", "status", "content_type", "server")],
+                ["warning", str(status), "text/html", "edge/1.0"])  # fmt: skip
             self.api.rules.clear()
             self.settles(server, [TO])
             self.empties(server)
