@@ -13,7 +13,6 @@ import math
 import os
 import random
 import sys
-import tempfile
 import threading
 import time
 
@@ -21,7 +20,6 @@ import queues
 from queue_api import Call, Reply, refusal
 from scripted_api import ScriptedAPI
 from servers import harness, uring
-
 
 SEED = int(os.environ.get("SEED", random.randrange(2**32)))
 CLIENTS = 12
@@ -121,7 +119,7 @@ class Book:
     def check(self, is_at_the_end):
         """Raises when somebody has a copy too many, or (with a 250) none. What it has counted."""
         counts = collections.Counter()
-        wrong = []
+        wrong, gaps = [], []
         with self.lock:
             groups = list(self.groups.values())
         for group in groups:
@@ -142,8 +140,9 @@ class Book:
             for to in group.recipients:
                 copies = sorted(group.copies[to])
                 counts["copies"] += len(copies)
-                counts["copies twice, the first one's try was cut by a kill"] += len(copies[1:])
+                counts["second copies, the first one's try was cut by a kill"] += len(copies[1:])
                 for moment, relay in copies[:-1]:
+                    gaps.append(self.kills.get(relay, math.inf) - moment)
                     *_, reply = group.try_of(relay, moment)
                     if reply is not None:
                         wrong.append(f"{to}: a second copy after {reply}: {copies} {tries}")
@@ -151,6 +150,10 @@ class Book:
                     wrong.append(f"{to}: 250 without a copy")
         if wrong:
             raise AssertionError(f"SEED={self.seed}\n" + "\n".join(wrong[:20]))
+        if gaps:
+            gaps.sort()
+            counts["ms from the first copy to the kill, median"] = round(gaps[len(gaps) // 2] * 1_000)
+            counts["ms from the first copy to the kill, longest"] = round(gaps[-1] * 1_000)
         return counts
 
 
@@ -214,14 +217,16 @@ class Client(threading.Thread):
 
 
 class GroupKills:
-    def __init__(self, seed=SEED, clients=CLIENTS):
+    """Rounds of one ledger: a file, or the server that the caller names."""
+
+    def __init__(self, seed=SEED, clients=CLIENTS, ledger=None):
         self.seed = seed
         self.dice = random.Random(seed)
         self.book = Book(seed)
         folder = harness.temporary_folder("certificate")
         certificate = os.path.join(folder, "certificate.pem")
         self.certificate = certificate, harness.make_certificate(folder, certificate)
-        self.ledger = os.path.join(tempfile.mkdtemp(dir=folder), "ledger.sqlite")
+        self.ledger = ledger or os.path.join(harness.temporary_folder("ledger"), "ledger.sqlite")
         self.relay, self.apis = None, []
         self.is_ending, self.is_over = threading.Event(), threading.Event()
         self.clients = [Client(self, number) for number in range(clients)]

@@ -18,7 +18,6 @@ import tempfile
 import time
 import unittest
 
-import queues
 import servers
 
 FOLDER = pathlib.Path(__file__).resolve().parent
@@ -99,7 +98,7 @@ def main():
         sys.exit("no such tests")
     # What every test needs is fetched once, not by each.
     packages = {name for each in servers.SERVERS for name in each.packages}
-    servers.mta.packages(sorted(packages.union(queues.Redis.PACKAGES)))
+    servers.mta.packages(sorted(packages))
     report = os.environ.setdefault("QUEUES_REPORT", tempfile.mkstemp()[1])
     with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
         results = list(pool.map(run, range(len(names)), names))

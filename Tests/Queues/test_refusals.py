@@ -76,7 +76,7 @@ class PagesForChecks(QueueTestCase):
                 server, lambda: server.verdicts(TO) or self.has_logged("login-unavailable"),
                 "a login")  # fmt: skip
             self.assertEqual(self.api.sends(), [], "nobody was logged in")
-            self.assertTrue(self.has_logged("login-unavailable"), "451 for a login")
+            self.assertTrue(self.has_logged("login-unavailable"), server.account())
             self.assertFalse(self.has_logged("login-refused"), "535 for a login")
             self.api.rules.clear()
             self.settles(server, [TO])
