@@ -301,6 +301,24 @@ class Redis:
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
 
+    def slow_down(self):
+        """Most of its answers take longer than a relay waits."""
+        self.is_slow = True
+
+        def sleep_and_work():
+            while self.is_slow:
+                self.freeze()
+                time.sleep(0.3)
+                self.thaw()
+                time.sleep(0.03)
+
+        self.sleeper = threading.Thread(target=sleep_and_work, daemon=True)
+        self.sleeper.start()
+
+    def speed_up(self):
+        self.is_slow = False
+        self.sleeper.join()
+
     def fill(self):
         """No write has room any more."""
         self.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
