@@ -116,6 +116,11 @@ package final class FileLedger: LedgerHome {
         held.load(ordering: .acquiring) > 0 && state.withLock { $0.table.mayHold(scope) }
     }
 
+    func mayHoldRecipients(_ scope: LedgerScope) -> Bool {
+        held.load(ordering: .acquiring) > 0
+            && state.withLock { $0.table.mayHoldRecipients(scope) }
+    }
+
     func answer(_ question: LedgerQuestion, at now: MonotonicTime) -> LedgerAnswer {
         state.withLock { $0.table.answer(question, at: now) }
     }
@@ -364,6 +369,9 @@ final class FileLedgerDesk: LedgerDesk {
     var hashKey: ContentHash.Key { home.hashKey }
 
     func mayHold(_ scope: LedgerScope, ticket: UInt64) -> Bool { home.mayHold(scope) }
+    func mayHoldRecipients(_ scope: LedgerScope, ticket: UInt64) -> Bool {
+        home.mayHoldRecipients(scope)
+    }
 
     func ask(
         _ question: LedgerQuestion, at now: MonotonicTime,

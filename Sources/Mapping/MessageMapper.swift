@@ -23,7 +23,8 @@ package final class MessageMapper {
     private var head: HeadWriter
     private var parts: PartsWriter
     private var findings = Findings()
-    /// The request without its recipients, when each gets a call of its own.
+    /// The request without its opening brace and its recipients, when each of them gets a call of its
+    /// own, or it is not certain yet who gets one.
     package private(set) var held: SpillBuffer?
     /// Of such a request, so that all calls together stay within `groupBytesMax`.
     private var groupRequestBytesMax = Int.max
@@ -83,6 +84,10 @@ package final class MessageMapper {
         findings = Findings()
         sink.begin(request)
     }
+
+    /// Before the header block is complete: the request is held without its recipients, some of whom
+    /// may be left out.
+    package func holdRecipients() { head.holdRecipients() }
 
     /// One address of the envelope; read during this call only.
     package func addRecipient(_ address: Bytes) { head.addRecipient(address) }
@@ -147,9 +152,24 @@ package final class MessageMapper {
         held = nil
     }
 
-    /// The recipients of a held message, one call each; nil when there is one call for all.
+    /// The recipients of a held message; nil when it is not held.
     package func heldRecipients() -> [[UInt8]]? {
-        head.isGroup ? head.recipientAddresses() : nil
+        held != nil ? head.recipientAddresses() : nil
+    }
+
+    /// Whether each recipient of a held message gets a call of its own, because all are hidden.
+    package var isGroup: Bool { head.isGroup }
+
+    /// Takes recipients out of a held message. Of those that are left, all may be hidden: then
+    /// `isGroup` is true.
+    /// - Parameter isOut: of each of `heldRecipients`.
+    package func leaveOut(_ isOut: [Bool]) { head.leaveOut(isOut) }
+
+    /// Writes what a held request of one call begins with; the content of `takeHeld` follows.
+    package func writeHeldRecipients(into request: RequestBody) {
+        sink.aim(at: request)
+        head.writeHeldRecipients()
+        sink.rest()
     }
 
     /// Hands the held request to its new owner.
@@ -198,14 +218,16 @@ package final class MessageMapper {
     }
 
     /// Writes everything that the header block decides. A message to several hidden recipients is
-    /// held back from there on, because each of them gets a request of its own.
+    /// held back from there on, because each of them gets a request of its own; and so is one whose
+    /// recipients are not certain yet.
     private func writeHead(_ block: Bytes) {
         head.read(block, &findings)
-        if head.isGroup {
+        if head.isHeld {
             let buffer = SpillBuffer(
                 pool: pool, memoryBytesMax: heldBytesMax, files: parts.files)
             held = buffer
-            groupRequestBytesMax = groupBytesMax / max(1, head.recipientCount)
+            groupRequestBytesMax =
+                head.isGroup ? groupBytesMax / max(1, head.recipientCount) : .max
             sink.hold(in: buffer)
         }
         head.write(block, &findings)

@@ -110,7 +110,7 @@ SENDMAILS = [
         ["sendmail-bin", "sendmail-base", "sendmail-cf", "m4", "libsasl2-modules", "libnsl2",
          "liblockfile1", "libwrap0"],
         encryptions=("starttls",),
-        instead=dict.fromkeys(("wrong user", "key refused"), ROWS["not logged in"][4]),
+        instead=dict.fromkeys(("wrong user", "key refused"), "Authentication failed, log in again"),
     ),
 ]  # fmt: skip
 

@@ -274,6 +274,9 @@ class Relay(Process):
             self.wait_for_port(port)
         if api_url is None:
             self.wait_for_port(self.sandbox_port)
+        if "--admin" in arguments:
+            address = arguments[arguments.index("--admin") + 1]
+            self.wait_for_port(int(address.rpartition(":")[2]))
 
     def context(self):
         """Verifies the relay's certificate against `localhost`."""

@@ -307,7 +307,7 @@ class Calls(AdminTestCase):
         self.assertEqual(self.difference(before, "admin_calls_total"), 3)
 
     def test_the_limit_of_a_key_is_forgotten(self):
-        key, before = harness.new_key("limited"), self.scrape()
+        key, before = harness.new_key("limited_hourly"), self.scrape()
         client = self.relay.login(key)
         with self.assertRaises(smtplib.SMTPDataError):
             client.sendmail("a@yourdomain.com", "b@example.com", MESSAGE)

@@ -32,8 +32,11 @@ final class SimulatedLedger: LedgerHome, @unchecked Sendable {
     /// What the relay knows, and what is written.
     private var memory = LedgerTable()
     private var disk = LedgerTable()
-    /// Counts relays: what an ended one has under way comes to nothing.
+    /// Counts relays: what a killed one has under way comes to nothing.
     private var age = 0
+    /// What is on its way to the disk, in order.
+    private var writing: [(number: Int, changes: [LedgerChange], now: MonotonicTime)] = []
+    private var writes = 0
 
     init(world: World, seed: UInt64) {
         self.world = world
@@ -55,12 +58,15 @@ final class SimulatedLedger: LedgerHome, @unchecked Sendable {
     /// A relay has ended.
     func relayEnded(isInOrder: Bool) {
         age += 1
+        if isInOrder { while !writing.isEmpty { writeFirst() } }
+        writing = []
         if !nature.outlives { disk = LedgerTable() }
         // Leases are not written, and an acceptance that was told to nobody's use is there again.
         memory = nature.outlives ? disk : LedgerTable()
     }
 
     func mayHold(_ scope: LedgerScope) -> Bool { memory.mayHold(scope) }
+    func mayHoldRecipients(_ scope: LedgerScope) -> Bool { memory.mayHoldRecipients(scope) }
 
     func ask(
         _ question: LedgerQuestion, at now: MonotonicTime, on loop: Loop,
@@ -83,14 +89,20 @@ final class SimulatedLedger: LedgerHome, @unchecked Sendable {
             for change in lasting { disk.apply(change, at: now) }
             return true
         }
-        let age = age
+        writes += 1
+        let number = writes
+        writing.append((number, lasting, now))
         world.after(microseconds: nature.writeMicroseconds) { [self] in
-            guard self.age == age else { return }
-            for change in lasting { disk.apply(change, at: now) }
+            while let first = writing.first, first.number <= number { writeFirst() }
         }
         guard let written else { return false }
         later(nature.writeMicroseconds, on: loop, written)
         return false
+    }
+
+    private func writeFirst() {
+        let first = writing.removeFirst()
+        for change in first.changes { disk.apply(change, at: first.now) }
     }
 
     private func later(_ microseconds: Int, on loop: Loop, _ work: @escaping () -> Void) {
@@ -115,6 +127,9 @@ private final class SimulatedDesk: LedgerDesk {
 
     var hashKey: ContentHash.Key { home.hashKey }
     func mayHold(_ scope: LedgerScope, ticket: UInt64) -> Bool { home.mayHold(scope) }
+    func mayHoldRecipients(_ scope: LedgerScope, ticket: UInt64) -> Bool {
+        home.mayHoldRecipients(scope)
+    }
 
     func ask(
         _ question: LedgerQuestion, at now: MonotonicTime,

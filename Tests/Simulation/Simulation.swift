@@ -193,11 +193,14 @@ final class Simulation {
     }
 
     /// The relay has read the end of this connection, or has closed it.
-    func relayClosed(connection: Int) {
+    /// - Parameter bytesSent: of the relay on this connection.
+    func relayClosed(connection: Int, bytesSent: Int) {
         world.trace.say(world, "relay: connection \(connection) has ended")
         for index in ledger.attempts.indices where ledger.attempts[index].connection == connection {
             ledger.attempts[index].relayClosedAt = ledger.attempts[index].relayClosedAt ?? world.now
-            if ledger.attempts[index].endsInOrder {
+            // Before its reply, an end in order leaves open whether the client will read it.
+            let isReplied = bytesSent > ledger.attempts[index].relayBytesAtDot ?? .max
+            if ledger.attempts[index].endsInOrder, isReplied {
                 ledger.attempts[index].maybeSeenAt = ledger.attempts[index].maybeSeenAt ?? world.now
             }
         }

@@ -22,6 +22,8 @@ struct HeadWriter: ~Copyable {
     private let postscale: PostscaleFields
     /// Whether the head of the message is written.
     private(set) var isWritten = false
+    /// Recipients are written when the whole message is known.
+    private var holdsRecipients = false
 
     init(
         options: MappingOptions, charsets: CharsetCache, scratch: MapperScratch, sink: JSONSink
@@ -46,6 +48,8 @@ struct HeadWriter: ~Copyable {
     var hasTemplate: Bool { fields.hasTemplate }
     /// Several recipients and all of them hidden: one call each, whose `to` is not written here.
     var isGroup: Bool { recipients.isGroup }
+    /// Opening brace and recipients are left out of what `write` writes.
+    var isHeld: Bool { holdsRecipients || isGroup }
     /// What decoding has lost in the values so far.
     var decodeLosses: DecodeLosses { fields.losses }
 
@@ -57,7 +61,11 @@ struct HeadWriter: ~Copyable {
         recipients.begin(recipientCount: recipientCount)
         fields.begin()
         isWritten = false
+        holdsRecipients = false
     }
+
+    /// Before `write`: recipients are written later, by `writeHeldRecipients`.
+    mutating func holdRecipients() { holdsRecipients = true }
 
     /// One address of the envelope; copied.
     mutating func addRecipient(_ address: Bytes) { recipients.add(address) }
@@ -78,10 +86,11 @@ struct HeadWriter: ~Copyable {
 
     /// Writes the request's fields, after `read` of the same block.
     mutating func write(_ block: Bytes, _ findings: inout Findings) {
-        sink.literal(isGroup ? "\"from\":\"" : "{\"from\":\"")
+        let isHeld = isHeld
+        sink.literal(isHeld ? "\"from\":\"" : "{\"from\":\"")
         writeFrom(block, &findings)
         sink.literal("\"")
-        if !isGroup { writeRecipients() }
+        if !isHeld { writeRecipients() }
         if !hasTemplate { writeSubject(block, &findings) }
         headers.write(block, &fields, &findings)
         postscale.write(block, &fields, &findings)
@@ -158,13 +167,28 @@ extension HeadWriter {
     }
 
     private func writeRecipients() {
-        writeList(",\"to\":[\"", .to)
-        writeList(",\"cc\":[\"", .cc)
-        writeList(",\"bcc\":[\"", .bcc)
+        writeList(",\"to\":[\"", .to, "\"]")
+        writeList(",\"cc\":[\"", .cc, "\"]")
+        writeList(",\"bcc\":[\"", .bcc, "\"]")
     }
 
-    /// - Parameter opening: key, bracket and quote.
-    private func writeList(_ opening: StaticString, _ place: RecipientPlanner.Field) {
+    /// What a held request begins with.
+    func writeHeldRecipients() {
+        sink.literal("{")
+        writeList("\"to\":[\"", .to, "\"],")
+        writeList("\"cc\":[\"", .cc, "\"],")
+        writeList("\"bcc\":[\"", .bcc, "\"],")
+    }
+
+    /// Takes recipients out of a held request.
+    mutating func leaveOut(_ isOut: [Bool]) { recipients.leaveOut(isOut) }
+
+    /// - Parameters:
+    ///   - opening: key, bracket and quote.
+    ///   - closing: quote and bracket.
+    private func writeList(
+        _ opening: StaticString, _ place: RecipientPlanner.Field, _ closing: StaticString
+    ) {
         var isOpen = false
         recipients.list.forEach(in: place) { index in
             sink.literal(isOpen ? "\",\"" : opening)
@@ -177,7 +201,7 @@ extension HeadWriter {
                     using: scratch)
             }
         }
-        if isOpen { sink.literal("\"]") }
+        if isOpen { sink.literal(closing) }
     }
 }
 

@@ -8,7 +8,11 @@ import Wire
 
 /// The recipients of a message, each with its place.
 struct RecipientList {
-    enum Field: UInt8 { case to, cc, bcc }
+    enum Field: UInt8 {
+        case to, cc, bcc
+        /// Written nowhere.
+        case none
+    }
 
     fileprivate struct Recipient {
         var field = Field.bcc
@@ -135,24 +139,38 @@ struct RecipientPlanner {
     /// All headers are read: settles who stands where.
     mutating func plan() {
         applyFoldedMarks()
+        fillTo(recipientCount: list.recipients.count)
+        sortByPosition()
+    }
+
+    /// After `plan`: takes recipients out, and settles anew who stands where.
+    /// - Parameter isOut: of each recipient.
+    mutating func leaveOut(_ isOut: [Bool]) {
+        precondition(isOut.count == list.recipients.count)
+        for index in list.recipients.indices where isOut[index] {
+            list.recipients[index].field = .none
+        }
+        fillTo(recipientCount: list.recipients.count { $0.field != .none })
+    }
+
+    /// The API wants somebody in `to`.
+    private mutating func fillTo(recipientCount: Int) {
         var isAnyTo = false
         var isAnyCc = false
         for recipient in list.recipients {
             isAnyTo = isAnyTo || recipient.field == .to
             isAnyCc = isAnyCc || recipient.field == .cc
         }
-        if !isAnyTo {
-            if isAnyCc {
-                for index in list.recipients.indices where list.recipients[index].field == .cc {
-                    list.recipients[index].field = .to
-                }
-            } else if list.recipients.count == 1 {
-                list.recipients[0].field = .to
-            } else {
-                isGroup = list.recipients.count > 1
-            }
+        isGroup = false
+        if isAnyTo { return }
+        if !isAnyCc, recipientCount > 1 {
+            isGroup = true
+            return
         }
-        sortByPosition()
+        let field = isAnyCc ? Field.cc : .bcc
+        for index in list.recipients.indices where list.recipients[index].field == field {
+            list.recipients[index].field = .to
+        }
     }
 
     /// Applies what was named in another case to all recipients that are the same without case.

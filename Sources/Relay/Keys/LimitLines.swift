@@ -29,6 +29,7 @@ final class LimitLines {
     /// How long a probe may take before another one goes, in milliseconds.
     let lease: Int
     private var lines: [LimitName: LimitLine] = [:]
+    private var hasEnded = false
     private var waiterCount = 0
     private var waitersOfKey: [APIKey.Hash: Int] = [:]
 
@@ -48,6 +49,7 @@ final class LimitLines {
 
     /// What a message under `name` meets. Behind others it has to wait like them.
     func find(_ name: LimitName) -> RateLimitMemory.Finding {
+        if hasEnded { return .free }
         let finding = memory.find(name, at: loop.now, lease: lease)
         switch finding {
         case .free where lines[name] != nil, .probe where lines[name] != nil:
@@ -72,9 +74,9 @@ final class LimitLines {
     ) -> Bool {
         let key = waiter.waitingKey
         let held = waitersOfKey[key] ?? 0
-        guard FairShare.shortage(of: 1, held: held, free: waitersMax - waiterCount) == nil else {
-            return false
-        }
+        guard !hasEnded,
+            FairShare.shortage(of: 1, held: held, free: waitersMax - waiterCount) == nil
+        else { return false }
         waiterCount += 1
         waitersOfKey[key] = held + 1
         line(name).join(waiter, isFirst: isFirst, until: until)
@@ -118,11 +120,12 @@ final class LimitLines {
         lines[name] = nil
     }
 
-    /// The loop has ended: no timer fires any more.
+    /// The loop has ended: no timer fires any more. What waits goes to the pool, which ends too.
     private func end() {
+        hasEnded = true
         let all = lines
         lines = [:]
-        for line in all.values { line.end() }
+        for line in all.values { line.endForGood() }
     }
 }
 
@@ -178,6 +181,15 @@ private final class LimitLine: TimerHandler {
         timer?.cancel()
         timer = nil
         waiters = []
+    }
+
+    func endForGood() {
+        let all = waiters
+        end()
+        for waiter in all {
+            lines.left(waiter)
+            waiter.limitIsOver(name)
+        }
     }
 
     override func timerFired(_ timer: LoopTimer) {

@@ -199,8 +199,16 @@ package final class RateLimitMemory: Sendable {
         }
     }
 
-    /// Forgets the limit of a key, and not those of its domains.
+    /// Forgets the limits that a key met: its own, and those of its domains. Looks at every limit.
     /// - Returns: whether one was known.
     @discardableResult
-    package func forget(key: APIKey.Hash) -> Bool { end(.key(key)) }
+    package func forget(key: APIKey.Hash) -> Bool {
+        state.withLock { state in
+            state.limits.removeAll { name in
+                switch name {
+                case .key(let met), .domain(_, of: let met): met == key
+                }
+            } > 0
+        }
+    }
 }

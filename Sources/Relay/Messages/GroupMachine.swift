@@ -132,10 +132,32 @@ struct GroupMachine {
         return notes
     }
 
+    /// What has become of each recipient, when a try ended in a permanent reply that its client may
+    /// not have seen: the client may come back as after a reply for the moment.
+    var allNotes: [Note] {
+        var notes: [Note] = []
+        for (index, recipient) in recipients.enumerated() {
+            switch recipient {
+            case .accepted(let messageID):
+                notes.append(Note(index: index, fact: .delivered(messageID: messageID)))
+            case .failed(let outcome):
+                guard let refusal = LedgerRefusal(outcome) else { continue }
+                notes.append(Note(index: index, fact: .refused(refusal)))
+            case .waiting, .inFlight: continue
+            }
+        }
+        return notes
+    }
+
     /// Recipients of whom nothing is to be remembered any more, once the group has its end.
     var recorded: [Int] { recipients.indices.filter { isRecorded[$0] } }
 
     // MARK: - The whole
+
+    /// Whether any recipient has the message.
+    var hasAccepted: Bool {
+        recipients.contains { if case .accepted = $0 { true } else { false } }
+    }
 
     /// The message id of each recipient that has the message, in the order of the recipients.
     var messageIDs: [[UInt8]] {
@@ -151,15 +173,20 @@ struct GroupMachine {
     var outcome: Outcome {
         var worst: Outcome?
         for recipient in recipients {
-            let outcome: Outcome
             switch recipient {
             case .waiting, .inFlight: continue
-            case .accepted(let messageID): outcome = .accepted(messageID: messageID)
-            case .failed(let failure): outcome = failure
+            case .accepted(let messageID):
+                worst = Self.worse(.accepted(messageID: messageID), than: worst)
+            case .failed(let failure): worst = Self.worse(failure, than: worst)
             }
-            if worst == nil || Self.rank(outcome) > Self.rank(worst!) { worst = outcome }
         }
         return worst ?? .unavailable(isUncertain: false)
+    }
+
+    /// The outcome for recipients of whom some had `worst` and one more had `outcome`.
+    static func worse(_ outcome: Outcome, than worst: Outcome?) -> Outcome {
+        guard let worst else { return outcome }
+        return rank(outcome) > rank(worst) ? outcome : worst
     }
 
     private static func rank(_ outcome: Outcome) -> Int {
@@ -187,6 +214,17 @@ extension Outcome {
         switch self {
         case .accepted, .allSuppressed, .invalidRequest: true
         default: false
+        }
+    }
+}
+
+extension LedgerFact {
+    /// What it means for a recipient that needs no call; nil when one is needed.
+    var outcome: Outcome? {
+        switch self {
+        case .delivered(let messageID): .accepted(messageID: messageID)
+        case .refused(let refusal): refusal.outcome
+        case .tried, .accepted, .pending: nil
         }
     }
 }

@@ -101,6 +101,9 @@ final class GroupSend: UploadOwner {
 
     // MARK: - The ledger
 
+    /// Whether any recipient has the message.
+    var hasAccepted: Bool { machine.hasAccepted }
+
     /// Digests of recipients of whom something is recorded, to be forgotten when the group has its
     /// end.
     var recorded: [ContentDigest] { machine.recorded.map { digests[$0] } }
@@ -109,8 +112,12 @@ final class GroupSend: UploadOwner {
     /// to wait until that is written.
     var owesRecords: Bool { machine.outcome.isForTheMoment && !machine.recorded.isEmpty }
 
-    private func recordNotes() {
-        let notes = machine.takeNotes()
+    private func recordNotes() { record(machine.takeNotes()) }
+
+    /// The group ended in a permanent reply that its client may not have seen.
+    func recordAll() { record(machine.allNotes) }
+
+    private func record(_ notes: [GroupMachine.Note]) {
         guard !notes.isEmpty else { return }
         worker.ledger.apply(
             notes.compactMap { note in

@@ -54,6 +54,11 @@ final class Ledger {
         desk.mayHold(scope, ticket: ticket)
     }
 
+    /// The same of recipients of a group.
+    func mayHoldRecipients(_ scope: LedgerScope, ticket: UInt64) -> Bool {
+        desk.mayHoldRecipients(scope, ticket: ticket)
+    }
+
     /// What is known of a submission.
     /// - Parameter answer: called later, once, when nil is returned.
     func ask(

@@ -10,7 +10,7 @@ final class LedgerPause: TimerHandler {
 
     init(loop: Loop) { self.loop = loop }
 
-    /// `whenOver` is called at `time`, once, unless `end` comes first.
+    /// `whenOver` is called at `time`, once, unless `end` comes first. It must not hold the owner.
     func begin(until time: MonotonicTime, _ whenOver: @escaping () -> Void) {
         self.whenOver = whenOver
         let timer = timer ?? LoopTimer(loop: loop, handler: self)

@@ -38,6 +38,14 @@ package enum LedgerFact: Hashable, Sendable {
         }
     }
 
+    /// Whether it is of a recipient of a group.
+    package var isOfRecipient: Bool {
+        switch self {
+        case .delivered, .refused, .tried: true
+        case .accepted, .pending: false
+        }
+    }
+
     /// Bytes of its message id.
     package var messageIDBytes: Int {
         switch self {
@@ -129,7 +137,8 @@ package struct LedgerQuestion: Sendable {
 /// What a home knows of a submission.
 package struct LedgerAnswer: Equatable, Sendable {
     /// `accepted`, `pending` or nil. An acceptance is told once: the home keeps it from other
-    /// questions until the one that it was told to records or forgets it.
+    /// questions until the one that it was told to records or forgets it. For a second they are told
+    /// `pending`: whether its client has seen the 250 is about to be known.
     package var whole: LedgerFact?
     /// `delivered`, `refused`, `tried` or nil for each recipient, in the order of the question; empty
     /// when the whole has a fact. They stay as they are.

@@ -31,8 +31,11 @@ package protocol LedgerDesk: AnyObject {
     func mailBegan(_ scope: LedgerScope) -> UInt64
     /// Whether the scope may have records; true when the home has not answered yet.
     func mayHold(_ scope: LedgerScope, ticket: UInt64) -> Bool
-    /// What is known of a submission. An acceptance that is told is taken: other questions do not get
-    /// it.
+    /// Whether the scope may have records of recipients. A message of such a scope is held whole, so
+    /// that recipients can be left out of its call.
+    func mayHoldRecipients(_ scope: LedgerScope, ticket: UInt64) -> Bool
+    /// What is known of a submission. An acceptance that is told is taken: for a second other
+    /// questions are told that it is pending, and after it they do not get it.
     /// - Parameter answer: called once, on the loop and after this call, when nil is returned.
     func ask(
         _ question: LedgerQuestion, at now: MonotonicTime,
@@ -50,6 +53,9 @@ package protocol LedgerDesk: AnyObject {
 
 extension LedgerDesk {
     package func mailBegan(_ scope: LedgerScope) -> UInt64 { 0 }
+    package func mayHoldRecipients(_ scope: LedgerScope, ticket: UInt64) -> Bool {
+        mayHold(scope, ticket: ticket)
+    }
     /// How long a message waits for a home, at most.
     package static var patienceMilliseconds: Int { 50 }
 }

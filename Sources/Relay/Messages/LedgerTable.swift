@@ -15,6 +15,9 @@ package struct LedgerTable: Sendable {
         package init() {}
     }
 
+    /// An acceptance that was told counts as pending for so long: then it is known whether its client
+    /// has seen the 250, nearly always.
+    package static let toldMilliseconds = 1_000
     /// Bytes of a record besides its message id, about.
     private static let recordBytes = 192
 
@@ -23,8 +26,10 @@ package struct LedgerTable: Sendable {
         var scope: LedgerScope
         /// Tells this record from an older one under the same digest in a line.
         var serial: UInt64
-        /// Told to a question, and not recorded or forgotten since.
-        var isTaken = false
+        /// When it was told to a question, and not recorded or forgotten since.
+        var takenAt: MonotonicTime?
+
+        var isTaken: Bool { takenAt != nil }
     }
 
     /// Digests in the order in which they were put, of one kind of fact: they expire in about that
@@ -58,6 +63,13 @@ package struct LedgerTable: Sendable {
         }
     }
 
+    /// Records of one scope.
+    private struct Scope: Sendable {
+        var records = 0
+        /// Of these, of recipients.
+        var recipients = 0
+    }
+
     private struct Holding: Sendable {
         var records = 0
         var bytes = 0
@@ -70,7 +82,7 @@ package struct LedgerTable: Sendable {
 
     private let bounds: Bounds
     private var places: [ContentDigest: Place] = [:]
-    private var scopes: [LedgerScope: Int] = [:]
+    private var scopes: [LedgerScope: Scope] = [:]
     private var owners: [UInt64: Holding] = [:]
     private var all = Holding()
     private var lines = Array(repeating: Line(), count: 4)
@@ -86,6 +98,11 @@ package struct LedgerTable: Sendable {
     /// Whether the scope has any record.
     package func mayHold(_ scope: LedgerScope) -> Bool { scopes[scope] != nil }
 
+    /// Whether the scope has any record of a recipient.
+    package func mayHoldRecipients(_ scope: LedgerScope) -> Bool {
+        scopes[scope].map { $0.recipients > 0 } ?? false
+    }
+
     /// The record under a digest, if it counts at `now` and nobody has taken it.
     package func record(_ digest: ContentDigest, at now: MonotonicTime) -> LedgerRecord? {
         guard let place = places[digest], !place.isTaken, place.record.until > now else {
@@ -98,12 +115,17 @@ package struct LedgerTable: Sendable {
     package mutating func answer(
         _ question: LedgerQuestion, at now: MonotonicTime
     ) -> LedgerAnswer {
-        if let whole = question.whole, let record = record(whole, at: now) {
-            switch record.fact {
+        if let whole = question.whole, let place = places[whole], place.record.until > now {
+            switch place.record.fact {
             case .accepted:
-                places[whole]?.isTaken = true
-                return LedgerAnswer(whole: record.fact)
-            case .pending: return LedgerAnswer(whole: record.fact)
+                guard let takenAt = place.takenAt else {
+                    places[whole]?.takenAt = now
+                    return LedgerAnswer(whole: place.record.fact)
+                }
+                if takenAt.advanced(byMilliseconds: Self.toldMilliseconds) > now {
+                    return LedgerAnswer(whole: .pending(submission: 0))
+                }
+            case .pending: return LedgerAnswer(whole: place.record.fact)
             case .delivered, .refused, .tried: break
             }
         }
@@ -167,7 +189,8 @@ package struct LedgerTable: Sendable {
     private mutating func insert(_ record: LedgerRecord, _ change: LedgerChange) {
         serial += 1
         places[change.digest] = Place(record: record, scope: change.scope, serial: serial)
-        scopes[change.scope, default: 0] += 1
+        scopes[change.scope, default: Scope()].records += 1
+        if record.fact.isOfRecipient { scopes[change.scope]?.recipients += 1 }
         owners[change.scope.owner, default: Holding()].add(record, 1)
         all.add(record, 1)
         let line =
@@ -183,7 +206,9 @@ package struct LedgerTable: Sendable {
     private mutating func remove(_ digest: ContentDigest) {
         guard let place = places.removeValue(forKey: digest) else { return }
         let scope = place.scope
-        scopes[scope] = scopes[scope].flatMap { $0 > 1 ? $0 - 1 : nil }
+        scopes[scope]?.records -= 1
+        if place.record.fact.isOfRecipient { scopes[scope]?.recipients -= 1 }
+        if scopes[scope]?.records == 0 { scopes[scope] = nil }
         owners[scope.owner]?.add(place.record, -1)
         if owners[scope.owner]?.records == 0 { owners[scope.owner] = nil }
         all.add(place.record, -1)

@@ -35,6 +35,10 @@ package final class MemoryLedger: LedgerHome, LedgerDesk {
         held.load(ordering: .acquiring) > 0 && table.withLock { $0.mayHold(scope) }
     }
 
+    package func mayHoldRecipients(_ scope: LedgerScope, ticket: UInt64) -> Bool {
+        held.load(ordering: .acquiring) > 0 && table.withLock { $0.mayHoldRecipients(scope) }
+    }
+
     package func ask(
         _ question: LedgerQuestion, at now: MonotonicTime,
         _ answer: @escaping (LedgerAnswer) -> Void

@@ -36,12 +36,15 @@ struct MessageFacts: Equatable {
     private(set) var isFromLedger = false
     /// nil for a message of one call.
     private(set) var group: Group?
+    /// Recipients of a message of one call that were left out of it.
+    private var leftOutCount = 0
     /// The client's own Message-ID, with `--log-envelope`; else empty.
     private(set) var clientMessageID: [UInt8] = []
 
     /// Whether there is nothing to add to the outcome.
     var isEmpty: Bool {
-        refusals.isEmpty && !isFromLedger && group == nil && clientMessageID.isEmpty
+        refusals.isEmpty && !isFromLedger && group == nil && leftOutCount == 0
+            && clientMessageID.isEmpty
     }
 
     /// The API has answered with 4xx.
@@ -56,6 +59,9 @@ struct MessageFacts: Equatable {
 
     /// The ledger knows the message.
     mutating func noteLedger() { isFromLedger = true }
+
+    /// So many recipients were left out of the one call, because of an earlier try.
+    mutating func note(knownCount: Int) { leftOutCount = knownCount }
 
     /// All calls of the group have ended.
     mutating func note(_ group: Group) { self.group = group }
@@ -90,7 +96,8 @@ struct MessageFacts: Equatable {
     /// What came from the ledger: "message", or "2 recipients"; empty for nothing.
     var ledgerText: String {
         if isFromLedger { return "message" }
-        guard let count = group?.knownCount, count > 0 else { return "" }
+        let count = group?.knownCount ?? leftOutCount
+        guard count > 0 else { return "" }
         return count == 1 ? "1 recipient" : "\(count) recipients"
     }
 }

@@ -59,6 +59,8 @@ final class Submission: UploadOwner {
     private var isGuarded = false
     /// What the ledger has told of recipients.
     private var records: [ContentDigest: LedgerRecord] = [:]
+    /// The outcome for recipients that are left out of the call, because of an earlier try.
+    private var knownOutcome: Outcome?
     /// Names the message in the ledger while it is under way; 0 while the ledger does not know of it.
     private var lease: UInt64 = 0
     /// Of an acceptance that the ledger has told us.
@@ -124,6 +126,7 @@ final class Submission: UploadOwner {
         isFingerprinted = true
         lease = 0
         if !records.isEmpty { records = [:] }
+        if knownOutcome != nil { knownOutcome = nil }
         upload.begin(key: key, account: account, owner: self)
         let mapper = worker.mappers.take()
         mapper.begin(
@@ -142,6 +145,9 @@ final class Submission: UploadOwner {
         contentBytes += content.count
         guard machine.isReceiving, let mapper else { return .decided }
         if isFingerprinted { fingerprint.feed(content) }
+        if !mapper.isHeadMapped, ledger.mayHoldRecipients(inquiry.scope, ticket: inquiry.ticket) {
+            mapper.holdRecipients()
+        }
         mapper.feed(content)
         if let failure = mapper.failure {
             perform(machine.mapperFailed(failure))
@@ -192,18 +198,23 @@ final class Submission: UploadOwner {
         if machine.isAbandoned { self.memory = memory }
     }
 
-    /// The client cannot have seen the 250: the connection broke before its next command.
-    func acceptedButUnseen() { perform(machine.replyUnseen()) }
+    /// Whether it matters if the client has seen a reply that is no 250: some have the message, and
+    /// others were refused for good.
+    var isPartlyAccepted: Bool { group?.hasAccepted ?? false }
 
-    /// The client was there to read the 250.
-    func acceptedAndSeen() { perform(machine.replySeen()) }
+    /// The client cannot have seen the reply: the connection broke before its next command.
+    func replyUnseen() { perform(machine.replyUnseen()) }
+
+    /// The client was there to read the reply.
+    func replySeen() { perform(machine.replySeen()) }
 
     // MARK: - What the upload and the group say
 
     func uploadWantsBody(_ upload: Upload) { perform(machine.apiWantsBody()) }
 
     func uploadFinished(_ upload: Upload, _ result: APIResult) {
-        perform(machine.answered(interpret(result)))
+        let outcome = interpret(result)
+        perform(machine.answered(GroupMachine.worse(outcome, than: knownOutcome)))
     }
 
     func uploadStalled(_ upload: Upload) {
@@ -258,6 +269,7 @@ final class Submission: UploadOwner {
             worker.counters.messagesUnawaited += 1
             recordPending(until: deadline)
         case .record: recordAccepted()
+        case .recordRecipients: group?.recordAll()
         case .forget: forget(taken: true)
         case .end(let told, let note): end(told, note)
         case .drop(let kind, let settles):
@@ -271,7 +283,8 @@ final class Submission: UploadOwner {
     private func completeBody(by deadline: MonotonicTime) -> SubmissionVerdict? {
         guard let mapper else { return nil }
         upload.noteFrom(of: mapper)
-        guard mapper.held == nil else { return startGroup(mapper, by: deadline) }
+        if !records.isEmpty { machine.recipientsAreRecorded() }
+        guard mapper.held == nil else { return sendHeld(mapper, by: deadline) }
         return pumped(upload.finish(by: deadline, from: .mapper(mapper)))
     }
 
@@ -286,20 +299,39 @@ final class Submission: UploadOwner {
         }
     }
 
-    private func startGroup(
+    /// The whole message is known, and so is who has it already.
+    private func sendHeld(
         _ mapper: MessageMapper, by deadline: MonotonicTime
     ) -> SubmissionVerdict? {
+        guard mapper.drain(upTo: .max), let recipients = mapper.heldRecipients() else {
+            return machine.mapperFailed(mapper.failure ?? .unavailable(isUncertain: false))
+        }
+        if !mapper.isGroup, !records.isEmpty {
+            let known = recipients.map { records[fingerprint.recipient($0.span)]?.fact.outcome }
+            mapper.leaveOut(known.map { $0 != nil })
+            for case let outcome? in known {
+                knownOutcome = GroupMachine.worse(outcome, than: knownOutcome)
+            }
+            facts.note(knownCount: known.count { $0 != nil })
+        }
+        guard !mapper.isGroup else { return startGroup(mapper, recipients, by: deadline) }
+        mapper.writeHeldRecipients(into: upload.body)
+        guard let held = mapper.takeHeld() else { return nil }
+        giveMapperBack()
+        return pumped(upload.finish(by: deadline, from: .held(held)))
+    }
+
+    private func startGroup(
+        _ mapper: MessageMapper, _ recipients: [[UInt8]], by deadline: MonotonicTime
+    ) -> SubmissionVerdict? {
         let isDated = mapper.hasMessageID || mapper.hasDate
-        guard mapper.drain(upTo: .max), let recipients = mapper.heldRecipients(),
-            let held = mapper.takeHeld()
-        else { return machine.mapperFailed(mapper.failure ?? .unavailable(isUncertain: false)) }
+        guard let held = mapper.takeHeld() else { return nil }
         upload.end()
         giveMapperBack()
         let group = GroupSend(
             submission: self, held: held, recipients: recipients, fingerprint: fingerprint,
             scope: inquiry.scope, isDated: isDated, records: records, deadline: deadline)
         self.group = group
-        if !records.isEmpty { machine.recipientsAreRecorded() }
         if let outcome = group.start() {
             return machine.answered(outcome, owesRecords: group.owesRecords)
         }
@@ -313,8 +345,7 @@ final class Submission: UploadOwner {
         case .record: recordAccepted()
         case .settle: settle()
         }
-        // Nobody comes back for the rest.
-        if !outcome.isAccepted, !outcome.isForTheMoment { forget(taken: false) }
+        if !outcome.isAccepted, !outcome.isForTheMoment { endedForGood() }
         worker.counters.messages.count(outcome.kind, bytes: contentBytes)
         if let group { facts.note(group.facts) }
         release()
@@ -326,6 +357,11 @@ final class Submission: UploadOwner {
             self.owner = nil
             owner?.submissionFinished(self, outcome)
         }
+    }
+
+    /// Nobody comes back for the rest, unless the client may not have seen why.
+    private func endedForGood() {
+        if machine.isEndInDoubt { group?.recordAll() } else { forget(taken: false) }
     }
 
     /// Lets go of everything; nothing that is incomplete reaches the API as complete.
@@ -402,19 +438,15 @@ final class Submission: UploadOwner {
         for (digest, record) in zip(question.recipients, answer.recipients) {
             records[digest] = record
         }
-        // A group asks by recipient. A message to one recipient that is left of a group is no group.
-        guard mapper?.held == nil, !records.isEmpty, let outcome = wholeOutcome(answer.recipients)
-        else { return .unknown }
+        let known = answer.recipients.compactMap { $0?.fact.outcome }
+        // A held message leaves them out.
+        guard let mapper, !mapper.isGroup, let first = known.first else { return .unknown }
+        guard known.count == answer.recipients.count else {
+            return mapper.held == nil ? .mixed : .unknown
+        }
         noteAnswered()
-        return .known(outcome, isTaken: false)
-    }
-
-    /// The outcome when the recipients of a message need no call, because each has it or was refused
-    /// for good.
-    private func wholeOutcome(_ recipients: [LedgerRecord?]) -> Outcome? {
-        var machine = GroupMachine(count: recipients.count, inFlightMax: 1)
-        machine.found(recipients, isRenewed: false)
-        return machine.isDone ? machine.outcome : nil
+        return .known(
+            known.reduce(first) { GroupMachine.worse($1, than: $0) }, isTaken: false)
     }
 
     private func noteAnswered() {
@@ -424,7 +456,8 @@ final class Submission: UploadOwner {
 
     /// Looks again whether the other try has its answer.
     private func waitForOther() {
-        startPause(milliseconds: Ledger.lookMilliseconds) { [self] in
+        startPause(milliseconds: Ledger.lookMilliseconds) { [weak self] in
+            guard let self else { return }
             perform(machine.otherMayHaveEnded(at: now))
         }
     }
@@ -436,7 +469,8 @@ final class Submission: UploadOwner {
             perform(machine.recordsWritten())
         }
         if isWritten { return machine.recordsWritten() }
-        startPause(milliseconds: Ledger.patienceMilliseconds) { [self] in
+        startPause(milliseconds: Ledger.patienceMilliseconds) { [weak self] in
+            guard let self else { return }
             worker.counters.ledgerWaitsOver += 1
             perform(machine.recordsWritten())
         }

@@ -104,6 +104,12 @@ struct SubmissionMachine {
         return false
     }
 
+    /// The outcome is known, and its client may never see the reply.
+    var isEndInDoubt: Bool {
+        if case .done(_, .inDoubt) = phase { return true }
+        return false
+    }
+
     /// The outcome, as soon as it is known.
     var outcome: Outcome? {
         switch phase {
@@ -204,6 +210,7 @@ struct SubmissionMachine {
         case .known(let outcome, _):
             hasRecord = true
             return end(outcome)
+        case .mixed: return end(.unavailable(isUncertain: false))
         case .underWay:
             phase = .waiting(client)
             hasWaited = true
@@ -331,8 +338,9 @@ struct SubmissionMachine {
     /// The connection ended in a way that leaves open whether the client saw the reply. What was in
     /// doubt already is recorded.
     func replyUnseen() -> SubmissionVerdict? {
-        guard case .done(.accepted, .watched) = phase else { return nil }
-        return .record
+        guard case .done(let outcome, .watched) = phase else { return nil }
+        if outcome.isAccepted { return .record }
+        return outcome.isForTheMoment ? nil : .recordRecipients
     }
 
     // MARK: - The end
@@ -371,6 +379,8 @@ enum SubmissionFinding: Equatable {
     /// Its outcome is known.
     /// - Parameter isTaken: of an acceptance that the ledger tells once.
     case known(Outcome, isTaken: Bool)
+    /// Some recipients need nothing more, and they can't be left out any more.
+    case mixed
     /// An earlier try still waits for the API; to send now could send twice.
     case underWay
 
@@ -409,6 +419,8 @@ enum SubmissionVerdict: Equatable {
     case awaitSilently(until: MonotonicTime)
     /// The ledger has to know that the message was accepted.
     case record
+    /// The ledger has to know what has become of each recipient of a group.
+    case recordRecipients
     /// The ledger forgets what it was told: the client knows.
     case forget
     /// Tell the ledger, count the outcome, let go of everything, and tell the session at last.

@@ -14,11 +14,11 @@ struct SessionMessages: ~Copyable {
     private(set) var count = 0
     private var envelope = Envelope()
     private var current: Submission?
-    /// Accepted, and the client has not shown yet that it saw the 250.
+    /// Accepted, by some recipients at least, and the client has not shown yet that it saw the reply.
     private var unseen: Submission?
     /// The same, of messages before that one: a client may send several in one piece.
     private var unseenBefore: [Submission] = []
-    /// When the latest 250 was written.
+    /// When the latest of their replies was written.
     private var answeredAt = MonotonicTime(nanoseconds: 0)
     /// What the ledger was asked at MAIL.
     private var inquiry: LedgerInquiry?
@@ -172,15 +172,13 @@ struct SessionMessages: ~Copyable {
     /// The message under way has its outcome, and its reply is written.
     mutating func conclude(_ outcome: Outcome, at now: MonotonicTime) {
         memory = nil
-        switch outcome {
-        case .accepted:
+        if outcome.isAccepted || current?.isPartlyAccepted ?? false {
             if let unseen { unseenBefore.append(unseen) }
             unseen = current
             answeredAt = now
-        // What is kept for the next message knows the key.
-        case .keyRefused: resting = nil
-        default: break
         }
+        // What is kept for the next message knows the key.
+        if case .keyRefused = outcome { resting = nil }
         current = nil
     }
 
@@ -205,9 +203,9 @@ struct SessionMessages: ~Copyable {
     /// - Parameter arrivedAt: the earliest time at which they may have arrived.
     mutating func noteSeen(at arrivedAt: MonotonicTime) {
         guard unseen != nil, arrivedAt > answeredAt else { return }
-        unseen?.acceptedAndSeen()
+        unseen?.replySeen()
         if !unseenBefore.isEmpty {
-            for submission in unseenBefore { submission.acceptedAndSeen() }
+            for submission in unseenBefore { submission.replySeen() }
             unseenBefore = []
         }
         if isKnownUniquelyReferenced(&unseen) { resting = unseen }
@@ -221,7 +219,7 @@ struct SessionMessages: ~Copyable {
         if let unseen { unseenBefore.append(unseen) }
         unseen = nil
         for submission in unseenBefore {
-            if isSeen { submission.acceptedAndSeen() } else { submission.acceptedButUnseen() }
+            if isSeen { submission.replySeen() } else { submission.replyUnseen() }
         }
         unseenBefore = []
         giveUp()

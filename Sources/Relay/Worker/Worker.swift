@@ -47,9 +47,13 @@ package final class Worker {
         self.configuration = configuration
         serverTLS = shared.serverTLS
         sessions = SessionList(startedAt: loop.readWallClock(), loop.now)
+        let options = configuration.api.share(ofLoops: configuration.loops)
+        // Before the pool: when the loop ends, the pool ends what waited in a line too.
+        limitLines = LimitLines(
+            loop: loop, memory: shared.rateLimits, waitersMax: options.queueMax,
+            lease: configuration.api.timeoutMilliseconds)
         pool = ConnectionPool(
-            loop: loop, options: configuration.api.share(ofLoops: configuration.loops),
-            tls: shared.clientTLS, log: shared.log,
+            loop: loop, options: options, tls: shared.clientTLS, log: shared.log,
             names: shared.names)
         accounts = LoopAccountTable(
             accounts: shared.accounts, pool: pool, temporary: shared.temporary)
@@ -62,9 +66,6 @@ package final class Worker {
                 duplicateMilliseconds: configuration.messages.duplicateWindowMilliseconds,
                 groupMilliseconds: configuration.messages.groupWindowMilliseconds), loop: loop)
         keyChecker = KeyChecker(loop: loop, cache: shared.keyCache, pool: pool)
-        limitLines = LimitLines(
-            loop: loop, memory: shared.rateLimits, waitersMax: pool.options.queueMax,
-            lease: configuration.api.timeoutMilliseconds)
         listenerCounted = Array(
             repeating: ListenerCounters(), count: max(1, configuration.listeners.count))
     }

@@ -118,8 +118,12 @@ struct RateLimitMemoryTests {
         #expect(memory.forget(domain: "Shop.EXAMPLE."))
         #expect(find(other, at: 1) == "free")
         #expect(find(shop, at: 1) == "free")
+        record(3_600, on: shop, at: 0)
+        record(3_600, on: other, at: 0)
         #expect(memory.forget(key: key) && !memory.forget(key: key))
         #expect(find(.key(key), at: 1) == "free")
+        #expect(find(shop, at: 1) == "free", "its domains' limits with it")
+        #expect(find(other, at: 1) != "free", "and nobody else's")
     }
 
     @Test(

@@ -57,7 +57,7 @@ struct SubmissionDoubtTests {
         #expect(first.outcome == accepted("first") && second.outcome == accepted("first"))
         #expect(bench.api.bodies.count == recipients.count)
         // The second one was seen: the same again is another message.
-        again.acceptedAndSeen()
+        again.replySeen()
         #expect(bench.records == 0)
         bench.api.answer = { _ in .accepted("on purpose") }
         #expect(bench.send(message) == accepted("on purpose"))

@@ -285,7 +285,7 @@ final class SubmissionBench {
             _ = wait { session.outcome != nil }
             outcome = session.outcome
         }
-        if unseen { submission.acceptedButUnseen() } else { submission.acceptedAndSeen() }
+        if unseen { submission.replyUnseen() } else { submission.replySeen() }
         return outcome
     }
 

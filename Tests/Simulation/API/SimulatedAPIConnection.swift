@@ -79,6 +79,8 @@ final class SimulatedAPIConnection: StreamHandler {
         if waiting != nil || !rest.isEmpty {
             simulation.ledger.complaints.append("a request before the last one was answered")
         }
+        // An API that has ended its side reads on and acts on nothing: it could not answer any more.
+        if let stream, api.host.end(of: stream)?.isShutDown ?? false { return isDeaf = true }
         self.request = request
         body = []
         entry = nil
@@ -90,6 +92,7 @@ final class SimulatedAPIConnection: StreamHandler {
         case .early(let status):
             isDeaf = true
             closesBehind = true
+            simulation.ledger.earlyAnswers.append((api.world.now, status))
             send(answer(status, messageID: api.newMessageID()))
         case .stall:
             isDeaf = true

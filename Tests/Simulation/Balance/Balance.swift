@@ -61,7 +61,7 @@ struct Balance {
             if facts.isGroup {
                 for recipient in 0..<facts.recipients {
                     let own = requests.filter { $0.recipients == [recipient] }
-                    checkRepetition(facts, attempts, own, ofGroup: requests)
+                    checkRepetition(facts, attempts, own)
                 }
                 checkStarvation(facts, attempts, requests)
             } else {
@@ -150,8 +150,7 @@ struct Balance {
 
     /// Requests for one message to the same recipients.
     private mutating func checkRepetition(
-        _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest],
-        ofGroup all: [APIRequest] = []
+        _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest]
     ) {
         // What got a 429 was not acted on, and its second request comes in the same try.
         let complete = requests.filter { $0.completedAt != nil && $0.status != 429 }
@@ -165,7 +164,7 @@ struct Balance {
         }
         let acted = complete.filter(\.hasActed)
         for (first, second) in zip(acted, acted.dropFirst()) {
-            let excuse = excuse(facts, attempts, first, second, ofGroup: all)
+            let excuse = excuse(facts, attempts, first, second)
             if let excuse { repetitions[excuse, default: 0] += 1 }
             if excuse != nil { continue }
             report(facts, "accepted twice although the guard knew \(first.messageID)")
@@ -177,8 +176,7 @@ struct Balance {
     /// From outside it is not visible which of the open tries made the request, so an excuse of any
     /// of them counts, the latest try first.
     private func excuse(
-        _ facts: MessageFacts, _ attempts: [Attempt], _ first: APIRequest, _ second: APIRequest,
-        ofGroup all: [APIRequest]
+        _ facts: MessageFacts, _ attempts: [Attempt], _ first: APIRequest, _ second: APIRequest
     ) -> Repetition? {
         guard first.isValidSuccess, first.answerHeardAt != nil else { return .uncertain }
         guard let done = second.completedAt else { return nil }
@@ -191,22 +189,25 @@ struct Balance {
                 return excuse
             }
         }
-        let isRefused = all.contains { request in
-            guard let heard = request.answerHeardAt, heard <= done else { return false }
-            return [400, 403, 413].contains(request.status)
+        let isRefused = attempts.contains { attempt in
+            guard let dot = attempt.dotHeardAt, let replied = attempt.replySentAt,
+                let accepted = first.completedAt, let code = attempt.code
+            else { return false }
+            return (500...599).contains(code) && dot <= accepted && replied >= accepted
+                && replied <= done
         }
         return isRefused ? .refusedForGood : nil
     }
 
     /// Whether a client of the first acceptance left in order, without reading, before the next try.
+    /// Its try may be a later one that the guard answered.
     private func hasEndedInOrder(
         _ attempts: [Attempt], _ first: APIRequest, heard: MonotonicTime, asked: MonotonicTime
     ) -> Bool {
         attempts.contains { attempt in
-            guard attempt.endsInOrder, let end = attempt.maybeSeenAt, let done = first.completedAt,
-                let dot = attempt.dotHeardAt
+            guard attempt.endsInOrder, let end = attempt.maybeSeenAt, let dot = attempt.dotHeardAt
             else { return false }
-            return dot <= done && end >= heard && end <= asked
+            return dot <= end && end >= heard && end <= asked
         }
     }
 
@@ -370,11 +371,15 @@ struct Balance {
             guard own.count == 1, isAlone, let expected = Balance.code(for: own[0].status) else {
                 continue
             }
-            // A limit was waited for, a second at least, and the next request had no answer.
-            if own[0].status == 429, code == 451,
-                let answer = own[0].answerHeardAt, replied.milliseconds(since: answer) >= 1_000
+            // A limit was waited for, a second at least, and the next request had no answer, or one
+            // before it was complete.
+            if own[0].status == 429, let answer = own[0].answerHeardAt,
+                replied.milliseconds(since: answer) >= 1_000
             {
-                continue
+                let isEarly = ledger.earlyAnswers.contains {
+                    $0.at >= answer && $0.at <= replied && Balance.code(for: $0.status) == code
+                }
+                if isEarly || code == 451 { continue }
             }
             if code != expected {
                 report(facts, "the API said \(own[0].status), the client heard \(code)")

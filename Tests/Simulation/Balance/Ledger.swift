@@ -20,6 +20,8 @@ struct Attempt {
     var dotSentAt: MonotonicTime?
     /// The relay has read it.
     var dotHeardAt: MonotonicTime?
+    /// What the relay had sent on the connection by then.
+    var relayBytesAtDot: Int?
     /// The code of the reply to the dot, and when it was seen.
     var code: Int?
     var replySeenAt: MonotonicTime?
@@ -31,7 +33,7 @@ struct Attempt {
     var acknowledgedAt: MonotonicTime?
     /// The client ends its side in order, after its 250 or without having read it.
     var endsInOrder = false
-    /// The relay has read that end, or the connection has ended for it in another way.
+    /// After its reply the relay has read that end, or the connection has ended for it in another way.
     var maybeSeenAt: MonotonicTime?
     /// The connection ended on the client's side, without a reply.
     var lostAt: MonotonicTime?
@@ -86,6 +88,8 @@ struct Ledger {
     var attempts: [Attempt] = []
     var requests: [APIRequest] = []
     var logins: [Login] = []
+    /// Answers of the API to requests that were not complete, and when they were sent.
+    var earlyAnswers: [(at: MonotonicTime, status: Int)] = []
     /// Of a run about shares: what nobody may wait longer than.
     var fairShare: FairShare.Terms?
     /// The times at which a relay ended; the next relay does not have its memory.

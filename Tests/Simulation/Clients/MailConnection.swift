@@ -54,8 +54,13 @@ final class MailConnection: StreamHandler {
             tls: tls, serverName: "relay.simulation", handler: self)
         link = network?.link
         let (simulation, number) = (simulation, number)
-        link?.ends[1].whenEndRead = { simulation.relayClosed(connection: number) }
-        link?.ends[1].whenClosed = { simulation.relayClosed(connection: number) }
+        weak let end = link?.ends[1]
+        link?.ends[1].whenEndRead = {
+            simulation.relayClosed(connection: number, bytesSent: end?.bytesSent ?? 0)
+        }
+        link?.ends[1].whenClosed = {
+            simulation.relayClosed(connection: number, bytesSent: end?.bytesSent ?? 0)
+        }
         wait()
     }
 
@@ -312,8 +317,10 @@ final class MailConnection: StreamHandler {
         simulation.ledger.attempts[attempt].dotSentAt = world.now
         if let end = network {
             let simulation = simulation
+            weak let relay = end.peer
             end.peer.watch(sentEnd) {
                 simulation.ledger.attempts[attempt].dotHeardAt = simulation.world.now
+                simulation.ledger.attempts[attempt].relayBytesAtDot = relay?.bytesSent ?? 0
             }
         }
         wait()
