@@ -128,6 +128,12 @@ class Relay(harness.Process):
     def forget_limit(self, domain):
         self.admin("/limits/forget", {"domain": domain})
 
+    def logged(self, name):
+        """The first event of this name. The log is written by a thread of its own, after replies."""
+        return harness.wait_until(
+            lambda: next((event for event in self.events() if event["event"] == name), None),
+            what=f"{name} in the log")
+
     def replies(self):
         """The replies to messages, as the log has them."""
         return [event.get("reply") for event in self.events() if event["event"] == "message"]

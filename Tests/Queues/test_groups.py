@@ -51,7 +51,7 @@ class LimitedGroups(Groups):
         server = self.start_group(client)
         with self.noted(server, PEOPLE):
             self.finish(server)
-            self.assertEqual(self.relay.replies()[-1], "250")
+            self.wait(server, lambda: self.relay.replies()[-1:] == ["250"], "a 250 in the log", 10)
             self.assertNotIn("250", self.relay.replies()[:-1], "250 when all have it, not before")
 
 

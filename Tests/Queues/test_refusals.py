@@ -42,8 +42,7 @@ class Pages(QueueTestCase):
             self.has_tried(server, TO)
             self.assertEqual(server.verdict(TO), DEFERRED, server.account())
             self.assertIn("451 API unavailable", " ".join(server.texts(TO)))
-            logged = next(
-                each for each in self.relay.events() if each["event"] == "api-foreign-answer")
+            logged = self.relay.logged("api-foreign-answer")
             self.assertEqual(
                 [logged[name] for name in ("level", "status", "content_type", "server")],
                 ["warning", str(status), "text/html", "edge/1.0"])  # fmt: skip
@@ -76,7 +75,7 @@ class PagesForChecks(QueueTestCase):
                 server, lambda: server.verdicts(TO) or self.has_logged("login-unavailable"),
                 "a login")  # fmt: skip
             self.assertEqual(self.api.sends(), [], "nobody was logged in")
-            self.assertTrue(self.has_logged("login-unavailable"), server.account())
+            self.relay.logged("login-unavailable")
             self.assertFalse(self.has_logged("login-refused"), "535 for a login")
             self.api.rules.clear()
             self.settles(server, [TO])
