@@ -123,7 +123,7 @@ class Refusals(QueueTestCase):
         for kind in REFUSALS:
             headers = [("X-Postscale-Template", "welcom")] if kind == "template" else []
             server.hand_over(kind, message(kind, headers=headers), queues.SENDER, [self.to(kind)])
-        end = time.monotonic() + 30
+        end = time.monotonic() + queues.PATIENCE_SECONDS
         while time.monotonic() < end and not all(self.is_right(server, kind) for kind in REFUSALS):
             time.sleep(0.1)
         for kind in REFUSALS:
