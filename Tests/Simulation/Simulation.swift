@@ -172,7 +172,8 @@ final class Simulation {
             }
             let client = MailClient(
                 simulation: self, host: host, habits: habits, messages: own,
-                dice: Dice(seed: plan.seed, part: 100 + UInt64(number)))
+                dice: Dice(seed: plan.seed, part: 100 + UInt64(number)),
+                order: Dice(seed: plan.seed, part: 2_000 + UInt64(number)))
             client.start(after: plan.isScripted ? number * 5 : dice.skewed(1...20_000))
             clients.append(client)
         }

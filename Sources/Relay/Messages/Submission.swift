@@ -214,7 +214,8 @@ final class Submission: UploadOwner {
 
     func uploadFinished(_ upload: Upload, _ result: APIResult) {
         let outcome = interpret(result)
-        perform(machine.answered(GroupMachine.worse(outcome, than: knownOutcome)))
+        guard let knownOutcome else { return perform(machine.answered(outcome)) }
+        perform(machine.answered(GroupMachine.worse(knownOutcome, than: outcome)))
     }
 
     func uploadStalled(_ upload: Upload) {

@@ -87,7 +87,7 @@ struct LedgerTableTests {
         #expect(told1 == nil)
         let told2 = table.answer(question(1), at: now).whole
         #expect(told2 == .accepted(messageID: [1]))
-        let told3 = table.answer(question(1), at: now).whole
+        let told3 = table.answer(question(1), at: now.advanced(byMilliseconds: 1_000)).whole
         #expect(told3 == nil)
         // Told, and not seen again: it is there for the next one.
         table.apply(change(accepted(1), 1), at: now)
@@ -125,6 +125,35 @@ struct LedgerTableTests {
         // The lease is over: it is sent.
         let told7 = table.answer(question(1), at: soon).whole
         #expect(told7 == nil)
+    }
+
+    @Test("what was told is under way for a second: its client may have seen the 250, or not")
+    func told() {
+        var table = LedgerTable()
+        let start = now
+        table.apply(change(.put(.accepted(messageID: [1]), until: .never), 1), at: start)
+        let first = table.answer(question(1), at: start).whole
+        #expect(first == .accepted(messageID: [1]))
+        let soon = table.answer(question(1), at: start.advanced(byMilliseconds: 999)).whole
+        #expect(soon == .pending(submission: 0))
+        let late = table.answer(question(1), at: start.advanced(byMilliseconds: 1_000)).whole
+        #expect(late == nil)
+        // The client did not see it.
+        table.apply(change(.put(.accepted(messageID: [1]), until: .never), 1), at: start)
+        let again = table.answer(question(1), at: start).whole
+        #expect(again == .accepted(messageID: [1]))
+    }
+
+    @Test("whether a key and sender have records of recipients is exact")
+    func recipientScopes() {
+        var table = LedgerTable()
+        table.apply(change(accepted(1), 1), at: now)
+        #expect(table.mayHold(scope) && !table.mayHoldRecipients(scope))
+        table.apply(change(.put(.tried, until: later), 2), at: now)
+        table.apply(change(.put(.delivered(messageID: [1]), until: later), 2), at: now)
+        #expect(table.mayHoldRecipients(scope))
+        table.apply(change(.forget, 2), at: now)
+        #expect(table.mayHold(scope) && !table.mayHoldRecipients(scope))
     }
 
     @Test("whether a key and sender have any record is exact")

@@ -267,6 +267,41 @@ struct SubmissionGroupTests {
         #expect(bench.records == 0)
     }
 
+    @Test(
+        "a refusal for good that the client may not have seen is remembered",
+        arguments: [true, false])
+    func unseenRefusal(isGone: Bool) throws {
+        let bench = try SubmissionBench()
+        let names = Array(Self.six.prefix(3))
+        func answer(_ body: [UInt8]) -> ScriptedAnswer {
+            String(decoding: body, as: UTF8.self).contains(names[1])
+                ? .status(400, "{\"error\":\"no\"}") : .accepted("id")
+        }
+        if isGone {
+            bench.api.answer = { _ in .hold }
+            let session = ScriptedSession()
+            let submission = bench.begin(message(to: names), session)
+            #expect(bench.wait { bench.api.held.count == 3 })
+            submission.abandon()
+            bench.loop.later { [api = bench.api] in
+                for (connection, body) in zip(api.held, api.bodies) {
+                    connection.send(answer(body))
+                }
+            }
+            #expect(bench.wait { bench.records == 3 })
+            #expect(session.outcome == nil)
+        } else {
+            bench.api.answer = answer
+            let outcome = bench.send(message(to: names), unseen: true)
+            #expect(outcome?.isAccepted == false && outcome?.isForTheMoment == false)
+            #expect(bench.records == 3)
+        }
+        // The next try gets the same reply, without a call.
+        #expect(bench.send(message(to: names)) == .invalidRequest(message: []))
+        #expect(bench.api.bodies.count == 3)
+        #expect(bench.records == 0)
+    }
+
     @Test("a large group has several calls at a time, as far as the key's share allows")
     func sideBySide() throws {
         let bench = try SubmissionBench()
@@ -303,11 +338,97 @@ struct SubmissionGroupTests {
     }
 }
 
+@Suite("Hidden recipients that others join at a later try", .serialized)
+struct SubmissionMixedTests {
+    private static let hidden = (2...4).map { "r\($0)@example.com" }
+    private static let shown = "r1@example.com"
+    private static let late = "r5@example.com"
+
+    private func message(to recipients: [String], size: Int = 0) -> MappedMessage {
+        let text =
+            "Message-ID: <1@x>\nFrom: a@example.com\nTo: R <\(Self.shown)>\n"
+            + "Cc: \(Self.late)\n\n"
+        return MappedMessage(
+            crlf(text + String(repeating: "A line of text.\n", count: size)), to: recipients)
+    }
+
+    /// A try with hidden recipients alone, of whom the first gets a copy.
+    private func begin(_ bench: SubmissionBench, size: Int = 0) throws -> [String] {
+        bench.api.answer = { [weak api = bench.api] _ in
+            (api?.bodies.count ?? 0) <= 1 ? .accepted("id") : .status(429, "{}")
+        }
+        let outcome = bench.send(message(to: Self.hidden, size: size))
+        #expect(outcome?.isForTheMoment == true)
+        let has = try #require(bench.recipients().first)
+        bench.api.answer = { _ in .accepted("rest") }
+        return Self.hidden.filter { $0 != has }
+    }
+
+    private func fields(_ bench: SubmissionBench) -> [String: [String]] {
+        let object = bench.api.object(bench.api.bodies.count - 1) ?? [:]
+        return ["to", "cc", "bcc"].reduce(into: [:]) { $0[$1] = object[$1] as? [String] }
+    }
+
+    @Test("those that have it are left out of the one call for all", arguments: [0, 30_000])
+    func joins(size: Int) throws {
+        let bench = try SubmissionBench()
+        let left = try begin(bench, size: size)
+        let before = bench.api.bodies.count
+        let all = message(to: [Self.shown, Self.late] + Self.hidden, size: size)
+        #expect(bench.send(all) == accepted("rest"))
+        #expect(bench.api.bodies.count == before + 1)
+        #expect(
+            fields(bench) == [
+                "to": ["R <\(Self.shown)>"], "cc": [Self.late], "bcc": left,
+            ])
+        #expect(bench.api.object(before)?["from"] as? String == "a@example.com")
+        #expect(bench.records == 0 && bench.isEmpty)
+    }
+
+    @Test("a recipient named in Cc alone moves up")
+    func movesUp() throws {
+        let bench = try SubmissionBench()
+        let left = try begin(bench)
+        #expect(bench.send(message(to: [Self.late] + Self.hidden)) == accepted("rest"))
+        #expect(fields(bench) == ["to": [Self.late], "bcc": left])
+    }
+
+    @Test("when the call is refused for the moment, those that have it still have it")
+    func again() throws {
+        let bench = try SubmissionBench()
+        let left = try begin(bench)
+        let all = message(to: Self.hidden + [Self.shown])
+        bench.api.answer = { _ in .status(503, "{}") }
+        #expect(bench.send(all)?.isForTheMoment == true)
+        bench.api.answer = { _ in .accepted("rest") }
+        #expect(bench.send(all) == accepted("rest"))
+        #expect(fields(bench) == ["to": ["R <\(Self.shown)>"], "bcc": left])
+        #expect(bench.records == 0)
+    }
+
+    @Test("what can't be left out any more is refused for the moment")
+    func tooLate() throws {
+        let home = LateLedger()
+        let bench = try SubmissionBench(home: home)
+        _ = try begin(bench)
+        home.tellsRecipients = false
+        let before = bench.api.bodies.count
+        let all = message(to: Self.hidden + [Self.shown])
+        #expect(bench.send(all) == .unavailable(isUncertain: false))
+        #expect(bench.api.bodies.count == before)
+        home.tellsRecipients = true
+        #expect(bench.send(all) == accepted("rest"))
+        #expect(bench.isEmpty)
+    }
+}
+
 /// A home that answers when the test says so.
 final class LateLedger: LedgerHome, LedgerDesk, @unchecked Sendable {
     private let memory = MemoryLedger()
     private var waiting: [() -> Void] = []
     var isLate = false
+    /// Says in time that a scope has records of recipients.
+    var tellsRecipients = true
     var waitingCount: Int { waiting.count }
     var hashKey: ContentHash.Key { memory.hashKey }
     var status: LedgerStatus { memory.status }
@@ -317,6 +438,9 @@ final class LateLedger: LedgerHome, LedgerDesk, @unchecked Sendable {
     func close() {}
     func mayHold(_ scope: LedgerScope, ticket: UInt64) -> Bool {
         memory.mayHold(scope, ticket: ticket)
+    }
+    func mayHoldRecipients(_ scope: LedgerScope, ticket: UInt64) -> Bool {
+        tellsRecipients && memory.mayHoldRecipients(scope, ticket: ticket)
     }
 
     func ask(

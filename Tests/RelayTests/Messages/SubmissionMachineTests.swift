@@ -386,7 +386,10 @@ struct SubmissionMachineTests {
         ),
         // What was in doubt is recorded already.
         (.done(accepted, .inDoubt), [:]),
-        (.done(refused, .watched), [:]),
+        (
+            .done(refused, .watched),
+            [.replyUnseen: Cell(.done(refused, .watched), .recordRecipients)]
+        ),
         (.done(refused, .inDoubt), [:]),
         (.gone, [.acceptedInLedger: Cell(.gone, .giveBack)]),
     ]

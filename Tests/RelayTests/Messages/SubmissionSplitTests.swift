@@ -77,7 +77,7 @@ private struct SubmissionModel {
                 outcomesTold.append(outcome)
             }
             if told == .sessionContinues { isPaused = false }
-        case .recordPending, .awaitSilently, .record, .forget, .giveBack, .drop:
+        case .recordPending, .awaitSilently, .record, .recordRecipients, .forget, .giveBack, .drop:
             Issue.record("\(verdict) without a client that left")
         }
         return nil

@@ -45,6 +45,11 @@ struct ReceivedRequest {
     func says(_ message: MailMessage) -> Bool {
         guard number == message.number, text == message.text, attachment == message.attachment
         else { return false }
+        if message.isMixed {
+            return !recipients.isEmpty && Set(recipients).count == recipients.count
+                && recipients.allSatisfy(message.recipients.contains)
+                && (recipients.count == 1 || recipients.contains(message.recipients[0]))
+        }
         if message.isGroup {
             return recipients.count == 1 && message.recipients.contains(recipients[0])
         }

@@ -19,6 +19,8 @@ enum Repetition: String, CaseIterable {
     /// A try that ended in a permanent reply leaves nothing.
     case refusedForGood = "others of the group were refused for good"
     case windowOver = "later than the duplicate window"
+    /// A record of a whole submission is of its envelope.
+    case otherEnvelope = "the record was of a whole submission with another envelope"
     /// The connection of the first try still looked alive.
     case unnoticed = "the relay had not noticed yet that the client was gone"
     /// The client's next try was accepted before that of a connection that it had given up. When
@@ -60,7 +62,7 @@ struct Balance {
             checkHeardSuccesses(facts, attempts, requests)
             if facts.isGroup {
                 for recipient in 0..<facts.recipients {
-                    let own = requests.filter { $0.recipients == [recipient] }
+                    let own = requests.filter { $0.recipients.contains(recipient) }
                     checkRepetition(facts, attempts, own)
                 }
                 checkStarvation(facts, attempts, requests)
@@ -93,11 +95,13 @@ struct Balance {
         // A suppressed recipient among others is no failure, as in one call for all of them.
         let isSuppressed = { (recipient: Int) in
             requests.contains {
-                $0.recipients == [recipient] && $0.status == 422 && $0.answerHeardAt != nil
+                $0.recipients.contains(recipient) && $0.status == 422 && $0.answerHeardAt != nil
             }
         }
-        for recipient in 0..<facts.recipients
-        where !isSuppressed(recipient) && !kept.contains(where: { $0.recipients == [recipient] }) {
+        for recipient in attempt.envelope ?? Set(0..<facts.recipients)
+        where !isSuppressed(recipient)
+            && !kept.contains(where: { $0.recipients.contains(recipient) })
+        {
             report(facts, "250, and recipient \(recipient) was never accepted")
         }
     }
@@ -211,6 +215,19 @@ struct Balance {
         }
     }
 
+    /// Whether the first acceptance was, for a try with another envelope, one of all its recipients,
+    /// and the client did not see its 250.
+    private func isOfOtherEnvelope(
+        _ attempts: [Attempt], _ first: APIRequest, _ cause: Attempt
+    ) -> Bool {
+        attempts.contains { attempt in
+            guard attempt.envelope != cause.envelope, attempt.code == nil,
+                let dot = attempt.dotHeardAt, let done = first.completedAt
+            else { return false }
+            return dot <= done
+        }
+    }
+
     /// Whether a relay ended between the first acceptance and the try that repeated it, before the
     /// record of the first one was written.
     private func isForgotten(
@@ -253,6 +270,7 @@ struct Balance {
         }
         if isSeen { return .onPurpose }
         if hasEndedInOrder(attempts, first, heard: heard, asked: asked) { return .endedInOrder }
+        if facts.isMixed, isOfOtherEnvelope(attempts, first, cause) { return .otherEnvelope }
         // Requests of a group are remembered without a Message-ID, but not while they are in
         // flight. A try that began before the answer, and may have waited in the queue, knew
         // nothing of them.
@@ -313,7 +331,10 @@ struct Balance {
     ) {
         guard ledger.restarts.isEmpty else { return }
         let asked = Set(requests.flatMap(\.recipients))
-        guard asked.count < facts.recipients else { return }
+        let wanted = attempts.reduce(into: Set<Int>()) {
+            $0.formUnion($1.envelope ?? Set(0..<facts.recipients))
+        }
+        guard asked.count < wanted.count else { return }
         var tried: Set<Int> = []
         var passedOver = 0
         for attempt in attempts {

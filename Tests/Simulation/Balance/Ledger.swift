@@ -16,6 +16,8 @@ struct Attempt {
     /// The client's connection: attempts on the same one share it.
     var connection = 0
     var begunAt: MonotonicTime
+    /// Its recipients, as indices; nil: all of the message.
+    var envelope: Set<Int>?
     /// The client has handed CRLF.CRLF to its network.
     var dotSentAt: MonotonicTime?
     /// The relay has read it.
@@ -80,6 +82,8 @@ struct MessageFacts {
     var isGroup = false
     /// The duplicate guard covers it.
     var hasMessageID = true
+    /// Of a group: not each try has the same envelope, and a request may have several recipients.
+    var isMixed = false
 }
 
 /// The books of one run.

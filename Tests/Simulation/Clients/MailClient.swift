@@ -61,6 +61,10 @@ final class MailClient: TimerHandler {
     private var messages: [MailMessage]
     private var tries = 0
     private var copy = 1
+    /// A reply for the moment has come, so that the next try is made as a mail server makes it.
+    private var hasRegrouped = false
+    /// Orders recipients.
+    private var order: Dice
     private var connection: MailConnection?
     private var timer: LoopTimer?
     private(set) var isDone = false
@@ -69,9 +73,10 @@ final class MailClient: TimerHandler {
 
     init(
         simulation: Simulation, host: SimulatedHost, habits: ClientHabits,
-        messages: [MailMessage], dice: Dice
+        messages: [MailMessage], dice: Dice, order: Dice
     ) {
         self.simulation = simulation
+        self.order = order
         self.host = host
         self.habits = habits
         self.messages = messages
@@ -106,10 +111,22 @@ final class MailClient: TimerHandler {
     var current: MailMessage? { messages.first }
     var currentCopy: Int { copy }
 
+    /// The envelope of a try, as indices of the message's recipients: in another order each time, and
+    /// with one recipient more when the message is mixed and was refused for the moment.
+    func envelope(of message: MailMessage) -> [Int] {
+        let start = message.isMixed && !hasRegrouped ? 1 : 0
+        var recipients = Array(start..<message.recipients.count)
+        for index in recipients.indices.dropLast() {
+            recipients.swapAt(index, order.number(index...recipients.count - 1))
+        }
+        return recipients
+    }
+
     /// A try has ended; returns whether to continue with `current` on the same connection.
     /// - Parameter code: the reply that decided it; nil when the connection broke.
     func tried(code: Int?) -> Bool {
         tries += 1
+        if let code, (400...499).contains(code) { hasRegrouped = true }
         switch code {
         case 250?:
             if copy == 1, dice.happens(habits.repeats) {
@@ -132,6 +149,7 @@ final class MailClient: TimerHandler {
         messages.removeFirst()
         tries = 0
         copy = 1
+        hasRegrouped = false
     }
 
     /// The connection is gone.

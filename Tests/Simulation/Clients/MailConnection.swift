@@ -26,6 +26,8 @@ final class MailConnection: StreamHandler {
     /// The attempt whose 250 the next command acknowledges.
     private var accepted: Int?
     private var content = OutgoingContent()
+    /// Recipients of the try under way, as indices.
+    private var envelope: [Int] = []
     /// The login that waits for its reply, as an index of the ledger.
     private var login: Int?
     private var isLeaving = false
@@ -162,15 +164,20 @@ final class MailConnection: StreamHandler {
     private func beginMessage() {
         guard let message = client.current else { return quit() }
         hasRefusedRecipient = false
+        envelope = client.envelope(of: message)
         let size = message.announcesSize ? " SIZE=\(message.wire.count)" : ""
         let first = "MAIL FROM:<sender@simulation.example>\(size)"
         if client.habits.isPipelining {
             say(first, .mail)
-            for recipient in message.recipients { say("RCPT TO:<\(recipient)>", .recipient) }
+            sayRecipients(message)
             say("DATA", .data)
         } else {
             say(first, .mail)
         }
+    }
+
+    private func sayRecipients(_ message: MailMessage) {
+        for index in envelope { say("RCPT TO:<\(message.recipients[index])>", .recipient) }
     }
 
     private func quit() {
@@ -255,7 +262,7 @@ final class MailConnection: StreamHandler {
         if isRefused { hasRefusedRecipient = true }
         switch step {
         case .mail where !client.habits.isPipelining && !isRefused:
-            for recipient in message.recipients { say("RCPT TO:<\(recipient)>", .recipient) }
+            sayRecipients(message)
         case .recipient where !client.habits.isPipelining && !isRefused:
             if awaited.isEmpty { say("DATA", .data) }
         case .data where code == 354: beginContent(message)
@@ -271,7 +278,7 @@ final class MailConnection: StreamHandler {
     private func beginContent(_ message: MailMessage) {
         let entry = Attempt(
             message: message.number, account: client.habits.account, copy: client.currentCopy,
-            connection: number, begunAt: world.now)
+            connection: number, begunAt: world.now, envelope: Set(envelope))
         simulation.ledger.attempts.append(entry)
         attempt = simulation.ledger.attempts.count - 1
         world.trace.say(

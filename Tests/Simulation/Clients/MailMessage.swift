@@ -8,6 +8,8 @@ struct MailMessage {
     let number: Int
     let recipients: [String]
     let isGroup: Bool
+    /// Of a group: the header names its first recipient, who joins the envelope at a later try.
+    let isMixed: Bool
     let hasMessageID: Bool
     let announcesSize: Bool
     /// It cannot be mapped: the relay refuses it, and the API never gets it.
@@ -22,7 +24,7 @@ struct MailMessage {
     var facts: MessageFacts {
         MessageFacts(
             number: number, recipients: recipients.count, isGroup: isGroup,
-            hasMessageID: hasMessageID)
+            hasMessageID: hasMessageID, isMixed: isMixed)
     }
 
     /// - Parameter textBytesMax: bounds the size; one of a few messages is near it.
@@ -37,6 +39,7 @@ struct MailMessage {
         isMalformed = dice.happens(oddities * 0.2)
         let count = isGroup ? dice.number(2...5) : dice.number(1...3)
         recipients = (0..<count).map { "r\($0).m\(number)@example.com" }
+        isMixed = isGroup && count > 2 && number % 2 == 0
         let hasAttachment = dice.happens(0.25)
         let textBytes =
             isLarge || dice.happens(0.15)
@@ -45,7 +48,13 @@ struct MailMessage {
         var text: [UInt8] = []
         func line(_ string: String) { wire += Array(string.utf8) + [13, 10] }
         line("From: Sim <sender@simulation.example>")
-        line(isGroup ? "To: undisclosed-recipients:;" : "To: " + recipients.joined(separator: ", "))
+        if isMixed {
+            line("To: " + recipients[0])
+        } else if isGroup {
+            line("To: undisclosed-recipients:;")
+        } else {
+            line("To: " + recipients.joined(separator: ", "))
+        }
         line("Subject: message \(number)")
         if hasMessageID { line("Message-ID: <m\(number)@simulation.example>") }
         line("X-Sim-Message: \(number)")
