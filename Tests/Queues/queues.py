@@ -260,17 +260,19 @@ class Redis:
     def __init__(self):
         if not has_flag("valkey://"):
             raise unittest.SkipTest("this relay's --ledger knows no valkey://")
-        # Debian's -tools have the server too: it is the checker by another name, which its package,
-        # that would start one, links to.
-        self.kind = next(
-            (name for name in ("valkey", "redis") if shutil.which(f"{name}-check-rdb")), None)
-        if self.kind is None:
+        # Debian's -tools have the server too: it is the checker by another name. The package of the
+        # server adds that name, and starts one.
+        found = [
+            (kind, path) for kind in ("valkey", "redis") for name in ("server", "check-rdb")
+            if (path := shutil.which(f"{kind}-{name}"))]  # fmt: skip
+        if not found:
             raise unittest.SkipTest("no Redis or Valkey") if servers.support.OPTIONAL \
                 else AssertionError("neither redis-tools nor valkey-tools is installed")
+        self.kind, path = found[0]
         self.port = lasting_port()
         self.folder = pathlib.Path(harness.temporary_folder("redis"))
         self.program = self.folder / f"{self.kind}-server"
-        self.program.symlink_to(shutil.which(f"{self.kind}-check-rdb"))
+        self.program.symlink_to(path)
         self.start()
 
     @property
