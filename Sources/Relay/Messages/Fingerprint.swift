@@ -48,7 +48,7 @@ struct LedgerInquiry: Sendable {
     mutating func asked(_ ticket: UInt64) { self.ticket = ticket }
 }
 
-/// The fingerprint of one submission. Its memory is used again for the next one.
+/// The fingerprint of one submission.
 struct Fingerprint {
     /// What comes after the content, so that no digest can stand for something else.
     private enum Part: UInt64 {
@@ -57,19 +57,20 @@ struct Fingerprint {
     }
 
     private var hash: ContentHash
-    /// The recipients of the envelope, one after the other; hashed when somebody asks.
-    private var addresses: [UInt8] = []
-    private var ends: [Int] = []
+    /// Whose recipients are hashed when somebody asks. It shares the memory of the session's, which
+    /// is why `letGo` comes before the session's next MAIL.
+    private var envelope = Envelope()
 
     init(_ inquiry: LedgerInquiry) { hash = inquiry.hash }
 
     /// Begins a submission.
-    mutating func begin(_ inquiry: LedgerInquiry, _ envelope: borrowing Envelope) {
+    mutating func begin(_ inquiry: LedgerInquiry, _ envelope: Envelope) {
         hash = inquiry.hash
-        addresses.removeAll(keepingCapacity: true)
-        ends.removeAll(keepingCapacity: true)
-        envelope.copyRecipients(to: &addresses, ends: &ends)
+        self.envelope = envelope
     }
+
+    /// Nobody will ask for it any more.
+    mutating func letGo() { envelope = Envelope() }
 
     /// Adds content; where one piece ends and the next begins does not matter.
     mutating func feed(_ content: Bytes) { hash.feed(content) }
@@ -80,7 +81,7 @@ struct Fingerprint {
         for digest in digestsOfAddresses() { sum.add(digest) }
         var hash = hash
         hash.feed(Part.whole.rawValue)
-        hash.feed(UInt64(ends.count))
+        hash.feed(UInt64(envelope.recipientCount))
         hash.feed(sum.high)
         hash.feed(sum.low)
         return hash.digest()
@@ -90,13 +91,7 @@ struct Fingerprint {
     func allRecipients() -> [ContentDigest] { digestsOfAddresses().map { recipient($0) } }
 
     private func digestsOfAddresses() -> [ContentDigest] {
-        var digests: [ContentDigest] = []
-        var start = 0
-        for end in ends {
-            digests.append(address(addresses.span.extracting(start..<end)))
-            start = end
-        }
-        return digests
+        (0..<envelope.recipientCount).map { address(envelope.bytes(envelope.recipient($0))) }
     }
 
     /// Of one recipient.

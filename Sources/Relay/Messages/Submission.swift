@@ -53,8 +53,10 @@ final class Submission: UploadOwner {
     private var fingerprint: Fingerprint
     /// Somebody may ask for the fingerprint.
     private var isFingerprinted = true
-    /// Key and sender, and what the ledger was asked about them at MAIL.
-    private var inquiry: LedgerInquiry
+    /// Key and sender.
+    private var scope: LedgerScope
+    /// The ledger's name for what it was asked about them at MAIL.
+    private var ticket: UInt64
     /// A second copy of this message can be told.
     private var isGuarded = false
     /// What the ledger has told of recipients.
@@ -83,7 +85,7 @@ final class Submission: UploadOwner {
     ///   - inquiry: what the ledger was asked at MAIL.
     ///   - sessionID: for the log.
     init(
-        worker: Worker, envelope: borrowing Envelope, inquiry: LedgerInquiry, key: APIKey,
+        worker: Worker, envelope: Envelope, inquiry: LedgerInquiry, key: APIKey,
         account: LoopAccount, owner: any SubmissionOwner, sessionID: UInt64,
         messageNumber: Int = 1
     ) {
@@ -95,7 +97,8 @@ final class Submission: UploadOwner {
         machine = SubmissionMachine(
             thresholdBytes: worker.configuration.messages.bufferThresholdBytes)
         upload = Upload(worker: worker, key: key, account: account)
-        self.inquiry = inquiry
+        scope = inquiry.scope
+        ticket = inquiry.ticket
         fingerprint = Fingerprint(inquiry)
         begin(
             envelope: envelope, inquiry: inquiry, key: key, account: account, owner: owner,
@@ -105,7 +108,7 @@ final class Submission: UploadOwner {
     /// Makes it a new message. The one before must have its outcome, and nobody but the caller hold
     /// this object: then no call, timer or group can still come back.
     func begin(
-        envelope: borrowing Envelope, inquiry: LedgerInquiry, key: APIKey, account: LoopAccount,
+        envelope: Envelope, inquiry: LedgerInquiry, key: APIKey, account: LoopAccount,
         owner: any SubmissionOwner, sessionID: UInt64, messageNumber: Int
     ) {
         precondition(mapper == nil, "the message before has not ended")
@@ -121,7 +124,8 @@ final class Submission: UploadOwner {
         group = nil
         isGuarded = false
         contentBytes = 0
-        self.inquiry = inquiry
+        scope = inquiry.scope
+        ticket = inquiry.ticket
         fingerprint.begin(inquiry, envelope)
         isFingerprinted = true
         lease = 0
@@ -145,7 +149,7 @@ final class Submission: UploadOwner {
         contentBytes += content.count
         guard machine.isReceiving, let mapper else { return .decided }
         if isFingerprinted { fingerprint.feed(content) }
-        if !mapper.isHeadMapped, ledger.mayHoldRecipients(inquiry.scope, ticket: inquiry.ticket) {
+        if !mapper.isHeadMapped, ledger.mayHoldRecipients(scope, ticket: ticket) {
             mapper.holdRecipients()
         }
         mapper.feed(content)
@@ -154,7 +158,7 @@ final class Submission: UploadOwner {
             return .decided
         }
         if isFingerprinted, mapper.isHeadMapped, !mapper.hasMessageID, mapper.held == nil {
-            isFingerprinted = ledger.mayHold(inquiry.scope, ticket: inquiry.ticket)
+            isFingerprinted = ledger.mayHold(scope, ticket: ticket)
         }
         perform(machine.contentFed(bodyBytes: upload.body.byteCount))
         return machine.isPaused ? .pause : .goOn
@@ -175,7 +179,7 @@ final class Submission: UploadOwner {
         }
         let isKnown =
             machine.isReceiving && isFingerprinted
-            && ledger.mayHold(inquiry.scope, ticket: inquiry.ticket)
+            && ledger.mayHold(scope, ticket: ticket)
         perform(machine.endOfData(by: deadline, at: now, isKnown: isKnown))
         return machine.outcome
     }
@@ -206,7 +210,10 @@ final class Submission: UploadOwner {
     func replyUnseen() { perform(machine.replyUnseen()) }
 
     /// The client was there to read the reply.
-    func replySeen() { perform(machine.replySeen()) }
+    func replySeen() {
+        perform(machine.replySeen())
+        fingerprint.letGo()
+    }
 
     // MARK: - What the upload and the group say
 
@@ -331,7 +338,7 @@ final class Submission: UploadOwner {
         giveMapperBack()
         let group = GroupSend(
             submission: self, held: held, recipients: recipients, fingerprint: fingerprint,
-            scope: inquiry.scope, isDated: isDated, records: records, deadline: deadline)
+            scope: scope, isDated: isDated, records: records, deadline: deadline)
         self.group = group
         if let outcome = group.start() {
             return machine.answered(outcome, owesRecords: group.owesRecords)
@@ -412,7 +419,7 @@ final class Submission: UploadOwner {
 
     private func askLedger() -> SubmissionVerdict? {
         let question = LedgerQuestion(
-            scope: inquiry.scope, whole: isGuarded ? fingerprint.whole() : nil,
+            scope: scope, whole: isGuarded ? fingerprint.whole() : nil,
             recipients: fingerprint.allRecipients())
         let answer = ledger.ask(question) { [self] answer in
             perform(machine.ledgerFound(finding(answer, question)))
@@ -494,7 +501,7 @@ final class Submission: UploadOwner {
         guard isGuarded else { return [] }
         let digest = fingerprint.whole()
         return kinds.compactMap { kind in
-            kind.map { LedgerChange($0, scope: inquiry.scope, digest: digest) }
+            kind.map { LedgerChange($0, scope: scope, digest: digest) }
         }
     }
 
@@ -531,7 +538,7 @@ final class Submission: UploadOwner {
     private func recipientsForgotten() -> [LedgerChange] {
         guard group != nil || !records.isEmpty else { return [] }
         let digests = Set(records.keys).union(group?.recorded ?? [])
-        return digests.map { LedgerChange(.forget, scope: inquiry.scope, digest: $0) }
+        return digests.map { LedgerChange(.forget, scope: scope, digest: $0) }
     }
 
     // MARK: - What an answer says

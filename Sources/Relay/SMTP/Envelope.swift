@@ -34,14 +34,6 @@ struct Envelope {
     @_lifetime(borrow self)
     func bytes(_ range: Range<Int>) -> Bytes { storage.span.extracting(range) }
 
-    /// Adds copies of all recipients to `bytes`, and where each ends to `ends`.
-    func copyRecipients(to bytes: inout [UInt8], ends: inout [Int]) {
-        for recipient in recipients {
-            bytes.append(contentsOf: storage[recipient.range])
-            ends.append(bytes.count)
-        }
-    }
-
     /// Empties it, keeping its memory.
     mutating func reset() {
         storage.removeAll(keepingCapacity: true)
