@@ -392,10 +392,9 @@ struct Balance {
             guard own.count == 1, isAlone, let expected = Balance.code(for: own[0].status) else {
                 continue
             }
-            // A limit was waited for, a second at least, and the next request had no answer, or one
-            // before it was complete.
+            // A limit was waited for, and the next request had no answer, or one before it was complete.
             if own[0].status == 429, let answer = own[0].answerHeardAt,
-                replied.milliseconds(since: answer) >= 1_000
+                hasWaited(from: answer, to: replied)
             {
                 let isEarly = ledger.earlyAnswers.contains {
                     $0.at >= answer && $0.at <= replied && Balance.code(for: $0.status) == code
@@ -405,6 +404,16 @@ struct Balance {
             if code != expected {
                 report(facts, "the API said \(own[0].status), the client heard \(code)")
             }
+        }
+    }
+
+    /// Whether a limit that was named at `start` may have ended by `end`: after a second, or with the
+    /// success of another message.
+    private func hasWaited(from start: MonotonicTime, to end: MonotonicTime) -> Bool {
+        if end.milliseconds(since: start) >= 1_000 { return true }
+        return ledger.requests.contains { request in
+            guard request.isValidSuccess, let heard = request.answerHeardAt else { return false }
+            return heard >= start && heard <= end
         }
     }
 
