@@ -368,6 +368,9 @@ final class FileLedgerDesk: LedgerDesk {
 
     var hashKey: ContentHash.Key { home.hashKey }
 
+    /// A disk under load takes its time; after a failure nobody waits.
+    var writePatienceMilliseconds: Int { 5_000 }
+
     func mayHold(_ scope: LedgerScope, ticket: UInt64) -> Bool { home.mayHold(scope) }
     func mayHoldRecipients(_ scope: LedgerScope, ticket: UInt64) -> Bool {
         home.mayHoldRecipients(scope)

@@ -2,13 +2,13 @@
 one Redis server, and the case that holds API, relay and mail server together."""
 
 import contextlib
-import glob
 import itertools
 import json
 import os
 import pathlib
 import random
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -18,7 +18,7 @@ import time
 import unittest
 
 import servers
-from servers import WITH_PARENT, harness, mta
+from servers import WITH_PARENT, harness
 from queue_api import QueueAPI
 
 REPORT = os.environ.get("QUEUES_REPORT")
@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 60
 SENDER = "sender@yourdomain.com"
 API_SECONDS = 3
 # What a page in a browser cannot send to another host without asking.
-ADMIN_HEADERS = {"Content-Type": "application/json", "X-Postscale-Admin": "1"}
+ADMIN_HEADERS = {"Content-Type": "application/json", "X-Requested-By": "check-queues"}
 
 
 def hidden(count, prefix="hidden"):
@@ -69,7 +69,7 @@ class Relay(harness.Process):
         self.port, self.tls_port, self.admin_port = (lasting_port() for _ in range(3))
         self.arguments = [
             "--hostname", "localhost", "--tls-cert", self.certificate, "--tls-key", key,
-            "--api-url", api.url, f"--listen=127.0.0.1:{self.port}",
+            "--api-url", f"http://127.0.0.1:{api.port}", f"--listen=127.0.0.1:{self.port}",
             f"--listen-tls=127.0.0.1:{self.tls_port}", f"--admin=127.0.0.1:{self.admin_port}",
             "--log-format", "json", "--log-level", "debug", "--loops", "1",
             # Servers repeat a refused login, all from one address.
@@ -98,6 +98,11 @@ class Relay(harness.Process):
         harness.wait_until(lambda: not self.is_listening(), 10, "the end of its listeners")
         self.start()
 
+    def restart(self):
+        """In order: SIGTERM, the drain, and another one with the same flags."""
+        self.stop()
+        self.start()
+
     def is_listening(self):
         try:
             socket.create_connection(("127.0.0.1", self.tls_port), timeout=1).close()
@@ -122,6 +127,12 @@ class Relay(harness.Process):
 
     def forget_limit(self, domain):
         self.admin("/limits/forget", {"domain": domain})
+
+    def logged(self, name):
+        """The first event of this name. The log is written by a thread of its own, after replies."""
+        return harness.wait_until(
+            lambda: next((event for event in self.events() if event["event"] == name), None),
+            what=f"{name} in the log")
 
     def replies(self):
         """The replies to messages, as the log has them."""
@@ -243,23 +254,25 @@ class Switch:
 
 
 class Redis:
-    """A redis-server of its own (Debian's package in a folder), that a test may ill-treat. It keeps
-    what it was told when it stops."""
-
-    PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1")
+    """A Redis or Valkey server of its own, that a test may ill-treat. It keeps what it was told when it
+    stops. Tests that need one are skipped when the relay has no such home."""
 
     def __init__(self):
+        if not has_flag("valkey://"):
+            raise unittest.SkipTest("this relay's --ledger knows no valkey://")
+        # Debian's -tools have the server too: it is the checker by another name. The package of the
+        # server adds that name, and starts one.
+        found = [
+            (kind, path) for kind in ("valkey", "redis") for name in ("server", "check-rdb")
+            if (path := shutil.which(f"{kind}-{name}"))]  # fmt: skip
+        if not found:
+            raise unittest.SkipTest("no Redis or Valkey") if servers.support.OPTIONAL \
+                else AssertionError("neither redis-tools nor valkey-tools is installed")
+        self.kind, path = found[0]
         self.port = lasting_port()
         self.folder = pathlib.Path(harness.temporary_folder("redis"))
-        files = mta.packages(self.PACKAGES)
-        if not files:
-            raise unittest.SkipTest("redis-server cannot be fetched") if servers.support.OPTIONAL \
-                else AssertionError("redis-server cannot be fetched")
-        for file in files:
-            subprocess.run(["dpkg", "-x", file, self.folder], check=True)
-        self.binaries = self.folder / "usr/bin"
-        libraries = glob.glob(f"{self.folder}/usr/lib/*-linux-gnu")
-        self.environment = {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}
+        self.program = self.folder / f"{self.kind}-server"
+        self.program.symlink_to(path)
         self.start()
 
     @property
@@ -268,16 +281,16 @@ class Redis:
 
     def start(self):
         self.process = subprocess.Popen(
-            [*WITH_PARENT, self.binaries / "redis-server", "--port", str(self.port)]
+            [*WITH_PARENT, self.program, "--port", str(self.port)]
             + ["--bind", "127.0.0.1", "--dir", self.folder, "--save", ""]
             + ["--appendonly", "yes", "--appendfsync", "always"],
-            env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         harness.wait_until(lambda: self.ask("PING") == "PONG", 10, "redis-server")
 
     def ask(self, *words):
         return subprocess.run(
-            [self.binaries / "redis-cli", "-p", str(self.port), *words],
-            env=self.environment, capture_output=True, text=True).stdout.strip()
+            [f"{self.kind}-cli", "-p", str(self.port), *words],
+            capture_output=True, text=True).stdout.strip()
 
     def is_used(self):
         """Whether anybody but redis-cli has asked it for something."""
@@ -295,6 +308,24 @@ class Redis:
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
+
+    def slow_down(self):
+        """Most of its answers take longer than a relay waits."""
+        self.is_slow = True
+
+        def sleep_and_work():
+            while self.is_slow:
+                self.freeze()
+                time.sleep(0.3)
+                self.thaw()
+                time.sleep(0.03)
+
+        self.sleeper = threading.Thread(target=sleep_and_work, daemon=True)
+        self.sleeper.start()
+
+    def speed_up(self):
+        self.is_slow = False
+        self.sleeper.join()
 
     def fill(self):
         """No write has room any more."""

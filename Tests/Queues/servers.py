@@ -19,6 +19,7 @@ for folder in ("EndToEnd", "Faults", "Clients"):
 import mta  # noqa: E402
 import support  # noqa: E402
 import test_sendmails  # noqa: E402
+import uring  # noqa: E402, F401
 from support import harness  # noqa: E402
 
 # Seconds between two tries.

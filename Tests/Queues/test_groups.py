@@ -11,7 +11,7 @@ import unittest
 import queues
 from queue_api import Limit, refusal
 from queues import QueueTestCase, hidden, message
-from servers import DEFERRED, RETRY_SECONDS, SERVERS, harness, support
+from servers import DEFERRED, RETRY_SECONDS, SENT, SERVERS, harness, support
 
 # A minute of the public pages' limits, for these tests; longer than --api-timeout, so that a limit
 # cannot be waited for.
@@ -51,7 +51,7 @@ class LimitedGroups(Groups):
         server = self.start_group(client)
         with self.noted(server, PEOPLE):
             self.finish(server)
-            self.assertEqual(self.relay.replies()[-1], "250")
+            self.wait(server, lambda: self.relay.replies()[-1:] == ["250"], "a 250 in the log", 10)
             self.assertNotIn("250", self.relay.replies()[:-1], "250 when all have it, not before")
 
 
@@ -75,6 +75,40 @@ class KilledRelays(Groups):
             self.wait(server, lambda: len(self.relay.replies()) > replies, "its reply")
             self.relay.restart_after_kill()
             self.finish(server)
+
+
+@support.for_each(SERVERS)
+class RestartedRelays(Groups):
+    row = "the relay is restarted between tries"
+
+    def setUp(self):
+        self.ledger = os.path.join(harness.temporary_folder("ledger"), "ledger.sqlite")
+        super().setUp()
+
+    def check_each_gets_one_copy(self, client):
+        server = self.start_group(client)
+        with self.noted(server, PEOPLE):
+            self.first_try(server)
+            self.relay.restart()
+            self.finish(server)
+
+
+@support.for_each(SERVERS)
+class LargeGroups(QueueTestCase):
+    row = "30 hidden recipients, above 256 KiB"
+    arguments = ("--api-timeout", "10s")
+
+    def check_is_sent_at_the_first_try(self, client):
+        people = hidden(30)
+        self.api.delay_seconds = 0.1
+        server = self.serve(client)
+        with self.noted(server, people):
+            server.hand_over("large", message("large", size=300_000), queues.SENDER, people)
+            self.settles(server, people)
+            self.empties(server)
+            self.one_copy_each(people)
+            self.assertGreater(self.api.most_under_way, 3, "side by side")
+            self.assertEqual({tuple(server.verdicts(to)) for to in people}, {(SENT,)})
 
 
 @support.for_each(SERVERS)

@@ -9,7 +9,7 @@ import time
 import unittest
 
 import queues
-from queue_api import Limit, page, refusal
+from queue_api import PAGE, Limit, Reply, page, refusal
 from queues import SENDER, QueueTestCase, hidden, leave, message, shuffled, submit
 from servers import harness
 
@@ -178,6 +178,28 @@ class Regrouped(Scripts):
             self.assertEqual([self.api.copies_of(to) for to in PEOPLE], [2] * 6)
 
 
+class RestartedRelays(Scripts):
+    def setUp(self):
+        self.ledger = os.path.join(harness.temporary_folder("ledger"), "ledger.sqlite")
+        super().setUp()
+
+    def test_a_restart_between_all_tries(self):
+        with self.noted(None, PEOPLE, "6 hidden, a restart between all tries"):
+            self.limited()
+            self.until_accepted(
+                message("restarted"), lambda n: shuffled(PEOPLE, n), between=self.relay.restart)
+            self.one_copy_each(PEOPLE)
+
+    def test_a_kill_and_one_recipient_more(self):
+        more = PEOPLE + ["late@example.com"]
+        with self.noted(None, more, "6 hidden, kill -9, then one recipient more"):
+            self.limited()
+            self.until_accepted(
+                message("killed more"), lambda n: shuffled(more, n) if n else PEOPLE,
+                between=self.relay.restart_after_kill)  # fmt: skip
+            self.one_copy_each(more)
+
+
 class KilledRelays(Scripts):
     def setUp(self):
         self.ledger = os.path.join(harness.temporary_folder("ledger"), "ledger.sqlite")
@@ -227,6 +249,63 @@ class LargeGroups(Scripts):
             self.one_copy_each(people)
             self.assertLess(seconds, 1.5, "30 calls of 100 ms")
             self.assertGreater(self.api.most_under_way, 3)
+
+
+class ShortLimits(Scripts):
+    arguments = ("--api-timeout", "10s")
+
+    def test_a_client_without_a_queue_is_made_to_wait(self):
+        """The API names a second: nobody hears of it."""
+        people = [f"short{number}@example.com" for number in range(3)]
+        with self.noted(None, people, "429 with one second to wait, no queue"):
+            limit = Limit(1, 1, domain="yourdomain.com")
+            self.api.rules.append(limit)
+            start = time.monotonic()
+            for number, to in enumerate(people):
+                self.assertRegex(self.say(message(f"short {number}"), [to]), "^250 ")
+            self.assertGreater(time.monotonic() - start, 1.5)
+            self.assertGreater(limit.refused, 0, "the limit was met")
+            self.one_copy_each(people)
+
+    def test_hidden_recipients_wait_too(self):
+        people = hidden(4)
+        with self.noted(None, people, "4 hidden, 429 with one second to wait, no queue"):
+            limit = Limit(1, 1, domain="yourdomain.com")
+            self.api.rules.append(limit)
+            self.assertRegex(self.say(message("short group"), people), "^250 ")
+            self.assertGreater(limit.refused, 0, "the limit was met")
+            self.one_copy_each(people)
+
+
+class Foreign(Scripts):
+    """Whatever is in front of the API says: 451, nothing is forgotten or limited, and the next message
+    on the same connection is sent."""
+
+    BODIES = {
+        "page": PAGE % 400, "message": b'{"message":"forbidden"}', "detail": b'{"detail":"no"}',
+        "list": b'["rate limit exceeded"]', "number": b'{"error":7}', "text": b"plan limit reached",
+        "empty": b"",
+    }  # fmt: skip
+    STATUSES = (400, 401, 402, 403, 404, 407, 409, 410, 422, 429, 451)
+
+    def test_every_status_with_every_body(self):
+        wrong = []
+        with self.noted(None, ["one@example.com"], "77 answers of something in front of the API"):
+            answers = [(status, name) for status in self.STATUSES for name in self.BODIES]
+            self.api.rules.append(
+                lambda call: Reply(*self.answer) if call.is_send and self.answer else None)
+            client = self.relay.client(self.key)
+            for status, name in answers:
+                for self.answer, expected in (
+                    ((status, self.BODIES[name]), "451 API unavailable"), (None, "250 Ok")):
+                    reply = submit(
+                        client, message(f"{status} {name}"), ["one@example.com"])  # fmt: skip
+                    if not reply.startswith(expected):
+                        wrong.append((status, name, expected, reply))
+                        client.ask(b"RSET")
+            self.assertEqual(wrong, [])
+            self.assertEqual(self.api.copies_of("one@example.com"), len(answers))
+            self.assertEqual(len(self.api.checks()), 1, "the key is still known")
 
 
 class AnyPassword(Scripts):
@@ -293,9 +372,10 @@ class Domains(Scripts):
                 self.assertRegex(submit(client, message("w2", warm), one, warm), limited)
                 client.ask(b"RSET")
                 self.assertRegex(submit(client, message("o1", other), one, other), "^250 ")
-                # MAIL FROM is one thing (a bounce address, say), From another.
+                # MAIL FROM is one thing (a bounce address, say), From another: where one MAIL FROM
+                # led last time, it is taken to lead again.
                 self.assertRegex(submit(client, message("o2", other), one, "bounce@mx.example"), "^250 ")
-                self.assertRegex(submit(client, message("w3", warm), one, "bounce@mx.example"), limited)
+                self.assertRegex(submit(client, message("w3", warm), one, "lists@mx.example.net"), limited)
                 client.ask(b"RSET")
             leave(client, "quit")
             refused = self.api.sends(status=429)

@@ -36,7 +36,7 @@ final class GroupSend: UploadOwner {
     /// The message has a Message-ID or a Date.
     private let isDated: Bool
     /// When the client must have its reply, and all calls must have ended.
-    private let deadline: MonotonicTime
+    let deadline: MonotonicTime
     private var machine: GroupMachine
     private var flights: [Flight] = []
     /// What calls hold in addition to the message's own share of the memory budget.

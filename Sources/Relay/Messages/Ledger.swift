@@ -21,8 +21,8 @@ final class Ledger {
         var undatedGroupMilliseconds = 900_000
     }
 
-    /// How long a message waits for records to be written, at most.
-    static let patienceMilliseconds = 50
+    /// How long a reply waits for records to be written when its deadline is over already.
+    static let lastPatienceMilliseconds = 50
     /// How often the second try of a message looks whether the first one has its answer.
     static let lookMilliseconds = 100
 
@@ -108,5 +108,11 @@ final class Ledger {
     /// - Parameter written: called later, once, unless true is returned: they are written already.
     func apply(_ changes: [LedgerChange], written: @escaping () -> Void) -> Bool {
         desk.apply(changes, at: loop.now, written: written)
+    }
+
+    /// How long a reply that has to be there by `deadline` waits for records to be written.
+    func writePatienceMilliseconds(until deadline: MonotonicTime) -> Int {
+        let left = deadline.milliseconds(since: loop.now)
+        return max(Self.lastPatienceMilliseconds, min(desk.writePatienceMilliseconds, left))
     }
 }

@@ -55,6 +55,8 @@ package protocol LedgerDesk: AnyObject {
     func apply(
         _ changes: [LedgerChange], at now: MonotonicTime, written: (() -> Void)?
     ) -> Bool
+    /// How long a reply waits for `written`, at most. A home that gives up sooner says `written`.
+    var writePatienceMilliseconds: Int { get }
 }
 
 extension LedgerDesk {
@@ -64,6 +66,7 @@ extension LedgerDesk {
     }
     /// How long a message waits for a home, at most.
     package static var patienceMilliseconds: Int { 50 }
+    package var writePatienceMilliseconds: Int { Self.patienceMilliseconds }
 }
 
 /// What operators see of a home.

@@ -477,7 +477,8 @@ final class Submission: UploadOwner {
             perform(machine.recordsWritten())
         }
         if isWritten { return machine.recordsWritten() }
-        startPause(milliseconds: Ledger.patienceMilliseconds) { [weak self] in
+        let patience = ledger.writePatienceMilliseconds(until: group?.deadline ?? now)
+        startPause(milliseconds: patience) { [weak self] in
             guard let self else { return }
             worker.counters.ledgerWaitsOver += 1
             perform(machine.recordsWritten())

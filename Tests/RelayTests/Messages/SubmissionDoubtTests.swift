@@ -316,6 +316,31 @@ struct SubmissionGroupTests {
         #expect(bench.isEmpty)
     }
 
+    @Test("a 4yz waits for as long as its home asks for, and no longer than its deadline")
+    func writtenLate() throws {
+        let home = LateLedger()
+        home.writePatienceMilliseconds = 5_000
+        let bench = try SubmissionBench(home: home)
+        limit(bench, to: 1)
+        home.isLate = true
+        let session = ScriptedSession()
+        let submission = bench.begin(message(to: Array(Self.six.prefix(2))), session)
+        #expect(bench.wait { home.waitingCount == 1 })
+        bench.pause(milliseconds: 200)
+        #expect(session.outcome == nil)
+        home.answerAll()
+        #expect(bench.wait { session.outcome?.isForTheMoment == true })
+        #expect(bench.worker.counters.ledgerWaitsOver == 0)
+        withExtendedLifetime(submission) {}
+        #expect(bench.isEmpty)
+
+        let (now, ledger) = (bench.loop.now, bench.worker.ledger)
+        for (left, patience) in [(60_000, 5_000), (1_000, 1_000), (0, 50)] {
+            let deadline = now.advanced(byMilliseconds: left)
+            #expect(ledger.writePatienceMilliseconds(until: deadline) == patience)
+        }
+    }
+
     @Test("a 4yz waits until its records are written, and not for ever", arguments: [true, false])
     func written(isWritten: Bool) throws {
         let home = LateLedger()
@@ -427,6 +452,7 @@ final class LateLedger: LedgerHome, LedgerDesk, @unchecked Sendable {
     private let memory = MemoryLedger()
     private var waiting: [() -> Void] = []
     var isLate = false
+    var writePatienceMilliseconds = 50
     /// Says in time that a scope has records of recipients.
     var tellsRecipients = true
     var waitingCount: Int { waiting.count }

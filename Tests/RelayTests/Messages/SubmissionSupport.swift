@@ -233,6 +233,15 @@ final class SubmissionBench {
         return condition()
     }
 
+    /// Lets time pass.
+    func pause(milliseconds: Int) {
+        let timer = LoopTimer(loop: loop, handler: watch)
+        watch.hasFired = false
+        timer.arm(at: loop.now.advanced(byMilliseconds: milliseconds))
+        defer { timer.cancel() }
+        while !watch.hasFired { loop.tick() }
+    }
+
     /// A submission with its envelope.
     func submission(_ message: MappedMessage, _ session: ScriptedSession) -> Submission {
         // Making the message took time, and a loop knows the time of its last tick only.
