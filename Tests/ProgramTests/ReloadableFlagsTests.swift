@@ -30,6 +30,7 @@ struct ReloadableFlagsTests {
         ("--no-inline-content-id", nil), ("--pass-header", "Date"), ("--max-attachments", "41"),
         ("--max-attachment-size", "41MB"), ("--max-attachments-size", "41MB"),
         ("--duplicate-window", "41s"), ("--group-window", "41s"), ("--ledger", "/ledger"),
+        ("--ledger-credentials", "/credentials"), ("--ledger-ca", "/ca.pem"),
         ("--temporary-folder", "/"),
         ("--temporary-budget", "41MB"), ("--group-bytes", "41MB"),
         ("--enhanced-status-codes", nil), ("--verbose-replies", nil), ("--loops", "41"),
@@ -43,6 +44,7 @@ struct ReloadableFlagsTests {
     /// What the settings file holds besides: some flags need another.
     private static let base: [String: String?] = [
         "--tls-cert": "c.pem", "--tls-key": "k.pem", "--user": "4711", "--group": "4712",
+        "--ledger": "valkey://ledger.example",
     ]
     private static let certificates = try! CertificateFolder()
 

@@ -21,6 +21,7 @@ FOLDER = ROOT / ".build-mutations"
 COPY = FOLDER / "tree"
 SEEDS = 1_500
 API = "Sources/APIClient/"
+LEDGER = "Sources/LedgerServer/"
 MESSAGES = "Sources/Relay/Messages/"
 SMTP = "Sources/Relay/SMTP/"
 STREAM = "Sources/Reactor/Stream/"
@@ -37,6 +38,9 @@ MUTATIONS = (
     ("the ledger forgets", MESSAGES + "LedgerTable.swift",
      "let place = places[whole], place.record.until > now {",
      "let place = places[whole], place.record.until < now {"),
+    ("what the ledger's server says of acceptances is not heard", LEDGER + "ServerTalk.swift",
+     "if case .accepted? = acceptance?.fact {",
+     "if case .accepted? = acceptance?.fact, phase == .closed {"),
     ("the ledger does not record calls in flight", MESSAGES + "Ledger.swift",
      "? .put(.pending(submission: submission), until: deadline) : nil", "? nil : nil"),
     ("the ledger answers for ever", MESSAGES + "LedgerTable.swift",
