@@ -76,7 +76,7 @@ class Relay(harness.Process):
             "--max-failed-logins-per-address", "10000", "--max-failed-logins-per-prefix", "10000",
             "--failed-login-delay", "0ms", *harness.RELAY_ARGUMENTS, *arguments,
         ]  # fmt: skip
-        if ledger and has_flag("--ledger"):
+        if ledger:
             self.arguments += ["--ledger", ledger]
         self.start()
 
@@ -137,16 +137,6 @@ class Relay(harness.Process):
     def replies(self):
         """The replies to messages, as the log has them."""
         return [event.get("reply") for event in self.events() if event["event"] == "message"]
-
-
-_help = None
-
-
-def has_flag(flag):
-    global _help
-    if _help is None:
-        _help = subprocess.run([harness.BINARY, "--help"], capture_output=True, text=True).stdout
-    return flag in _help
 
 
 def submit(client, raw, recipients, sender=SENDER):
@@ -255,11 +245,9 @@ class Switch:
 
 class Redis:
     """A Redis or Valkey server of its own, that a test may ill-treat. It keeps what it was told when it
-    stops. Tests that need one are skipped when the relay has no such home."""
+    stops."""
 
     def __init__(self):
-        if not has_flag("valkey://"):
-            raise unittest.SkipTest("this relay's --ledger knows no valkey://")
         # Debian's -tools have the server too: it is the checker by another name. The package of the
         # server adds that name, and starts one.
         found = [
