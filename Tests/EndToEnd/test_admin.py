@@ -314,8 +314,10 @@ class Pages(AdminTestCase):
             for body in (text, json.dumps(report()).encode()):
                 self.assertNotIn(b"secret", body)
                 self.assertEqual(harness.find_keys(body, [key]), [])
-        events = [event for event in self.relay.events() if event.get("session") == entry["session"]]
-        self.assertIn(own, [event.get("peer") for event in events])
+        harness.wait_until(
+            lambda: own in [event.get("peer") for event in self.relay.events()
+                            if event.get("session") == entry["session"]],
+            what="the session in the log")
 
     def test_as_many_sessions_as_were_asked_for(self):
         clients = [self.relay.raw() for _ in range(6)]
@@ -345,9 +347,12 @@ class Pages(AdminTestCase):
         with self.relay.raw():
             pass
         harness.wait_until(lambda: opened() == before + 1)
-        levels = [(event["was"], event["level"]) for event in self.relay.events()
-                  if event["event"] == "log-level"]
-        self.assertEqual(len(levels), 2)
+
+        def levels():
+            return [(event["was"], event["level"]) for event in self.relay.events()
+                    if event["event"] == "log-level"]
+
+        harness.wait_until(lambda: len(levels()) == 2, what="both changes in the log")
         for wrong in ("loud", "", "WARNING"):
             self.assertEqual(get(self.port, f"/log-level?level={wrong}", "PUT")[0], 400)
         self.assertEqual(get(self.port, "/log-level", "DELETE")[0], 405)

@@ -320,7 +320,9 @@ class Calls(AdminTestCase):
         self.assertEqual(self.forgotten("/limits/forget", {"key": name_of(key)}), 0)
         self.assertEqual(self.forgotten("/limits/forget", {"domain": "nobody.example"}), 0)
         self.assertEqual(self.difference(before, "admin_calls_total", call="forget-limit"), 4)
-        found = named(self.relay, "limit-forgotten", key=name_of(key))
+        found = harness.wait_until(
+            lambda: len(lines := named(self.relay, "limit-forgotten", key=name_of(key))) > 1 and lines,
+            what="both calls in the log")
         self.assertEqual([event["was_known"] for event in found], ["yes", "no"])
 
     def test_a_forgotten_key_is_asked_about_again(self):
