@@ -23,6 +23,8 @@ final class Ledger {
 
     /// How long a reply waits for records to be written when its deadline is over already.
     static let lastPatienceMilliseconds = 50
+    /// How long it takes at most from the end of a call until its records are in the home.
+    static let recordingMilliseconds = 1_000
     /// How often the second try of a message looks whether the first one has its answer.
     static let lookMilliseconds = 100
 
@@ -77,10 +79,14 @@ final class Ledger {
     }
 
     /// The client of a submission is gone or may be, and the API has not answered.
+    ///
+    /// The lease lasts a little longer than the wait for the answer: a second try that looked at the
+    /// very end of that would not find what the first one is about to record.
     /// - Parameter deadline: when the answer is there at the latest.
     func lease(_ submission: UInt64, until deadline: MonotonicTime) -> LedgerChange.Kind? {
-        windows.duplicateMilliseconds > 0
-            ? .put(.pending(submission: submission), until: deadline) : nil
+        let end = deadline.advanced(byMilliseconds: Self.recordingMilliseconds)
+        return windows.duplicateMilliseconds > 0
+            ? .put(.pending(submission: submission), until: end) : nil
     }
 
     /// What has become of a recipient of a group, when others were refused for the moment.
