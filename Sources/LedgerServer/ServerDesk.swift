@@ -204,7 +204,7 @@ final class ServerDesk: StreamHandler {
         failure = ""
         hasOpened = true
         talk.opened(
-            life: .random(in: 1...UInt64.max), at: now, wallClock: loop.readWallClock())
+            life: Randomness.name(), at: now, wallClock: loop.readWallClock())
         flush()
     }
 
@@ -263,7 +263,7 @@ final class ServerDesk: StreamHandler {
         unpark()
         let pause = min(Self.pauseMilliseconds << min(failures, 8), Self.pauseMillisecondsMax)
         failures += 1
-        retry?.set(at: now.advanced(byMilliseconds: pause + .random(in: 0...pause / 4)))
+        retry?.set(at: now.advanced(byMilliseconds: pause + Randomness.upTo(pause / 4)))
         checkErrand(hasFailed: true)
     }
 
@@ -355,7 +355,7 @@ final class ServerDesk: StreamHandler {
         if talk.isOpen, talk.isSlow(at: now) { noteCondition() }
         if talk.isOpen, !talk.isSlow(at: now) { failures = 0 }
         talk.beat(
-            life: .random(in: 1...UInt64.max), at: now, wallClock: loop.readWallClock())
+            life: Randomness.name(), at: now, wallClock: loop.readWallClock())
         if talk.hasOutput { flush() }
         home.beat(at: now)
     }

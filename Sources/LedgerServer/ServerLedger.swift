@@ -62,7 +62,7 @@ package final class ServerLedger: LedgerHome {
     let tls: TLSContext?
     let names: any NameService
     /// Names this process in the server.
-    let process = UInt64.random(in: 1...UInt64.max)
+    let process = Randomness.name()
     private let log: EventLog
     private let state: Locked<State>
     /// Records in the table.

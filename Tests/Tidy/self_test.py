@@ -118,6 +118,8 @@ CASES = [
     ("child", 1, source("// Starts.\nlet done = fork()\n")),
     ("child", 1, source("int main() { system(\"ls\"); }\n", "Sources/CEpoll/child.c")),
     ("mutex", 1, source("// Locks.\nlet lock = Mutex(0)\n")),
+    ("chance", 1, source("// Draws.\nlet number = Int.random(in: 0...3)\n")),
+    (None, 0, source("// Draws.\nlet number = Int.random(in: 0...3, using: &source)\n")),
     ("leftover", 1, source("// TO" + "DO: later\n")),
     ("leftover", 1, source("int x; // FIX" + "ME\n", "Sources/CEpoll/x.c")),
     ("english", 1, source("// It costs 10 instructions a\n// message.\n")),

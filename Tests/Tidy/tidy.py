@@ -29,6 +29,7 @@ RULES = {
     "unsafe": "unsafe things stay in the files of unsafe.txt: memory errors have few places to be",
     "child": "nothing under Sources starts a program: no child can hold a key in its memory or logs",
     "mutex": "values under a lock are Locked: ThreadSanitizer reports every bare Mutex as a race",
+    "chance": "chance comes from Randomness: a simulation repeats what it can seed",
     "leftover": "no TODO, FIXME, XXX, empty traps: an open end belongs in an issue",
     "english": "plain words: many readers have another first language (prose.py)",
 }
@@ -61,6 +62,8 @@ UNSAFE = re.compile(r"\bUnsafe\w+|unsafeBitCast|nonisolated\(unsafe\)|@unchecked
 CHILD = re.compile(
     r"(?<!\.)(?<!case )\b(?:posix_spawnp?|fork|vfork|exec[lv]p?e?|execvpe|popen|system|Process)\(")
 MUTEX = re.compile(r"\bMutex\b")
+# Swift's own generator: named, or the default of `random(in:)`, `randomElement` and `shuffled`.
+CHANCE = re.compile(r"\bSystemRandomNumberGenerator\b|\brandom\(in:(?![^\n]*using:)|\b(?:randomElement|shuffled)\(\)")
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX)\b|fatalError\(\)")
 
 
@@ -124,6 +127,9 @@ class Tidy:
         for match in MUTEX.finditer(file.code):
             if file.parts[-1] != "Locked.swift":
                 self.report("mutex", file.name, file.line_of(match), "a Mutex where Locked belongs")
+        if file.module != "Sandbox":
+            for match in CHANCE.finditer(file.code):
+                self.report("chance", file.name, file.line_of(match), "Swift's own randomness")
         for match in CHILD.finditer(file.code):
             self.report("child", file.name, file.line_of(match),
                         f"starts another program: {match.group()[:-1]}")

@@ -4,6 +4,7 @@
 // fields are chained to the first one and written as one value. The hash has a random seed: nobody
 // can choose names that collide.
 
+import Reactor
 import Wire
 
 /// Fields that pass, grouped by name in the order of their first appearance. Its memory is used
@@ -25,7 +26,7 @@ struct HeaderGroups {
     private let seed: UInt64
 
     init() {
-        var source = SystemRandomNumberGenerator()
+        var source = Randomness()
         seed = source.next()
     }
 

@@ -3,6 +3,7 @@
 // Open addressing over a keyed hash: nobody can choose addresses that collide. A header may name ten
 // thousand addresses and the envelope a hundred; each is looked at once.
 
+import Reactor
 import Wire
 
 /// A small hash table from addresses to numbers. Its memory is used again.
@@ -21,7 +22,7 @@ struct RecipientTable {
 
     init(ignoringLocalCase: Bool) {
         self.ignoringLocalCase = ignoringLocalCase
-        var source = SystemRandomNumberGenerator()
+        var source = Randomness()
         seed = source.next() | 1
     }
 

@@ -29,6 +29,8 @@ final class LimitLines {
     /// How long a probe may take before another one goes, in milliseconds.
     let lease: Int
     private var lines: [LimitName: LimitLine] = [:]
+    /// Lines so far; numbers them.
+    private var lineCount = 0
     private var hasEnded = false
     private var waiterCount = 0
     private var waitersOfKey: [APIKey.Hash: Int] = [:]
@@ -101,7 +103,9 @@ final class LimitLines {
 
     private func line(_ name: LimitName) -> LimitLine {
         if let line = lines[name] { return line }
-        let line = LimitLine(name: name, lines: self, memory: memory, loop: loop)
+        lineCount += 1
+        let line = LimitLine(
+            name: name, number: lineCount, lines: self, memory: memory, loop: loop)
         lines[name] = line
         return line
     }
@@ -123,15 +127,17 @@ final class LimitLines {
     /// The loop has ended: no timer fires any more. What waits goes to the pool, which ends too.
     private func end() {
         hasEnded = true
-        let all = lines
+        let all = lines.values.sorted { $0.number < $1.number }
         lines = [:]
-        for line in all.values { line.endForGood() }
+        for line in all { line.endForGood() }
     }
 }
 
 /// One line: its messages in their order, and whether one of them is on its way.
 private final class LimitLine: TimerHandler {
     private let name: LimitName
+    /// The oldest line has the smallest.
+    let number: Int
     private unowned let lines: LimitLines
     private let memory: RateLimitMemory
     private let loop: Loop
@@ -146,8 +152,11 @@ private final class LimitLine: TimerHandler {
     /// Another loop asks the API; this one looks again after so long.
     private static let lookMilliseconds = 50
 
-    init(name: LimitName, lines: LimitLines, memory: RateLimitMemory, loop: Loop) {
+    init(
+        name: LimitName, number: Int, lines: LimitLines, memory: RateLimitMemory, loop: Loop
+    ) {
         self.name = name
+        self.number = number
         self.lines = lines
         self.memory = memory
         self.loop = loop

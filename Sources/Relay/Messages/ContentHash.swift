@@ -4,6 +4,7 @@
 // of the ledger keeps: what a sender can't predict, a sender can't collide on purpose. Not a MAC. The
 // result depends on the bytes alone, not on how they were cut.
 
+import Reactor
 import Wire
 
 /// 128 bits that stand for a submission, or for a recipient of one.
@@ -23,6 +24,12 @@ package struct ContentDigest: Hashable, Sendable {
     }
 }
 
+extension ContentDigest: Comparable {
+    package static func < (a: ContentDigest, b: ContentDigest) -> Bool {
+        (a.high, a.low) < (b.high, b.low)
+    }
+}
+
 /// Takes bytes in any pieces, gives a digest. A value: copy it to branch (one digest a recipient).
 package struct ContentHash: Sendable {
     /// Drawn once for a home of the ledger, and the same for everybody who uses that home.
@@ -31,9 +38,9 @@ package struct ContentHash: Sendable {
 
         package init(words: (UInt64, UInt64, UInt64, UInt64)) { self.words = words }
 
-        /// A key from the system's randomness.
+        /// A random key.
         package static func random() -> Key {
-            var source = SystemRandomNumberGenerator()
+            var source = Randomness()
             return Key(words: (source.next(), source.next(), source.next(), source.next()))
         }
     }

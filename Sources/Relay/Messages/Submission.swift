@@ -508,7 +508,7 @@ final class Submission: UploadOwner {
     /// What the client's next try must know of before the answer is there.
     private func recordPending(until deadline: MonotonicTime) {
         guard isGuarded, lease == 0 else { return }
-        lease = .random(in: 1...UInt64.max)
+        lease = Randomness.name()
         ledger.apply(change([ledger.lease(lease, until: deadline)]))
     }
 
@@ -537,7 +537,8 @@ final class Submission: UploadOwner {
 
     private func recipientsForgotten() -> [LedgerChange] {
         guard group != nil || !records.isEmpty else { return [] }
-        let digests = Set(records.keys).union(group?.recorded ?? [])
+        // In one order, so that a run of the simulation can be repeated.
+        let digests = Set(records.keys).union(group?.recorded ?? []).sorted()
         return digests.map { LedgerChange(.forget, scope: scope, digest: $0) }
     }
 

@@ -17,7 +17,8 @@ final class SimulatedStore: ListenerHandler {
     private let host: SimulatedHost
     private let model = ValkeyModel()
     private var listener: Listener?
-    private var connections: [ObjectIdentifier: StoreConnection] = [:]
+    /// The oldest first.
+    private var connections: [StoreConnection] = []
     private var dice: Dice
     /// How long each answer takes, in milliseconds.
     private(set) var delayMilliseconds = 0
@@ -92,14 +93,14 @@ final class SimulatedStore: ListenerHandler {
         case .slow: delayMilliseconds = 0
         case .silent:
             isSilent = false
-            for connection in connections.values { connection.speak() }
+            for connection in connections { connection.speak() }
         }
     }
 
     private func leave() {
         listener?.close()
         listener = nil
-        for connection in connections.values { connection.leave() }
+        for connection in connections { connection.leave() }
     }
 
     /// The end of the run.
@@ -110,12 +111,12 @@ final class SimulatedStore: ListenerHandler {
 
     override func accepted(_ address: SocketAddress, on listener: Listener) -> StreamHandler? {
         let connection = StoreConnection(self)
-        connections[ObjectIdentifier(connection)] = connection
+        connections.append(connection)
         return connection
     }
 
     func ended(_ connection: StoreConnection) {
-        connections[ObjectIdentifier(connection)] = nil
+        connections.removeAll { $0 === connection }
     }
 
     func answer(_ bytes: [UInt8], _ part: ValkeyModel.Connection) -> [UInt8] {
