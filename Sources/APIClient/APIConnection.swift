@@ -168,6 +168,15 @@ final class APIConnection: StreamHandler {
         pool.finish(call, notSent: "abandoned")
     }
 
+    /// Others need the connection, and the call's message has not arrived whole, so the API can't
+    /// have acted on it.
+    func breakOffUpload() {
+        guard let call else { return }
+        breakOff()
+        pool.brokeOff(self, isFault: false)
+        pool.finish(call, notSent: "the API takes fewer connections, and complete messages waited")
+    }
+
     // MARK: - The answer
 
     override func streamReceived(_ stream: Stream, _ bytes: Span<UInt8>) {

@@ -411,6 +411,7 @@ extension ConnectionPool {
         case .assign(let call, let connection): assign(call, to: connection)
         case .fail(let call, let refusal): fail(call, refusal)
         case .close(let connection): connections[connection.value]?.close()
+        case .breakOffUpload(let connection): connections[connection.value]?.breakOffUpload()
         case .rests(let address, let milliseconds):
             log.rests(address, milliseconds: milliseconds)
         case .limited(let address, let connections, let milliseconds):

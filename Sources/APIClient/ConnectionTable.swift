@@ -122,6 +122,18 @@ struct ConnectionTable {
         entries[number.value].load = load
     }
 
+    /// The connection whose upload began last, of the flow that weighs most. Looks at all.
+    func latestUpload(weighing weight: (FlowNumber) -> Int) -> ConnectionNumber? {
+        var best: (weight: Int, since: MonotonicTime, number: Int)?
+        for (number, entry) in entries.enumerated() where entry.state == .busy {
+            guard case .upload(let flow) = entry.load else { continue }
+            let weight = weight(flow)
+            if let best, (best.weight, best.since) >= (weight, entry.busySince) { continue }
+            best = (weight, entry.busySince, number)
+        }
+        return best.map { ConnectionNumber(value: $0.number) }
+    }
+
     /// Changes the state of a connection. `.free` gives its number back.
     /// - Returns: the state before.
     mutating func move(_ number: ConnectionNumber, to state: State) -> State {

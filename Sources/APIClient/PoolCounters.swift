@@ -34,6 +34,8 @@ package struct PoolCounters: Sendable {
 package struct PoolBoundCounts: Sendable, Equatable {
     /// Uploads that waited for their share of the connections.
     package var uploadsDelayed = 0
+    /// Uploads that gave their connection to others, because the API takes fewer than was known.
+    package var uploadsBrokenOff = 0
     /// Calls that gave their place in the full queue to a customer with fewer.
     package var pushedOut = 0
     /// Times that a connection was wanted and not opened, because the API takes no more.
@@ -72,7 +74,8 @@ extension PoolCounters: CounterGroup {
             "api_bounds_total", "What was delayed or refused so that others lose nothing.",
             label: "bound",
             [
-                "upload-share": \.bounds.uploadsDelayed, "queue-place": \.bounds.pushedOut,
+                "upload-share": \.bounds.uploadsDelayed,
+                "upload-end": \.bounds.uploadsBrokenOff, "queue-place": \.bounds.pushedOut,
                 "connection-limit": \.bounds.openingsHeld,
                 "idle-age": \.bounds.connectionsTooOld,
                 "client-stall": \.bounds.clientFaults,

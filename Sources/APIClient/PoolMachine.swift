@@ -88,6 +88,9 @@ struct PoolMachine {
         case fail(CallNumber, Refusal)
         /// Close this connection, which carries no call.
         case close(ConnectionNumber)
+        /// Break off the upload that this connection carries, because others wait and uploads hold
+        /// more than their share; then say `broke`.
+        case breakOffUpload(ConnectionNumber)
         /// For the log: no new connections to this address for so long.
         case rests(address: SocketAddress, milliseconds: Int)
         /// For the log: for so long no more connections to this address than those that work.
@@ -511,8 +514,23 @@ extension PoolMachine {
             return .fail(call, .noAddress)
         }
         if let verdict = openForQueue(hasMessage: message != nil, at: now) { return verdict }
+        if isOpeningHeld, let verdict = reclaim(at: now) { return verdict }
         guard let message, addresses.hasIdle else { return nil }
         return assignInNeed(message, at: now)
+    }
+
+    /// The API was found to take fewer connections than uploads had been given a share of. When
+    /// uploads hold all that there are, and a check or a complete message waits, one of them is
+    /// broken off: their clients may stall for a minute, and the others must not.
+    private mutating func reclaim(at now: MonotonicTime) -> Verdict? {
+        guard queue.checkCount + queue.completeCount > 0, uploadsHeld > 1, uploadsFree < 0,
+            messagesHeld + checksHeld == uploadsHeld, !addresses.hasIdle,
+            addresses.openingCount + connections.closingCount == 0
+        else { return nil }
+        guard let connection = connections.latestUpload(weighing: { queue.flow($0).uploads })
+        else { return nil }
+        counts.uploadsBrokenOff += 1
+        return .breakOffUpload(connection)
     }
 
     /// The message that may have the next connection.

@@ -76,6 +76,9 @@ struct PoolBench {
             let verdict = machine.next(at: .at(now))
             if verdict == .nothing { return result }
             result.append(describe(verdict))
+            if case .breakOffUpload(let connection) = verdict {
+                machine.broke(connection, isFault: false, at: .at(now))
+            }
         }
     }
 
@@ -90,6 +93,7 @@ struct PoolBench {
         case .assign(let call, let connection): "assign \(call.value) to \(connection.value)"
         case .fail(let call, let refusal): "fail \(call.value) \(refusal)"
         case .close(let connection): "close \(connection.value)"
+        case .breakOffUpload(let connection): "break off \(connection.value)"
         case .rests(let address, let milliseconds): "rests \(name(address)) \(milliseconds)"
         case .limited(let address, let connections, let milliseconds):
             "limited \(name(address)) \(connections) \(milliseconds)"

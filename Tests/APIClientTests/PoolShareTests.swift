@@ -182,6 +182,68 @@ struct PoolShareTests {
         #expect(bench.verdicts().count == 1)
     }
 
+    /// Two uploads of four connections, and then the API closes every further one.
+    private func narrowed(_ flows: [Int]) -> PoolBench {
+        var bench = PoolBench.resolved(1, limits: PoolMachine.Limits(connectionsMax: 4))
+        for flow in flows { bench.submit(.fastUpload, of: flow) }
+        _ = bench.verdicts()
+        for number in flows.indices {
+            bench.opened(ConnectionNumber(value: number), at: number)
+            _ = bench.verdicts(at: number)
+        }
+        bench.submit(.complete, of: 3)
+        #expect(bench.verdicts(at: 2) == ["open 2 a"])
+        bench.machine.openingFailed(2, at: .at(2))
+        return bench
+    }
+
+    @Test("Uploads that hold every connection that the API takes give one to those that wait")
+    func narrow() {
+        var bench = narrowed([0, 1])
+        let verdicts = bench.verdicts(at: 2)
+        #expect(verdicts == ["limited a 2 250", "break off 1", "open 2 a"], "the younger one")
+        bench.machine.closed(1)
+        bench.opened(2, at: 3)
+        #expect(bench.verdicts(at: 3).count == 1)
+        // One upload is its share: nobody takes that away.
+        bench.submit(.check)
+        #expect(bench.verdicts(at: 3) == [])
+        #expect(bench.machine.counts.uploadsBrokenOff == 1)
+        bench.answered(2, isReusable: true, at: 4)
+        #expect(bench.verdicts(at: 4).count == 1)
+    }
+
+    @Test("Of several customers the one with most uploads gives")
+    func narrowOfMost() {
+        let limits = PoolMachine.Limits(connectionsMax: 8)
+        var bench = PoolBench.resolved(1, limits: limits)
+        for (number, flow) in [0, 0, 1].enumerated() {
+            bench.submit(.fastUpload, of: flow)
+            #expect(bench.verdicts(at: number).count == 1)
+            bench.opened(ConnectionNumber(value: number), at: number)
+            #expect(bench.verdicts(at: number).count == 1)
+        }
+        bench.submit(.check)
+        #expect(bench.verdicts(at: 3) == ["open 3 a"])
+        bench.machine.openingFailed(3, at: .at(3))
+        #expect(bench.verdicts(at: 3).contains("break off 1"))
+    }
+
+    @Test("Where nobody waits, and where a complete message is on its way, uploads go on")
+    func narrowWithoutNeed() {
+        var bench = PoolBench.resolved(1, limits: PoolMachine.Limits(connectionsMax: 6))
+        for flow in [0, 1] { bench.submit(.fastUpload, of: flow) }
+        bench.submit(.complete, of: 2)
+        _ = bench.verdicts()
+        for number in 0..<3 { bench.opened(ConnectionNumber(value: number)) }
+        _ = bench.verdicts()
+        bench.submit(.complete, of: 3)
+        #expect(bench.verdicts() == ["open 3 a"])
+        bench.machine.openingFailed(3, at: .at(0))
+        #expect(bench.verdicts() == ["limited a 3 250"])
+        #expect(bench.machine.counts.uploadsBrokenOff == 0)
+    }
+
     @Test("A full queue takes a place from the customer that has most of them")
     func queuePlaces() {
         var bench = PoolBench(1, limits: PoolMachine.Limits(queueMax: 4))
@@ -426,6 +488,13 @@ private struct RandomPool {
             case .fail(let call, _): waiting[call.value] = nil
             case .close(let connection):
                 idle[connection.value] = nil
+                closing.insert(connection.value)
+            case .breakOffUpload(let connection):
+                check(
+                    carried.values.allSatisfy { $0.kind.isUpload }, "there are others than uploads")
+                check(waiting.values.contains { !$0.kind.isUpload }, "nobody needs it")
+                check(carried.removeValue(forKey: connection.value) != nil, "it carries nothing")
+                bench.machine.broke(connection, isFault: false, at: .at(now))
                 closing.insert(connection.value)
             case .rests, .limited, .isBack: break
             }

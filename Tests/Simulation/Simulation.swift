@@ -252,6 +252,11 @@ final class Simulation {
         // All waits have ended by then: answers (50 s), idle connections (30 s), lingering ones (2
         // s), sessions whose clients fell silent (60 s).
         _ = world.run(until: world.now.advanced(byMilliseconds: 200_000)) { false }
+        // The connection to the ledger's server is never done: at this moment it may be between two
+        // tries, or have a command on its way. What is left for good stays.
+        _ = world.run(until: world.now.advanced(byMilliseconds: 60_000)) {
+            self.relays.last?.leftovers().isEmpty ?? true
+        }
         let balance = Balance(ledger)
         result.violations += balance.violations
         counts.repetitions = balance.repetitions
