@@ -199,8 +199,10 @@ struct Balance {
             guard let dot = attempt.dotHeardAt, let replied = attempt.replySentAt,
                 let accepted = first.completedAt, let code = attempt.code
             else { return false }
-            return (500...599).contains(code) && dot <= accepted && replied >= accepted
-                && replied <= done
+            // Of a group also a later try: it has ended the records of those that were accepted
+            // before it, and an older try, whose client is gone, may still be read.
+            return (500...599).contains(code) && (facts.isGroup || dot <= accepted)
+                && replied >= accepted && replied <= done
         }
         return isRefused ? .refusedForGood : nil
     }

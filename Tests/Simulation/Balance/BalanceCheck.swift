@@ -70,11 +70,41 @@ enum BalanceCheck {
         return ledger
     }
 
+    /// A group of which some were accepted; a newer try, refused with `code`; and after it an older one
+    /// that the relay reads late.
+    private static func late(after code: Int) -> Ledger {
+        var ledger = comeBack()
+        ledger.messages[0].isGroup = true
+        ledger.attempts[0].code = 452
+        ledger.attempts[0].replySentAt = at(20)
+        ledger.attempts[0].relayClosedAt = at(30)
+        ledger.attempts[1].code = code
+        ledger.attempts[1].messageID = nil
+        ledger.attempts[1].acknowledgedAt = nil
+        var old = ledger.attempts[0]
+        old.connection = 3
+        old.begunAt = at(500)
+        old.code = nil
+        old.replySentAt = nil
+        old.lostAt = at(600)
+        old.dotHeardAt = at(1_040)
+        old.relayClosedAt = at(1_050)
+        ledger.attempts.insert(old, at: 1)
+        var again = ledger.requests[0]
+        again.messageID = "b"
+        again.completedAt = at(1_045)
+        again.answerHeardAt = at(1_046)
+        ledger.requests.append(again)
+        return ledger
+    }
+
     private typealias History = (name: String, wrong: String?, make: @Sendable () -> Ledger)
 
     private static let histories: [History] = [
         ("in order", nil, order),
         ("a second try, answered by the guard", nil, comeBack),
+        ("a late try after one that was refused for good", nil, { late(after: 554) }),
+        ("a late try after one that was put off", "accepted twice", { late(after: 452) }),
         (
             "a 250 without a request", "never gave it",
             {
