@@ -225,6 +225,9 @@ final class Submission: UploadOwner {
         perform(machine.answered(GroupMachine.worse(knownOutcome, than: outcome)))
     }
 
+    /// One message: nothing has happened to it yet that a next try must know.
+    func uploadWaits(_ upload: Upload) {}
+
     func uploadStalled(_ upload: Upload) {
         guard let verdict = machine.stalled() else { return }
         logStalled()
