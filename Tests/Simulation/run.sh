@@ -28,6 +28,7 @@ case ${1:-simulate} in
     if [ -n "${SEED:-}" ]; then
       "${simulate[@]}" "replay${COUNTING:+-counting}" "$SEED"
     else
+      "$PYTHON" Tests/Simulation/mutations.py --check
       run_seeds "${SEEDS:-2000}"
     fi
     ;;

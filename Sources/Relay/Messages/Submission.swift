@@ -236,7 +236,13 @@ final class Submission: UploadOwner {
 
     /// The last call of a group has ended.
     func groupFinished(_ outcome: Outcome) {
-        perform(machine.answered(outcome, owesRecords: group?.owesRecords ?? false))
+        guard let group else { return }
+        perform(answered(by: group, outcome))
+    }
+
+    private func answered(by group: GroupSend, _ outcome: Outcome) -> SubmissionVerdict? {
+        if !group.recorded.isEmpty { machine.recipientsAreRecorded() }
+        return machine.answered(outcome, owesRecords: group.owesRecords)
     }
 
     // MARK: - What the machine says
@@ -343,9 +349,7 @@ final class Submission: UploadOwner {
             submission: self, held: held, recipients: recipients, fingerprint: fingerprint,
             scope: scope, isDated: isDated, records: records, deadline: deadline)
         self.group = group
-        if let outcome = group.start() {
-            return machine.answered(outcome, owesRecords: group.owesRecords)
-        }
+        if let outcome = group.start() { return answered(by: group, outcome) }
         return machine.bodyCompleted()
     }
 
