@@ -118,6 +118,8 @@ def copy_tree():
             shutil.rmtree(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         source = ROOT / name
+        if not source.exists():
+            continue  # Package.resolved, before the first build
         shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
     # The manifest needs a folder with a source file for each test target; nothing builds them.
     for name in re.findall(r'\btests\(\s*"(\w+)"', (ROOT / "Package.swift").read_text()):
