@@ -38,8 +38,6 @@ struct GroupMachine {
     private var isStopped = false
     /// A recipient was refused for the moment, so the client comes back.
     private var isPartial = false
-    /// A call waits for the end of a limit: for longer than a relay may be trusted to live.
-    private var isWaiting = false
     /// Recipients accepted in this try.
     private var acceptedNow = 0
     /// Facts that the ledger has not been told.
@@ -113,18 +111,15 @@ struct GroupMachine {
         if !outcome.isOfOneRecipient { isStopped = true }
     }
 
-    /// A call has begun to wait for the end of a limit.
-    mutating func waits() { isWaiting = true }
-
     /// Nothing is in flight and nothing more will be.
     var isDone: Bool { inFlight == 0 && (isStopped || next == turn.count) }
 
     // MARK: - The ledger
 
     /// Facts that the ledger has to be told now, each once: as soon as it is certain that the client
-    /// will come back, or a call waits, so that a relay which is killed meanwhile has told them.
+    /// will come back.
     mutating func takeNotes() -> [Note] {
-        guard isPartial || isWaiting && !isDone else { return [] }
+        guard isPartial else { return [] }
         var notes = owed
         owed = []
         if isDone, acceptedNow > 0 {

@@ -112,10 +112,7 @@ final class GroupSend: UploadOwner {
     /// to wait until that is written.
     var owesRecords: Bool { machine.outcome.isForTheMoment && !machine.recorded.isEmpty }
 
-    private func recordNotes() {
-        if flights.contains(where: \.upload.isWaiting) { machine.waits() }
-        record(machine.takeNotes())
-    }
+    private func recordNotes() { record(machine.takeNotes()) }
 
     /// The group ended in a permanent reply that its client may not have seen.
     func recordAll() { record(machine.allNotes) }
@@ -143,8 +140,6 @@ final class GroupSend: UploadOwner {
         end(upload, submission.interpret(result))
         proceedAndTell()
     }
-
-    func uploadWaits(_ upload: Upload) { recordNotes() }
 
     /// The time is up, for all alike: nothing that is incomplete may be completed. Calls that are
     /// complete end by their own deadline.

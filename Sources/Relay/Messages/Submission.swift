@@ -225,9 +225,6 @@ final class Submission: UploadOwner {
         perform(machine.answered(GroupMachine.worse(knownOutcome, than: outcome)))
     }
 
-    /// One message: nothing has happened to it yet that a next try must know.
-    func uploadWaits(_ upload: Upload) {}
-
     func uploadStalled(_ upload: Upload) {
         guard let verdict = machine.stalled() else { return }
         logStalled()
@@ -236,13 +233,7 @@ final class Submission: UploadOwner {
 
     /// The last call of a group has ended.
     func groupFinished(_ outcome: Outcome) {
-        guard let group else { return }
-        perform(answered(by: group, outcome))
-    }
-
-    private func answered(by group: GroupSend, _ outcome: Outcome) -> SubmissionVerdict? {
-        if !group.recorded.isEmpty { machine.recipientsAreRecorded() }
-        return machine.answered(outcome, owesRecords: group.owesRecords)
+        perform(machine.answered(outcome, owesRecords: group?.owesRecords ?? false))
     }
 
     // MARK: - What the machine says
@@ -349,7 +340,9 @@ final class Submission: UploadOwner {
             submission: self, held: held, recipients: recipients, fingerprint: fingerprint,
             scope: scope, isDated: isDated, records: records, deadline: deadline)
         self.group = group
-        if let outcome = group.start() { return answered(by: group, outcome) }
+        if let outcome = group.start() {
+            return machine.answered(outcome, owesRecords: group.owesRecords)
+        }
         return machine.bodyCompleted()
     }
 

@@ -19,8 +19,6 @@ protocol UploadOwner: AnyObject {
     func uploadWantsBody(_ upload: Upload)
     /// The call has ended; exactly once, unless `end` came first.
     func uploadFinished(_ upload: Upload, _ result: APIResult)
-    /// A 429 has made the call wait for the end of a limit; `uploadFinished` follows as always.
-    func uploadWaits(_ upload: Upload)
     /// The API has read nothing until the time given to `watch`, or until the deadline.
     func uploadStalled(_ upload: Upload)
 }
@@ -278,10 +276,7 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
     func callFinished(_ call: APICall, _ result: APIResult) {
         isCalling = false
         call.rest()
-        if call.status == 429, waits(after: result) {
-            owner?.uploadWaits(self)
-            return
-        }
+        if call.status == 429, waits(after: result) { return }
         if (200...299).contains(call.status), mayMeetLimit || isInLines { noteSuccess() }
         if isInLines { leaveLines(isAnswered: false) }
         owner?.uploadFinished(self, result)
@@ -328,11 +323,8 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
         worker.shared.rateLimits.mayHaveAny(at: worker.loop.now)
     }
 
-    /// It waits for the end of a limit.
-    var isWaiting: Bool { waitsFor != nil }
-
     /// It waits for others, or others wait for it.
-    private var isInLines: Bool { isWaiting || !leads.isEmpty }
+    private var isInLines: Bool { waitsFor != nil || !leads.isEmpty }
 
     /// Whether the call may be made now. If not, it waits, or the owner hears of the limit.
     private func isAdmitted() -> Bool {

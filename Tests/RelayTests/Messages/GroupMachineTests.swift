@@ -150,21 +150,6 @@ struct GroupMachineTests {
         }
     }
 
-    @Test("while a call waits for a limit the ledger knows who was accepted, until the 250")
-    func waits() {
-        var machine = GroupMachine(count: 3, inFlightMax: 3)
-        #expect(Self.calls(&machine) == [0, 1, 2])
-        machine.ended(0, Self.accepted, isComplete: true)
-        #expect(machine.takeNotes().isEmpty)
-        machine.waits()
-        #expect(machine.takeNotes().map(\.index) == [0])
-        machine.ended(1, Self.accepted, isComplete: true)
-        #expect(machine.takeNotes().map(\.index) == [1])
-        machine.ended(2, Self.accepted, isComplete: true)
-        #expect(machine.isDone && machine.takeNotes().isEmpty, "all have it: the 250 comes")
-        #expect(machine.recorded == [0, 1], "and with it these are forgotten")
-    }
-
     @Test("a success for a request that was never complete is not believed")
     func incomplete() {
         var machine = GroupMachine(count: 2, inFlightMax: 1)
