@@ -40,6 +40,8 @@ let package = Package(
             name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
         .target(
             name: "CEpoll",
             linkerSettings: [
@@ -51,7 +53,7 @@ let package = Package(
         module("Wire", ["CEpoll"]),
         module("Log", ["CEpoll", "Reactor", logging]),
         module("APIClient", ["COpenSSL", "Reactor", "Wire", "Log"]),
-        module("Mapping", ["Reactor", "Wire", "APIClient"]),
+        module("Mapping", ["CIDN2", "Reactor", "Wire", "APIClient"]),
         module("HTTPServer", ["Reactor", "Wire"]),
         module(
             "Relay",

@@ -23,12 +23,16 @@ package enum Outcome: Equatable {
     case unavailable(isUncertain: Bool)
     /// 554 Failed to parse message: what and where.
     case unparsable(reason: [UInt8])
+    /// More Received fields than a message gets on a sane way: it runs in circles (RFC 5321 6.3).
+    case tooManyHops
     /// Memory or the disk has no room for what must be held.
     case noRoom
     /// Each of its hidden recipients would need a call of its own with the whole message.
     case groupTooLarge
     /// The API's attachment limits: 552 (size) or 554 (number), with the text.
     case attachmentLimit(isSize: Bool, reason: [UInt8])
+    /// Signed or encrypted, and the operator does not want such mail sent: 554.
+    case protected(isEncrypted: Bool)
 }
 
 /// What a 429 said.

@@ -31,5 +31,6 @@ extension MappingLosses {
         self[.charsetsUnknown] += losses.unknownCharsets
         self[.textTruncated] += losses.truncated
         self[.addressesMalformed] += losses.malformedAddresses
+        self[.encodingsIrregular] += losses.encodedAddresses
     }
 }

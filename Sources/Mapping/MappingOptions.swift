@@ -8,6 +8,10 @@ package struct MappingOptions: Sendable, Equatable {
     package var hasInlineContentID = true
     /// Lower-case names of headers that pass although the policy drops them.
     package var passedHeaders: [String] = []
+    /// Refuses signed and encrypted messages: the API builds them anew, so a signature is lost.
+    package var refusesProtected = false
+    /// Tags and metadata in the headers of other services become ours; those headers do not pass.
+    package var mapsForeignHeaders = false
     package var attachmentsMax = 10
     /// Decoded bytes of one attachment.
     package var attachmentBytesMax = 25 * 1_048_576

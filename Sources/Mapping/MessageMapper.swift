@@ -2,7 +2,7 @@
 //
 // The conductor: it is fed pieces of the message, walks the MIME structure and tells the writers
 // what comes. `HeadWriter` writes what the header block decides, `PartsWriter` the bodies and the
-// attachments as they arrive. Together they write one valid JSON object with unique keys, whatever
+// attachments as they arrive, or at the end when their place is not certain before. Together they write one valid JSON object with unique keys, whatever
 // the input. Until `drain` has written the closing brace it is no JSON, so nobody can take a part
 // of a message for a whole one.
 
@@ -23,6 +23,9 @@ package final class MessageMapper {
     private var head: HeadWriter
     private var parts: PartsWriter
     private var findings = Findings()
+    /// A header block with text in a charset that only the first part's label tells: written when that
+    /// part begins. Empty when there is none.
+    private var waitingHead: [UInt8] = []
     /// The request without its opening brace and its recipients, when each of them gets a call of its
     /// own, or it is not certain yet who gets one.
     package private(set) var held: SpillBuffer?
@@ -44,7 +47,7 @@ package final class MessageMapper {
         head = HeadWriter(options: options, charsets: charsets, scratch: scratch, sink: sink)
         parts = PartsWriter(
             options: options, charsets: charsets, scratch: scratch, sink: sink,
-            late: LateText(pool: pool))
+            held: HeldParts(pool: pool))
     }
 
     /// Why the message can't be sent; nothing more is written then.
@@ -77,6 +80,7 @@ package final class MessageMapper {
         into request: RequestBody
     ) {
         walker.reset()
+        if !waitingHead.isEmpty { waitingHead = [] }
         head.begin(sender: sender, recipientCount: recipientCount)
         parts.begin(files: files)
         findings = Findings()
@@ -104,13 +108,13 @@ package final class MessageMapper {
     private func checkRoom() {
         if spillFailure != nil { findings.refuse(.noRoom) }
         guard let held else { return }
-        if held.byteCount + parts.lateBytes > groupRequestBytesMax {
+        if held.byteCount + parts.waitingBytes > groupRequestBytesMax {
             findings.refuse(.groupTooLarge)
         }
     }
 
     /// Why bytes that wait have no room; nil when they have.
-    package var spillFailure: SpillFailure? { held?.failure ?? parts.lateFailure }
+    package var spillFailure: SpillFailure? { held?.failure ?? parts.spillFailure }
 
     /// The message is complete. Look at `failure`; without one, `drain` until it says true.
     package func finish() {
@@ -120,11 +124,11 @@ package final class MessageMapper {
             take(event, Bytes())
         }
         guard findings.refusal == nil else { return }
-        if !head.isWritten { writeHead(Bytes()) }
+        if !head.isWritten { writeWaitingHead() }
         guard findings.refusal == nil else { return }
-        parts.closeAttachments()
+        parts.finish(hasTemplate: head.hasTemplate, &findings)
         if parts.isBodyMissing && !head.hasTemplate {
-            parts.writeSubstituteBody(walker.takePreamble(), &findings)
+            parts.substituteBody(walker.takePreamble(), &findings)
         }
         checkRoom()
     }
@@ -133,14 +137,15 @@ package final class MessageMapper {
     /// - Returns: whether the request is complete now. Look at `failure` when it is not.
     package func drain(upTo bytes: Int) -> Bool {
         guard findings.refusal == nil else { return false }
-        let isAllWritten = parts.writeLateText(upTo: bytes)
-        if isAllWritten { sink.literal("}") }
+        let isAllWritten = parts.writeWaiting(upTo: bytes, &findings)
         checkRoom()
-        return isAllWritten && findings.refusal == nil
+        guard isAllWritten && findings.refusal == nil else { return false }
+        sink.literal("}")
+        return true
     }
 
     /// Bytes that `drain` has still to write, about.
-    package var waitingBytes: Int { parts.lateBytes + 1 }
+    package var waitingBytes: Int { parts.waitingBytes + 1 }
 
     /// Ends the message, wherever it is, and lets go of everything that belongs to it.
     package func end() {
@@ -184,6 +189,8 @@ package final class MessageMapper {
         sum.add(walker.losses)
         sum[.charactersReplaced] += sink.replacedCount
         sum[.preambles] += walker.oddities.preambles + walker.oddities.epilogues
+        sum[.headersMalformed] += walker.oddities.headerLines
+        sum[.encodingsIrregular] += walker.oddities.encodings
         return sum
     }
 
@@ -191,8 +198,11 @@ package final class MessageMapper {
     private func take(_ event: PartWalker.Event, _ input: Bytes) {
         switch event {
         case .messageHeader(let place):
-            Self.lend(walker, place, input) { writeHead($0) }
+            Self.lend(walker, place, input) { beginHead($0) }
+        case .multipartStart:
+            parts.startMultipart(of: walker, &findings)
         case .leafStart:
+            if !head.isWritten { writeWaitingHead() }
             parts.startLeaf(of: walker, hasTemplate: head.hasTemplate, &findings)
         case .content(let place):
             switch place.source {
@@ -203,7 +213,7 @@ package final class MessageMapper {
             parts.endLeaf(&findings)
         case .failed(let fault):
             findings.refuse(unparsable: fault.description)
-        case .multipartStart, .needInput, .end:
+        case .needInput, .end:
             break
         }
     }
@@ -213,6 +223,29 @@ package final class MessageMapper {
         _ walker: borrowing PartWalker, _ place: Place, _ input: Bytes, to body: (Bytes) -> Void
     ) {
         body(walker.bytes(place, in: input))
+    }
+
+    /// Writes the head now, or when it is known which charset its raw text is in.
+    private func beginHead(_ block: Bytes) {
+        guard RawHeader.mayNeedConversion(block) else { return writeHead(block) }
+        if walker.leafTraits.media == .multipart, RawHeader.needsCharset(block) {
+            waitingHead = block.copied()
+        } else {
+            writeHead(raw: block)
+        }
+    }
+
+    private func writeWaitingHead() {
+        let block = waitingHead
+        waitingHead = []
+        writeHead(raw: block.span)
+    }
+
+    /// - Parameter block: may have raw text in the charset of the current leaf.
+    private func writeHead(raw block: Bytes) {
+        let traits = walker.leafTraits
+        let text = head.converted(block, traits.media.isText ? traits.charset : .undeclared)
+        if let text { writeHead(text.span) } else { writeHead(block) }
     }
 
     /// Writes everything that the header block decides. A message to several hidden recipients is

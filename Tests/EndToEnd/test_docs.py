@@ -16,7 +16,8 @@ import harness
 CONFIGURE = harness.ROOT / "docs/configure.md"
 # The operators' pages. A flag that they name belongs to this program, unless it is one of FLAGS_OF_OTHERS.
 OPERATORS = ["README.md", *(f"docs/{name}.md" for name in (
-    "configure", "fleet", "install", "metrics", "operating", "sandbox", "troubleshoot", "tune"))]
+    "configure", "fleet", "install", "metrics", "migrate", "mime", "operating", "sandbox",
+    "troubleshoot", "tune"))]
 FLAGS_OF_OTHERS = {
     "certbot": {"deploy-hook", "dry-run", "standalone"},
     "swaks": {"auth", "auth-password", "auth-user", "from", "server", "tls", "to"},

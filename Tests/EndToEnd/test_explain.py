@@ -31,7 +31,7 @@ class Explain(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertIn('image/png "a.png" base64 3 bytes', output)
         self.assertIn('"subject": "Grüße"', output)
-        self.assertIn("lost: headers_not_passed=1", output)
+        self.assertIn("lost: headers_not_passed=1 (header not passed on)", output)
 
     def test_json_holds_structure_hashes_losses_and_the_whole_request(self):
         status, output, _ = explain("--json", "-", message=MESSAGE)
@@ -42,8 +42,20 @@ class Explain(unittest.TestCase):
         self.assertEqual(
             line["structure"][2]["sha256"], hashlib.sha256(b"\0\1\2").hexdigest())
         self.assertEqual(line["losses"], {"headers_not_passed": 1})
+        self.assertEqual(line["lost"], ["header not passed on"])
         self.assertEqual(line["request"]["to"], ["Bob <bob@example.com>", "cy@example.com"])
         self.assertEqual(line["request"]["attachments"][0]["content"], "AAEC")
+
+    def test_signed_mail_is_explained_or_refused(self):
+        message = (b"From: a@example.com\r\nContent-Type: multipart/signed; boundary=b;"
+                   b" protocol=\"application/pgp-signature\"\r\n\r\n--b\r\n\r\nHello\r\n--b--\r\n")
+        _, output, _ = explain("--json", "-", message=message)
+        self.assertEqual(json.loads(output)["losses"], {"signature": 1})
+        self.assertEqual(json.loads(output)["lost"], ["signature not kept"])
+        _, output, _ = explain("--json", "--refuse-encrypted", "-", message=message)
+        self.assertEqual(
+            json.loads(output)["refused"],
+            "554 Signed message refused, because its signature would be lost")
 
     def test_the_envelope_and_the_mapping_flags_count(self):
         status, output, _ = explain(

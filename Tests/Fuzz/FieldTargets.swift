@@ -173,6 +173,7 @@ private func checkMailbox(name: [UInt8], address: [UInt8]) {
     requireClean(address, "an address")
     requireClean(name, "a display name")
     require(address.contains(UInt8(ascii: "@")), "an address without @")
+    require(!holdsMark(address) && !holdsMark(name), "a mailbox with the mark of an encoded word")
     guard isRegular(address), !holdsEncodedWord(address), !holdsEncodedWord(name) else { return }
     let text = written(capacity: 2 * name.count + address.count + 5) {
         AddressParser.format(displayName: name.span, address: address.span, into: &$0)
@@ -194,6 +195,11 @@ private func checkMailbox(name: [UInt8], address: [UInt8]) {
         let rest = parser.next(text.span, charsets: charsets, into: &region, losses: &losses)
         require(rest == .end, "more than one mailbox is read back")
     }
+}
+
+/// Whether there is a `=?`.
+private func holdsMark(_ text: [UInt8]) -> Bool {
+    text.indices.dropLast().contains { text[$0] == 0x3D && text[$0 + 1] == 0x3F }
 }
 
 /// Blanks around a display name have no meaning; a control that became a blank may leave one.

@@ -24,7 +24,8 @@ let mapperTarget = FuzzTarget(name: "Mapper") { message in
     else { return require(false, "the request is not JSON") }
     require(request["from"] is String, "no sender")
     require(whole.isGroup || request["to"] is [String], "no recipients")
-    RequestBalance(request).check(message, charsets: bench.charsets)
+    RequestBalance(request).check(
+        message, losses: whole.losses, charsets: bench.charsets)
 }
 
 /// The result of a mapper for a message.

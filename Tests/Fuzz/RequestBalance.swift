@@ -1,13 +1,18 @@
-// Whether everything in a message is in the request, byte for byte.
+// Whether everything in a message is in the request.
 
 import Foundation
+import Mapping
 import Wire
 
-/// The contents of a request. The leaves of its message must match them.
+/// The contents of a request. Each leaf of its message must be in them, or be counted as lost.
+///
+/// Which texts are shown, and where, is another reader's business (Tests/Mime/shown.py). This checks
+/// what is true of every message: a leaf is an attachment, byte for byte, or its words are in the
+/// bodies. A text outside every multipart/alternative has its words in each body that is sent.
 struct RequestBalance {
     /// Decoded with another implementation than the relay's.
     private var attachments: [[UInt8]] = []
-    private var bodies: [[UInt8]] = []
+    private var bodies: [ShownWords] = []
     private let hasTemplate: Bool
 
     /// - Parameter request: as an independent parser read it.
@@ -15,9 +20,11 @@ struct RequestBalance {
         hasTemplate = request["template"] != nil || request["template_id"] != nil
         for key in ["text_body", "html_body"] {
             if let body = request[key] as? String {
-                bodies.append(Self.withoutMarks(Array(body.utf8)))
+                require(!body.isEmpty, "an empty \(key)")
+                bodies.append(ShownWords(Array(body.utf8)))
             }
         }
+        require(hasTemplate || !bodies.isEmpty, "no body")
         for attachment in request["attachments"] as? [[String: Any]] ?? [] {
             let content = attachment["content"] as? String
             guard let content, let data = Data(base64Encoded: content), !data.isEmpty else {
@@ -30,46 +37,62 @@ struct RequestBalance {
         }
     }
 
-    /// Each leaf that is not empty is the next attachment or one of the bodies (or a body that a
-    /// template replaces), and the request contains nothing else.
-    func check(_ message: Bytes, charsets: CharsetCache) {
+    /// Each leaf that is not empty is the next attachment or in the bodies, or lost and counted (or a
+    /// body that a template replaces). The request has no other attachments.
+    func check(_ message: Bytes, losses: MappingLosses, charsets: CharsetCache) {
         let walk = WalkedMessage(message, in: [message.count], charsets: charsets)
-        var leaves: [(content: [UInt8], text: [UInt8])] = []
+        // HTML names parts by their Content-ID where it named them by their place.
+        let isRewritten = String(decoding: message.copied(), as: UTF8.self).lowercased()
+            .contains("content-location")
+        // How many leaves are left out at least, by how many attachments are explained so far: a
+        // leaf that equals an attachment and is in the bodies may be either.
+        var leftOut = [0: 0]
         for leaf in walk.leaves {
             let content = Self.decoded(leaf)
             if content.isEmpty { continue }
-            leaves.append((content, Self.text(content, leaf.charset, charsets)))
+            let isFree =
+                hasTemplate || leaf.isHTML && isRewritten || isShown(leaf, content, charsets)
+            var next: [Int: Int] = [:]
+            for (count, lost) in leftOut {
+                next[count] = min(next[count] ?? Int.max, lost + (isFree ? 0 : 1))
+                if count < attachments.count,
+                    Self.is(
+                        attachments[count], leaf, content,
+                        isIrregular: losses[.encodingsIrregular] > 0)
+                {
+                    next[count + 1] = min(next[count + 1] ?? Int.max, lost)
+                }
+            }
+            leftOut = next
         }
-        let preamble = Self.text(walk.keptPreamble, .undeclared, charsets)
-        let lone = preamble.isEmpty ? [0x0A] : preamble
+        guard let lost = leftOut[attachments.count] else {
+            return require(false, "an attachment that is no leaf")
+        }
+        // Rare forms of a text, and all but the last of several of a kind, are in neither body.
         require(
-            settles(leaves[...], attachments[...], bodies, lone: lone),
-            "leaves and request do not balance")
+            lost <= losses[.alternativesNotShown],
+            "a leaf is neither an attachment nor shown nor counted")
     }
 
-    /// Whether all leaves can be matched with the rest of the request. A leaf that is equal to an
-    /// attachment and to a body may be either, so both are tried. There are at most two bodies,
-    /// which bounds the tries.
-    /// - Parameter lone: the only body that may be left over.
-    private func settles(
-        _ leaves: ArraySlice<(content: [UInt8], text: [UInt8])>,
-        _ attachments: ArraySlice<[UInt8]>, _ bodies: [[UInt8]], lone: [UInt8]
+    /// Whether an attachment is a leaf's content, decoded or as it came. Text after base64 is no part
+    /// of a file.
+    private static func `is`(
+        _ attachment: [UInt8], _ leaf: FuzzedLeaf, _ content: [UInt8], isIrregular: Bool
     ) -> Bool {
-        var leaves = leaves
-        var attachments = attachments
-        while let leaf = leaves.popFirst() {
-            if let index = bodies.firstIndex(of: leaf.text) {
-                var fewer = bodies
-                fewer.remove(at: index)
-                if settles(leaves, attachments, fewer, lone: lone) { return true }
-            }
-            if attachments.first == leaf.content {
-                attachments.removeFirst()
-            } else if !leaf.text.isEmpty && !hasTemplate {
-                return false
-            }
-        }
-        return attachments.isEmpty && (bodies.isEmpty || bodies == [lone])
+        attachment == content || attachment == leaf.content
+            || isIrregular && content.starts(with: attachment)
+    }
+
+    private func isShown(_ leaf: FuzzedLeaf, _ content: [UInt8], _ charsets: CharsetCache) -> Bool {
+        guard leaf.isText else { return false }
+        if leaf.deletesSpaces { return true }
+        let text = Self.text(content, leaf, charsets)
+        var visible = VisibleText(isHTML: leaf.isHTML)
+        visible.feed(text.span)
+        if visible.isBlank { return true }
+        let words = ShownWords.words(of: text)
+        return leaf.isInAlternative
+            ? bodies.contains { $0.hold(words) } : bodies.allSatisfy { $0.hold(words) }
     }
 
     /// Content without its transfer encoding.
@@ -83,36 +106,46 @@ struct RequestBalance {
         }
     }
 
-    /// The text that a UTF-8 reader sees: charset decoded, invalid UTF-8 replaced, line ends `\n`.
+    /// A text as UTF-8.
     private static func text(
-        _ content: [UInt8], _ charset: Charset, _ charsets: CharsetCache
+        _ content: [UInt8], _ leaf: FuzzedLeaf, _ charsets: CharsetCache
     ) -> [UInt8] {
-        var bytes = content
-        if !charset.isPassThrough {
-            var decoder = CharsetDecoder(charset, cache: charsets)
-            var offset = 0
-            bytes = collect(size: 4_096) { region in
-                offset += decoder.feed(
-                    content.span.extracting(offset..<content.count), into: &region)
-                return offset == content.count && decoder.finish(into: &region)
-            }
+        var decoder = CharsetDecoder(text: leaf.charset, isHTML: leaf.isHTML, cache: charsets)
+        var offset = 0
+        return collect(size: 4_096) { region in
+            offset += decoder.feed(content.span.extracting(offset..<content.count), into: &region)
+            return offset == content.count && decoder.finish(into: &region)
         }
-        var text: [UInt8] = []
-        for byte in String(decoding: bytes, as: UTF8.self).utf8 {
-            if byte == 0x0A, text.last == 0x0D {
-                text[text.count - 1] = 0x0A
-            } else {
-                if text.last == 0x0D { text[text.count - 1] = 0x0A }
-                text.append(byte)
-            }
-        }
-        if text.last == 0x0D { text[text.count - 1] = 0x0A }
-        return withoutMarks(text)
+    }
+}
+
+/// The words of a body: runs of ASCII letters and digits, which neither escapes nor line ends change.
+private struct ShownWords {
+    private let body: [UInt8]
+    private let words: Set<ArraySlice<UInt8>>
+
+    init(_ body: [UInt8]) {
+        self.body = body
+        words = Set(Self.words(of: body))
     }
 
-    /// Foundation's JSON parser drops a U+FEFF after an escape, so U+FEFF is not compared.
-    private static func withoutMarks(_ text: [UInt8]) -> [UInt8] {
-        let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
-        return Array(String(String.UnicodeScalarView(scalars.filter { $0 != "\u{FEFF}" })).utf8)
+    /// Whether all of `words` are here. Two texts may touch, so the first and the last of a text may
+    /// be a part of a longer word.
+    func hold(_ words: [ArraySlice<UInt8>]) -> Bool {
+        for (index, word) in words.enumerated() where !self.words.contains(word) {
+            guard index == 0 || index == words.count - 1, contains(word) else { return false }
+        }
+        return true
+    }
+
+    private func contains(_ word: ArraySlice<UInt8>) -> Bool {
+        body.indices.contains { body[$0...].starts(with: word) }
+    }
+
+    static func words(of text: [UInt8]) -> [ArraySlice<UInt8>] {
+        text.split { byte in
+            !(0x30...0x39).contains(byte) && !(0x41...0x5A).contains(byte)
+                && !(0x61...0x7A).contains(byte)
+        }
     }
 }

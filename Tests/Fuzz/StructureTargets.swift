@@ -22,9 +22,15 @@ struct FuzzedLeaf: Equatable {
     var charset: Charset
     var encoding: TransferEncoding
     var isAttachment: Bool
+    /// format=flowed with delsp=yes: words may lose the blank between them.
+    var deletesSpaces: Bool
     var filename: [UInt8]
     var contentID: [UInt8]
     var content: [UInt8] = []
+
+    /// Whether a body can hold it.
+    var isText: Bool { isHTML || mediaType == Array("text/plain".utf8) }
+    var isHTML: Bool { mediaType == Array("text/html".utf8) }
 
     init(_ walker: borrowing PartWalker) {
         let head = walker.leafHead
@@ -34,6 +40,7 @@ struct FuzzedLeaf: Equatable {
         charset = head.charset
         encoding = head.encoding
         isAttachment = head.isAttachment
+        deletesSpaces = head.traits.deletesSpaces
         filename = head.filename
         contentID = head.contentID
     }
@@ -117,37 +124,21 @@ struct WalkedMessage: Equatable {
     }
 
     /// The header and the content of each leaf are in the message in this order, each in one piece.
-    /// Without a multipart, there is only the header and the content.
+    /// Without a multipart, the content is the rest of the message. Lines before the first field may
+    /// be left out.
     func requireBalance(with message: Bytes) {
-        let noise = leadingNoise(message)
-        require(header.count <= message.count - noise, "more header than message")
-        var reached = noise + header.count
-        require(
-            message.extracting(noise..<reached).copied() == header, "text before the header")
+        var reached = position(of: header, in: message, from: 0) + header.count
         if multiparts == 0 {
             require(leaves.count == 1, "one leaf is all")
-            require(message.count - reached == leaves[0].content.count, "bytes are missing")
+            let content = leaves[0].content
+            require(message.count - reached >= content.count, "more content than message")
+            let rest = message.extracting((message.count - content.count)..<message.count)
+            require(rest.copied() == content, "bytes are missing")
+            return
         }
         for leaf in leaves {
             reached = position(of: leaf.content, in: message, from: reached) + leaf.content.count
         }
-    }
-
-    /// Bytes before the header that do not belong to it: a byte order mark, or an mbox line.
-    private func leadingNoise(_ message: Bytes) -> Int {
-        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-        if header.starts(with: mark) { return 0 }
-        if message.count >= 3, message.extracting(0..<3).copied() == mark { return 3 }
-        let isMbox =
-            message.startsIgnoringCase("From ") || message.startsIgnoringCase(">From ")
-        let feed = message.firstIndex(of: 0x0A).map { $0 + 1 } ?? message.count
-        return isMbox && !isFieldLine(message.extracting(0..<feed)) ? feed : 0
-    }
-
-    /// "From : x" is a field; "From x: y" is none.
-    private func isFieldLine(_ line: Bytes) -> Bool {
-        var scanner = HeaderScanner()
-        return scanner.next(line) != nil
     }
 
     private func position(of text: [UInt8], in message: Bytes, from start: Int) -> Int {

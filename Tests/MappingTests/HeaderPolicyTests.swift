@@ -11,15 +11,22 @@ struct HeaderPolicyTests {
         (.from, "From", .carried), (.to, "To", .carried), (.cc, "Cc", .carried),
         (.bcc, "Bcc", .carried), (.subject, "Subject", .carried),
         (.mimeVersion, "MIME-Version", .carried), (.contentType, "Content-Type", .carried),
-        (.contentOther, "Content-Language", .carried), (.contentOther, "Content-Base", .pass),
+        (.contentOther, "Content-Language", .carried),
+        (.contentOther, "Content-Base", .pass(.text)),
         (.received, "Received", .dropped), (.returnPath, "Return-Path", .dropped),
         (.deliveredTo, "Delivered-To", .dropped), (.dkimSignature, "DKIM-Signature", .dropped),
-        (.arc, "ARC-Seal", .dropped), (.date, "DATE", .pass), (.messageID, "Message-ID", .dropped),
-        (.replyTo, "Reply-To", .passAddresses), (.sender, "Sender", .passAddresses),
+        (.arc, "ARC-Seal", .dropped), (.date, "DATE", .pass(.once)),
+        (.messageID, "Message-ID", .dropped),
+        (.replyTo, "Reply-To", .pass(.onceAddresses)), (.sender, "Sender", .pass(.onceAddresses)),
+        (.trace, "X-Received", .dropped), (.references, "References", .pass(.words)),
+        (.inReplyTo, "In-Reply-To", .pass(.words)), (.once, "Importance", .pass(.once)),
+        (.listURLs, "List-Unsubscribe", .pass(.onceURLs)), (.smtpAPI, "X-SMTPAPI", .pass(.text)),
+        (.addresses, "Errors-To", .pass(.onceAddresses)),
         (.postscaleTags, "X-Postscale-Tags", .postscale),
         (.postscaleOther, "X-Postscale-Odd", .postscaleUnknown),
-        (.resent, "Resent-From", .pass), (.resent, "resent-bcc", .dropped),
-        (.other, "X-Anything", .pass), (.other, "List-Id", .pass),
+        (.resent, "Resent-From", .pass(.addresses)), (.resent, "Resent-Date", .pass(.text)),
+        (.resent, "resent-bcc", .dropped),
+        (.other, "X-Anything", .pass(.text)),
     ]
 
     @Test("each kind of header has its verdict", arguments: cases)
@@ -27,6 +34,19 @@ struct HeaderPolicyTests {
         let policy = HeaderPolicy(passedHeaders: ["date", "content-base", "bcc", "from"])
         let bytes = Array(name.utf8)
         #expect(policy.verdict(on: id, name: bytes.span) == expected)
+    }
+
+    @Test("other services' headers are mapped only when that is asked for")
+    func foreign() {
+        let policy = HeaderPolicy(passedHeaders: [], mapsForeignHeaders: true)
+        let ids: [FieldName] = [
+            .smtpAPI, .mailgunTag, .mailgunVariables, .postmarkTag, .postmarkMetadataKey,
+            .mandrillTags, .mandrillMetadata, .sesTags, .sesConfigurationSet, .mailjetCustomID,
+            .brevoTag,
+        ]
+        let name = Array("X".utf8)
+        for id in ids { #expect(policy.verdict(on: id, name: name.span) == .foreign) }
+        #expect(policy.verdict(on: .other, name: name.span) == .pass(.text))
     }
 
     @Test("a thousand names, each twice, are joined in linear time")
@@ -41,7 +61,7 @@ struct HeaderPolicyTests {
         #expect(fields.count == 2_000)
         var groups = HeaderGroups()
         groups.reset(forCount: fields.count)
-        for field in fields { groups.add(field, isAddresses: false, in: block.span) }
+        for field in fields { groups.add(field, .text, in: block.span) }
         #expect((0..<groups.count).filter { groups.isFirst($0) } == Array(0..<1_000))
         #expect((0..<1_000).allSatisfy { groups.next($0) == $0 + 1_000 })
     }

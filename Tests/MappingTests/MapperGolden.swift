@@ -24,6 +24,8 @@ struct GoldenPair: CustomStringConvertible, Sendable {
 }
 
 enum GoldenPairs {
+    static let all = plain + parts + foreign
+
     static let plain: [GoldenPair] = [
         GoldenPair(
             name: "the product page's first message",

@@ -91,7 +91,7 @@ extension GoldenPairs {
                      "content": "JVBERi0="}]}
                 """#),
         GoldenPair(
-            name: "a body after the attachments is written after them",
+            name: "texts after the attachments are written after them, in one body",
             message: """
                 From: a@example.com
                 Content-Type: multipart/mixed; boundary=m
@@ -120,10 +120,8 @@ extension GoldenPairs {
                 {"from": "a@example.com", "to": ["to@example.com"], "subject": "(no subject)",
                  "attachments": [
                     {"filename": "a.bin", "content_type": "application/octet-stream",
-                     "content": "YWJj"},
-                    {"filename": "attachment-2.txt", "content_type": "text/plain",
-                     "content": "YSBmb290ZXI="}],
-                 "text_body": "late \"text\"\nsecond line", "html_body": "<b>late</b>"}
+                     "content": "YWJj"}],
+                 "html_body": "<div style='white-space: pre-wrap'>late \"text\"<br>second line</div><b>late</b><div style='white-space: pre-wrap'>a footer</div>"}
                 """#),
         GoldenPair(
             name: "an attached message, an attached text and an empty attachment",

@@ -11,7 +11,7 @@ import Testing
 struct MapperGoldenTests {
     let bench = MapperBench()
 
-    @Test("each golden pair maps to its request", arguments: GoldenPairs.plain + GoldenPairs.parts)
+    @Test("each golden pair maps to its request", arguments: GoldenPairs.all)
     func golden(pair: GoldenPair) throws {
         let result = bench.map(pair.mapped)
         #expect(result.failure == nil)
@@ -22,7 +22,7 @@ struct MapperGoldenTests {
 
     @Test(
         "the request does not depend on how the message arrives",
-        arguments: GoldenPairs.plain + GoldenPairs.parts)
+        arguments: GoldenPairs.all)
     func splits(pair: GoldenPair) {
         let whole = bench.map(pair.mapped)
         let message = pair.mapped
@@ -39,7 +39,7 @@ struct MapperGoldenTests {
         let mapper = MessageMapper(
             options: MappingOptions(), charsets: bench.charsets, scratch: bench.scratch,
             pool: bench.slabs, heldBytesMax: 1_000)
-        for pair in GoldenPairs.plain + GoldenPairs.parts where pair.options == MappingOptions() {
+        for pair in GoldenPairs.all where pair.options == MappingOptions() {
             let again = bench.map(pair.mapped, with: mapper)
             #expect(again.json == bench.map(pair.mapped).json)
         }

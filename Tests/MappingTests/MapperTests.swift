@@ -54,6 +54,51 @@ struct MapperTests {
         }
     }
 
+    @Test("signed and encrypted mail is refused when the operator wants that, and only that")
+    func protected() {
+        let rows: [(String, Outcome?)] = [
+            (
+                "Content-Type: multipart/signed; boundary=b\n\n--b\n\nx\n--b--",
+                .protected(isEncrypted: false)
+            ),
+            (
+                "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+                    + "Content-Type: multipart/encrypted; boundary=c\n\n--c\n\nx\n--c--\n--b--",
+                .protected(isEncrypted: true)
+            ),
+            (
+                "Content-Type: application/pkcs7-mime; smime-type=signed-data\n\nx",
+                .protected(isEncrypted: false)
+            ),
+            ("Content-Type: application/pkcs7-mime\n\nx", .protected(isEncrypted: true)),
+            ("Content-Type: application/pkcs7-mime; smime-type=certs-only\n\nx", nil),
+            ("Content-Type: text/plain\n\n-----BEGIN PGP MESSAGE-----", nil),
+            (
+                "Content-Type: message/rfc822\n\nContent-Type: multipart/signed; boundary=b\n\nx",
+                nil
+            ),
+        ]
+        for (text, wanted) in rows {
+            var message = MappedMessage(crlf("From: a@b.c\n" + text))
+            #expect(bench.map(message).failure == nil, "\(text)")
+            message.options.refusesProtected = true
+            #expect(bench.map(message).failure == wanted, "\(text)")
+        }
+    }
+
+    @Test("a refusal is known as soon as the header is")
+    func refusedEarly() {
+        var message = MappedMessage(
+            crlf("From: a@b.c\nContent-Type: multipart/signed; boundary=b\n\n"))
+        message.options.refusesProtected = true
+        let mapper = MessageMapper(
+            options: message.options, charsets: bench.charsets, scratch: bench.scratch,
+            pool: bench.slabs, heldBytesMax: 1_000)
+        var isRefused = false
+        _ = bench.map(message, with: mapper) { isRefused = mapper.failure != nil }
+        #expect(isRefused)
+    }
+
     @Test("a null sender needs a From header")
     func nullSender() {
         #expect(reason("Subject: s\n\nb", from: "") == "no From header and a null sender")

@@ -3,9 +3,16 @@
 import base64
 import email
 import email.policy
+import html
 import re
 
+from shown import shown
+from trees import Part
 from views import attachments, decode, digest, email_reading, line_feeds, mailbox, relay_reading
+
+
+#: The kind of loss of a form of a text that neither body holds.
+LEFT_OUT = "alternatives_not_shown"
 
 
 class Difference:
@@ -43,7 +50,7 @@ def differences(message, explanation, their=None):
             compare("file name", mine.filename, clean_name(yours.filename))
             if mine.content != digest(yours.content) and not same_message(mine, yours, sent):
                 found.append(Difference("content", mine.content, digest(yours.content)))
-                found[-1].their_content = yours.content
+                found[-1].their_content, found[-1].their_raw = yours.content, yours.as_it_came
     found += conservation(explanation, ours, theirs)
     compare("x-note", ours.headers.get("x-note", ""), clean(theirs.headers.get("x-note", "")))
     if theirs.reply_to[1]:
@@ -73,7 +80,8 @@ def explained(difference, message):
 
 @explains("In a display name too, white space between adjacent encoded words is no part of the text"
           " (RFC 2047 6.2), and a comment behind an address without a display name is its name"
-          " (RFC 5322 A.5). Python keeps the one and drops the other.")
+          " (RFC 5322 A.5). Python keeps the one and drops the other. A name that is sent never has the"
+          " mark of an encoded word.")
 def display_names(difference, message):
     if difference.kind not in ("from", "recipients", "reply-to"):
         return False
@@ -83,9 +91,14 @@ def display_names(difference, message):
     else:
         ours, theirs = {ours[1]: ours[0]}, {theirs[1]: theirs[0]}
     return ours.keys() == theirs.keys() and all(
-        name.replace(" ", "") == theirs[address].replace(" ", "")
+        without_marks(name) == without_marks(theirs[address])
         or not theirs[address] and f"({name})".encode() in message
         for address, name in ours.items())
+
+
+def without_marks(name):
+    """A display name without blanks and without the `=` of each `=?`."""
+    return re.sub(r"=+\?", "?", name.replace(" ", ""))
 
 
 @explains("The line end in front of a delimiter belongs to the delimiter; where the delimiter is"
@@ -93,6 +106,21 @@ def display_names(difference, message):
 def last_line_end(difference, message):
     return difference.kind == "content" and difference.ours == digest(difference.their_content
                                                                        + b"\r\n")
+
+
+@explains("A text or a message that says base64 and is none is passed as it stands, and counted."
+          " Python decodes what letters it has.")
+def no_base64(difference, message):
+    if difference.kind != "content" or b"base64" not in message.lower():
+        return False
+    raw = difference.their_raw
+    return difference.ours in (digest(raw), digest(raw + b"\r\n"), digest(raw.removesuffix(b"\r\n")))
+
+
+@explains("Empty and blank lines before the first field are left out. Python reads all as a body.")
+def fields_after_empty_lines(difference, message):
+    return (difference.kind == "lost" and message != message.lstrip()
+            and difference.theirs.depth == 0)
 
 
 def same_message(mine, yours, sent):
@@ -106,36 +134,86 @@ def same_message(mine, yours, sent):
 
 
 def conservation(explanation, ours, theirs):
-    """Every leaf of the structure is in the request: as a body, as an attachment, or empty."""
-    found = []
-    request = explanation["request"]
-    kinds = {"text/plain": "text_body", "text/html": "html_body"}
-    texts = {entity.content: entity for entity in reversed(theirs.leaves)}
-    texts = {digest(content): entity for content, entity in texts.items()}
-    bodies, rest, taken = {}, [], set()
-    for entity, node in zip(ours.leaves, [n for n in explanation["structure"] if "sha256" in n]):
-        body = kinds.get(entity.type)
-        if node["bytes"] == 0:
-            continue
-        is_body = body and not entity.is_attachment and node["encoding"] != "unknown"
-        if is_body and body not in taken:
-            taken.add(body)
-            bodies[body] = entity
-        else:
-            rest.append((entity.type, entity.content))
+    """Every leaf of the structure is in the request as `shown` says: in the bodies, as an
+    attachment, or left out and counted. Empty leaves are nowhere."""
+    expected = shown(tree_of(ours, theirs, explanation))
+    request, found = explanation["request"], []
+    rest = [(part.type, part.digest) for part in expected.files if part.digest != digest(b"")]
     sent = [(kind.split(";")[0], digest(content)) for kind, _, content in attachments(explanation)]
     if sent != rest:
         found.append(Difference("attachments", sent, rest))
-    for body in ("text_body", "html_body"):
-        if body not in bodies:
-            if request.get(body, "\n") != "\n":
+    for body, texts in (("text_body", expected.text), ("html_body", expected.html)):
+        if texts is None:
+            # A message that is one text is sent on while it comes, blank or not.
+            if is_visible(request.get(body, ""), "text/html" if body == "html_body" else "text/plain"):
                 found.append(Difference(body, request[body], None))
-        elif bodies[body].content in texts:
-            theirs_text = texts[bodies[body].content]
-            expected = line_feeds(decode(theirs_text.content, theirs_text.charset))
-            if request.get(body) != expected:
-                found.append(Difference(body, request.get(body), expected))
+        elif all(part.is_read_alike for part in texts) and not holds(request.get(body), texts, body):
+            found.append(Difference(body, request.get(body), [part.text for part in texts]))
+    if bool(expected.left_out) != (LEFT_OUT in explanation["losses"]):
+        found.append(Difference("left out", explanation["losses"], expected.left_out))
     return found
+
+
+def tree_of(ours, theirs, explanation):
+    """The tree of parts, with the texts as Python reads them."""
+    root = Part("multipart/mixed")
+    path = [root]
+    nodes = iter(explanation["structure"])
+    for mine, yours in zip(ours.entities, theirs.entities):
+        part, node = Part(mine.type), next(nodes)
+        del path[mine.depth + 1:]
+        path[-1].children.append(part)
+        path.append(part)
+        if mine.content is None:
+            continue
+        part.digest, part.name, part.is_attached = mine.content, mine.filename, mine.is_attachment
+        content, raw = yours.content, yours.as_it_came
+        if mine.content == digest(raw):
+            content = raw
+        part.is_read_alike = mine.content == digest(content)
+        if node["encoding"] == "unknown":
+            part.is_attached = True
+        if mine.type in ("text/plain", "text/html"):
+            part.text = line_feeds(decode(content, yours.charset))
+            part.holds = "words" if is_visible(part.text, mine.type) else "nothing"
+            part.is_flowed = yours.is_flowed
+    return root
+
+
+def is_visible(text, type):
+    """Whether a reader sees anything of a text."""
+    if type == "text/html":
+        if re.search(r"<(img|video|svg|object|input|hr)\b", text, re.I):
+            return True
+        text = re.sub(r"<!--.*?(-->|$)", "", text, flags=re.S)
+        text = re.sub(r"<(head|style|script|title)\b.*?(</\1\s*>|$)", "", text, flags=re.S | re.I)
+        text = html.unescape(re.sub(r"<[a-zA-Z/!?][^>]*(>|$)", "", text))
+    return text.strip() != ""
+
+
+def holds(body, texts, field):
+    """Whether a body holds these texts in order and nothing else."""
+    if body is None:
+        return False
+    if len(texts) == 1 and (texts[0].type == "text/html") == (field == "html_body") \
+            and not texts[0].is_flowed:
+        return body == texts[0].text
+    # Line ends between texts, and what makes line ends of plain texts visible, are the relay's.
+    at, body = 0, squeezed(body)
+    for part in texts:
+        text = part.text
+        if field == "html_body" and part.type == "text/plain":
+            text = html.escape(text, quote=False)
+        text = squeezed(text)
+        at = body.find(text, at)
+        if at < 0:
+            return False
+        at += len(text)
+    return True
+
+
+def squeezed(text):
+    return re.sub(r"<br ?/?>|&nbsp;|&#160;|\s", "", text.replace("&quot;", '"').replace("&#39;", "'"))
 
 
 def clean(text):
@@ -175,8 +253,9 @@ def lost(message, explanation):
         theirs = email_reading(message)
     except Exception:  # Python's parser gives up on some headers.
         return []
-    return [Difference("lost", None, leaf) for leaf in lost_leaves(theirs.leaves, explanation)
-            if b"\nContent-" not in leaf.content and "\nContent-" not in leaf.raw]
+    found = [Difference("lost", None, leaf) for leaf in lost_leaves(theirs.leaves, explanation)
+             if b"\nContent-" not in leaf.content and "\nContent-" not in leaf.raw]
+    return [difference for difference in found if not explained(difference, message)]
 
 
 def lost_leaves(leaves, explanation):
@@ -191,9 +270,15 @@ def lost_leaves(leaves, explanation):
         forms = [leaf.content, whole_quads(leaf.raw), padded_runs(leaf.raw), raw]
         forms.append(without_escapes(raw))
         forms += [decode(form, leaf.charset).encode() for form in forms]
+        if leaf.type == "text/plain":
+            forms += [html.escape(form.decode("latin-1"), quote=False).encode("latin-1")
+                      for form in forms]
         if not any(skeleton(form) in content for form in forms for content in sent):
             missing.append(leaf)
-    return missing
+    # Empty HTML takes no place; other forms of a text may be left out, and are counted.
+    missing = [leaf for leaf in missing if leaf.type != "text/html"
+               or is_visible(decode(leaf.content, leaf.charset), leaf.type)]
+    return missing[explanation["losses"].get(LEFT_OUT, 0):]
 
 
 def without_escapes(content):
@@ -203,8 +288,9 @@ def without_escapes(content):
 
 
 def skeleton(content):
-    """The visible ASCII characters, which no charset and no repair changes."""
-    return re.sub(rb"[^!-~]", b"", content)
+    """The visible ASCII characters, which no charset and no repair changes; without the marks that
+    make the line ends and blanks of a plain text visible in HTML."""
+    return re.sub(rb"<br ?/?>|&nbsp;|&#160;|[^!-~]", b"", content)
 
 
 def padded_runs(text):

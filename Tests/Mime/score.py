@@ -158,7 +158,11 @@ def main():
                 print(json.dumps(explanation, ensure_ascii=False), file=output)
             counts[group]["messages"] += 1
             if "refused" in explanation:
-                failed.append(f"{name}: refused: {explanation['refused']}")
+                line = f"{name}: refused: {explanation['refused']}"
+                if (name, "refused") in reasons:
+                    explained.append(f"{line}: {reasons[name, 'refused']}")
+                else:
+                    failed.append(line)
                 continue
             try:
                 theirs = reading_beside(path, message) or email_reading(message)

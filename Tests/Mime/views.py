@@ -48,6 +48,10 @@ class Entity:
     content_id: str = ""
     #: Content as it came, where Python gives it.
     raw: str = ""
+    #: format=flowed (RFC 3676).
+    is_flowed: bool = False
+    #: Content as it came, in bytes.
+    as_it_came: bytes = b""
 
 
 @dataclass
@@ -177,4 +181,16 @@ def walk(part, depth, entities):
         content, raw = part.get_payload(decode=True) or b"", raw_text(part.get_payload())
     entities.append(Entity(
         depth, kind, part.get_filename() or "", content, part.get_param("charset") or "",
-        part.get_content_disposition() == "attachment", str(part.get("content-id", "")), raw))
+        part.get_content_disposition() == "attachment", str(part.get("content-id", "")), raw,
+        str(part.get_param("format", "")).lower() == "flowed", bytes_as_they_came(part)))
+
+
+def bytes_as_they_came(part):
+    """Python's parser keeps bytes beyond ASCII as surrogates; `get_payload` would decode them."""
+    payload = part._payload
+    if isinstance(payload, str):
+        return payload.encode("utf-8", "surrogateescape")
+    try:
+        return b"".join(child.as_bytes() for child in payload)
+    except UnicodeError:
+        return b""

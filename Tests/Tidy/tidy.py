@@ -42,7 +42,7 @@ ARROWS = {
     "Log": {"CEpoll", "Reactor"},
     "HTTPServer": {"Reactor", "Wire"},
     "APIClient": {"COpenSSL", "Reactor", "Wire", "Log"},
-    "Mapping": {"Reactor", "Wire", "APIClient"},
+    "Mapping": {"CIDN2", "Reactor", "Wire", "APIClient"},
     "Sandbox": {"Reactor", "Wire", "Log", "HTTPServer"},
     "Relay": {"CEpoll", "COpenSSL", "Reactor", "Wire", "Log", "HTTPServer", "APIClient", "Mapping"},
     "Program": None,

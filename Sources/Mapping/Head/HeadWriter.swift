@@ -9,6 +9,7 @@ import Wire
 /// The head of one request after the other.
 struct HeadWriter: ~Copyable {
     private let hasBareRecipients: Bool
+    private let mapsForeignHeaders: Bool
     private let scratch: MapperScratch
     private let sink: JSONSink
 
@@ -31,13 +32,16 @@ struct HeadWriter: ~Copyable {
         options: MappingOptions, charsets: CharsetCache, scratch: MapperScratch, sink: JSONSink
     ) {
         hasBareRecipients = options.hasBareRecipients
+        mapsForeignHeaders = options.mapsForeignHeaders
         self.scratch = scratch
         self.sink = sink
         fields = HeaderFields(
             charsets: charsets, scratch: scratch, keepsMessageID: options.keepsMessageID)
         headers = PassedHeaders(
-            policy: HeaderPolicy(passedHeaders: options.passedHeaders), scratch: scratch,
-            sink: sink)
+            policy: HeaderPolicy(
+                passedHeaders: options.passedHeaders,
+                mapsForeignHeaders: options.mapsForeignHeaders),
+            scratch: scratch, sink: sink)
         postscale = PostscaleFields(sink: sink)
     }
 
@@ -78,11 +82,21 @@ struct HeadWriter: ~Copyable {
         (0..<recipients.list.count).map { recipients.list.address($0).copied() }
     }
 
+    /// `block` in UTF-8, for `read` and `write`; nil when it is that already, as far as can be known.
+    /// - Parameter charset: of raw text in it.
+    mutating func converted(_ block: Bytes, _ charset: Charset) -> [UInt8]? {
+        fields.converted(block, charset)
+    }
+
     /// Reads the header block: its fields, and who stands where.
     mutating func read(_ block: Bytes, _ findings: inout Findings) {
         findings.count(.headersMalformed, fields.read(block))
+        if fields.hopCount > Self.hopsMax { findings.refuse(.tooManyHops) }
         planRecipients(block, &findings)
     }
+
+    /// RFC 5321 6.3 wants a large bound against loops, "normally at least 100".
+    private static let hopsMax = 100
 
     /// Writes the request's fields, after `read` of the same block.
     mutating func write(_ block: Bytes, _ findings: inout Findings) {
@@ -93,7 +107,12 @@ struct HeadWriter: ~Copyable {
         if !isHeld { writeRecipients() }
         if !hasTemplate { writeSubject(block, &findings) }
         headers.write(block, &fields, &findings)
-        postscale.write(block, &fields, &findings)
+        if mapsForeignHeaders {
+            let foreign = ForeignFields(block, &fields, &findings)
+            postscale.write(block, &fields, &findings, foreign: foreign)
+        } else {
+            postscale.write(block, &fields, &findings)
+        }
         isWritten = true
     }
 
@@ -135,44 +154,57 @@ extension HeadWriter {
         }
     }
 
-    /// Inside quotes: the first mailbox of a From header, else MAIL FROM. Further ones are counted as
-    /// lost.
+    /// Inside quotes: the first mailbox of a From header, else MAIL FROM with the display name that a
+    /// From header has. Further mailboxes are counted as lost.
     private mutating func writeFrom(_ block: Bytes, _ findings: inout Findings) {
         var isFound = false
+        var name: [UInt8] = []
         for field in fields.list {
             guard case .from = field.id else { continue }
             if isFound {
                 findings.count(.headersNotPassed)
             } else {
-                isFound = writeFirstMailbox(field, block, &findings)
+                isFound = writeFirstMailbox(field, block, orKeep: &name, &findings)
             }
         }
         guard !isFound else { return }
         if sender.isEmpty { findings.refuse(unparsable: "no From header and a null sender") }
-        sink.escaped(sender.span)
+        sink.mailbox(name.span, sender.span, using: scratch)
     }
 
+    /// - Parameter name: the first display name without an address, if none is kept yet.
+    /// - Returns: whether there was a mailbox.
     private mutating func writeFirstMailbox(
-        _ field: HeaderField, _ block: Bytes, _ findings: inout Findings
+        _ field: HeaderField, _ block: Bytes, orKeep name: inout [UInt8],
+        _ findings: inout Findings
     ) -> Bool {
-        var reader = fields.mailboxes(of: field)
-        switch fields.next(&reader, of: field, in: block) {
-        case .mailbox:
-            sink.mailbox(reader.displayName, reader.address, using: scratch)
-            reader.address.withUnsafeBufferPointer {
-                from.replaceSubrange(0..<from.count, with: $0)
+        var reader = fields.mailboxes(of: field, keepsNames: true)
+        var isFound = false
+        while true {
+            switch fields.next(&reader, of: field, in: block) {
+            case .mailbox where reader.address.count == 0:
+                if !isFound, name.isEmpty { name = reader.displayName.copied() }
+            case .mailbox where isFound:
+                findings.count(.headersNotPassed)
+                return true
+            case .mailbox:
+                sink.mailbox(reader.displayName, reader.address, using: scratch)
+                reader.address.withUnsafeBufferPointer {
+                    from.replaceSubrange(0..<from.count, with: $0)
+                }
+                hasFrom = !from.isEmpty
+                isFound = true
+            case .end:
+                return isFound
+            case .tooManyTokens:
+                if isFound {
+                    findings.count(.headersNotPassed)
+                } else {
+                    findings.refuseTooManyAddresses()
+                }
+                return isFound
             }
-            hasFrom = !from.isEmpty
-        case .end:
-            return false
-        case .tooManyTokens:
-            findings.refuseTooManyAddresses()
-            return false
         }
-        if fields.next(&reader, of: field, in: block) != .end {
-            findings.count(.headersNotPassed)
-        }
-        return true
     }
 
     private func writeRecipients() {

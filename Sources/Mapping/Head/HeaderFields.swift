@@ -9,7 +9,7 @@ import Wire
 /// The mailboxes of one From, To, Cc, Sender or Reply-To value, one after the other. Valid until the
 /// next value is decoded.
 struct MailboxReader: ~Copyable {
-    private var parser = AddressParser()
+    private var parser: AddressParser
     private var region: Region
     /// Of the latest mailbox, in `region`.
     private var displayNameRange = 0..<0
@@ -23,8 +23,13 @@ struct MailboxReader: ~Copyable {
         case tooManyTokens
     }
 
-    /// - Parameter region: room for any decoding of the value.
-    init(into region: consuming Region) { self.region = region }
+    /// - Parameters:
+    ///   - region: room for any decoding of the value.
+    ///   - keepsNames: a name without an address is a mailbox with an empty address.
+    init(into region: consuming Region, keepsNames: Bool) {
+        self.region = region
+        parser = AddressParser(keepsNames: keepsNames)
+    }
 
     /// Empty when the mailbox has none.
     var displayName: Bytes {
@@ -58,6 +63,7 @@ struct HeaderFields: ~Copyable {
     /// What the fields say of the message as a whole.
     private struct Facts {
         var names = FieldNameSet()
+        var hopCount = 0
         var hasMessageID = false
         var hasTemplate = false
     }
@@ -90,6 +96,9 @@ struct HeaderFields: ~Copyable {
     /// A Date is among them.
     var hasDate: Bool { contains(.date) }
 
+    /// Received fields: how many mail servers the message has passed (RFC 5321 6.3).
+    var hopCount: Int { facts.hopCount }
+
     /// A template or a template id that is not empty is among them.
     var hasTemplate: Bool { facts.hasTemplate }
 
@@ -102,6 +111,11 @@ struct HeaderFields: ~Copyable {
         if !messageID.isEmpty { messageID = [] }
         facts = Facts()
         losses = DecodeLosses()
+    }
+
+    /// `block` in UTF-8 (`RawHeader`); nil when nothing has to be converted.
+    mutating func converted(_ block: Bytes, _ charset: Charset) -> [UInt8]? {
+        RawHeader.converted(block, charset: charset, charsets: charsets, losses: &losses)
     }
 
     /// Finds the fields of `block`.
@@ -117,6 +131,7 @@ struct HeaderFields: ~Copyable {
                 if value.isEmpty { break }
                 if keepsMessageID, !facts.hasMessageID { keep(block.extracting(value)) }
                 facts.hasMessageID = true
+            case .received: facts.hopCount += 1
             case .postscaleTemplate, .postscaleTemplateID:
                 decode(field, in: block)
                 if text.count > 0 { facts.hasTemplate = true }
@@ -136,18 +151,20 @@ struct HeaderFields: ~Copyable {
         let value = block.extracting(field.value)
         decoded = scratch.headerRegion(forValueOf: value.count)
         EncodedWord.decode(value, charsets: charsets, into: &decoded, losses: &losses)
-        textRange = decoded.bytes.trimmed(0..<decoded.count)
+        textRange = decoded.bytes.withoutMark(decoded.bytes.trimmed(0..<decoded.count))
     }
 
-    /// The value that was decoded last, trimmed: UTF-8 without control characters.
+    /// The value that was decoded last, trimmed and without a byte order mark at its start: UTF-8
+    /// without control characters.
     var text: Bytes {
         @_lifetime(borrow self)
         get { decoded.bytes.extracting(textRange) }
     }
 
     /// The value of `field` as mailboxes; `next` reads them.
-    func mailboxes(of field: HeaderField) -> MailboxReader {
-        MailboxReader(into: scratch.headerRegion(forValueOf: field.value.count))
+    func mailboxes(of field: HeaderField, keepsNames: Bool = false) -> MailboxReader {
+        MailboxReader(
+            into: scratch.headerRegion(forValueOf: field.value.count), keepsNames: keepsNames)
     }
 
     /// The next mailbox of `field`.

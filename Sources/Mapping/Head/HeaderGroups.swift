@@ -12,7 +12,7 @@ import Wire
 struct HeaderGroups {
     private struct Entry {
         var field: HeaderField
-        var isAddresses: Bool
+        var style: HeaderStyle
         /// The next entry of the same name; -1 ends.
         var next: Int32 = -1
         /// The last entry of the chain; kept in the first one.
@@ -43,9 +43,9 @@ struct HeaderGroups {
     }
 
     /// Adds a field of the header block `block`.
-    mutating func add(_ field: HeaderField, isAddresses: Bool, in block: Bytes) {
+    mutating func add(_ field: HeaderField, _ style: HeaderStyle, in block: Bytes) {
         let number = Int32(entries.count)
-        var entry = Entry(field: field, isAddresses: isAddresses, last: number, isFirst: true)
+        var entry = Entry(field: field, style: style, last: number, isFirst: true)
         if let first = findOrInsert(block.extracting(field.name), number, in: block) {
             entry.isFirst = false
             entries[Int(entries[Int(first)].last)].next = number
@@ -58,7 +58,7 @@ struct HeaderGroups {
     var count: Int { entries.count }
     /// Whether entry `index` is the first of its name.
     func isFirst(_ index: Int) -> Bool { entries[index].isFirst }
-    func isAddresses(_ index: Int) -> Bool { entries[index].isAddresses }
+    func style(_ index: Int) -> HeaderStyle { entries[index].style }
     func field(_ index: Int) -> HeaderField { entries[index].field }
     /// The next entry of the same name.
     func next(_ index: Int) -> Int? {

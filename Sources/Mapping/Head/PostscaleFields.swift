@@ -13,9 +13,20 @@ struct PostscaleFields {
     init(sink: JSONSink) { self.sink = sink }
 
     /// Writes each field whose header is there.
-    func write(_ block: Bytes, _ fields: inout HeaderFields, _ findings: inout Findings) {
-        writeTags(block, &fields)
-        writeMetadata(block, &fields, &findings)
+    /// - Parameter foreign: what other services' headers say, if it is to be mapped. Our own headers
+    ///   win over it.
+    func write(
+        _ block: Bytes, _ fields: inout HeaderFields, _ findings: inout Findings,
+        foreign: ForeignFields? = nil
+    ) {
+        if fields.contains(.postscaleTags) || foreign != nil {
+            writeTags(block, &fields, foreign?.tags ?? [])
+        }
+        if fields.contains(.postscaleMetadata) || fields.contains(.postscaleMetadataKey)
+            || foreign != nil
+        {
+            writeMetadata(block, &fields, &findings, foreign?.metadata)
+        }
         writeSingle(.postscaleTemplate, ",\"template\":", block, &fields, &findings)
         writeSingle(.postscaleTemplateID, ",\"template_id\":", block, &fields, &findings)
         writeSingle(
@@ -26,34 +37,33 @@ struct PostscaleFields {
         }
     }
 
-    /// X-Postscale-Tags, comma-separated; all headers of that name together.
-    private func writeTags(_ block: Bytes, _ fields: inout HeaderFields) {
-        guard fields.contains(.postscaleTags) else { return }
+    /// X-Postscale-Tags, comma-separated; all headers of that name together. Of other services' tags
+    /// those that are new.
+    private func writeTags(_ block: Bytes, _ fields: inout HeaderFields, _ foreign: [[UInt8]]) {
         var isOpen = false
+        var seen = Set<[UInt8]>()
         for field in fields.list where field.id == .postscaleTags {
             fields.decode(field, in: block)
-            let text = fields.text
-            var start = 0
-            while start <= text.count {
-                let end = text.firstIndex(of: 0x2C, from: start) ?? text.count
-                let tag = text.extracting(text.trimmed(start..<end))
-                if tag.count > 0 {
-                    sink.literal(isOpen ? "," : ",\"tags\":[")
-                    isOpen = true
-                    sink.string(tag)
-                }
-                start = end + 1
+            fields.text.forEachListed { tag in
+                writeTag(tag, &isOpen)
+                if !foreign.isEmpty { seen.insert(tag.copied()) }
             }
         }
+        for tag in foreign where seen.insert(tag).inserted { writeTag(tag.span, &isOpen) }
         if isOpen { sink.literal("]") }
     }
 
-    /// X-Postscale-Metadata and X-Postscale-Metadata-NAME.
+    private func writeTag(_ tag: Bytes, _ isOpen: inout Bool) {
+        sink.literal(isOpen ? "," : ",\"tags\":[")
+        isOpen = true
+        sink.string(tag)
+    }
+
+    /// X-Postscale-Metadata and X-Postscale-Metadata-NAME, then other services' keys that are new.
     private func writeMetadata(
-        _ block: Bytes, _ fields: inout HeaderFields, _ findings: inout Findings
+        _ block: Bytes, _ fields: inout HeaderFields, _ findings: inout Findings,
+        _ foreign: Metadata?
     ) {
-        guard fields.contains(.postscaleMetadata) || fields.contains(.postscaleMetadataKey)
-        else { return }
         var metadata = Metadata()
         for field in fields.list {
             switch field.id {
@@ -74,6 +84,7 @@ struct PostscaleFields {
                 break
             }
         }
+        if let foreign { metadata.add(new: foreign) }
         write(metadata)
     }
 
@@ -124,7 +135,8 @@ struct PostscaleFields {
                 findings.count(.headersNotPassed)
             } else {
                 sink.literal(",\"variables\":")
-                sink.copy(fields.text)
+                let text = Metadata.withoutControls(inJSON: fields.text)
+                if let text { sink.copy(text.span) } else { sink.copy(fields.text) }
                 isWritten = true
             }
         }

@@ -3,6 +3,7 @@
 // The envelope decides who gets the message. The To and Cc headers only decide where a recipient is
 // shown, and with which display name. Each recipient of the envelope is written exactly once; a
 // header address that is not in the envelope is never written. Linear in the addresses of both.
+// Domains that differ in their form alone (IDNA, a trailing dot) are one; the envelope's is sent.
 
 import Wire
 
@@ -67,6 +68,8 @@ struct RecipientPlanner {
     /// without case.
     private var foldedMarks: [Recipient] = []
     private var named: Int32 = 0
+    /// Made when an address is not found as it is written, but may be there in another form.
+    private var forms: RecipientForms?
 
     /// Starts a message with room for `recipientCount` recipients; `add` for each follows.
     mutating func begin(recipientCount: Int) {
@@ -78,15 +81,17 @@ struct RecipientPlanner {
         isGroup = false
         strangerCount = 0
         named = 0
+        if forms != nil { forms = nil }
         exact.reset(forCount: recipientCount)
         folded.reset(forCount: recipientCount)
     }
 
     /// Copies one address of the envelope. An address whose local part is there already, in the
-    /// same case, is left out.
+    /// same case, is left out; so is one whose domain is there in another form.
     mutating func add(_ address: Bytes) {
         let index = Int32(list.addresses.count)
         precondition(list.addresses.count < exact.capacity, "more recipients than announced")
+        if index > 0, let other = otherForm(of: address), other.isExact { return }
         guard exact.find(address, in: list.addresses, orInsert: index) == nil else { return }
         var recipient = Recipient()
         if let first = folded.find(address, in: list.addresses, orInsert: index) {
@@ -112,9 +117,24 @@ struct RecipientPlanner {
             if !Self.isPlaced(foldedMarks[Int(index)], in: field) {
                 place(&foldedMarks[Int(index)], field, position, keep(displayName))
             }
+        } else if let (index, isExact) = otherForm(of: address) {
+            if isExact, !Self.isPlaced(list.recipients[Int(index)], in: field) {
+                place(&list.recipients[Int(index)], field, position, keep(displayName))
+            } else if !isExact, !Self.isPlaced(foldedMarks[Int(index)], in: field) {
+                place(&foldedMarks[Int(index)], field, position, keep(displayName))
+            }
         } else {
             strangerCount += 1
         }
+    }
+
+    /// The recipient whose address is `address` with its domain in another form.
+    private mutating func otherForm(of address: Bytes) -> (index: Int32, isExact: Bool)? {
+        var forms = self.forms ?? RecipientForms()
+        self.forms = nil
+        defer { self.forms = forms }
+        guard forms.mayHold(address, list.addresses) else { return nil }
+        return forms.find(address, in: list.addresses)
     }
 
     /// Whether the recipient keeps its place: one in `to` stays, and so does the first in a field.

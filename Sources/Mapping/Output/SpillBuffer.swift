@@ -1,7 +1,7 @@
 // Bytes that have to wait: in slabs up to a bound, beyond it in a temporary file without a name.
 //
-// For JSON that can't be written in its place yet: a text body that comes after the attachments,
-// and messages to several hidden recipients. The file is unlinked as soon as it is open, so no file
+// For what can't be written in its place yet: texts whose place the parts after them decide, and
+// messages to several hidden recipients. The file is unlinked as soon as it is open, so no file
 // stays, whatever happens to the process. Its bytes are asked for before they are written, and given
 // back with the file. A full disk or a spent budget shows in `failure`; no call throws.
 
@@ -52,7 +52,7 @@ package final class SpillBuffer {
     var isSpilled: Bool { descriptor >= 0 }
 
     private let pool: SlabPool
-    private let files: (any TemporaryFiles)?
+    private var files: (any TemporaryFiles)?
     private let memorySlabsMax: Int
     /// Full slabs in order, the last one perhaps not full.
     private var memory: [Slab] = []
@@ -74,6 +74,28 @@ package final class SpillBuffer {
     }
 
     deinit { discard() }
+
+    /// Makes an empty buffer ready for another message.
+    func begin(files: (any TemporaryFiles)?) {
+        precondition(byteCount == 0 && takenBytes == 0, "another message's bytes are here")
+        self.files = files
+    }
+
+    /// Whether `count` more bytes stay in memory.
+    func hasMemory(for count: Int) -> Bool {
+        staging == nil && byteCount + count <= memorySlabsMax * Slab.capacity
+    }
+
+    /// Forgets the bytes after the first `count`, if all are in memory; else they stay, and the
+    /// caller leaves them out.
+    func forget(after count: Int) {
+        precondition(count >= 0 && count <= byteCount)
+        guard staging == nil else { return }
+        let slabCount = (count + Slab.capacity - 1) / Slab.capacity
+        while memory.count > slabCount { pool.give(back: memory.removeLast()) }
+        if let last = memory.last { last.end = count - (slabCount - 1) * Slab.capacity }
+        byteCount = count
+    }
 
     /// Lets `body` write into free memory: at least one byte of room.
     func write<R>(_ body: (inout Region) -> R) -> R {
@@ -109,7 +131,7 @@ package final class SpillBuffer {
     /// Forgets everything and gives slabs and file back; can be written again.
     package func discard() {
         for slab in memory { pool.give(back: slab) }
-        memory.removeAll()
+        memory.removeAll(keepingCapacity: true)
         if let staging { pool.give(back: staging) }
         staging = nil
         if descriptor >= 0 { close(descriptor) }

@@ -79,11 +79,13 @@ struct AttachmentsWriter {
     mutating func begin() { totals = Totals() }
 
     /// An attachment begins. Nothing is written before its first byte.
-    /// - Parameter isInBody: it is inside a multipart/related or multipart/alternative. There an
-    ///   HTML body refers to its Content-ID, whatever the disposition says (Nodemailer calls its
-    ///   embedded images attachments). Elsewhere any file may have one (Ruby's mail), and it is
-    ///   sent only for inline parts.
-    mutating func start(_ head: EntityHead, isInBody: Bool) {
+    /// - Parameters:
+    ///   - isInBody: it is inside a multipart/related or multipart/alternative. There an HTML body
+    ///     refers to its Content-ID, whatever the disposition says (Nodemailer calls its embedded
+    ///     images attachments). Elsewhere any file may have one (Ruby's mail), and it is sent for
+    ///     inline parts and for pictures, because HTML that names one may come later.
+    ///   - madeID: takes the place of a Content-ID that is absent; may be empty.
+    mutating func start(_ head: EntityHead, isInBody: Bool, madeID: [UInt8] = []) {
         current = Current()
         switch head.encoding {
         case .base64: current.path = .filter
@@ -94,7 +96,18 @@ struct AttachmentsWriter {
         current.mediaType = head.mediaType
         if !head.typeParameters.isEmpty { current.mediaType += head.typeParameters }
         current.filename = filename(of: head)
-        current.contentID = head.isAttachment && !isInBody ? [] : head.contentID
+        let isForBody = !head.isAttachment || isInBody || Self.isPicture(head)
+        current.contentID = head.contentID.isEmpty ? madeID : isForBody ? head.contentID : []
+    }
+
+    /// An attachment begins whose transfer encoding was taken off before it was known to be a file.
+    /// - Parameter isUTF8: it was decoded to UTF-8 too.
+    mutating func startDecoded(_ head: EntityHead, isUTF8: Bool) {
+        current = Current()
+        current.mediaType =
+            head.mediaType + (isUTF8 ? Array("; charset=utf-8".utf8) : head.typeParameters)
+        current.filename = filename(of: head)
+        current.contentID = head.contentID
     }
 
     /// Content of the attachment, still transfer-encoded; used up.
@@ -129,6 +142,7 @@ struct AttachmentsWriter {
         }
         checkSize(&findings)
         findings.count(.encodingsIrregular, current.irregularCount)
+        if current.filter.hasText { findings.count(.preambles) }
         totals.bytes += byteCount
         if current.isOpen {
             sink.literal("\"}")
@@ -231,10 +245,17 @@ extension AttachmentsWriter {
 // MARK: - Names
 
 extension AttachmentsWriter {
-    /// The attachment's own name, or one that its number and media type make. A message that is
-    /// attached gets the extension that makes it a file.
+    /// The attachment's own name, or one that its description tells or its number and media type
+    /// make. A message that is attached gets the extension that makes it a file.
     private func filename(of head: EntityHead) -> [UInt8] {
         if head.filename.isEmpty {
+            if !head.description.isEmpty {
+                let name = AttachmentName.inDescription(head.description.span)
+                if !name.isEmpty { return name }
+            }
+            if let name = MediaExtension.wholeName(head.mediaType) {
+                return name.withUTF8Buffer { Array($0) }
+            }
             let suffix = MediaExtension.of(head.mediaType)
             return Array("attachment-\(totals.count + 1).\(suffix)".utf8)
         }
@@ -242,6 +263,19 @@ extension AttachmentsWriter {
             return head.filename
         }
         return AttachmentName.appending(".eml", to: head.filename)
+    }
+
+    /// Some programs send pictures as a file of any type.
+    private static func isPicture(_ head: EntityHead) -> Bool {
+        if head.mediaType.span.startsIgnoringCase("image/") { return true }
+        guard head.mediaType.span.equalsIgnoringCase("application/octet-stream"),
+            let dot = head.filename.lastIndex(of: UInt8(ascii: "."))
+        else { return false }
+        let suffix = head.filename.span.extracting((dot + 1)...)
+        return suffix.equalsIgnoringCase("png") || suffix.equalsIgnoringCase("jpg")
+            || suffix.equalsIgnoringCase("jpeg") || suffix.equalsIgnoringCase("gif")
+            || suffix.equalsIgnoringCase("svg") || suffix.equalsIgnoringCase("webp")
+            || suffix.equalsIgnoringCase("bmp")
     }
 
     private static func endsWithEML(_ name: [UInt8]) -> Bool {

@@ -1,41 +1,97 @@
 // Writes the bodies and the attachments of a request as their parts arrive.
 //
-// `PartRouting` decides where a leaf goes; `TextWriter` and `AttachmentsWriter` write it. Attachments
-// are written as one list, so a body that comes after the first of them waits in a `LateText`.
+// The text of a message without parts goes into its body at once. In a multipart `ShownParts` decides
+// where a leaf goes: attachments are written as they pass, as one list, and texts wait in `HeldParts`
+// until the end of the message shows which body they are in. A text that is too long for memory and
+// has nothing but alternatives around it does not wait: it goes into its body at once. This file is
+// the place to change which kind of part goes where.
 
 import Wire
 
-/// The parts of one message after the other: `begin`, then `startLeaf`, `feed`…, `endLeaf` for each
-/// leaf, then `closeAttachments`.
+/// The parts of one message after the other: `begin`, then `startMultipart`, `startLeaf`, `feed`…,
+/// `endLeaf`, then `finish` and `writeWaiting` until it says true.
 struct PartsWriter: ~Copyable {
+    /// Where the content of a leaf goes.
+    private enum Route {
+        /// Into `text_body` or `html_body`.
+        case body
+        /// To the texts that wait.
+        case held
+        case attachment
+        /// Nowhere.
+        case nowhere
+    }
+
     private let sink: JSONSink
-    private var routing = PartRouting()
+    private let held: HeldParts
     /// Of the current leaf; nil between two leaves.
-    private var route: PartRouting.Route?
+    private var route: Route?
+    /// A body is written, or waits, or is replaced by a template.
+    private var hasBody = false
+    /// All leaves are complete.
+    private var isFinished = false
     private var text: TextWriter
     private var attachments: AttachmentsWriter
-    private var late: LateText
+    private var output: HeldOutput
+    private var survey: PartSurvey
+    /// No leaf has begun.
+    private var isFirst = true
+
+    /// The message has a multipart, so what follows is used.
+    private var hasParts = false
+    private var shown = ShownParts()
+    /// Of each text that waits.
+    private var isHTML: [Bool] = []
+    /// Of each HTML text in a multipart/related.
+    private var scopes: [(number: Int, scope: LocationTies.Scope)] = []
+    /// The heads of texts that may turn out to be files.
+    private var fileHeads: [(number: Int, head: EntityHead)] = []
 
     init(
         options: MappingOptions, charsets: CharsetCache, scratch: MapperScratch, sink: JSONSink,
-        late: consuming LateText
+        held: HeldParts
     ) {
         self.sink = sink
-        self.late = late
-        text = TextWriter(charsets: charsets, scratch: scratch, into: sink)
+        self.held = held
+        survey = PartSurvey(options: options)
+        text = TextWriter(charsets: charsets, scratch: scratch, held: held, into: sink)
         attachments = AttachmentsWriter(options: options, scratch: scratch, sink: sink)
+        output = HeldOutput(held: held, scratch: scratch, sink: sink)
     }
 
-    /// Whether no body is written, nor replaced by a template.
-    var isBodyMissing: Bool { !routing.hasBody }
+    /// Whether no body is written or waits, nor is replaced by a template; after `finish`.
+    var isBodyMissing: Bool { !hasBody }
 
     /// A new message.
     /// - Parameter files: where text that waits may spill.
     mutating func begin(files: (any TemporaryFiles)?) {
-        routing = PartRouting()
-        late.begin(files: files)
+        held.begin(files: files)
         route = nil
+        hasBody = false
+        isFinished = false
+        isFirst = true
         attachments.begin()
+        output.begin()
+        guard hasParts else { return }
+        hasParts = false
+        survey.begin()
+        shown.begin()
+        isHTML.removeAll(keepingCapacity: true)
+        scopes.removeAll(keepingCapacity: true)
+        fileHeads.removeAll()
+    }
+
+    /// A multipart begins.
+    /// - Parameter walker: at `.multipartStart`.
+    mutating func startMultipart(
+        of walker: borrowing PartWalker, _ findings: inout Findings
+    ) {
+        hasParts = true
+        let head = walker.leafHead
+        survey.multipartStart(head, depth: walker.leafDepth, &findings)
+        shown.multipartStart(
+            walker.multipartKind, depth: walker.leafDepth, rootID: head.start,
+            contentID: head.contentID)
     }
 
     /// A leaf begins.
@@ -45,13 +101,17 @@ struct PartsWriter: ~Copyable {
     ) {
         let leaf = walker.leafTraits
         if leaf.encoding == .unknown { findings.count(.encodingsIrregular) }
-        let route = routing.route(leaf, hasTemplate: hasTemplate)
-        self.route = route
-        switch route {
-        case .body: startText(leaf, &findings)
-        case .attachment:
-            attachments.start(walker.leafHead, isInBody: walker.isInAlternative)
-        case .replacedByTemplate: findings.count(.bodiesReplacedByTemplate)
+        defer { isFirst = false }
+        if hasParts { return startPart(of: walker, leaf, hasTemplate: hasTemplate, &findings) }
+        let isText = leaf.media == .textPlain || leaf.media == .textHTML
+        if !isText || leaf.isAttachment {
+            startAttachment(of: walker, &findings)
+        } else if hasTemplate {
+            replaceByTemplate(&findings)
+        } else {
+            countCharset(leaf, &findings)
+            text.begin(leaf)
+            route = .body
         }
     }
 
@@ -59,61 +119,208 @@ struct PartsWriter: ~Copyable {
     mutating func feed(_ content: Bytes, _ findings: inout Findings) {
         guard content.count > 0 else { return }
         switch route {
-        case .body: text.feed(content)
+        case .body, .held: text.feed(content)
         case .attachment: attachments.feed(content, &findings)
-        case .replacedByTemplate, nil: break
+        case .nowhere, nil: break
         }
     }
 
     /// The current leaf is complete.
     mutating func endLeaf(_ findings: inout Findings) {
         switch route {
-        case .body: finishText(&findings)
+        case .body: if text.finish(&findings) != .blank { hasBody = true }
+        case .held: endPart(&findings)
         case .attachment: attachments.finish(&findings)
-        case .replacedByTemplate, nil: break
+        case .nowhere, nil: break
         }
         route = nil
     }
 
-    /// All leaves are complete: closes the list of attachments, if one is open.
-    mutating func closeAttachments() { attachments.close() }
+    /// Ends the message, wherever it is.
+    mutating func end() { held.discard() }
+
+    private mutating func startAttachment(
+        of walker: borrowing PartWalker, _ findings: inout Findings
+    ) {
+        let head = walker.leafHead
+        let madeID = survey.attachmentStart(
+            head, depth: walker.leafDepth, isFirst: isFirst, &findings)
+        attachments.start(head, isInBody: walker.isInAlternative, madeID: madeID)
+        route = .attachment
+    }
+
+    private mutating func replaceByTemplate(_ findings: inout Findings) {
+        findings.count(.bodiesReplacedByTemplate)
+        hasBody = true
+        route = .nowhere
+    }
+
+    private func countCharset(_ leaf: EntityTraits, _ findings: inout Findings) {
+        if leaf.charset.kind == .unknown { findings.count(.charsetsUnknown) }
+    }
+}
+
+// MARK: - Parts of a multipart
+
+extension PartsWriter {
+    private mutating func startPart(
+        of walker: borrowing PartWalker, _ leaf: EntityTraits, hasTemplate: Bool,
+        _ findings: inout Findings
+    ) {
+        let media = Self.media(leaf, of: walker)
+        var part = ShownParts.Leaf(media: media, isAttachment: leaf.isAttachment)
+        if media != .other {
+            let head = walker.leafHead
+            part.hasName = !head.filename.isEmpty
+            part.contentID = head.contentID
+        }
+        switch shown.leafStart(part, depth: walker.leafDepth) {
+        case .attachment: startAttachment(of: walker, &findings)
+        case .leftOut: route = .nowhere
+        case .hold where hasTemplate:
+            replaceByTemplate(&findings)
+            shown.leafEnd(isBlank: false, number: -1)
+        case .hold:
+            noteScope(of: walker, leaf)
+            hold(leaf, mayStream: shown.mayStream && !attachments.isListOpen, &findings)
+        case .holdAside:
+            noteScope(of: walker, leaf)
+            fileHeads.append((held.nextNumber, walker.leafHead))
+            hold(leaf, mayBeFile: true, keepsCharset: media == .limited, &findings)
+        }
+    }
+
+    private mutating func hold(
+        _ leaf: EntityTraits, mayStream: Bool = false, mayBeFile: Bool = false,
+        keepsCharset: Bool = false, _ findings: inout Findings
+    ) {
+        if !keepsCharset { countCharset(leaf, &findings) }
+        text.beginHeld(
+            leaf, mayStream: mayStream, mayBeFile: mayBeFile, keepsCharset: keepsCharset)
+        isHTML.append(leaf.media == .textHTML)
+        route = .held
+    }
+
+    /// Of HTML in a multipart/related, which may name parts beside it by their places.
+    private mutating func noteScope(of walker: borrowing PartWalker, _ leaf: EntityTraits) {
+        guard leaf.media == .textHTML, walker.isInAlternative else { return }
+        let scope = survey.ties.scope(ofText: walker.leafHead, depth: walker.leafDepth)
+        if scope != .none { scopes.append((held.nextNumber, scope)) }
+    }
+
+    private mutating func endPart(_ findings: inout Findings) {
+        switch text.finish(&findings) {
+        case .held(let isBlank):
+            shown.leafEnd(isBlank: isBlank, number: held.nextNumber - 1)
+        case .blank:
+            isHTML.removeLast()
+            if scopes.last?.number == held.nextNumber { scopes.removeLast() }
+            shown.leafEnd(isBlank: true, number: nil)
+            if fileHeads.last?.number == held.nextNumber { fileHeads.removeLast() }
+        case .written:
+            isHTML.removeLast()
+            if let last = scopes.indices.last, scopes[last].number == held.nextNumber {
+                scopes[last].number = Self.streamed
+            }
+            hasBody = true
+            shown.streams()
+            shown.leafEnd(isBlank: false, number: Self.streamed)
+        }
+    }
+
+    /// The number of a text that is written already.
+    private static let streamed = -1
+
+    /// RFC 1896 (enriched), its forerunner (RFC 1341's richtext), AMP for Email, and what Apple
+    /// sends for its watch.
+    private static func media(
+        _ leaf: EntityTraits, of walker: borrowing PartWalker
+    ) -> ShownParts.Leaf.Media {
+        switch leaf.media {
+        case .textPlain: return .plain
+        case .textHTML: return .html
+        case .textOther:
+            let head = walker.leafHead
+            let type = head.mediaType.span
+            let isLimited =
+                type.equalsIgnoringCase("text/x-amp-html")
+                || type.equalsIgnoringCase("text/enriched")
+                || type.equalsIgnoringCase("text/richtext")
+                || type.equalsIgnoringCase("text/watch-html")
+            return isLimited ? .limited : .other
+        case .multipart, .messageRFC822, .other: return .other
+        }
+    }
+}
+
+// MARK: - Texts that wait
+
+extension PartsWriter {
+    /// Bytes of text that waits, about.
+    var waitingBytes: Int { isFinished ? output.byteCount : held.byteCount }
+
+    /// Where the message may spill; nil when it may not.
+    var files: (any TemporaryFiles)? { held.files }
+
+    /// Why text that waits is lost; nil when it is not.
+    var spillFailure: SpillFailure? { held.failure }
+
+    /// All leaves are complete.
+    mutating func finish(hasTemplate: Bool, _ findings: inout Findings) {
+        isFinished = true
+        guard hasParts else { return attachments.close() }
+        let plan = shown.finish()
+        findings.count(.alternativesNotShown, plan.leftOutCount)
+        let isFile = Set(plan.files)
+        let files = fileHeads.filter { isFile.contains($0.number) }
+        if files.isEmpty {
+            attachments.close()
+        } else {
+            output.addFiles(files)
+        }
+        let text = plan.text.filter { $0 != Self.streamed }
+        let html = plan.html.filter { $0 != Self.streamed }
+        guard !hasTemplate else {
+            return findings.count(.bodiesReplacedByTemplate, Set(text + html).count)
+        }
+        output.addText(text)
+        if survey.ties.isEmpty {
+            output.addHTML(html) { isHTML[$0] }
+        } else {
+            findings.count(.picturesNotTied, untiedCount(of: plan.html))
+            output.addHTML(html, ties: survey.ties, scopes) { isHTML[$0] }
+        }
+        if !text.isEmpty || !html.isEmpty { hasBody = true }
+    }
+
+    /// Pictures whose HTML was too long to wait for them.
+    private func untiedCount(of texts: [Int]) -> Int {
+        var count = survey.ties.forgottenCount
+        for number in texts {
+            let isTied =
+                number != Self.streamed
+                && (!isHTML[number] || held.byteCount(of: number) <= HeldOutput.tiedBytesMax)
+            guard !isTied else { continue }
+            let scope = scopes.first { $0.number == number }?.scope ?? .none
+            count += survey.ties.untiedCount(in: scope)
+        }
+        return count
+    }
 
     /// The API wants a body, and a message need not have one. What somebody wrote in front of the
     /// first part instead of into a part is better than nothing.
     /// - Parameter preamble: that text; may be empty.
-    mutating func writeSubstituteBody(_ preamble: [UInt8], _ findings: inout Findings) {
-        guard !preamble.isEmpty else { return sink.literal(",\"text_body\":\"\\n\"") }
-        startText(EntityTraits(), &findings)
+    mutating func substituteBody(_ preamble: [UInt8], _ findings: inout Findings) {
+        guard !preamble.isEmpty else { return output.addSubstitute() }
+        text.beginHeld(EntityTraits(), mayStream: false)
         text.feed(preamble.span)
-        finishText(&findings)
+        guard case .held = text.finish(&findings) else { return output.addSubstitute() }
+        output.addText([held.nextNumber - 1])
     }
 
-    /// Ends the message, wherever it is.
-    mutating func end() { late.discard() }
-
-    private mutating func startText(_ leaf: EntityTraits, _ findings: inout Findings) {
-        if leaf.charset.kind == .unknown { findings.count(.charsetsUnknown) }
-        text.begin(leaf, into: attachments.isListOpen ? late.open() : sink)
+    /// Writes what waits, about `bytes` at most.
+    /// - Returns: whether all of it is written; false after a failure or a refusal.
+    mutating func writeWaiting(upTo bytes: Int, _ findings: inout Findings) -> Bool {
+        output.move(upTo: bytes, files: &attachments, &findings)
     }
-
-    private mutating func finishText(_ findings: inout Findings) {
-        if text.finish(&findings) { routing.bodyWritten(isHTML: text.isHTML) }
-    }
-}
-
-// MARK: - Text that waits
-
-extension PartsWriter {
-    /// Bytes of text that waits for the end of the attachments.
-    var lateBytes: Int { late.byteCount }
-
-    /// Where the message may spill; nil when it may not.
-    var files: (any TemporaryFiles)? { late.files }
-
-    /// Why text that waits is lost; nil when it is not.
-    var lateFailure: SpillFailure? { late.failure }
-
-    /// Writes text that waits, about `bytes` at most.
-    /// - Returns: whether all of it is written.
-    mutating func writeLateText(upTo bytes: Int) -> Bool { late.move(upTo: bytes, to: sink) }
 }

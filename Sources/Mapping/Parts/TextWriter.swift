@@ -1,45 +1,100 @@
-// A text body: from the received bytes to the JSON string.
+// A text: from the received bytes to UTF-8, and on into the request or to the texts that wait.
 //
-// Transfer encoding off, charset to UTF-8, line ends to `\n`, JSON escapes on. Each step that the
+// Transfer encoding off, charset to UTF-8; this is the one place that decodes a text. A text whose
+// place is certain goes on into its JSON string: line ends to `\n`, escapes on. Each step that the
 // part does not need is left out, so declared UTF-8 without a transfer encoding goes from the
-// received bytes straight into the request.
+// received bytes straight into the request. A text whose place is not certain goes to `HeldParts`
+// as it is.
 
 import Wire
 
-/// One text body after the other: `begin`, `feed`…, `finish`.
+/// One text after the other: `begin` or `beginHeld`, `feed`…, `finish`.
 struct TextWriter: ~Copyable {
+    /// What became of a text.
+    enum Result: Equatable {
+        /// It had nothing to see; nothing of it is left.
+        case blank
+        /// It waits, and has a number.
+        case held(isBlank: Bool)
+        /// It is in the request.
+        case written
+    }
+
     private let charsets: CharsetCache
     private let scratch: MapperScratch
-    private var target: JSONSink
+    private let held: HeldParts
+    private let target: JSONSink
     private var transfer = TransferDecoder(.identity)
     /// Whether content is used as it comes, without `transfer`.
     private var isIdentity = true
     private var decoder: CharsetDecoder
     /// Whether content is used without `decoder`.
     private var isPassThrough = true
+    /// Nothing of the text has come; it may begin with a byte order mark.
+    private var isAtStart = true
+    /// Undoes format=flowed; nil for nearly every text.
+    private var flow: FlowedText?
     private var escaper = JSONEscaper(lineEnds: .lineFeed)
     /// Whether the text's key and opening quote are written.
     private var isOpen = false
-    /// Of the latest text.
-    private(set) var isHTML = false
+    private var isHTML = false
+    /// Whether the text goes to `held`.
+    private var isHeld = false
+    /// Of a text in `held`.
+    private var mayStream = false
+    private var mayBeFile = false
+    private var visible = VisibleText(isHTML: false)
 
-    init(charsets: CharsetCache, scratch: MapperScratch, into target: JSONSink) {
+    init(
+        charsets: CharsetCache, scratch: MapperScratch, held: HeldParts, into target: JSONSink
+    ) {
         self.charsets = charsets
         self.scratch = scratch
+        self.held = held
         self.target = target
         decoder = CharsetDecoder(.undeclared, cache: charsets)
     }
 
-    /// A text begins. Nothing is written before its first byte.
-    mutating func begin(_ leaf: EntityTraits, into target: JSONSink) {
-        self.target = target
+    /// A text begins that goes into its body at once. Nothing is written before its first byte.
+    mutating func begin(_ leaf: EntityTraits) {
         transfer = TransferDecoder(leaf.encoding)
         isIdentity = leaf.encoding == .identity || leaf.encoding == .unknown
         isPassThrough = leaf.charset.isPassThrough
-        if !isPassThrough { decoder = CharsetDecoder(leaf.charset, cache: charsets) }
+        isHTML = leaf.media == .textHTML
+        isAtStart = true
+        if !isPassThrough { begin(leaf.charset) }
+        if leaf.isFlowed || flow != nil {
+            flow = leaf.isFlowed ? FlowedText(deletesSpaces: leaf.deletesSpaces) : nil
+        }
         escaper = JSONEscaper(lineEnds: .lineFeed)
         isOpen = false
-        isHTML = leaf.media == .textHTML
+        isHeld = false
+    }
+
+    private mutating func begin(_ charset: Charset) {
+        isPassThrough = false
+        decoder = CharsetDecoder(text: charset, isHTML: isHTML, cache: charsets)
+    }
+
+    /// A text begins that waits.
+    /// - Parameters:
+    ///   - mayStream: it goes into its body at once when memory can't hold it.
+    ///   - mayBeFile: it waits although it is blank.
+    ///   - keepsCharset: it is never in a body, and keeps its bytes.
+    mutating func beginHeld(
+        _ leaf: EntityTraits, mayStream: Bool, mayBeFile: Bool = false,
+        keepsCharset: Bool = false
+    ) {
+        begin(leaf)
+        if keepsCharset {
+            isPassThrough = true
+            isAtStart = false
+        }
+        isHeld = true
+        self.mayStream = mayStream
+        self.mayBeFile = mayBeFile
+        visible = VisibleText(isHTML: isHTML)
+        held.open()
     }
 
     /// Content of the part, still transfer-encoded; used up.
@@ -54,8 +109,7 @@ struct TextWriter: ~Copyable {
     }
 
     /// The part is complete.
-    /// - Returns: whether it had any text.
-    mutating func finish(_ findings: inout Findings) -> Bool {
+    mutating func finish(_ findings: inout Findings) -> Result {
         if !isIdentity {
             var isDone = false
             while !isDone {
@@ -66,13 +120,15 @@ struct TextWriter: ~Copyable {
             findings.count(.encodingsIrregular, transfer.irregularCount)
         }
         if !isPassThrough { finishCharset(&findings) }
-        guard isOpen else { return false }
+        if flow != nil { finishFlow() }
+        if isHeld { return finishHeld() }
+        guard isOpen else { return .blank }
         let target = target
         target.drive { escaper.finish(into: &$0) }
         target.literal("\"")
         findings.count(.charactersReplaced, escaper.replacedCount)
         isOpen = false
-        return true
+        return .written
     }
 
     private mutating func finishCharset(_ findings: inout Findings) {
@@ -80,23 +136,46 @@ struct TextWriter: ~Copyable {
         while !isDone {
             var region = scratch.convertedRegion
             isDone = decoder.finish(into: &region)
-            escape(region.bytes)
+            emit(region.bytes)
         }
         findings.count(.charactersReplaced, decoder.replacedCount)
     }
 
     private mutating func convert(_ bytes: Bytes) {
-        if isPassThrough { return escape(bytes) }
+        if isPassThrough {
+            if !isAtStart || !CharsetDecoder.mayBeMark(bytes) {
+                if bytes.count > 0 { isAtStart = false }
+                return emit(bytes)
+            }
+            begin(Charset(kind: .utf8))
+        }
         var taken = 0
         while taken < bytes.count {
             var region = scratch.convertedRegion
             taken += decoder.feed(bytes.extracting(taken...), into: &region)
-            escape(region.bytes)
+            emit(region.bytes)
+        }
+    }
+
+    /// Takes decoded text.
+    @inline(__always)
+    private mutating func emit(_ bytes: Bytes) {
+        guard bytes.count > 0 else { return }
+        if flow != nil { return emitFlowed(bytes) }
+        deliver(bytes)
+    }
+
+    /// Takes text that is as it should be shown.
+    @inline(__always)
+    private mutating func deliver(_ bytes: Bytes) {
+        if isHeld {
+            hold(bytes)
+        } else {
+            escape(bytes)
         }
     }
 
     private mutating func escape(_ bytes: Bytes) {
-        guard bytes.count > 0 else { return }
         let target = target
         if !isOpen {
             // Only now the part is known not to be empty.
@@ -108,5 +187,72 @@ struct TextWriter: ~Copyable {
             taken += escaper.feed(bytes.extracting(taken...), into: &region)
             return taken == bytes.count
         }
+    }
+}
+
+// MARK: - Flowed texts
+
+extension TextWriter {
+    private mutating func emitFlowed(_ bytes: Bytes) {
+        var taken = 0
+        withFlow { flow, region in
+            taken += flow.feed(bytes.extracting(taken...), into: &region)
+            return taken == bytes.count
+        }
+    }
+
+    private mutating func finishFlow() {
+        withFlow { $0.finish(into: &$1) }
+        flow = nil
+    }
+
+    /// Calls `step` with one empty region after the other until it says that it is done.
+    private mutating func withFlow(_ step: (inout FlowedText, inout Region) -> Bool) {
+        guard var flow = flow else { return }
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4_096) { memory in
+            var isDone = false
+            while !isDone {
+                var region = Region(memory)
+                isDone = step(&flow, &region)
+                if region.count > 0 { deliver(region.bytes) }
+            }
+        }
+        self.flow = flow
+    }
+}
+
+// MARK: - Texts that wait
+
+extension TextWriter {
+    private mutating func hold(_ bytes: Bytes) {
+        if !visible.isVisible { visible.feed(bytes) }
+        guard mayStream, !held.hasMemory(for: bytes.count) else { return held.append(bytes) }
+        stream()
+        escape(bytes)
+    }
+
+    /// Moves the text from where it waits into its body; what follows goes there at once.
+    private mutating func stream() {
+        isHeld = false
+        var moved = 0
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4_096) { memory in
+            while moved < held.openByteCount {
+                var region = Region(memory)
+                moved += held.readOpen(at: moved, into: &region)
+                escape(region.bytes)
+            }
+        }
+        held.forget()
+    }
+
+    private mutating func finishHeld() -> Result {
+        isHeld = false
+        let isBlank = visible.isBlank
+        guard !isBlank || mayBeFile && held.openByteCount > 0 else {
+            held.forget()
+            return .blank
+        }
+        held.close()
+        return .held(isBlank: isBlank)
     }
 }

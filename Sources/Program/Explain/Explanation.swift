@@ -25,7 +25,7 @@ struct Explanation {
     func text(file: String) -> String {
         var lines = ["\(file): \(byteCount) bytes"]
         lines += structure.entities.map(Self.line)
-        if losses.sum > 0 { lines.append("lost: \(losses.summary)") }
+        if losses.sum > 0 { lines.append("lost: \(losses.explanation)") }
         if let refusal {
             lines.append("refused: \(refusal)")
         } else if isGroup {
@@ -68,7 +68,8 @@ struct Explanation {
             text.append(text: "\(isFirst ? "" : ",")\"\(kind.name)\":\(losses[kind])")
             isFirst = false
         }
-        text.append(text: "}")
+        text.append(text: "},\"lost\":")
+        text.append(jsonArray: losses.phrases) { $0.append(jsonString: $1) }
         if isGroup { text.append(text: ",\"group\":true") }
         if let refusal {
             text.append(text: ",\"refused\":")

@@ -23,6 +23,21 @@ struct MappingFlags: ParsableArguments {
                 + "Repeatable.", valueName: "name"))
     var passedHeaders: [String] = []
 
+    @Flag(
+        help: ArgumentHelp(
+            "Refuse signed and encrypted mail (S/MIME, PGP/MIME) with 554.",
+            discussion: """
+                The API builds messages anew: a signature is lost, and encrypted content arrives as \
+                a file. Without this flag such mail is sent, and the loss is counted.
+                """))
+    var refuseEncrypted = false
+
+    @Flag(
+        help: ArgumentHelp(
+            "Map tags and metadata of other services' headers (X-SMTPAPI, X-Mailgun-Tag, X-PM-Tag…).",
+            discussion: "Those headers are not delivered then; without the flag they pass."))
+    var mapForeignHeaders = false
+
     @Option(
         help: ArgumentHelp("Attachments of one message; then 554.", valueName: "count"))
     var maxAttachments = defaults.attachmentsMax
@@ -51,7 +66,9 @@ struct MappingFlags: ParsableArguments {
         var options = MappingOptions()
         options.hasBareRecipients = bareRecipients
         options.hasInlineContentID = !omitsInlineContentID
+        options.refusesProtected = refuseEncrypted
         options.passedHeaders = passedHeaders.map { $0.lowercased() }
+        options.mapsForeignHeaders = mapForeignHeaders
         options.attachmentsMax = try FlagCheck.positive("--max-attachments", maxAttachments)
         options.attachmentBytesMax = try FlagCheck.positive(
             "--max-attachment-size", maxAttachmentSize.bytes)
@@ -170,6 +187,10 @@ struct MessageFlags: ParsableArguments {
 
 /// How replies look; SIGHUP reads it again.
 struct ReplyFlags: ParsableArguments {
-    @Flag(help: "Say in a 452 which limit was met and how long to wait.")
+    @Flag(
+        help: """
+            Say in a 452 which limit was met and how long to wait, and in a 250 what the message \
+            lost on the way.
+            """)
     var verboseReplies = false
 }

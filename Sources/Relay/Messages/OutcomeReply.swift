@@ -5,10 +5,13 @@ import Wire
 
 extension Outcome {
     /// The reply to the final dot. Texts of the API are cleaned and cut by `Reply`.
-    /// - Parameter isVerbose: 429 also says which limit and for how long.
-    package func reply(isVerbose: Bool) -> Reply {
+    /// - Parameters:
+    ///   - isVerbose: 429 also says which limit and for how long.
+    ///   - losses: what an accepted message has lost on the way, in the words of
+    ///     `MappingLosses.wordsForSender`; empty for nothing, or when replies are not verbose.
+    package func reply(isVerbose: Bool, losses: String = "") -> Reply {
         switch self {
-        case .accepted(let messageID): .queued(as: messageID)
+        case .accepted(let messageID): .queued(as: messageID, losses: losses)
         case .invalidRequest(let message): .rejected(message: message)
         case .keyRefused: .logInAgain
         case .forbidden(let message): .forbidden(message: message)
@@ -18,10 +21,12 @@ extension Outcome {
         case .rateLimited(let limit): isVerbose ? .rateLimited(detail: limit.words) : .rateLimited
         case .unavailable: .apiUnavailable
         case .unparsable(let reason): .parseFailed(reason: reason)
+        case .tooManyHops: .tooManyHops
         case .noRoom: .insufficientMemory
         case .groupTooLarge: .groupTooLarge
         case .attachmentLimit(let isSize, let reason):
             .attachmentLimit(isSize: isSize, reason: reason)
+        case .protected(let isEncrypted): isEncrypted ? .encryptedRefused : .signedRefused
         }
     }
 }

@@ -42,6 +42,8 @@ final class Submission: UploadOwner {
     private(set) var requestIDBytes: [UInt8] = []
     /// For the log.
     private(set) var facts = MessageFacts()
+    /// What the message has lost on the way, for its sender; empty unless replies are verbose.
+    private var lossWords = ""
 
     private var machine: SubmissionMachine
     /// nil when the session is not to be told anything more.
@@ -119,6 +121,7 @@ final class Submission: UploadOwner {
         self.messageNumber = messageNumber
         requestIDBytes = []
         if !facts.isEmpty { facts = MessageFacts() }
+        if !lossWords.isEmpty { lossWords = "" }
         machine = SubmissionMachine(
             thresholdBytes: worker.configuration.messages.bufferThresholdBytes)
         group = nil
@@ -201,6 +204,10 @@ final class Submission: UploadOwner {
         perform(machine.abandoned(as: kind))
         if machine.isAbandoned { self.memory = memory }
     }
+
+    /// What a verbose reply says that the message has lost; nothing when the ledger had its outcome,
+    /// because this copy was not sent.
+    var replyLosses: String { facts.isFromLedger ? "" : lossWords }
 
     /// Whether it matters if the client has seen a reply that is no 250: some have the message, and
     /// others were refused for good.
@@ -391,6 +398,9 @@ final class Submission: UploadOwner {
         if losses != MappingLosses() {
             worker.counters.losses.add(losses)
             log(.debug, "mapping-losses", ["kinds": losses.summary])
+            if worker.configuration.reloadable.hasVerboseReplies {
+                lossWords = losses.wordsForSender
+            }
         }
         worker.mappers.give(back: mapper)
     }

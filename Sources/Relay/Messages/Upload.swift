@@ -178,14 +178,18 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
     /// Writes as fast as the API reads, and completes the body after the last byte. A call that
     /// takes bytes at once does not ask for more: it is given more until it has enough.
     private func pump(_ source: UploadSource) -> Progress {
+        let threshold = worker.configuration.messages.bufferThresholdBytes
         repeat {
-            // Without a call all of it fits into the threshold.
-            let room = isCalling ? Self.pendingHighWater - body.pendingBytes : Int.max
+            // Without a call all of it should fit into the threshold; escapes may make more of it.
+            let room =
+                isCalling
+                ? Self.pendingHighWater - body.pendingBytes : max(1, threshold - body.byteCount)
             switch write(source, upTo: room) {
             case .complete:
                 complete()
                 return .complete
-            case .waiting: grow()
+            case .waiting:
+                if isCalling { grow() } else { start(.here) }
             case .failed: return .failed
             }
         } while body.pendingBytes < Self.pendingLowWater

@@ -12,9 +12,11 @@ enum OutcomeKind: Int, CaseIterable {
     case unavailable
     /// Nobody knows.
     case uncertain
-    case unparsable, attachmentLimit
+    case unparsable, tooManyHops, attachmentLimit
     /// By bounds of the relay's own.
     case noRoom, groupTooLarge
+    /// Signed or encrypted, with `--refuse-encrypted`.
+    case protected
     /// The client left before the answer, or gave up in the middle.
     case abandoned
 
@@ -32,9 +34,11 @@ enum OutcomeKind: Int, CaseIterable {
         case .unavailable: "unavailable"
         case .uncertain: "uncertain"
         case .unparsable: "unparsable"
+        case .tooManyHops: "too-many-hops"
         case .attachmentLimit: "attachment-limit"
         case .noRoom: "no-room"
         case .groupTooLarge: "group-too-large"
+        case .protected: "protected"
         case .abandoned: "abandoned"
         }
     }
@@ -53,21 +57,23 @@ extension Outcome {
         case .rateLimited: .rateLimited
         case .unavailable(let isUncertain): isUncertain ? .uncertain : .unavailable
         case .unparsable: .unparsable
+        case .tooManyHops: .tooManyHops
         case .attachmentLimit: .attachmentLimit
         case .noRoom: .noRoom
         case .groupTooLarge: .groupTooLarge
+        case .protected: .protected
         }
     }
 }
 
 /// Numbers by outcome.
 struct OutcomeCounts: Countable {
-    private var counts = InlineArray<15, Int>(repeating: 0)
+    private var counts = InlineArray<17, Int>(repeating: 0)
 
     mutating func add(_ number: Int, to kind: OutcomeKind) { counts[kind.rawValue] &+= number }
 
     mutating func add(_ other: OutcomeCounts) {
-        for index in 0..<15 { counts[index] &+= other.counts[index] }
+        for index in counts.indices { counts[index] &+= other.counts[index] }
     }
 
     subscript(kind: OutcomeKind) -> Int { counts[kind.rawValue] }

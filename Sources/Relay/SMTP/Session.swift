@@ -565,7 +565,9 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
 
     /// The message has its outcome, and the client its reply.
     private func conclude(_ outcome: Outcome) -> SessionVerdict {
-        let reply = outcome.reply(isVerbose: worker.configuration.reloadable.hasVerboseReplies)
+        let isVerbose = worker.configuration.reloadable.hasVerboseReplies
+        let reply = outcome.reply(
+            isVerbose: isVerbose, losses: isVerbose ? messages.lossWords : "")
         log.message(outcome, reply, messages, contentBytes: machine.data.byteCount)
         worker.counters.answerTimes.record(
             nanoseconds: now.nanoseconds(since: machine.clock.waitingSince))

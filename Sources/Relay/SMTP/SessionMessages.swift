@@ -146,6 +146,9 @@ struct SessionMessages: ~Copyable {
     /// What the log says of the message under way besides its outcome.
     var facts: MessageFacts { current?.facts ?? MessageFacts() }
 
+    /// What the message under way has lost on its way, for a verbose reply.
+    var lossWords: String { current?.replyLosses ?? "" }
+
     /// A piece of DATA; read during this call only.
     func feed(_ content: Bytes) -> Submission.FeedVerdict { current?.feed(content) ?? .decided }
 

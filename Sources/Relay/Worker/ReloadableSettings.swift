@@ -11,7 +11,7 @@ package struct ReloadableSettings: Sendable, Equatable {
     package var abuse = AbuseLimits()
     /// Balancers: their connections begin with a PROXY header, which names the client.
     package var proxies: [AddressBlock] = []
-    /// A 452 says which limit was met, and how long to wait.
+    /// A 452 says which limit was met and how long to wait, a 250 what the message has lost.
     package var hasVerboseReplies = false
     package var certificate = CertificateSource.selfSigned
     /// The file of keys for session tickets; nil for keys of the relay's own.

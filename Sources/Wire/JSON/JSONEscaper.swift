@@ -24,7 +24,8 @@ package struct JSONEscaper {
     /// With `.lineFeed`: the last byte was a CR whose line end is not written yet.
     private var isAfterCR = false
 
-    /// - Parameter lineEnds: `.lineFeed` writes CRLF and lone CR as `\n`.
+    /// - Parameter lineEnds: `.lineFeed`, for bodies, writes CRLF and lone CR as `\n` and NUL as
+    ///   U+FFFD.
     package init(lineEnds: LineEnds = .kept) { self.lineEnds = lineEnds }
 
     /// Writes `input`; a character that its end cuts is kept for the next call.
@@ -105,6 +106,8 @@ package struct JSONEscaper {
         let first = UInt8(truncatingIfNeeded: bytes)
         if first == 0x0D && lineEnds == .lineFeed {
             isAfterCR = true
+        } else if first == 0 && lineEnds == .lineFeed {
+            spillReplacement()
         } else if first < 0x80 {
             spillEscaped(first)
         } else {

@@ -27,9 +27,41 @@ struct AddressEntry {
     private var runHasAt = false
     private var isJoinedToNext = false
     private(set) var isEmpty = true
+    /// From the first token to the end of the last one.
+    private(set) var whole = 0..<0
+    /// It has encoded words beside its comments.
+    private(set) var hasEncodedWords = false
+    /// The entry is text that was decoded. Its commas stood in an encoded word: before there is an
+    /// address they are a name's ("Lee, Ann <ann@example.com>").
+    private let isDecoded: Bool
+    private var wordCount = 0
+
+    init(isDecoded: Bool = false) { self.isDecoded = isDecoded }
+
+    /// Forgets the tokens so far.
+    mutating func clear() { self = AddressEntry(isDecoded: isDecoded) }
 
     /// Where the addr-spec is; nil when the entry has none.
     var address: Range<Int>? { angle ?? bare }
+
+    /// Whether the addr-spec is between angle brackets.
+    var hasAngle: Bool { angle != nil }
+
+    /// Where text that may be an encoded entry is: without the quotes around it.
+    func encodedText(_ value: Bytes) -> Range<Int> {
+        guard wordCount == 1, angle == nil, value[whole.lowerBound] == 0x22 else { return whole }
+        return whole.lowerBound + 1..<whole.upperBound - 1
+    }
+
+    /// Where the name of an entry without an addr-spec may be: text that can be no local part.
+    func namesWithoutAddress(_ value: Bytes) -> [3 of DisplayName] {
+        if angle != nil { return displayNames(value) }
+        let comment = DisplayName(range: comment, isComment: true)
+        let isName =
+            wordCount > 1 || hasEncodedWords || !phrase.isEmpty && value[phrase.lowerBound] == 0x22
+        let name = DisplayName(range: isName ? phrase : 0..<0, isComment: false)
+        return [comment, name, DisplayName(range: 0..<0, isComment: false)]
+    }
 
     /// Where a display name may be, the best place first.
     func displayNames(_ value: Bytes) -> [3 of DisplayName] {
@@ -52,12 +84,16 @@ struct AddressEntry {
 
     mutating func take(_ token: AddressScanner.Token, _ value: Bytes) -> Progress {
         switch token {
-        case .separator: return .complete
+        case .separator: return isDecoded && address == nil ? .more : .complete
         case .groupStart:
             if address != nil { return .complete }
             // The tokens so far are the group's name, or "mailto".
-            self = AddressEntry()
+            clear()
             return .more
+        case .encodedComma(let range):
+            guard address == nil else { return .complete }
+            hasEncodedWords = true
+            takeWord(range, value, isEncoded: true)
         case .comment(let range):
             let content = value.trimmed(range.lowerBound + 1..<range.upperBound - 1)
             if comment.isEmpty { comment = content }
@@ -65,14 +101,28 @@ struct AddressEntry {
             if angle != nil { return .again }
             angle = value.trimmed(range.lowerBound + 1..<range.upperBound)
             end = range.upperBound
-            isEmpty = false
-        case .word(let range), .quoted(let range): takeWord(range, value)
+            extend(range.lowerBound..<min(range.upperBound + 1, value.count))
+        case .word(let range): takeWord(range, value)
+        case .quoted(let range):
+            if value.extracting(range).firstIndex(of: 0x3D) != nil { hasEncodedWords = true }
+            takeWord(range, value)
+        case .encoded(let range):
+            hasEncodedWords = true
+            takeWord(range, value, isEncoded: true)
         }
         return .more
     }
 
-    private mutating func takeWord(_ range: Range<Int>, _ value: Bytes) {
+    private mutating func extend(_ range: Range<Int>) {
+        whole = isEmpty ? range : whole.lowerBound..<range.upperBound
         isEmpty = false
+    }
+
+    private mutating func takeWord(
+        _ range: Range<Int>, _ value: Bytes, isEncoded: Bool = false
+    ) {
+        extend(range)
+        wordCount += 1
         if angle != nil {
             tail = tail.isEmpty ? range : tail.lowerBound..<range.upperBound
             return
@@ -82,7 +132,7 @@ struct AddressEntry {
         guard bare == nil || isOpen(value, range) else { return }
         let isJoined = !run.isEmpty && isOpen(value, range)
         let isQuoted = value[range.lowerBound] == 0x22
-        let hasAt = !isQuoted && value.extracting(range).firstIndex(of: 0x40) != nil
+        let hasAt = !isQuoted && !isEncoded && value.extracting(range).firstIndex(of: 0x40) != nil
         run = isJoined ? run.lowerBound..<range.upperBound : range
         runHasAt = isJoined ? runHasAt || hasAt : hasAt
         isJoinedToNext = !isQuoted && Self.joins(value[range.upperBound - 1])

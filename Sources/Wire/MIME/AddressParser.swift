@@ -1,11 +1,12 @@
 // Address lists: From, To, Cc and the like. RFC 5322 3.4 and 4.4, RFC 6532.
 //
-// Promises: linear time, no recursion, no allocation, a bounded number of tokens. Groups are
+// Promises: linear time, no recursion, a bounded number of tokens. Groups are
 // flattened and their names dropped; routes are dropped; a comment is the display name if there is
 // no other. Tolerated: `;` between mailboxes, dots and `@` in display names, missing commas between
 // `<…>`, names without `<…>` around the address, unclosed quotes, comments and brackets, empty
-// entries, encoded words except in the address. Those in an address are never decoded: it must not
-// change its meaning on its way.
+// entries, encoded words anywhere. An entry whose address is in encoded words (Go programs and
+// older mailers encode "Name <address>" as one) is decoded first and then read; only that allocates.
+// No text that is written has a `=?`, which a reader would take for an encoded word.
 
 import Glibc
 
@@ -14,11 +15,11 @@ import Glibc
 package struct Mailbox2822: Equatable, Sendable {
     /// Empty when the mailbox has none.
     package var displayName: Range<Int>
-    /// The addr-spec as it is sent: without comments, route and folding, quoted if needed.
+    /// Empty only with `keepsNames`. The addr-spec as it is sent: without comments, route and folding, quoted if needed.
     package var address: Range<Int>
 }
 
-/// Pulls the mailboxes out of an address list, one per call. Allocates nothing.
+/// Pulls the mailboxes out of an address list, one per call.
 package struct AddressParser: Sendable {
     /// A list of more tokens than this is refused.
     package static let tokensMax = 10_000
@@ -33,8 +34,15 @@ package struct AddressParser: Sendable {
 
     private var scanner = AddressScanner()
     private var tokens = 0
+    /// An entry that was encoded, decoded: its mailboxes come next. Empty when there is none.
+    private var decoded: [UInt8] = []
+    private var decodedScanner = AddressScanner()
+    private var decodedCount = 0
+    private let keepsNames: Bool
 
-    package init() {}
+    /// - Parameter keepsNames: an entry without an addr-spec that has a display name is a mailbox
+    ///   with an empty address, and counted as malformed all the same.
+    package init(keepsNames: Bool = false) { self.keepsNames = keepsNames }
 
     /// The next mailbox of the list.
     /// - Parameters:
@@ -45,35 +53,46 @@ package struct AddressParser: Sendable {
         _ value: Bytes, charsets: CharsetCache, into output: inout Region,
         losses: inout DecodeLosses
     ) -> Verdict {
-        var entry = AddressEntry()
         while true {
-            if tokens > Self.tokensMax { return .tooManyTokens }
-            guard let token = scanner.next(value) else {
-                if entry.isEmpty { return .end }
-                if let mailbox = write(entry, value, charsets, into: &output, &losses) {
-                    return .mailbox(mailbox)
-                }
-                entry = AddressEntry()
-                continue
+            if !decoded.isEmpty, let verdict = nextDecoded(charsets, into: &output, &losses) {
+                return verdict
             }
-            tokens += 1
-            switch entry.take(token, value) {
-            case .more: break
-            case .again:
-                scanner.goBack(to: entry.end)
-                fallthrough
-            case .complete:
-                let complete = entry
-                entry = AddressEntry()
-                if complete.isEmpty { continue }
-                if let mailbox = write(complete, value, charsets, into: &output, &losses) {
-                    return .mailbox(mailbox)
-                }
+            if tokens > Self.tokensMax { return .tooManyTokens }
+            var entry = AddressEntry()
+            guard Self.read(&entry, value, &scanner, &tokens) else {
+                return tokens > Self.tokensMax ? .tooManyTokens : .end
+            }
+            if let mailbox = write(entry, value, charsets, into: &output, &losses) {
+                return .mailbox(mailbox)
+            }
+            if beginDecoded(entry, value, charsets, &losses) { continue }
+            losses.malformedAddresses += 1
+            if keepsNames, let mailbox = writeName(entry, value, charsets, into: &output, &losses) {
+                return .mailbox(mailbox)
             }
         }
     }
 
-    /// Writes the texts of an entry; nil and counted when it has no valid addr-spec.
+    /// Reads the next entry that is not empty; false at the end, and when there are too many tokens.
+    private static func read(
+        _ entry: inout AddressEntry, _ value: Bytes, _ scanner: inout AddressScanner,
+        _ tokens: inout Int
+    ) -> Bool {
+        while tokens <= tokensMax {
+            guard let token = scanner.next(value) else { return !entry.isEmpty }
+            tokens += 1
+            switch entry.take(token, value) {
+            case .more: continue
+            case .again: scanner.goBack(to: entry.end)
+            case .complete: break
+            }
+            if !entry.isEmpty { return true }
+            entry.clear()
+        }
+        return false
+    }
+
+    /// Writes the texts of an entry; nil when it has no valid addr-spec.
     private func write(
         _ entry: AddressEntry, _ value: Bytes, _ charsets: CharsetCache,
         into output: inout Region, _ losses: inout DecodeLosses
@@ -81,19 +100,81 @@ package struct AddressParser: Sendable {
         let begin = output.count
         guard let source = entry.address,
             AddressSpec.write(value, source, charsets, into: &output, &losses)
+                || entry.hasAngle
+                    && AddressSpec.writeEncoded(value, source, charsets, into: &output, &losses)
         else {
             output.truncate(to: begin)
-            losses.malformedAddresses += 1
             return nil
         }
         let address = begin..<output.count
-        var name = address.upperBound..<address.upperBound
-        let sources = entry.displayNames(value)
-        for i in sources.indices where name.isEmpty && !sources[i].range.isEmpty {
-            DisplayName.write(value, sources[i], charsets, into: &output, &losses)
-            name = address.upperBound..<output.count
-        }
+        let name = Self.writeName(
+            entry.displayNames(value), value, charsets, into: &output, &losses)
         return Mailbox2822(displayName: name, address: address)
+    }
+
+    /// Writes the first name that is not empty, after what is there.
+    private static func writeName(
+        _ sources: [3 of DisplayName], _ value: Bytes, _ charsets: CharsetCache,
+        into output: inout Region, _ losses: inout DecodeLosses
+    ) -> Range<Int> {
+        var name = output.count..<output.count
+        for i in sources.indices where name.isEmpty && !sources[i].range.isEmpty {
+            name = DisplayName.write(value, sources[i], charsets, into: &output, &losses)
+        }
+        return name
+    }
+
+    /// The display name of an entry without an address; nil when it has none.
+    private func writeName(
+        _ entry: AddressEntry, _ value: Bytes, _ charsets: CharsetCache,
+        into output: inout Region, _ losses: inout DecodeLosses
+    ) -> Mailbox2822? {
+        let name = Self.writeName(
+            entry.namesWithoutAddress(value), value, charsets, into: &output, &losses)
+        return name.isEmpty
+            ? nil : Mailbox2822(displayName: name, address: name.upperBound..<name.upperBound)
+    }
+}
+
+// MARK: - Entries in encoded words
+
+extension AddressParser {
+    /// Decodes an entry whose address may be in its encoded words; false when it has none.
+    private mutating func beginDecoded(
+        _ entry: AddressEntry, _ value: Bytes, _ charsets: CharsetCache,
+        _ losses: inout DecodeLosses
+    ) -> Bool {
+        guard entry.hasEncodedWords else { return false }
+        // What is lost is counted when the texts are written.
+        var uncounted = DecodeLosses()
+        let text = EncodedWord.decoded(
+            value.extracting(entry.encodedText(value)), charsets: charsets, losses: &uncounted)
+        guard text.contains(0x40) else { return false }
+        decoded = text
+        decodedScanner = AddressScanner()
+        decodedCount = 0
+        losses.replacedCharacters += uncounted.replacedCharacters
+        return true
+    }
+
+    /// The next mailbox of the decoded entry; nil when it has no more.
+    private mutating func nextDecoded(
+        _ charsets: CharsetCache, into output: inout Region, _ losses: inout DecodeLosses
+    ) -> Verdict? {
+        let text = decoded
+        while true {
+            var entry = AddressEntry(isDecoded: true)
+            guard Self.read(&entry, text.span, &decodedScanner, &tokens) else { break }
+            guard let mailbox = write(entry, text.span, charsets, into: &output, &losses) else {
+                continue
+            }
+            decodedCount += 1
+            losses.encodedAddresses += 1
+            return .mailbox(mailbox)
+        }
+        decoded = []
+        if decodedCount == 0 { losses.malformedAddresses += 1 }
+        return nil
     }
 }
 

@@ -9,6 +9,10 @@ struct AddressScanner: Sendable {
     enum Token {
         /// A run of anything but specials and white space; dots and `@` are part of it.
         case word(Range<Int>)
+        /// A word with an encoded word in it, which may hold anything.
+        case encoded(Range<Int>)
+        /// An encoded word that is nothing but a comma: Python 3.8 to 3.12.1 encode the list's own.
+        case encodedComma(Range<Int>)
         /// With its quotes.
         case quoted(Range<Int>)
         /// With its parentheses.
@@ -24,6 +28,7 @@ struct AddressScanner: Sendable {
     private var offset = 0
     private var comments = CommentSearch()
     private var areQuotesClosed = true
+    private var terminator = TerminatorSearch()
 
     /// Continues at `offset`, where a token ended.
     mutating func goBack(to offset: Int) { self.offset = offset }
@@ -59,44 +64,54 @@ struct AddressScanner: Sendable {
                     return .angle(start..<end)
                 }
                 offset += 1
-            default:
-                offset = endOfWord(value, from: start)
-                return .word(start..<offset)
+            default: return word(value, from: start)
             }
         }
         return nil
     }
 
-    private func endOfWord(_ value: Bytes, from start: Int) -> Int {
+    private mutating func word(_ value: Bytes, from start: Int) -> Token {
         var i = start
-        while i < value.count {
+        var isEncoded = false
+        scan: while i < value.count {
             switch value[i] {
-            case 0x20, 0x09, 0x0D, 0x0A, 0x22, 0x28, 0x29, 0x2C, 0x3A, 0x3B, 0x3C, 0x3E: return i
+            case 0x20, 0x09, 0x0D, 0x0A, 0x22, 0x28, 0x29, 0x2C, 0x3A, 0x3B, 0x3C, 0x3E: break scan
             case 0x5B:
                 // A domain literal may hold colons: user@[IPv6:::1].
                 i = i > start && value[i - 1] == 0x40 ? endOfLiteral(value, from: i) : i + 1
             case 0x3D:
-                // The text of an encoded word may hold commas, colons and brackets.
-                i = endOfEncodedWord(value, from: i) ?? i + 1
+                guard let place = encodedWord(value, at: i) else {
+                    i += 1
+                    continue
+                }
+                if place.isComma(value) {
+                    guard i == start else { break scan }
+                    offset = place.end
+                    return .encodedComma(start..<offset)
+                }
+                isEncoded = true
+                i = place.end
             default: i += 1
             }
         }
-        return i
+        offset = i
+        return isEncoded ? .encoded(start..<i) : .word(start..<i)
     }
 
-    /// RFC 2047 5 (3) forbids specials in an encoded word of a phrase; some mailers write them.
-    private func endOfEncodedWord(_ value: Bytes, from start: Int) -> Int? {
-        let limit = min(value.count, start + Self.encodedWordBytesMax)
-        var terminator = TerminatorSearch()
-        guard
-            let word = EncodedWordPlace(value, at: start, limit: limit, terminator: &terminator)
+    /// RFC 2047 5 (3) forbids specials in an encoded word of a phrase; some mailers write them, also
+    /// blanks and quotes.
+    private mutating func encodedWord(_ value: Bytes, at start: Int) -> EncodedWordPlace? {
+        guard start + 1 < value.count, value[start + 1] == 0x3F,
+            let word = EncodedWordPlace(
+                value, at: start, limit: value.count, terminator: &terminator)
         else { return nil }
+        guard word.end - start > Self.looseWordBytesMax else { return word }
         for i in word.text where value[i].isWhitespace || value[i] == 0x22 { return nil }
-        return word.end
+        return word
     }
 
-    /// A longer word, four times the longest legal one, is not recognised.
-    private static let encodedWordBytesMax = 300
+    /// A longer word, four times the longest legal one, is none if it has blanks or quotes.
+    private static let looseWordBytesMax = 300
 
     private func endOfLiteral(_ value: Bytes, from start: Int) -> Int {
         let literalBytesMax = 256

@@ -7,6 +7,7 @@ enum AddressSpec {
         _ value: Bytes, _ range: Range<Int>, _ charsets: CharsetCache,
         into output: inout Region, _ losses: inout DecodeLosses
     ) -> Bool {
+        if let isWritten = writePlain(value, range, into: &output) { return isWritten }
         let begin = output.count
         let start = afterRoute(value, afterScheme(value, range))
         var decoder = CharsetDecoder(.undeclared, cache: charsets)
@@ -31,7 +32,45 @@ enum AddressSpec {
         }
         if !decoder.finish(into: &output) { losses.truncated += 1 }
         losses.replacedCharacters += decoder.replacedCount
-        return isAddress(output.bytes.extracting(begin..<output.count))
+        if isAddress(output.bytes.extracting(begin..<output.count)) { return true }
+        output.truncate(to: begin)
+        return false
+    }
+
+    /// Writes a dot-atom with its domain, as nearly all are: as it is. Nil when it is none.
+    private static func writePlain(
+        _ value: Bytes, _ range: Range<Int>, into output: inout Region
+    ) -> Bool? {
+        guard output.room >= range.count else { return nil }
+        var mark: Int?
+        for i in range {
+            let byte = value[i]
+            if byte == 0x40 {
+                guard mark == nil else { return nil }
+                mark = i
+            } else {
+                guard byte.isPlainInAddress else { return nil }
+            }
+        }
+        guard let mark, mark > range.lowerBound, mark + 1 < range.upperBound else { return nil }
+        output.append(value.extracting(range))
+        return true
+    }
+
+    /// The same for an addr-spec in encoded words; false when it has none.
+    static func writeEncoded(
+        _ value: Bytes, _ range: Range<Int>, _ charsets: CharsetCache,
+        into output: inout Region, _ losses: inout DecodeLosses
+    ) -> Bool {
+        guard value.extracting(range).firstIndex(of: 0x3D) != nil else { return false }
+        var uncounted = DecodeLosses()
+        let text = EncodedWord.decoded(
+            value.extracting(range), charsets: charsets, losses: &uncounted)
+        guard write(text.span, 0..<text.count, charsets, into: &output, &losses) else {
+            return false
+        }
+        losses.encodedAddresses += 1
+        return true
     }
 
     /// The end of the bytes from `start` that are written as they are.
@@ -110,7 +149,19 @@ enum AddressSpec {
 
     private static func isAddress(_ text: Bytes) -> Bool {
         guard let at = AddressParser.domainMark(text) else { return false }
-        return at > 0 && at + 1 < text.count
+        return at > 0 && at + 1 < text.count && text.firstEncodedMark == nil
+    }
+}
+
+extension Bytes {
+    /// The offset of the first `=?`, with which an encoded word begins; nil when there is none.
+    fileprivate var firstEncodedMark: Int? {
+        var from = 0
+        while let mark = firstIndex(of: 0x3D, from: from) {
+            if mark + 1 < count, self[mark + 1] == 0x3F { return mark }
+            from = mark + 1
+        }
+        return nil
     }
 }
 
@@ -121,12 +172,68 @@ struct DisplayName {
     var isComment: Bool
 
     /// Writes it as text: without quotes and backslashes, without comments, encoded words decoded
-    /// wherever they are.
+    /// wherever they are, without a byte order mark at its start.
+    /// - Returns: where the name is in `output`.
     static func write(
         _ value: Bytes, _ name: DisplayName, _ charsets: CharsetCache,
         into output: inout Region, _ losses: inout DecodeLosses
+    ) -> Range<Int> {
+        let begin = output.count
+        if isPlain(value, name), output.room >= name.range.count {
+            output.append(value.extracting(name.range))
+            return begin..<output.count
+        }
+        writeText(value, name, charsets, into: &output, &losses)
+        if let mark = output.bytes.extracting(begin..<output.count).firstEncodedMark {
+            leaveOutMarks(from: begin, firstAt: begin + mark, charsets, into: &output, &losses)
+        }
+        return output.bytes.withoutMark(begin..<output.count)
+    }
+
+    /// Whether it is ASCII with single blanks between words, and none of it means anything: it is
+    /// written as it is.
+    private static func isPlain(_ value: Bytes, _ name: DisplayName) -> Bool {
+        var wasBlank = true
+        for i in name.range {
+            let byte = value[i]
+            if byte == 0x20 {
+                if wasBlank { return false }
+                wasBlank = true
+            } else {
+                guard byte.isPlainInAddress else { return false }
+                wasBlank = false
+            }
+        }
+        return !wasBlank
+    }
+
+    /// A name that was encoded twice is decoded twice; a `=?` that is left loses its `=`.
+    private static func leaveOutMarks(
+        from begin: Int, firstAt mark: Int, _ charsets: CharsetCache, into output: inout Region,
+        _ losses: inout DecodeLosses
     ) {
-        var text = EncodedText(charsets, output)
+        let text = output.bytes.extracting(begin..<output.count).copied()
+        output.truncate(to: begin)
+        EncodedWord.decode(text.span, charsets: charsets, into: &output, losses: &losses)
+        guard output.bytes.extracting(begin..<output.count).firstEncodedMark != nil else { return }
+        let rest = output.bytes.extracting(begin..<output.count).copied()
+        output.truncate(to: begin)
+        // `==?` must not become one either.
+        var isBeforeMark = false
+        var isOut = [Bool](repeating: false, count: rest.count)
+        for i in rest.indices.reversed() {
+            isOut[i] = rest[i] == 0x3D && isBeforeMark
+            isBeforeMark = rest[i] == 0x3F || isOut[i]
+        }
+        for i in rest.indices where !isOut[i] { output.append(rest[i]) }
+    }
+
+    private static func writeText(
+        _ value: Bytes, _ name: DisplayName, _ charsets: CharsetCache,
+        into output: inout Region, _ losses: inout DecodeLosses
+    ) {
+        var text = EncodedText(charsets, output, isName: true)
+        var terminator = TerminatorSearch()
         let range = name.range
         let isComment = name.isComment
         var comments = CommentSearch()
@@ -135,6 +242,15 @@ struct DisplayName {
         var i = start
         while i < range.upperBound {
             switch value[i] {
+            case 0x3D:
+                // Quotes and parentheses inside an encoded word are its text.
+                let word = EncodedWordPlace(
+                    value, at: i, limit: range.upperBound, terminator: &terminator)
+                if let word,
+                    !isQuoted || value.extracting(word.text).firstIndex(of: 0x22) == nil
+                {
+                    i = word.end - 1
+                }
             case 0x22 where !isComment:
                 text.write(value, start..<i, into: &output, &losses)
                 isQuoted.toggle()
@@ -160,6 +276,14 @@ struct DisplayName {
 }
 
 extension UInt8 {
+    /// Letters, digits and signs that are never special in a list, nor begin an encoded word.
+    fileprivate var isPlainInAddress: Bool {
+        switch self {
+        case 0x2B, 0x2D...0x39, 0x41...0x5A, 0x5F, 0x61...0x7A: true
+        default: false
+        }
+    }
+
     /// Blanks, controls and brackets, which an addr-spec holds only in quotes.
     fileprivate var isDroppedInAddress: Bool {
         self <= 0x20 || self == 0x7F || self == 0x3C || self == 0x3E

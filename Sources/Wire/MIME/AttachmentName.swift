@@ -19,6 +19,38 @@ package enum AttachmentName {
         return cut(name)
     }
 
+    /// A name in a description of the part (RFC 2045 8), for a part that has no other: some programs
+    /// write it there only.
+    /// - Parameter description: decoded.
+    /// - Returns: the clean name; empty when the description does not look like a file's name.
+    package static func inDescription(_ description: Bytes) -> [UInt8] {
+        var range = description.trimmed(0..<description.count)
+        if range.count > 1, description[range.lowerBound] == UInt8(ascii: "\""),
+            description[range.upperBound - 1] == UInt8(ascii: "\"")
+        {
+            range = description.trimmed(range.lowerBound + 1..<range.upperBound - 1)
+        }
+        let text = description.extracting(range)
+        guard text.count > 2, text.count <= bytesMax, text.firstIndex(of: .colon) == nil,
+            text.firstIndex(of: UInt8(ascii: "@")) == nil, !text.startsIgnoringCase("www.")
+        else { return [] }
+        var dot = text.count - 1
+        while dot > 0, text[dot].isAlphanumeric { dot -= 1 }
+        let suffix = text.extracting((dot + 1)..<text.count)
+        guard dot > 0, text[dot] == .dot, !text[dot - 1].isWhitespace,
+            (1...suffixBytesMax).contains(suffix.count)
+        else { return [] }
+        var hasLetter = false
+        for index in 0..<suffix.count where suffix[index] >= UInt8(ascii: "A") { hasLetter = true }
+        let isHost =
+            suffix.equalsIgnoringCase("com") || suffix.equalsIgnoringCase("org")
+            || suffix.equalsIgnoringCase("net")
+        return hasLetter && !isHost ? clean(text) : []
+    }
+
+    /// Bytes of what may follow the last dot in a description that is a name: `xlsx`, `pages`.
+    private static let suffixBytesMax = 7
+
     /// `name` with `suffix` after it; the name is cut if both together are too long.
     package static func appending(_ suffix: StaticString, to name: [UInt8]) -> [UInt8] {
         var end = min(name.count, bytesMax - suffix.utf8CodeUnitCount)

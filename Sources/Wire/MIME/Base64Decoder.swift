@@ -2,7 +2,8 @@
 //
 // Lenient as the RFC demands of mail readers: characters outside the alphabet are skipped, and
 // counted unless they are blanks or line ends. Padding ends a quad anywhere, so pieces that were
-// encoded separately and joined are decoded correctly.
+// encoded separately and joined are decoded correctly. Text after the base64 is kept as it stands
+// (`Base64Tail`), on a line of its own.
 
 import CEpoll.Kernels
 
@@ -20,19 +21,43 @@ package struct Base64Decoder {
     /// Padding characters that still belong to the quad that padding ended.
     private var paddingDue = 0
 
+    /// After the first padding: looks for text.
+    private var tail: Base64Tail?
+    /// How much of the line that was judged is read again.
+    private var replayed = 0
+    /// Text follows the base64.
+    private var isText = false
+    private var lastByte = UInt8.lineFeed
+    private var lastDecoded: UInt8 = .lineFeed
+
     package init() {}
 
     /// - Returns: how much of `input` was taken; less than all only when `output` is full.
     package mutating func feed(_ input: Bytes, into output: inout Region) -> Int {
         var taken = 0
         while spill.drain(into: &output) && taken < input.count {
+            if isText {
+                guard writeHeldText(into: &output) else { break }
+                taken += output.append(input.extracting(taken..<input.count))
+                break
+            }
+            if tail != nil {
+                taken += feedTail(input, from: taken, into: &output)
+                continue
+            }
             if quadCount == 0 && paddingDue == 0 {
                 taken += decodeRun(input, from: taken, into: &output)
                 if taken == input.count { break }
+                if isRowOfSigns(input, at: taken) {
+                    tail = Base64Tail()
+                    tail?.beginLine(isStrict: true)
+                    continue
+                }
             }
             take(input[taken])
             taken += 1
         }
+        if taken > 0 { lastByte = input[taken - 1] }
         return taken
     }
 
@@ -40,6 +65,14 @@ package struct Base64Decoder {
     /// - Returns: false when that needs more room; call again with the next region.
     package mutating func finish(into output: inout Region) -> Bool {
         guard spill.drain(into: &output) else { return false }
+        if !isText, let open = tail, open.isAtLine {
+            if replayed == 0, open.finish() == .text {
+                beginText()
+            } else {
+                guard replay(into: &output) else { return false }
+            }
+        }
+        if isText { return writeHeldText(into: &output) }
         endQuad()
         return spill.drain(into: &output)
     }
@@ -55,6 +88,7 @@ package struct Base64Decoder {
                 return progress.written
             }
         }
+        if progress.written > 0 { lastDecoded = output.bytes[output.count - 1] }
         return progress.taken
     }
 
@@ -76,6 +110,8 @@ package struct Base64Decoder {
         if quadCount >= 2 {
             paddingDue = 3 - quadCount
             endQuad()
+            if tail == nil { tail = Base64Tail() }
+            tail?.padded()
         } else if paddingDue > 0 {
             paddingDue -= 1
         } else {
@@ -88,9 +124,81 @@ package struct Base64Decoder {
         if quadCount == 1 { strayCount += 1 }
         let bits = quad << (24 - 6 * quadCount)
         for i in 0..<max(0, quadCount - 1) {
-            spill.append(UInt8(truncatingIfNeeded: bits >> (16 - 8 * i)))
+            lastDecoded = UInt8(truncatingIfNeeded: bits >> (16 - 8 * i))
+            spill.append(lastDecoded)
         }
         quad = 0
         quadCount = 0
+    }
+}
+
+// MARK: - Text after it
+
+extension Base64Decoder {
+    /// Whether a line that has no letter begins at `at`.
+    private func isRowOfSigns(_ input: Bytes, at: Int) -> Bool {
+        let before = at > 0 ? input[at - 1] : lastByte
+        let byte = input[at]
+        return before == .lineFeed && byte.base64Value == nil && !byte.isWhitespace
+            && byte != .equalsSign
+    }
+
+    /// Takes bytes of `input` after the first padding; returns how many.
+    private mutating func feedTail(
+        _ input: Bytes, from start: Int, into output: inout Region
+    ) -> Int {
+        if replayed > 0 {
+            _ = replay(into: &output)
+            return 0
+        }
+        let byte = input[start]
+        guard tail?.isAtLine == true else {
+            take(byte)
+            if byte == .lineFeed { tail?.beginLine(isStrict: false) }
+            return 1
+        }
+        switch tail?.add(byte) {
+        case .text: beginText()
+        case .base64: _ = replay(into: &output)
+        case .needMore, nil: break
+        }
+        return 1
+    }
+
+    /// Decodes the line that was held, which is base64; false when the region is full.
+    private mutating func replay(into output: inout Region) -> Bool {
+        guard let line = tail?.held else { return true }
+        while replayed < line.count {
+            guard spill.drain(into: &output) else { return false }
+            take(line[replayed])
+            replayed += 1
+        }
+        replayed = 0
+        tail?.endLine()
+        if tail?.isAfterPadding == false {
+            tail = nil
+        } else if line.last == .lineFeed {
+            tail?.beginLine(isStrict: false)
+        }
+        return true
+    }
+
+    private mutating func beginText() {
+        endQuad()
+        isText = true
+        strayCount += 1
+        // The text begins on a line of its own; the end of the last line of base64 is no part of it.
+        if lastDecoded != .lineFeed {
+            spill.append(.carriageReturn)
+            spill.append(.lineFeed)
+        }
+    }
+
+    /// False when the region is full.
+    private mutating func writeHeldText(into output: inout Region) -> Bool {
+        guard spill.drain(into: &output) else { return false }
+        guard let line = tail?.held, replayed < line.count else { return true }
+        replayed += output.append(line.span.extracting(replayed..<line.count))
+        return replayed == line.count
     }
 }

@@ -3,7 +3,8 @@
 //
 // Every attachment goes through here, so most bytes go through one kernel that copies while it
 // checks. If padding turns out to be in the middle (parts that were encoded separately and joined),
-// the text after it is decoded and encoded again until both are in step.
+// the text after it is decoded and encoded again until both are in step. Readable text after the
+// base64 (`Base64Tail`) is no part of the file and is left out.
 
 import CEpoll.Kernels
 
@@ -31,19 +32,37 @@ package struct Base64Filter {
     private var carry: UInt32 = 0
     private var carryCount = 0
 
+    /// After the first padding: looks for text.
+    private var tail: Base64Tail?
+    /// How much of the line that was judged is read again.
+    private var replayed = 0
+    /// Text followed the base64, and was left out.
+    package private(set) var hasText = false
+    private var lastByte = UInt8.lineFeed
+
     package init() {}
 
     /// - Returns: how much of `input` was taken; less than all only when `output` is full.
     package mutating func feed(_ input: Bytes, into output: inout Region) -> Int {
         var taken = 0
         while spill.drain(into: &output) && taken < input.count {
+            if tail != nil {
+                taken += feedTail(input, from: taken)
+                continue
+            }
             if carryCount == 0 && !isPadded && output.room >= 8 {
                 taken += copyRun(input, from: taken, into: &output)
                 if taken == input.count { break }
             }
+            if quadCount == 0, decodedCount > 0, isRowOfSigns(input, at: taken) {
+                tail = Base64Tail()
+                tail?.beginLine(isStrict: true)
+                continue
+            }
             take(input[taken])
             taken += 1
         }
+        if taken > 0 { lastByte = input[taken - 1] }
         return taken
     }
 
@@ -51,6 +70,13 @@ package struct Base64Filter {
     /// - Returns: false when that needs more room; call again with the next region.
     package mutating func finish(into output: inout Region) -> Bool {
         guard spill.drain(into: &output) else { return false }
+        if let open = tail, open.isAtLine, !hasText {
+            if replayed == 0, open.finish() == .text { hasText = true }
+            while !hasText, tail?.held.isEmpty == false {
+                replay()
+                guard spill.drain(into: &output) else { return false }
+            }
+        }
         if quadCount == 1 { strayCount += 1 }
         let bytes = endQuad()
         if carryCount == 0 {
@@ -112,6 +138,8 @@ package struct Base64Filter {
         if quadCount >= 2 && quadCount + paddingCount < 4 {
             isPadded = true
             paddingCount += 1
+            if tail == nil { tail = Base64Tail() }
+            tail?.padded()
         } else {
             strayCount += 1
         }
@@ -178,6 +206,54 @@ package struct Base64Filter {
         case let value where value < 62: value - 52 + 0x30
         case 62: 0x2B
         default: 0x2F
+        }
+    }
+}
+
+// MARK: - Text after it
+
+extension Base64Filter {
+    /// Whether a line that has no letter begins at `at`.
+    private func isRowOfSigns(_ input: Bytes, at: Int) -> Bool {
+        let before = at > 0 ? input[at - 1] : lastByte
+        let byte = input[at]
+        return before == .lineFeed && byte.base64Value == nil && !byte.isWhitespace
+            && byte != .equalsSign
+    }
+
+    /// Takes bytes of `input` after the first padding; returns how many. Writes to `spill` alone.
+    private mutating func feedTail(_ input: Bytes, from start: Int) -> Int {
+        if hasText { return input.count - start }
+        if replayed > 0 {
+            replay()
+            return 0
+        }
+        let byte = input[start]
+        guard tail?.isAtLine == true else {
+            take(byte)
+            if byte == .lineFeed { tail?.beginLine(isStrict: false) }
+            return 1
+        }
+        switch tail?.add(byte) {
+        case .text: hasText = true
+        case .base64: replay()
+        case .needMore, nil: break
+        }
+        return 1
+    }
+
+    /// Takes one byte of the line that was held, which is base64.
+    private mutating func replay() {
+        guard let line = tail?.held, replayed < line.count else { return }
+        take(line[replayed])
+        replayed += 1
+        guard replayed == line.count else { return }
+        replayed = 0
+        tail?.endLine()
+        if tail?.isAfterPadding == false {
+            tail = nil
+        } else if line.last == .lineFeed {
+            tail?.beginLine(isStrict: false)
         }
     }
 }

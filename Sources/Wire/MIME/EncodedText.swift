@@ -9,6 +9,9 @@
 /// A text that is being written into a region; `finish` must be the last call.
 struct EncodedText: ~Copyable {
     private let charsets: CharsetCache
+    /// A word of an unknown charset is read as windows-1252, not left as it is: in a list of
+    /// addresses a reader would not know it.
+    private let isName: Bool
     private let start: Int
     private var pendingBlanks = 0
     private var isAfterWord = false
@@ -18,8 +21,9 @@ struct EncodedText: ~Copyable {
     /// State of the previous word, while its decoder is open.
     private var bits = WordBits(.quoted)
 
-    init(_ charsets: CharsetCache, _ output: borrowing Region) {
+    init(_ charsets: CharsetCache, _ output: borrowing Region, isName: Bool = false) {
         self.charsets = charsets
+        self.isName = isName
         start = output.count
         decoder = CharsetDecoder(.undeclared, cache: charsets)
     }
@@ -115,7 +119,11 @@ struct EncodedText: ~Copyable {
         _ bytes: Bytes, _ word: EncodedWordPlace, _ whole: Range<Int>,
         into output: inout Region, _ losses: inout DecodeLosses
     ) {
-        let charset = Charset(label: bytes.extracting(word.charset))
+        var charset = Charset(label: bytes.extracting(word.charset))
+        if charset.kind == .unknown, isName {
+            losses.unknownCharsets += 1
+            charset = .undeclared
+        }
         if charset.kind == .unknown {
             return writeUnknown(bytes, word, whole, into: &output, &losses)
         }
@@ -165,7 +173,8 @@ struct EncodedText: ~Copyable {
             if output.append(chunk.bytes) < chunk.bytes.count { isTruncated = true }
         }
         if output.bytes.extracting(textStart..<output.count).isValidUTF8 {
-            return output.replaceControls(from: textStart)
+            output.replaceControls(from: textStart)
+            return output.replaceWideControls(from: textStart)
         }
         output.truncate(to: begin)
         pendingBlanks = blanks
@@ -178,6 +187,7 @@ struct EncodedText: ~Copyable {
         let begin = output.count
         if decoder.feed(bytes, into: &output) < bytes.count { isTruncated = true }
         output.replaceControls(from: begin)
+        output.replaceWideControls(from: begin)
     }
 
     private mutating func closeDecoder(

@@ -13,6 +13,8 @@ package struct DecodeLosses: Equatable, Sendable {
     package var truncated = 0
     /// Entries of an address list without an addr-spec.
     package var malformedAddresses = 0
+    /// Addresses that were found inside encoded words, where no address may be.
+    package var encodedAddresses = 0
     package init() {}
 }
 
@@ -30,6 +32,19 @@ package enum EncodedWord {
         var text = EncodedText(charsets, output)
         text.write(value, 0..<value.count, into: &output, &losses)
         text.finish(into: &output, &losses)
+    }
+}
+
+extension EncodedWord {
+    /// The same in an array of its own, for the few values that are read again after decoding.
+    static func decoded(
+        _ value: Bytes, charsets: CharsetCache, losses: inout DecodeLosses
+    ) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 4 * value.count + 64) { memory, count in
+            var region = Region(memory)
+            decode(value, charsets: charsets, into: &region, losses: &losses)
+            count = region.count
+        }
     }
 }
 
@@ -69,6 +84,17 @@ struct EncodedWordPlace {
         text = i + 3..<close
         end = close + 2
         if Self.beginsWord(bytes, text) { return nil }
+    }
+
+    /// Whether the word's content is a comma and nothing else but blanks.
+    func isComma(_ bytes: Bytes) -> Bool {
+        guard text.count <= 16 else { return false }
+        var chunk = WordChunk()
+        var bits = WordBits(encoding)
+        _ = bits.decode(bytes, text, into: &chunk)
+        let content = chunk.bytes
+        let comma = content.trimmed(0..<content.count)
+        return comma.count == 1 && content[comma.lowerBound] == 0x2C
     }
 
     /// Whether another word begins within `text`: then this one was not closed. The `=?` that

@@ -46,6 +46,8 @@ struct FieldParameter {
 struct FieldParameterScanner {
     private var offset: Int
     private var comments = CommentSearch()
+    /// An encoded word stood where a parameter should begin.
+    private(set) var hasEncodedWords = false
 
     init(from offset: Int) { self.offset = offset }
 
@@ -61,6 +63,7 @@ struct FieldParameterScanner {
     private mutating func parameter(_ value: Bytes) -> FieldParameter? {
         let start = offset
         var i = start
+        if value[i] == 0x3D, i + 1 < value.count, value[i + 1] == 0x3F { hasEncodedWords = true }
         while i < value.count, value[i] != 0x3D, value[i] != 0x3B { i += 1 }
         guard i < value.count, value[i] == 0x3D else {
             offset = i

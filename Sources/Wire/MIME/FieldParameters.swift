@@ -12,6 +12,12 @@ package struct FieldParameters: Sendable {
     package let main: Range<Int>
     /// Where the first parameter may begin.
     private let start: Int
+    /// Bit n: a parameter's name has n bytes, 31 for more. Most questions are about parameters that
+    /// are not there, and this answers them without a scan.
+    private let nameLengths: UInt32
+    /// An encoded word stands where the value or a parameter should begin: some mailers encode the
+    /// whole field. Decoded, it can be read.
+    let hasEncodedWords: Bool
 
     /// - Parameter value: the whole field value; the same bytes at every later call.
     package init(_ value: Bytes) {
@@ -19,6 +25,21 @@ package struct FieldParameters: Sendable {
         let end = FieldParameterScanner.endOfValue(value, from: 0, &comments)
         main = FieldParameterScanner.withoutComments(value, 0..<end)
         start = end
+        var scanner = FieldParameterScanner(from: end)
+        var lengths: UInt32 = 0
+        while let parameter = scanner.next(value) {
+            lengths |= 1 << UInt32(min(parameter.name.count, 31))
+        }
+        nameLengths = lengths
+        let value = value.extracting(main)
+        let mark = value.firstIndex(of: .equalsSign) ?? value.count
+        let mainHasWord = mark + 1 < value.count && value[mark + 1] == 0x3F
+        hasEncodedWords = mainHasWord || scanner.hasEncodedWords
+    }
+
+    /// False when there is certainly no parameter of this name; costs nothing.
+    func mayHave(_ name: StaticString) -> Bool {
+        nameLengths >> UInt32(min(name.utf8CodeUnitCount, 31)) & 1 != 0
     }
 
     /// Writes `main` in lower case, without the comments and blanks inside it, so "text / (x) plain"
@@ -39,6 +60,7 @@ package struct FieldParameters: Sendable {
     /// The raw (unquoted) value of a plain parameter, for example the boundary; false when absent.
     /// Bytes past `output`'s room are dropped.
     package func raw(_ name: StaticString, _ value: Bytes, into output: inout Region) -> Bool {
+        guard mayHave(name) else { return false }
         if let parameter = plain(name, value) {
             parameter.writeRaw(value, into: &output)
             return true
@@ -61,9 +83,10 @@ package struct FieldParameters: Sendable {
         _ name: StaticString, _ value: Bytes, charsets: CharsetCache, into output: inout Region,
         losses: inout DecodeLosses
     ) -> Bool {
+        guard mayHave(name) else { return false }
         var sections = ParameterSections(name, value, from: start)
         if let first = sections.take() {
-            if first.isExtended {
+            if first.isExtended, !isEncodedWord(value, first) {
                 writeExtended(first, &sections, value, charsets, into: &output, &losses)
             } else {
                 writeJoined(first, &sections, value, charsets, into: &output, &losses)
@@ -119,14 +142,25 @@ extension FieldParameters {
         text.finish(into: &output, &losses)
     }
 
-    /// The label before the first of two apostrophes, and where the text after the second begins;
-    /// without apostrophes an empty label and the whole text.
+    /// Some mailers write an encoded word where RFC 2231 wants percent-encoded text.
+    private func isEncodedWord(_ value: Bytes, _ first: FieldParameter) -> Bool {
+        let start = charsetPrefix(value, first.value).1
+        return start + 1 < first.value.upperBound && value[start] == 0x3D
+            && value[start + 1] == 0x3F
+    }
+
+    /// The label before the first of two apostrophes, and where the text after the second begins.
+    /// With one apostrophe, the label before it if that is empty or known. Otherwise an empty
+    /// label and the whole text.
     private func charsetPrefix(_ value: Bytes, _ range: Range<Int>) -> (Range<Int>, Int) {
         let part = value.extracting(0..<range.upperBound)
-        guard let first = part.firstIndex(of: 0x27, from: range.lowerBound),
-            let second = part.firstIndex(of: 0x27, from: first + 1)
-        else { return (range.lowerBound..<range.lowerBound, range.lowerBound) }
-        return (range.lowerBound..<first, second + 1)
+        let none = (range.lowerBound..<range.lowerBound, range.lowerBound)
+        guard let first = part.firstIndex(of: 0x27, from: range.lowerBound) else { return none }
+        let label = range.lowerBound..<first
+        if let second = part.firstIndex(of: 0x27, from: first + 1) { return (label, second + 1) }
+        let isKnown =
+            label.isEmpty || Charset(label: value.extracting(label)).kind != .unknown
+        return isKnown ? (label, first + 1) : none
     }
 
     /// Writes plain sections. Mailers that write sections like this may put an encoded word across
@@ -192,6 +226,7 @@ private struct PercentText: ~Copyable {
     mutating func finish(into output: inout Region, _ losses: inout DecodeLosses) {
         if !decoder.finish(into: &output) { isTruncated = true }
         output.replaceControls(from: start)
+        output.replaceWideControls(from: start)
         output.trimTrailingSpaces(from: start)
         losses.replacedCharacters += decoder.replacedCount
         if isTruncated { losses.truncated += 1 }

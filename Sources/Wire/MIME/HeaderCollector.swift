@@ -68,12 +68,12 @@ struct HeaderCollector: ~Copyable {
 
     /// Reads a block that was gathered into `head` (`EntityHead.read`).
     func read(
-        _ range: Range<Int>, into head: inout EntityHead, isInDigest: Bool,
+        _ range: Range<Int>, into head: inout EntityHead, isInDigest: Bool, textCharset: Charset,
         charsets: CharsetCache, losses: inout DecodeLosses
     ) -> EntityHead? {
         head.read(
-            block.span.extracting(range), isInDigest: isInDigest, charsets: charsets,
-            losses: &losses)
+            block.span.extracting(range), isInDigest: isInDigest, textCharset: textCharset,
+            charsets: charsets, losses: &losses)
     }
 
     /// What `scanner` finds next in the rest; nil when there is no rest, or no more of it. A place

@@ -1,7 +1,8 @@
 // The fields of a header block, one per call. RFC 5322 2.2 and 4.5.
 //
 // Promises: linear time, no allocation, no lost field: a line that is no field is skipped and
-// counted, and the next line is tried. Lines end in CRLF or LF; a lone CR is content.
+// counted, and the next line is tried. Lines end in CRLF or LF; a lone CR is content. A parameter on
+// a line that should have been indented, after a semicolon, belongs to the field.
 
 import CEpoll.Kernels
 
@@ -49,11 +50,24 @@ package struct HeaderScanner: Sendable {
             let next = feed + 1
             let isFolded = next < block.count && (block[next] == 0x20 || block[next] == 0x09)
             let isBlank = lineEnd(block, lineStart..<next) == start
-            guard isFolded && !isBlank else {
-                return (lineEnd(block, lineStart..<next), next)
+            if !isFolded || isBlank {
+                let end = lineEnd(block, lineStart..<next)
+                guard !isBlank, end > start, opensParameter(block, lineStart..<end, next) else {
+                    return (end, next)
+                }
             }
             lineStart = next
         }
+    }
+
+    /// Whether `line` ends with a semicolon and the line at `next` is a parameter.
+    private func opensParameter(_ block: Bytes, _ line: Range<Int>, _ next: Int) -> Bool {
+        // Most lines do not end with it.
+        let last = block[max(line.lowerBound, line.upperBound - 1)]
+        guard last == UInt8(ascii: ";") || last.isBlank else { return false }
+        guard next < block.count, HeaderLine.endsOpen(block.extracting(line)) else { return false }
+        let end = block.firstIndex(of: .lineFeed, from: next).map { $0 + 1 } ?? block.count
+        return HeaderLine.isParameter(HeaderLine.withoutLineEnd(block.extracting(next..<end)))
     }
 
     /// The end of a line's content: before its CRLF, LF, or the end of the bytes.
@@ -73,7 +87,12 @@ package struct HeaderScanner: Sendable {
             }
         let name = range.lowerBound..<end
         while end < range.upperBound, block[end] == 0x20 || block[end] == 0x09 { end += 1 }
-        guard !name.isEmpty, end < range.upperBound, block[end] == 0x3A else { return nil }
+        guard !name.isEmpty, end < range.upperBound, block[end] == .colon else { return nil }
+        if end + 1 < range.upperBound, block[end + 1] == UInt8(ascii: "/"),
+            HeaderLine.isWebAddress(block.extracting(range), colon: end - range.lowerBound)
+        {
+            return nil
+        }
         var start = end + 1
         while start < range.upperBound, block[start].isWhitespace { start += 1 }
         return HeaderField(

@@ -52,5 +52,10 @@ package struct StructureOddities: Equatable {
     package var preambles = 0
     /// Texts after a multipart's close delimiter that were dropped, blank ones not counted.
     package var epilogues = 0
+    /// In the headers of parts, lines that are no fields; and headers, of the message too, that text
+    /// ended and not an empty line.
+    package var headerLines = 0
+    /// Contents that are not encoded as they say, and were passed as they stand.
+    package var encodings = 0
     package init() {}
 }

@@ -36,6 +36,8 @@ package struct PartWalker: ~Copyable {
         case leaf
         /// A part without any header, of which nothing has come yet.
         case bareLeaf
+        /// A leaf whose front tells whether it is encoded as it says.
+        case doubtfulLeaf
         /// Text before the first delimiter of a multipart.
         case preamble
         /// `preamble` holds a leaf or the beginning of one.
@@ -79,6 +81,9 @@ package struct PartWalker: ~Copyable {
     /// The header block has nothing but its blank line.
     private var isHeaderEmpty = true
     private var partCount = 0
+    /// Of the first text, by its label: raw file names of later parts are read so.
+    private var textCharset = Charset.undeclared
+    private var hasText = false
     /// Bytes of the message before this call, and where the call began in its input.
     private var consumedBytes = 0
     private var callStart = 0
@@ -103,6 +108,8 @@ package struct PartWalker: ~Copyable {
         pending = nil
         isMessage = true
         partCount = 0
+        textCharset = .undeclared
+        hasText = false
         consumedBytes = 0
         losses = DecodeLosses()
         oddities = StructureOddities()
@@ -127,6 +134,9 @@ package struct PartWalker: ~Copyable {
 
     /// The traits of `leafHead`, without the cost of copying it.
     package var leafTraits: EntityTraits { head.traits }
+
+    /// What kind of multipart begins, at `.multipartStart`.
+    package var multipartKind: EntityHead.MultipartKind { head.multipartKind }
 
     /// How many multiparts are around the current leaf.
     package var leafDepth: Int { levels.count }
@@ -179,10 +189,12 @@ package struct PartWalker: ~Copyable {
         case .entity: return beginEntity()
         case .leaf: return readLeaf(input, &offset, isLast: isLast)
         case .bareLeaf: return readBareLeaf(input, &offset, isLast: isLast)
+        case .doubtfulLeaf: return readDoubtfulLeaf(input, &offset, isLast: isLast)
         case .preamble: return readPreamble(input, &offset, isLast: isLast)
         case .preambleLeaf(let isWhole):
             heldIn = .preamble
             state = isWhole ? .leafEnd : .leaf
+            if preamble.text.isEmpty { return nil }
             return .content(Place(source: .held, range: 0..<preamble.text.count))
         case .leafEnd:
             state = pending == nil ? .ended : .delimiter
@@ -219,16 +231,16 @@ package struct PartWalker: ~Copyable {
                 heldIn = .headers
                 if !found.isAbsent {
                     mergedHead = headers.read(
-                        found.header, into: &head, isInDigest: isInDigest, charsets: charsets,
-                        losses: &losses)
+                        found.header, into: &head, isInDigest: isInDigest,
+                        textCharset: textCharset, charsets: charsets, losses: &losses)
                 }
                 return endHeader(found, place: Place(source: .held, range: found.header))
             }
             let range = start + found.header.lowerBound..<start + found.header.upperBound
             if !found.isAbsent {
                 mergedHead = head.read(
-                    input.extracting(range), isInDigest: isInDigest, charsets: charsets,
-                    losses: &losses)
+                    input.extracting(range), isInDigest: isInDigest, textCharset: textCharset,
+                    charsets: charsets, losses: &losses)
             }
             return endHeader(found, place: Place(source: .input, range: range))
         }
@@ -242,6 +254,8 @@ package struct PartWalker: ~Copyable {
         }
         state = .entity
         isHeaderEmpty = found.header.count <= 2
+        if found.isEndedByText { oddities.headerLines += 1 }
+        if !isMessage { oddities.headerLines += head.malformedCount }
         guard isMessage else { return nil }
         isMessage = false
         return .messageHeader(place)
@@ -249,7 +263,13 @@ package struct PartWalker: ~Copyable {
 
     /// A header block was read: a multipart opens or a leaf begins.
     private mutating func beginEntity() -> Event? {
-        guard head.media == .multipart else { return beginLeaf() }
+        guard head.media == .multipart else {
+            if !hasText, head.media.isText {
+                hasText = true
+                textCharset = head.charset
+            }
+            return beginLeaf()
+        }
         guard head.boundary.count <= BoundaryStack.boundaryBytesMax else {
             return fail(.boundaryTooLong, at: headers.start)
         }
@@ -278,7 +298,45 @@ package struct PartWalker: ~Copyable {
             state = .bareLeaf
             return nil
         }
+        if head.encoding != .identity, let bytes = ContentJudge.frontBytes(of: head) {
+            preamble.clear(bytesMax: bytes)
+            state = .doubtfulLeaf
+            return nil
+        }
         state = .leaf
+        return .leafStart
+    }
+
+    /// Keeps the front of a leaf back, until it is long enough to be judged.
+    private mutating func readDoubtfulLeaf(
+        _ input: Bytes, _ offset: inout Int, isLast: Bool
+    ) -> Event? {
+        switch scan(input, &offset, isLast: isLast) {
+        case .content(let place):
+            guard !keepPreamble(place, input, &offset) else { return nil }
+            return beginDoubtfulLeaf(isWhole: false)
+        case .delimiter(let found):
+            pending = found
+        case .needInput:
+            guard isLast else { return .needInput }
+            pending = nil
+        }
+        return beginDoubtfulLeaf(isWhole: true)
+    }
+
+    private mutating func beginDoubtfulLeaf(isWhole: Bool) -> Event {
+        let front = preamble.front
+        let isAll = isWhole && front.count == preamble.text.count
+        let isAsLabelled = ContentJudge.isAsLabelled(
+            preamble.bytes.extracting(front), head, isWhole: isAll)
+        if head.encoding == .unknown {
+            // It is counted where the leaf begins.
+            if !isAsLabelled { head.becomeOctetStream() }
+        } else if !isAsLabelled {
+            head.dropEncoding()
+            oddities.encodings += 1
+        }
+        state = .preambleLeaf(isWhole: isWhole)
         return .leafStart
     }
 

@@ -2,7 +2,8 @@
 //
 // Mailers write a line there for readers that do not know MIME; nobody needs it. Sometimes it is what
 // a person wrote, in a message that was put together by hand. The text is kept until it is clear
-// which of the two it is, up to `MIMEBounds.preambleBytesMax` and a line.
+// which of the two it is, up to `MIMEBounds.preambleBytesMax` and a line. The front of a content that
+// must be looked at before it is passed on is kept here likewise.
 
 /// The text so far.
 struct Preamble {
@@ -10,6 +11,8 @@ struct Preamble {
     private static let customaryBytesMax = 1_000
 
     private(set) var text: [UInt8] = []
+    /// Bytes that are kept, at most `MIMEBounds.preambleBytesMax`.
+    private var bytesMax = MIMEBounds.preambleBytesMax
 
     /// The text; valid until the next change.
     var bytes: Bytes {
@@ -21,7 +24,7 @@ struct Preamble {
     var isBlank: Bool { text.span.isAllWhitespace }
 
     /// Whether the text is longer than a preamble may be.
-    var isOverBound: Bool { text.count > MIMEBounds.preambleBytesMax }
+    var isOverBound: Bool { text.count > bytesMax }
 
     /// Whether the text only says that this is MIME: it is short and names MIME or a multipart
     /// message.
@@ -39,8 +42,14 @@ struct Preamble {
         return false
     }
 
+    /// Where the text within the bound is.
+    var front: Range<Int> { 0..<min(text.count, bytesMax) }
+
     /// Forgets the text, keeps the memory.
-    mutating func clear() { text.removeAll(keepingCapacity: true) }
+    mutating func clear(bytesMax: Int = MIMEBounds.preambleBytesMax) {
+        text.removeAll(keepingCapacity: true)
+        self.bytesMax = bytesMax
+    }
 
     /// Adds all of `bytes`.
     mutating func append(_ bytes: Bytes) {
@@ -48,5 +57,5 @@ struct Preamble {
     }
 
     /// How many more bytes fit within the bound.
-    var room: Int { max(0, MIMEBounds.preambleBytesMax - text.count) }
+    var room: Int { max(0, bytesMax - text.count) }
 }

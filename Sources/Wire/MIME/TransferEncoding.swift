@@ -21,6 +21,7 @@ package enum TransferEncoding: Equatable, Sendable {
             end += 1
         }
         self = Self.read(label)
+        if self == .unknown { self = Self.ofWord(value) }
         if self == .unknown, end < value.count { self = Self.read(value.extracting(0..<end)) }
         if self == .unknown, Charset(label: value).kind != .unknown { self = .identity }
     }
@@ -37,6 +38,34 @@ package enum TransferEncoding: Equatable, Sendable {
             return named(word.bytes)
         }
     }
+
+    /// The encoding that an encoded word names (RFC 2047 2, which forbids it here), if content cannot
+    /// be read without it; else `.unknown`, so that it is counted.
+    private static func ofWord(_ value: Bytes) -> TransferEncoding {
+        guard value.startsIgnoringCase("=?"),
+            let first = value.firstIndex(of: questionMark, from: 2),
+            let second = value.firstIndex(of: questionMark, from: first + 1),
+            second == first + 2,
+            let end = value.firstIndex(of: questionMark, from: second + 1),
+            end - second - 1 <= labelBytesMax
+        else { return .unknown }
+        let text = value.extracting(second + 1..<end)
+        guard value[first + 1].asciiLowercased == UInt8(ascii: "b") else { return needed(text) }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: labelBytesMax) { memory in
+            var region = Region(memory)
+            var decoder = Base64Decoder()
+            _ = decoder.feed(text, into: &region)
+            _ = decoder.finish(into: &region)
+            return needed(region.bytes)
+        }
+    }
+
+    private static func needed(_ label: Bytes) -> TransferEncoding {
+        let encoding = read(label)
+        return encoding == .identity ? .unknown : encoding
+    }
+
+    private static let questionMark = UInt8(ascii: "?")
 
     /// Bytes of a label that are read; every known label is shorter.
     private static let labelBytesMax = 32

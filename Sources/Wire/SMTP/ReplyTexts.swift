@@ -33,6 +33,31 @@ extension Reply {
             : Reply(250, (2, 0, 0), "Ok: queued as ", detail: messageID)
     }
 
+    /// `queued(as:)` and what the message has lost on the way, in parentheses:
+    /// `250 Ok: queued as ID (signature not kept; characters replaced)`.
+    /// - Parameter losses: words with `; ` between them; as many of them as the line has room for.
+    package static func queued(as messageID: [UInt8], losses: String) -> Reply {
+        let reply = queued(as: messageID)
+        // The enhanced status takes six bytes, code and parentheses seven.
+        let room = wireBytesMax - 15 - reply.text.utf8CodeUnitCount - messageID.count
+        let words = cut(Array(losses.utf8), to: room)
+        guard !words.isEmpty else { return reply }
+        let end = [UInt8(ascii: "(")] + words + [UInt8(ascii: ")")]
+        return messageID.isEmpty
+            ? Reply(250, (2, 0, 0), "Ok: queued ", detail: end)
+            : Reply(250, (2, 0, 0), reply.text, detail: messageID + [0x20] + end)
+    }
+
+    /// As many of `words`, which `; ` separates, as fit into `room` bytes; `more` stands for others.
+    private static func cut(_ words: [UInt8], to room: Int) -> [UInt8] {
+        guard words.count > room else { return words }
+        let more = Array("; more".utf8)
+        guard room > more.count else { return [] }
+        let fitting = words[..<(room - more.count + 1)]
+        guard let end = fitting.lastIndex(of: UInt8(ascii: ";")) else { return [] }
+        return words[..<end] + more
+    }
+
     // MARK: 4xx
 
     package static let idleTimeout = Reply(421, (4, 4, 2), "Timeout, closing connection")
@@ -123,6 +148,13 @@ extension Reply {
     package static let groupTooLarge = Reply(
         552, (5, 3, 4), "Message too large for its number of hidden recipients")
     package static let parseFailed = Reply(554, (5, 6, 0), "Failed to parse message")
+    /// With `--refuse-encrypted`; the message can be read well.
+    package static let signedRefused = Reply(
+        554, (5, 6, 1), "Signed message refused, because its signature would be lost")
+    package static let encryptedRefused = Reply(
+        554, (5, 6, 1), "Encrypted message refused, because it would arrive as a file")
+    /// RFC 3463 3.5: a routing loop.
+    package static let tooManyHops = Reply(554, (5, 4, 6), "Too many hops")
 
     /// `messageTooLarge` with the limit: `552 Message size exceeds maximum of 52428800 bytes`.
     package static func messageTooLarge(bytesMax: Int) -> Reply {

@@ -44,6 +44,29 @@ extension Span where Element == UInt8 {
         return low..<high
     }
 
+    /// `range` without byte order marks at its start, and without the blanks after them.
+    package func withoutMark(_ range: Range<Int>) -> Range<Int> {
+        guard !range.isEmpty, self[range.lowerBound] == 0xEF else { return range }
+        var low = range.lowerBound
+        while low + 3 <= range.upperBound, self[low] == 0xEF, self[low + 1] == 0xBB,
+            self[low + 2] == 0xBF
+        {
+            low = trimmed(low + 3..<range.upperBound).lowerBound
+        }
+        return low..<range.upperBound
+    }
+
+    /// Calls `body` with each entry of a comma-separated list, trimmed, if it is not empty.
+    package func forEachListed(_ body: (Bytes) -> Void) {
+        var start = 0
+        while start <= count {
+            let end = firstIndex(of: 0x2C, from: start) ?? count
+            let entry = trimmed(start..<end)
+            if !entry.isEmpty { body(extracting(entry)) }
+            start = end + 1
+        }
+    }
+
     /// Offset of the first space or tab at or after `start`; nil if there is none.
     func firstBlank(from start: Int) -> Int? {
         var at = start

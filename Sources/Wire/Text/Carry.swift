@@ -20,6 +20,11 @@ struct Carry {
         count += 1
     }
 
+    mutating func removeLast() {
+        precondition(count > 0)
+        count -= 1
+    }
+
     /// Keeps only `rest`.
     mutating func keep(_ rest: Bytes) {
         precondition(rest.count <= Self.bytesMax)

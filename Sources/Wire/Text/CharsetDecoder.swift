@@ -5,7 +5,9 @@
 // writes, or finds the region too full. Bytes that cannot be decoded become U+FFFD and are counted.
 // us-ascii and unknown charsets: a sequence that is valid UTF-8 stays, any other 8-bit byte is read
 // as windows-1252. This is decided per character, so it needs no look ahead, and one broken
-// character does not spoil its neighbours.
+// character does not spoil its neighbours. Text without a label is ISO-2022-JP when its escapes stand
+// near the start; before the first of them the two are the same. In charsets of 7 bits, 8-bit bytes
+// that are valid UTF-8 are UTF-8.
 // Sources: WHATWG Encoding Standard, RFC 1468, 1554, 1557, 1843, 1922, 2152, 2781.
 
 import CEpoll.Kernels
@@ -29,17 +31,58 @@ package struct CharsetDecoder: ~Copyable {
 
     /// Owns the descriptor in `mode`.
     private let cache: CharsetCache
-    private let mode: Mode
+    private var mode: Mode
     private var carry = Carry()
+    /// What is to be learned from the front of a text first, and how much of what it held is decoded.
+    private var front: TextFront?
+    private var frontTaken = 0
+    /// Text without a label: bytes in which an escape of ISO-2022-JP may still come, and one that has
+    /// begun.
+    private var escapeBytesLeft = 0
+    private var escape = Carry()
     private var shift = ShiftDecoder(.hz)
     private var unicode = UnicodeDecoder(.utf7)
 
+    /// For a word or another piece of text. A byte order mark is taken off only from UTF-8.
     /// - Parameter cache: that of the loop that uses this decoder.
     package init(_ charset: Charset, cache: CharsetCache) {
+        self.init(plain: charset, cache: cache)
+        if charset.kind == .utf8 { front = TextFront(.word) }
+    }
+
+    /// For a whole text: a byte order mark counts more than `charset`, and HTML without a usable
+    /// label may name its charset itself.
+    /// - Parameter cache: that of the loop that uses this decoder.
+    package init(text charset: Charset, isHTML: Bool, cache: CharsetCache) {
+        self.init(plain: charset, cache: cache)
+        let isUnlabelled = charset.kind == .undeclared || charset.kind == .unknown
+        if isHTML, isUnlabelled {
+            front = TextFront(.unlabelledHTML)
+        } else {
+            front = TextFront(charset.isWide ? .wideText : .text)
+        }
+    }
+
+    /// Whether a text in UTF-8 that begins with `bytes` needs a decoder, because they may be a byte
+    /// order mark.
+    package static func mayBeMark(_ bytes: Bytes) -> Bool {
+        bytes.count > 0 && TextFront.mayBeginMark(bytes[0])
+    }
+
+    private init(plain charset: Charset, cache: CharsetCache) {
         self.cache = cache
+        mode = .sniffed
+        use(charset)
+    }
+
+    private mutating func use(_ charset: Charset) {
+        escapeBytesLeft = 0
         switch charset.kind {
         case .utf8: mode = .utf8
         case .usASCII, .unknown: mode = .sniffed
+        case .undeclared:
+            mode = .sniffed
+            escapeBytesLeft = MetaCharset.frontBytesMax
         case .latin1AsWindows1252: mode = .table(.windows1252)
         case .listed(let index):
             let row = CharsetTable.rows[index]
@@ -64,9 +107,17 @@ package struct CharsetDecoder: ~Copyable {
     /// Decodes `input` into `output` and returns how many bytes it took: less than all only when
     /// `output` has fewer than `roomMin` bytes left.
     package mutating func feed(_ input: Bytes, into output: inout Region) -> Int {
+        front == nil ? decode(input, into: &output) : feedFront(input, into: &output)
+    }
+
+    private mutating func decode(_ input: Bytes, into output: inout Region) -> Int {
         switch mode {
         case .utf8: return feedUTF8(input, into: &output, isSniffed: false)
-        case .sniffed: return feedUTF8(input, into: &output, isSniffed: true)
+        case .sniffed:
+            guard escapeBytesLeft == 0, escape.count == 0 else {
+                return feedUnlabelled(input, into: &output)
+            }
+            return feedUTF8(input, into: &output, isSniffed: true)
         case .table(let table):
             let result = table.convert(input, into: &output)
             replacedCount += result.replaced
@@ -75,29 +126,50 @@ package struct CharsetDecoder: ~Copyable {
             return feedMultiByte(input, into: &output, IconvStep(descriptor, lead))
         case .shifted(let descriptor):
             return feedShifted(input, into: &output, descriptor)
-        case .unicode:
-            var taken = 0
-            while taken < input.count && output.room >= Self.roomMin {
-                let run = unicode.takeRun(input, from: taken, into: &output)
-                taken += run
-                if run > 0 { continue }
-                replacedCount += unicode.take(input[taken], into: &output)
-                taken += 1
-            }
-            return taken
+        case .unicode: return feedUnicode(input, into: &output)
         }
+    }
+
+    private mutating func feedUnicode(_ input: Bytes, into output: inout Region) -> Int {
+        var taken = 0
+        while taken < input.count && output.room >= Self.roomMin {
+            if carry.count > 0 {
+                taken += resumeForeign(with: input[taken], into: &output)
+                continue
+            }
+            let run = unicode.takeRun(input, from: taken, into: &output)
+            taken += run
+            if run > 0 { continue }
+            if input[taken] >= 0x80, unicode.isDirectUTF7 {
+                taken += takeEightBit(input, at: taken, into: &output)
+                continue
+            }
+            replacedCount += unicode.take(input[taken], into: &output)
+            taken += 1
+        }
+        return taken
     }
 
     /// Writes U+FFFD for a cut character that is kept. False: it needs `roomMin` bytes of room;
     /// call again.
     package mutating func finish(into output: inout Region) -> Bool {
         guard output.room >= Self.roomMin else { return false }
+        if front != nil {
+            front?.finish()
+            guard decodeHeld(into: &output), output.room >= Self.roomMin else { return false }
+        }
+        if escape.count > 0 {
+            endEscape(into: &output)
+            guard output.room >= Self.roomMin else { return false }
+        }
         switch mode {
         case .utf8, .multiByte: if carry.count > 0 { replace(into: &output) }
         case .sniffed: writeAsWindows1252(carry.count, into: &output)
         case .table: break
-        case .shifted: if shift.isCut { replace(into: &output) }
-        case .unicode: if unicode.isCut { replace(into: &output) }
+        case .shifted(let descriptor):
+            if carry.count > 0 { decodeForeignBytes(into: &output, descriptor) }
+            if shift.isCut { replace(into: &output) }
+        case .unicode: if unicode.isCut || carry.count > 0 { replace(into: &output) }
         }
         carry = Carry()
         return true
@@ -106,6 +178,148 @@ package struct CharsetDecoder: ~Copyable {
     private mutating func replace(into output: inout Region) {
         output.append(scalar: 0xFFFD)
         replacedCount += 1
+    }
+}
+
+// MARK: - The front of a text
+
+extension CharsetDecoder {
+    private mutating func feedFront(_ input: Bytes, into output: inout Region) -> Int {
+        guard output.room >= Self.roomMin else { return 0 }
+        var taken = 0
+        if front?.isDecided == false { taken = front?.gather(input) ?? 0 }
+        guard front?.isDecided == true, decodeHeld(into: &output) else { return taken }
+        return taken + decode(input.extracting(taken..<input.count), into: &output)
+    }
+
+    /// Decodes what the front has held, once it is decided; false when the region is too full.
+    private mutating func decodeHeld(into output: inout Region) -> Bool {
+        guard let front else { return true }
+        if frontTaken == 0, let charset = front.charset { use(charset) }
+        if frontTaken < front.held.count {
+            let held = front.held
+            frontTaken += decode(held.span.extracting(frontTaken..<held.count), into: &output)
+            guard frontTaken == held.count else { return false }
+        }
+        self.front = nil
+        return true
+    }
+
+    /// Text without a label, as long as an escape of ISO-2022-JP may change what it is.
+    private mutating func feedUnlabelled(_ input: Bytes, into output: inout Region) -> Int {
+        var i = 0
+        while i < input.count && output.room >= Self.roomMin {
+            if escape.count > 0 || (escapeBytesLeft > 0 && input[i] == 0x1B) {
+                escape.append(input[i])
+                switch EscapeSearch.judge(escape.bytes) {
+                case .needMore: i += 1
+                case .yes:
+                    i += 1
+                    if !beginJIS(into: &output) { endEscape(into: &output) }
+                case .no:
+                    // The last byte is read again: it may be of a character, or an ESC.
+                    escape.removeLast()
+                    endEscape(into: &output)
+                }
+                continue
+            }
+            if escapeBytesLeft == 0 {
+                return i + decode(input.extracting(i..<input.count), into: &output)
+            }
+            let window = input.extracting(i..<min(input.count, i + escapeBytesLeft))
+            let end = window.firstIndex(of: 0x1B) ?? window.count
+            let taken = feedUTF8(window.extracting(0..<end), into: &output, isSniffed: true)
+            i += taken
+            escapeBytesLeft -= taken
+        }
+        return i
+    }
+
+    /// The bytes of an escape are text.
+    private mutating func endEscape(into output: inout Region) {
+        let text = escape
+        escape = Carry()
+        escapeBytesLeft = max(0, escapeBytesLeft - text.count)
+        if carry.count > 0 { writeInvalid(carry.count, into: &output, isSniffed: true) }
+        output.append(text.bytes)
+    }
+
+    /// An escape of ISO-2022-JP came: the text is that from here on. False: iconv lacks it.
+    private mutating func beginJIS(into output: inout Region) -> Bool {
+        if carry.count > 0 { writeInvalid(carry.count, into: &output, isSniffed: true) }
+        use(.iso2022JP)
+        guard case .shifted(let descriptor) = mode else { return false }
+        let sequence = escape
+        escape = Carry()
+        var taken = 0
+        while taken < sequence.count {
+            taken = convertGathered(sequence.bytes, from: taken, into: &output, descriptor)
+        }
+        return true
+    }
+}
+
+// MARK: - UTF-8 in 7-bit text
+
+extension CharsetDecoder {
+    /// Takes a character of UTF-8 at `start`, or its cut beginning; nil when it is none.
+    private mutating func takeForeign(
+        _ input: Bytes, at start: Int, into output: inout Region
+    ) -> Int? {
+        switch UTF8Sequence.at(start, in: input) {
+        case .character(let length):
+            output.append(input.extracting(start..<start + length))
+            return length
+        case .incomplete:
+            carry.keep(input.extracting(start..<input.count))
+            return input.count - start
+        case .invalid: return nil
+        }
+    }
+
+    /// Takes 8-bit bytes of a UTF-7 text, which are UTF-8 or broken.
+    private mutating func takeEightBit(
+        _ input: Bytes, at start: Int, into output: inout Region
+    ) -> Int {
+        if let taken = takeForeign(input, at: start, into: &output) { return taken }
+        replace(into: &output)
+        guard case .invalid(let bytes) = UTF8Sequence.at(start, in: input) else { return 1 }
+        return bytes
+    }
+
+    /// Continues such a character, which is kept. Returns 0 when `byte` is not part of it.
+    private mutating func resumeForeign(
+        with byte: UInt8, into output: inout Region
+    ) -> Int {
+        let before = carry
+        carry.append(byte)
+        switch UTF8Sequence.at(0, in: carry.bytes) {
+        case .incomplete: return 1
+        case .character:
+            output.append(carry.bytes)
+            carry = Carry()
+            return 1
+        case .invalid:
+            carry = before
+            if case .shifted(let descriptor) = mode {
+                decodeForeignBytes(into: &output, descriptor)
+            } else {
+                replace(into: &output)
+                carry = Carry()
+            }
+            return 0
+        }
+    }
+
+    /// The kept bytes are no UTF-8: they are of the charset's 8-bit form.
+    private mutating func decodeForeignBytes(into output: inout Region, _ home: iconv_t) {
+        let kept = carry
+        carry = Carry()
+        shift.readEightBit()
+        var taken = 0
+        while taken < kept.count {
+            taken = convertGathered(kept.bytes, from: taken, into: &output, home)
+        }
     }
 }
 
@@ -209,17 +423,18 @@ extension CharsetDecoder {
                 resume(into: &output, step)
                 continue
             }
-            let run = input.asciiRun(from: i)
-            if run > i {
-                i += output.append(input.extracting(i..<run))
+            // No further than there may be room, so that no byte is searched with each region.
+            let window = input.extracting(i..<min(input.count, i + output.room))
+            let run = window.asciiRun(from: 0)
+            if run > 0 {
+                i += output.append(window.extracting(0..<run))
                 continue
             }
-            let rest = input.extracting(i..<input.count)
-            let (taken, outcome) = step.convert(rest, into: &output, replaced: &replacedCount)
+            let (taken, outcome) = step.convert(window, into: &output, replaced: &replacedCount)
             i += taken
             if outcome == .incomplete {
-                keep(input.extracting(i..<input.count), into: &output)
-                i = input.count
+                keep(window.extracting(taken..<window.count), into: &output)
+                i += window.count - taken
             }
         }
         return i
@@ -265,8 +480,19 @@ extension CharsetDecoder {
     ) -> Int {
         var i = 0
         while i < input.count && output.room >= Self.roomMin {
+            if carry.count > 0 {
+                i += resumeForeign(with: input[i], into: &output)
+                continue
+            }
+            if shift.mayBeForeign(input[i]) {
+                if let foreign = takeForeign(input, at: i, into: &output) {
+                    i += foreign
+                    continue
+                }
+                shift.readEightBit()
+            }
             if shift.isPlain {
-                let run = plainRun(input, from: i)
+                let run = plainRun(input, from: i, room: output.room)
                 if run > i {
                     i += output.append(input.extracting(i..<run))
                     continue
@@ -297,7 +523,7 @@ extension CharsetDecoder {
             shift.take(input[i], into: &gathered)
             i += 1
         } while i < input.count && !shift.isPlain && shift.pairs == nil
-            && shift.repertoire == repertoire
+            && shift.repertoire == repertoire && !shift.mayBeForeign(input[i])
             && gathered.characters + ShiftDecoder.charactersMax <= charactersMax
         convert(gathered.bytes, into: &output, step(repertoire, home))
         return i
@@ -346,9 +572,10 @@ extension CharsetDecoder {
     }
 
     /// The end of the bytes from `start` that are plain ASCII and do not shift.
-    private func plainRun(_ input: Bytes, from start: Int) -> Int {
+    private func plainRun(_ input: Bytes, from start: Int, room: Int) -> Int {
+        let limit = min(input.count, start + room)
         var i = start
-        while i < input.count, ShiftDecoder.isPlain(input[i]) { i += 1 }
+        while i < limit, ShiftDecoder.isPlain(input[i]) { i += 1 }
         return i
     }
 }

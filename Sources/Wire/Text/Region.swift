@@ -116,11 +116,26 @@ extension Region {
         }
     }
 
-    /// Turns CR, LF, NUL, tab and the other C0 controls after offset `start` into spaces, so that
-    /// decoded text never starts a header or ends a line.
+    /// Turns CR, LF, NUL, tab, the other C0 controls and DEL after offset `start` into spaces, so
+    /// that decoded text never starts a header or ends a line.
     mutating func replaceControls(from start: Int) {
         assert(start <= count)
-        for i in start..<max(start, count) where base[i] < 0x20 { base[i] = 0x20 }
+        for i in start..<max(start, count) where base[i] < 0x20 || base[i] == 0x7F {
+            base[i] = 0x20
+        }
+    }
+
+    /// Turns U+0080 to U+009F after offset `start`, where a character begins, into spaces, two each.
+    mutating func replaceWideControls(from start: Int) {
+        assert(start <= count)
+        var i = start
+        while i + 1 < count {
+            if base[i] == 0xC2, base[i + 1] < 0xA0 {
+                base[i] = 0x20
+                base[i + 1] = 0x20
+            }
+            i += 1
+        }
     }
 
     /// Takes spaces off the end, but none before offset `start`.

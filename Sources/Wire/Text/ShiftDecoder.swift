@@ -44,6 +44,15 @@ struct ShiftDecoder {
         shiftedOut = scheme == .iso2022JP ? .kana : .pairs(.home)
     }
 
+    /// 8-bit bytes that are no UTF-8 came: they, and those after them, are the 8-bit form.
+    private(set) var isEightBit = false
+
+    /// Bytes came that are no UTF-8.
+    mutating func readEightBit() { isEightBit = true }
+
+    /// Whether `byte` may begin a character of UTF-8, which 7-bit text should not have.
+    func mayBeForeign(_ byte: UInt8) -> Bool { byte >= 0x80 && !isEightBit && !isCut }
+
     /// The active set is ASCII, and no sequence or character has begun.
     var isPlain: Bool { active == .ascii && !isCut && single == nil }
 

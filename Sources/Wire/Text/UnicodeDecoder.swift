@@ -18,6 +18,12 @@ struct UnicodeDecoder {
 
     init(_ scheme: UnicodeScheme) { self.scheme = scheme }
 
+    /// 8-bit bytes may be UTF-8: this is 7-bit text, outside of a shift.
+    var isDirectUTF7: Bool {
+        if case .utf7 = scheme { return !isInBase64 }
+        return false
+    }
+
     /// A character has begun and is not complete.
     var isCut: Bool {
         if high != 0 { return true }
@@ -34,9 +40,14 @@ struct UnicodeDecoder {
             return Self.utf16Run(input, from: start, bigEndian, into: &output)
         case .utf7:
             guard !isInBase64 else { return 0 }
-            let plus = input.firstIndex(of: 0x2B, from: start) ?? input.count
-            let end = min(input.asciiRun(from: start), plus)
-            return output.append(input.extracting(start..<end))
+            // No further than there is room, and no further than the next shift: what was searched
+            // is taken, so that each byte is searched once.
+            let window = input.extracting(start..<min(input.count, start + output.room))
+            let plus = window.firstIndex(of: 0x2B) ?? window.count
+            let text = window.extracting(0..<plus)
+            let taken = output.append(text.extracting(0..<text.asciiRun(from: 0)))
+            if taken > 0 { isAtStart = false }
+            return taken
         case .utf32: return 0
         }
     }
@@ -121,6 +132,12 @@ struct UnicodeDecoder {
             output.append(scalar: 0xFFFD)
         }
         var replaced = waiting != 0 ? 1 : 0
+        // UTF-7 has no other place where a mark is taken off.
+        if isAtStart, unit == 0xFEFF {
+            isAtStart = false
+            return replaced
+        }
+        isAtStart = false
         switch unit {
         case 0xD800..<0xDC00: high = unit
         case 0xDC00..<0xE000:
@@ -166,6 +183,7 @@ struct UnicodeDecoder {
             isJustOpened = true
             return 0
         }
+        isAtStart = false
         output.append(scalar: byte < 0x80 ? UInt32(byte) : 0xFFFD)
         return byte < 0x80 ? 0 : 1
     }

@@ -120,8 +120,36 @@ struct OutcomeReplyTests {
         #expect(
             onWire(Outcome.noRoom.reply(isVerbose: false))
                 == "451 Insufficient resources, try again later")
+        #expect(onWire(Outcome.tooManyHops.reply(isVerbose: false)) == "554 Too many hops")
         #expect(
             onWire(Outcome.groupTooLarge.reply(isVerbose: false))
                 == "552 Message too large for its number of hidden recipients")
+        #expect(
+            onWire(Outcome.protected(isEncrypted: false).reply(isVerbose: false))
+                == "554 Signed message refused, because its signature would be lost")
+        #expect(
+            onWire(Outcome.protected(isEncrypted: true).reply(isVerbose: false))
+                == "554 Encrypted message refused, because it would arrive as a file")
+    }
+
+    @Test("A verbose 250 says what was lost, as much of it as its line has room for")
+    func losses() {
+        func reply(_ id: Int, _ losses: String) -> String {
+            let id = Array(String(repeating: "i", count: id).utf8)
+            return onWire(
+                Outcome.accepted(messageID: id).reply(isVerbose: true, losses: losses))
+        }
+        #expect(reply(2, "") == "250 Ok: queued as ii")
+        #expect(reply(2, "a lost") == "250 Ok: queued as ii (a lost)")
+        #expect(reply(0, "a lost; b lost") == "250 Ok: queued (a lost; b lost)")
+        for id in 0..<520 {
+            let long = Array(repeating: "0123456789", count: 60).joined(separator: "; ")
+            let line = reply(id, long)
+            #expect(line.utf8.count <= 510)
+            guard line.contains("(") else { continue }
+            #expect(line.hasSuffix("0123456789; more)"), "\(line)")
+            #expect(id > 470 || line.utf8.count > 480)
+        }
+        #expect(!reply(495, "0123456789").contains("("))
     }
 }

@@ -153,6 +153,19 @@ struct SubmissionTests {
         #expect(bench.isEmpty)
     }
 
+    @Test("a text that escapes make larger than the threshold leaves while it is written")
+    func grownText() throws {
+        let bench = try SubmissionBench()
+        var content = "Content-Type: multipart/mixed; boundary=m\n\n--m\n\n"
+        content += String(repeating: "<&>", count: 70_000)
+        content += "\n--m\nContent-Type: text/html\n\n<p>x</p>\n--m--\n"
+        #expect(bench.send(MappedMessage(crlf(content))) == accepted("id"))
+        let html = bench.api.object(0)?["html_body"] as? String
+        let signs = String(repeating: "&lt;&amp;&gt;", count: 70_000)
+        #expect(html == "<div style='white-space: pre-wrap'>\(signs)</div><p>x</p>")
+        #expect(bench.isEmpty)
+    }
+
     @Test("hidden recipients get a request each", arguments: [false, true])
     func group(isLarge: Bool) throws {
         let bench = try SubmissionBench()

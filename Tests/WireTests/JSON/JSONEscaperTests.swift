@@ -14,6 +14,7 @@ private func naiveEscaped(_ bytes: [UInt8], lineFeeds: Bool) -> String {
         switch scalar {
         case "\r" where lineFeeds: text += "\\n"
         case "\n" where lineFeeds && isAfterCR: break
+        case "\0" where lineFeeds: text += "\u{FFFD}"
         case "\"": text += "\\\""
         case "\\": text += "\\\\"
         case "\u{8}": text += "\\b"

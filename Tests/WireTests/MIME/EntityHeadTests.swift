@@ -73,16 +73,18 @@ private func head(_ fields: String, isInDigest: Bool = false) -> EntityHead {
             ),
             ("Content-Type: text/calendar; method=\"REPLY\"", "; method=REPLY"),
             ("Content-Type: text/plain; method=REPLY", ""),
-            ("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: x-zip", ""),
+            ("Content-Type: image/png; charset=utf-8\nContent-Transfer-Encoding: x-zip", ""),
         ])
     func typeParameters(fields: String, parameters: String) {
         #expect(head(fields).typeParameters.text == parameters)
     }
 
-    @Test("Content in an unknown transfer encoding is a file of unknown type")
+    @Test("Content in an unknown transfer encoding is a file of unknown type, or may be a text")
     func unknownEncoding() {
         let encoding = "\nContent-Transfer-Encoding: x-zip"
-        #expect(head("Content-Type: text/html" + encoding).media == .other)
+        #expect(head("Content-Type: text/html" + encoding).media == .textHTML)
+        let file = "\nContent-Disposition: attachment"
+        #expect(head("Content-Type: text/html" + encoding + file).media == .other)
         #expect(
             head("Content-Type: message/rfc822" + encoding).mediaType.text
                 == "application/octet-stream")

@@ -24,12 +24,17 @@ private let singleMessages: [GoldenMessage] = [
         "no blank line in front of the body", "A: b\nhello there\n\nyou\n", header: "A: b\n",
         ["0 text/plain: hello there\n\nyou\n"]),
     GoldenMessage(
-        "line that is no field among fields", "A: b\nbroken\nC: d\n\nx", ["0 text/plain: x"]),
+        "line that is no field among fields", "A: b\nbroken\nC: d\nE: f\n\nx",
+        ["0 text/plain: x"]),
+    GoldenMessage(
+        "line that is no field before one field", "A: b\nbroken\nC: d\n\nx", header: "A: b\n",
+        ["0 text/plain: broken\nC: d\n\nx"]),
     GoldenMessage(
         "hyphens end the header", "A: b\n--\nC: d\n\nx", header: "A: b\n",
         ["0 text/plain: --\nC: d\n\nx"]),
     GoldenMessage(
-        "field name with hyphens in front", "A: b\n--c: d\n\nx", ["0 text/plain: x"]),
+        "hyphens in front are of no field name", "A: b\n--c: d\n\nx", header: "A: b\n",
+        ["0 text/plain: --c: d\n\nx"]),
     GoldenMessage(
         "mbox line", "From a@b Mon\nA: b\n\nc", header: "A: b\n\n", ["0 text/plain: c"]),
     GoldenMessage(
@@ -57,7 +62,10 @@ private let singleMessages: [GoldenMessage] = [
     GoldenMessage("type of nonsense", "Content-Type: ///\n\nx", ["0 text/plain: x"]),
     GoldenMessage(
         "unknown encoding", "Content-Transfer-Encoding: x-zip\n\nx",
-        ["0 application/octet-stream unknown: x"]),
+        ["0 text/plain unknown: x"]),
+    GoldenMessage(
+        "unknown encoding of no text", "Content-Transfer-Encoding: x-zip\n\n\u{1}",
+        ["0 application/octet-stream unknown: \u{1}"]),
     GoldenMessage(
         "a message in a message",
         "Content-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=c\n\n--c--\n",

@@ -66,6 +66,8 @@ private func rest(of collector: inout HeaderCollector) -> [UInt8] {
         let tokens = [
             "\r\n", "\n", "\r", "\r\n\r\n", "A: b\r\n", "C: d\n", " folded\r\n", "\t", "x", ":",
             "--b\r\n", "--b--\n", "--\n", "no field\r\n", "From me@x Mon\n", "\u{FEFF}", "é",
+            "  \r\n", ";\r\n", "X b: c\r\n", "d=e\r\n", "To: f;\r\n", "http://g\r\n", "--h: i\r\n",
+            "Content-Type: j\n", " To: k\n",
         ]
         var text = ""
         for _ in 0..<Int(generator.next() % 16) { text += tokens.randomElement(using: &generator)! }
@@ -84,6 +86,70 @@ private func rest(of collector: inout HeaderCollector) -> [UInt8] {
                 return
             }
         }
+    }
+
+    /// The header block and the body of messages and parts whose headers are broken.
+    @Test(arguments: [
+        // A line of blanks.
+        (true, "To: a\n \nhello\nNote: b\n\nc", "To: a\n \n", "hello\nNote: b\n\nc"),
+        (true, "To: a\n \nNote: b\nhello\n\nc", "To: a\n \n", "Note: b\nhello\n\nc"),
+        (true, "To: a\n \nCc: b\n\nc", "To: a\n \nCc: b\n\n", "c"),
+        (true, "To: a\n \nA: b\nC: d\n\nc", "To: a\n \nA: b\nC: d\n\n", "c"),
+        (true, "To: a\n \n\nc", "To: a\n \n\n", "c"),
+        (true, "To: a\n \n--b: c\n", "To: a\n \n", "--b: c\n"),
+        (false, "A: b\n\t\nhello\n", "A: b\n\t\n", "hello\n"),
+        (false, "A: b\n \nNote: c\n\nd", "A: b\n \n", "Note: c\n\nd"),
+        (false, "A: b\n \nContent-ID: c\n\nd", "A: b\n \nContent-ID: c\n\n", "d"),
+        // Text in the header.
+        (true, "To: a\nhello\nmore\n\nc", "To: a\n", "hello\nmore\n\nc"),
+        (true, "To: a\nhello\nA: b\nmore\n\nc", "To: a\n", "hello\nA: b\nmore\n\nc"),
+        (true, "To: a\nhello\nA: b\nC: d\n\nc", "To: a\nhello\nA: b\nC: d\n\n", "c"),
+        (true, "To: a\nhello\n\nc", "To: a\n", "hello\n\nc"),
+        (true, "To: a\nhttp://b\nmore\n", "To: a\n", "http://b\nmore\n"),
+        (false, "A: b\nhello\nContent-ID: c\n\nd", "A: b\nhello\nContent-ID: c\n\n", "d"),
+        (false, "A: b\nhello\nC: d\n\ne", "A: b\n", "hello\nC: d\n\ne"),
+        // Bad names.
+        (true, "To: a\nX b: c\n\nd", "To: a\nX b: c\n\n", "d"),
+        (true, "To: a\nX-ö: c\n folded\n\nd", "To: a\nX-ö: c\n folded\n\n", "d"),
+        (true, "To: a\nX b: c\nhello\n\nd", "To: a\n", "X b: c\nhello\n\nd"),
+        (true, "To: a\nDear all:\n\nd", "To: a\n", "Dear all:\n\nd"),
+        (false, "A: b\nX b: c\nD: e\n\nf", "A: b\nX b: c\nD: e\n\n", "f"),
+        // Parameters and semicolons.
+        (true, "A: b;\nc=\"d:e\";\nf=g\n\nh", "A: b;\nc=\"d:e\";\nf=g\n\n", "h"),
+        (true, "A: b\nc=d\nhello\n", "A: b\n", "c=d\nhello\n"),
+        (false, "A: b\n;\n\nc", "A: b\n;\n\n", "c"),
+        (false, "A: b;\n ;\n;\n\nc", "A: b;\n ;\n;\n\n", "c"),
+        // The front.
+        (true, "\n\n \nTo: a\n\nb", "To: a\n\n", "b"),
+        (true, "\nNote: a\n\nb", "\n", "Note: a\n\nb"),
+        (true, "\nA: a\nB: b\n\nc", "A: a\nB: b\n\n", "c"),
+        (true, "\nhello\n\nb", "\n", "hello\n\nb"),
+        (true, "\n\nhello\n", "\n", "\nhello\n"),
+        (true, " \nhello\n", "", " \nhello\n"),
+        (true, "  To: a\nCc: b\n\nc", "To: a\nCc: b\n\n", "c"),
+        (true, "hello\nTo: a\n\nb", "hello\nTo: a\n\n", "b"),
+        (true, "hello\nNote: a\nmore\n", "", "hello\nNote: a\nmore\n"),
+        (true, "hello\nyou\nTo: a\n\nb", "", "hello\nyou\nTo: a\n\nb"),
+        (true, "From me@x Mon\nhello\nTo: a\n\nb", "hello\nTo: a\n\n", "b"),
+        (false, " Content-ID: a\n\nb", "Content-ID: a\n\n", "b"),
+        (false, " Note: a\n\nb", "", " Note: a\n\nb"),
+        (false, "hello\nContent-ID: a\n\nb", "hello\nContent-ID: a\n\n", "b"),
+        (false, "hello\nNote: a\n\nb", "", "hello\nNote: a\n\nb"),
+        (false, "\nContent-ID: a\n", "\n", "Content-ID: a\n"),
+    ])
+    func `broken headers end where their text begins`(
+        isMessage: Bool, input: String, header: String, body: String
+    ) {
+        for plan in Splits.everyCut(of: input.utf8.count) + [[input.utf8.count]] {
+            let block = collect(input.bytes, plan: plan, isMessage: isMessage)
+            #expect(block.header.text == header && block.body.text == body, "\(plan)")
+        }
+    }
+
+    @Test func `lines before the first field are left out only so far`() {
+        let blanks = String(repeating: "\n", count: 5_000)
+        let block = collect((blanks + "To: a\n\nb").bytes, plan: [5_008], isMessage: true)
+        #expect(block.header.text == "\n" && block.body.count == 5_007)
     }
 
     @Test func `a fault counts from the start of the message`() {

@@ -77,10 +77,64 @@ struct HeaderScannerTests {
             ("x-postscale-anything", .postscaleOther), ("x-postscale-", .postscaleOther),
             ("resent-from", .resent), ("x-mailer", .other), ("fro", .other), ("arc", .other),
             ("subjects", .other), ("x-postscale", .other), ("c", .other),
+            ("content-description", .contentDescription),
+            ("content-location", .contentLocation), ("references", .references),
+            ("in-reply-to", .inReplyTo), ("x-mailgun", .other), ("precedence", .once),
         ] as [(String, FieldName)])
     func knownNames(name: String, expected: FieldName) {
         #expect(FieldName(name.bytes.span) == expected)
         #expect(FieldName(name.uppercased().bytes.span) == expected)
+    }
+
+    @Test(
+        "Names of one kind are recognised in any case",
+        arguments: [
+            (
+                .trace,
+                """
+                x-received x-original-to envelope-to x-envelope-to apparently-to \
+                authentication-results received-spf domainkey-signature x-google-dkim-signature
+                """
+            ),
+            (
+                .addresses,
+                """
+                disposition-notification-to return-receipt-to mail-followup-to errors-to \
+                x-confirm-reading-to mail-reply-to mail-copies-to x-reply-to x-errors-to \
+                read-receipt-to
+                """
+            ),
+            (
+                .once,
+                """
+                importance x-priority priority sensitivity x-msmail-priority auto-submitted \
+                list-unsubscribe-post list-id organization reply-by expiry-date thread-topic \
+                thread-index feedback-id
+                """
+            ),
+            (
+                .listURLs,
+                """
+                list-unsubscribe list-subscribe list-help list-post list-owner list-archive
+                """
+            ),
+            (.smtpAPI, "x-smtpapi"), (.mailgunTag, "x-mailgun-tag"),
+            (.mailgunVariables, "x-mailgun-variables"), (.postmarkTag, "x-pm-tag"),
+            (.postmarkMetadataKey, "x-pm-metadata-a x-pm-metadata-order-id"),
+            (.mandrillTags, "x-mc-tags"), (.mandrillMetadata, "x-mc-metadata"),
+            (.sesTags, "x-ses-message-tags"), (.sesConfigurationSet, "x-ses-configuration-set"),
+            (.mailjetCustomID, "x-mj-customid"), (.brevoTag, "x-mailin-tag"),
+            (.other, "x-pm-metadata- x-pm-tags x-mc-tag x-smtpap importanc expires x-receiver"),
+            (.other, "x-sender x-mailgun-tags"),
+        ] as [(FieldName, String)])
+    func kindsOfNames(expected: FieldName, names: String) {
+        for name in names.split(separator: " ") {
+            #expect(FieldName(String(name).bytes.span) == expected, "\(name)")
+            #expect(FieldName(name.uppercased().bytes.span) == expected, "\(name)")
+            #expect(
+                FieldName((name + "x").bytes.span) != expected || expected == .other
+                    || name.contains("metadata-"))
+        }
     }
 
     @Test(

@@ -173,7 +173,9 @@ private let encodedTexts: [DecodedText] = [
             ("\"base64\"", .base64), ("base64, 8bit", .base64), ("7bit charset=utf-8", .identity),
             ("utf-8", .identity), ("ISO-8859-1", .identity), ("x-zip", .unknown),
             ("base64 x-zip", .base64), ("(only a comment)", .identity),
-            ("text/html", .unknown), ("base6", .unknown),
+            ("text/html", .unknown), ("base6", .unknown), ("=?utf-8?Q?8bit?=", .unknown),
+            ("=?utf-8?Q?base64?=", .base64), ("=?utf-8?b?YmFzZTY0?=", .base64),
+            ("=?utf-8?q?quoted-printable?=", .quotedPrintable), ("=?utf-8", .unknown),
             (String(repeating: "7", count: 99), .unknown),
         ])
     func labels(label: String, encoding: TransferEncoding) {

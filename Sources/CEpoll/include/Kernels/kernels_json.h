@@ -156,6 +156,11 @@ static inline __attribute__((always_inline)) int ck_json_escape_from(
             } while (i < n && room - o >= CK_JSON_ROOM_MIN
                      && (form = ck_json_form(p[i])) > CK_JSON_BEYOND);
             if (!can_go_on) break;
+        } else if (c == 0 && line_feeds) {
+            memcpy(q + o, "\xEF\xBF\xBD", 3);
+            o += 3;
+            i++;
+            progress->replaced++;
         } else if (form != CK_JSON_BEYOND) {
             o += ck_json_escape_byte(c, q + o);
             i++;
@@ -196,7 +201,7 @@ static inline ck_progress ck_json_escape_narrow(
 
 /*
  * Writes the inside of a JSON string: plain bytes and valid UTF-8 as they are, escapes, U+FFFD for
- * what is invalid. With `line_feeds`, CRLF and CR become \n. Stops when fewer than CK_JSON_ROOM_MIN
+ * what is invalid. With `line_feeds`, CRLF and CR become \n, and NUL becomes U+FFFD. Stops when fewer than CK_JSON_ROOM_MIN
  * bytes of room are left, or before a character (or such a CR) that the end of the input cuts.
  */
 static inline ck_progress ck_json_escape(

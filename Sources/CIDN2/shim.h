@@ -1,0 +1,2 @@
+/* What Swift sees of the system's libidn2. */
+#include <idn2.h>

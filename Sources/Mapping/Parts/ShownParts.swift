@@ -1,0 +1,364 @@
+// Decides which texts of a message its reader sees, and in which order (RFC 8621 4.1.4).
+//
+// A machine that sees the structure and no byte. Inline texts are shown in their order; the parts of
+// one multipart/alternative stand for the same words; of a multipart/related its root is shown (RFC
+// 2387). At the end it says which texts each body is made of, so that whichever body a program
+// shows, it shows the whole letter. Bounded by the walker: at most 1,000 parts, 100 levels.
+
+import Wire
+
+/// The texts of one message after the other: `begin`, then `multipartStart`, `leafStart` and
+/// `leafEnd` in the order of the message, then `finish`. For messages with a multipart; a message
+/// of one leaf needs no plan.
+struct ShownParts {
+    /// What a leaf is, as far as it matters here.
+    struct Leaf {
+        enum Media {
+            case plain, html
+            /// A text that only some programs show: AMP, enriched, watch.
+            case limited
+            case other
+        }
+        var media: Media
+        /// Its Content-Disposition makes it a file.
+        var isAttachment = false
+        var hasName = false
+        /// Without brackets; empty when there is none.
+        var contentID: [UInt8] = []
+    }
+
+    /// Where a leaf goes; `leafEnd` follows after each `.hold` and `.holdAside`.
+    enum Decision: Equatable {
+        /// It is a text that is shown, unless it is blank.
+        case hold
+        /// A text of which the parts after it decide whether it is shown, left out or a file.
+        case holdAside
+        case attachment
+        /// Nowhere: others stand for the same words. The plan counts it.
+        case leftOut
+    }
+
+    /// What the bodies are made of. A text is named by its number, which `leafEnd` gave it.
+    struct Plan: Equatable {
+        /// In `text_body`; empty when there is no such body.
+        var text: [Int] = []
+        /// In `html_body`; empty when there is no such body.
+        var html: [Int] = []
+        /// Texts that are files after all.
+        var files: [Int] = []
+        /// Texts for which others stand in both bodies.
+        var leftOutCount = 0
+    }
+
+    /// The texts that stand for a part, a multipart or a message.
+    private struct Forms {
+        /// All of it as plain texts; nil when some of it is HTML only.
+        var text: [Int]? = []
+        /// All of it for an HTML body, plain texts among it.
+        var html: [Int] = []
+        /// One of `html` is HTML.
+        var hasHTML = false
+
+        var isEmpty: Bool { html.isEmpty }
+
+        /// Adds what is shown after this.
+        mutating func join(_ next: Forms) {
+            guard !next.isEmpty else { return }
+            html += next.html
+            hasHTML = hasHTML || next.hasHTML
+            if let more = next.text {
+                text?.append(contentsOf: more)
+            } else {
+                text = nil
+            }
+        }
+
+        /// `next` is another alternative for the same words. The last one of each kind counts.
+        mutating func replace(with next: Forms) {
+            guard !next.isEmpty else { return }
+            guard !isEmpty else {
+                self = next
+                return
+            }
+            if let nextText = next.text { text = nextText }
+            if next.hasHTML || !hasHTML { html = next.html }
+            hasHTML = hasHTML || next.hasHTML
+        }
+    }
+
+    /// An open multipart.
+    private struct Node {
+        var kind: EntityHead.MultipartKind
+        /// Of a multipart/related: the Content-ID of its root; empty when it names none.
+        var rootID: [UInt8] = []
+        /// The root was seen, so other texts are files.
+        var hasRoot = false
+        /// Of a multipart/related: the first text, which is the root unless another one is named.
+        var firstText: (forms: Forms, number: Int)?
+        /// Texts that only some programs show, before any that all show.
+        var limited: [Int] = []
+        var forms = Forms()
+        /// Parts so far.
+        var partCount = 0
+    }
+
+    /// The leaf between `leafStart` and `leafEnd`.
+    private enum Current { case shown(isHTML: Bool), firstText(isHTML: Bool), limited }
+
+    private var nodes: [Node] = []
+    private var all = Forms()
+    private var current: Current?
+    private var shownCount = 0
+    private var files: [Int] = []
+    /// Numbers of texts that are shown, perhaps in other forms.
+    private var shown: [Int] = []
+    private var leftOutCount = 0
+    /// Texts that are written already, because memory could not hold them.
+    private var streamedKinds: (text: Bool, html: Bool) = (false, false)
+    /// The fewest multiparts that were open since then.
+    private var fewestOpen = 0
+
+    /// A new message.
+    mutating func begin() {
+        nodes.removeAll(keepingCapacity: true)
+        all = Forms()
+        current = nil
+        shownCount = 0
+        files.removeAll(keepingCapacity: true)
+        shown.removeAll(keepingCapacity: true)
+        leftOutCount = 0
+        streamedKinds = (false, false)
+        fewestOpen = 0
+    }
+
+    /// A multipart begins.
+    /// - Parameters:
+    ///   - depth: multiparts around its parts, itself counted.
+    ///   - rootID: of a multipart/related, what its `start` names; else empty.
+    ///   - contentID: its own; without brackets.
+    mutating func multipartStart(
+        _ kind: EntityHead.MultipartKind, depth: Int, rootID: [UInt8] = [],
+        contentID: [UInt8] = []
+    ) {
+        precondition(depth > 0)
+        close(to: depth - 1)
+        if let top = nodes.indices.last {
+            nodes[top].partCount += 1
+            if nodes[top].kind == .related { relatedPart(contentID) }
+        }
+        nodes.append(Node(kind: kind, rootID: kind == .related ? rootID : []))
+    }
+
+    /// A leaf begins.
+    /// - Parameter depth: multiparts around it, at least one.
+    mutating func leafStart(_ leaf: Leaf, depth: Int) -> Decision {
+        precondition(depth > 0 && current == nil)
+        close(to: depth)
+        guard let top = nodes.indices.last else { return .attachment }
+        nodes[top].partCount += 1
+        guard !leaf.isAttachment else { return .attachment }
+        switch leaf.media {
+        case .other: return .attachment
+        case .limited: return limited()
+        case .plain, .html: return text(leaf)
+        }
+    }
+
+    /// A leaf that is held is complete.
+    /// - Parameters:
+    ///   - isBlank: it has nothing to see.
+    ///   - number: its own from now on, larger than those before it; negative for a text that is
+    ///     written already or that a template replaces; nil for one that is forgotten.
+    mutating func leafEnd(isBlank: Bool, number: Int?) {
+        guard let ended = current else { preconditionFailure("no leaf is held") }
+        current = nil
+        guard let top = nodes.indices.last else { return }
+        switch (ended, number) {
+        case (.limited, let number?): nodes[limitedHome ?? top].limited.append(number)
+        case (.shown(let isHTML), let number?) where !isBlank:
+            shown.append(number)
+            shownCount += 1
+            absorb(Self.forms(isHTML, number), into: top)
+        case (.shown, _):
+            // A blank root takes nobody's place.
+            if nodes[top].rootID.isEmpty { nodes[top].hasRoot = false }
+        case (.firstText(let isHTML), let number?):
+            if !isBlank { shownCount += 1 }
+            nodes[top].firstText = (isBlank ? Forms() : Self.forms(isHTML, number), number)
+        case (.limited, nil), (.firstText, nil): break
+        }
+    }
+
+    /// The message is complete.
+    mutating func finish() -> Plan {
+        close(to: 0)
+        var plan = Plan()
+        if all.hasHTML { plan.html = all.html }
+        plan.text = all.text ?? []
+        plan.files = files.sorted()
+        plan.leftOutCount = leftOutCount
+        var isUsed = [Bool](repeating: false, count: (shown.max() ?? -1) + 1)
+        for number in plan.text where number >= 0 { isUsed[number] = true }
+        for number in plan.html where number >= 0 { isUsed[number] = true }
+        for number in shown where number >= 0 && !isUsed[number] { plan.leftOutCount += 1 }
+        return plan
+    }
+}
+
+// MARK: - Texts that memory can't hold
+
+extension ShownParts {
+    /// Whether the current text is certain of its place, so that it can be written before the parts
+    /// after it are known: nothing but alternatives and roots is around it.
+    var mayStream: Bool {
+        guard case .shown(let isHTML) = current else { return false }
+        guard !(isHTML ? streamedKinds.html : streamedKinds.text) else { return false }
+        return !nodes.contains { $0.kind == .other }
+    }
+
+    /// The current text is written at once. Texts that would belong into the same body are files
+    /// from now on, or left out when they stand for the same words.
+    mutating func streams() {
+        guard case .shown(let isHTML) = current else { preconditionFailure("no text is shown") }
+        if isHTML {
+            streamedKinds.html = true
+        } else {
+            streamedKinds.text = true
+        }
+        fewestOpen = nodes.count
+    }
+
+    /// What becomes of a text beside one that is written already; nil when there is none.
+    private func besideStreamed(isHTML: Bool) -> Decision? {
+        guard streamedKinds.text || streamedKinds.html else { return nil }
+        guard fewestOpen > 0, nodes[fewestOpen - 1].kind == .alternative else {
+            return .attachment
+        }
+        return (isHTML ? streamedKinds.html : streamedKinds.text) ? .leftOut : nil
+    }
+}
+
+// MARK: - Decisions
+
+extension ShownParts {
+    private static func forms(_ isHTML: Bool, _ number: Int) -> Forms {
+        Forms(text: isHTML ? nil : [number], html: [number], hasHTML: isHTML)
+    }
+
+    private mutating func text(_ leaf: Leaf) -> Decision {
+        let isHTML = leaf.media == .html
+        let top = nodes.count - 1
+        if nodes[top].kind == .related {
+            guard !nodes[top].hasRoot else { return .attachment }
+            if !nodes[top].rootID.isEmpty {
+                guard leaf.contentID == nodes[top].rootID else {
+                    return first(leaf, isHTML: isHTML)
+                }
+            }
+            if let other = besideStreamed(isHTML: isHTML) { return counted(other) }
+            takeRoot()
+        } else {
+            if leaf.hasName && shownCount > 0 { return .attachment }
+            if let other = besideStreamed(isHTML: isHTML) { return counted(other) }
+        }
+        current = .shown(isHTML: isHTML)
+        return .hold
+    }
+
+    private mutating func counted(_ decision: Decision) -> Decision {
+        if decision == .leftOut { leftOutCount += 1 }
+        return decision
+    }
+
+    /// A text of a multipart/related whose root has another name and has not come yet.
+    private mutating func first(_ leaf: Leaf, isHTML: Bool) -> Decision {
+        let top = nodes.count - 1
+        guard nodes[top].firstText?.forms.isEmpty ?? true, besideStreamed(isHTML: isHTML) == nil,
+            !leaf.hasName || shownCount == 0
+        else { return .attachment }
+        if let blank = nodes[top].firstText {
+            nodes[top].firstText = nil
+            files.append(blank.number)
+        }
+        current = .firstText(isHTML: isHTML)
+        return .holdAside
+    }
+
+    /// A multipart begins in the innermost multipart, a related: it may be the root.
+    private mutating func relatedPart(_ contentID: [UInt8]) {
+        let top = nodes.count - 1
+        if nodes[top].rootID.isEmpty {
+            if nodes[top].partCount == 1 { nodes[top].hasRoot = true }
+        } else if nodes[top].rootID == contentID {
+            takeRoot()
+        }
+    }
+
+    /// The root of the innermost multipart has come: the first text is a file.
+    private mutating func takeRoot() {
+        let top = nodes.count - 1
+        nodes[top].hasRoot = true
+        guard let first = nodes[top].firstText else { return }
+        nodes[top].firstText = nil
+        if !first.forms.isEmpty { shownCount -= 1 }
+        files.append(first.number)
+    }
+
+    /// Beside a text that all programs show it is left out; without one it is a file.
+    private mutating func limited() -> Decision {
+        guard let home = limitedHome else { return .attachment }
+        guard nodes[home...].allSatisfy({ $0.forms.isEmpty }) else {
+            leftOutCount += 1
+            return .leftOut
+        }
+        current = .limited
+        return .holdAside
+    }
+
+    /// The multipart/alternative that a leaf is one of, itself or as the first part of a
+    /// multipart/related; nil when there is none.
+    private var limitedHome: Int? {
+        let top = nodes.count - 1
+        if nodes[top].kind == .alternative { return top }
+        guard nodes[top].kind == .related, nodes[top].partCount == 1, top > 0,
+            nodes[top - 1].kind == .alternative
+        else { return nil }
+        return top - 1
+    }
+
+    private mutating func absorb(_ forms: Forms, into index: Int) {
+        if nodes[index].kind == .alternative {
+            nodes[index].forms.replace(with: forms)
+        } else {
+            nodes[index].forms.join(forms)
+        }
+    }
+
+    /// Closes multiparts until `depth` of them are open.
+    private mutating func close(to depth: Int) {
+        while nodes.count > depth {
+            var node = nodes.removeLast()
+            if let (first, number) = node.firstText, !first.isEmpty {
+                // No part has the name of the root. Numbers are in the order of the message.
+                shown.append(number)
+                node.forms.join(first)
+                node.forms.html.sort()
+                node.forms.text?.sort()
+            }
+            if node.forms.isEmpty {
+                files += node.limited
+            } else {
+                leftOutCount += node.limited.count
+            }
+            guard let top = nodes.indices.last else {
+                all.join(node.forms)
+                continue
+            }
+            absorb(node.forms, into: top)
+            if nodes[top].kind == .related, nodes[top].rootID.isEmpty, !node.forms.isEmpty {
+                nodes[top].hasRoot = true
+            }
+        }
+        fewestOpen = min(fewestOpen, depth)
+    }
+}

@@ -1,0 +1,106 @@
+// Text that a mailing list or a gateway wrote after base64, without encoding it.
+//
+// Base64 ends with its padding, but pieces that were encoded one by one and joined have padding
+// inside. So after padding each line is looked at: is it base64 or text? Base64 that needs no padding
+// ends where a line begins with two equal signs of another kind, or with one before several words.
+// At most `lineBytesMax` bytes are kept, and each is looked at twice. RFC 2045 6.8.
+
+/// Watches base64 for the text after it, from the first padding on.
+struct Base64Tail {
+    enum Verdict { case needMore, base64, text }
+
+    /// A longer line is judged by its front.
+    static let lineBytesMax = 160
+    private static let blanksMax = 16
+
+    /// The lines so far: blank ones, and one that is not judged yet.
+    private(set) var held: [UInt8] = []
+    /// The next bytes begin a line that is to be judged.
+    private(set) var isAtLine = false
+    /// Padding has come: each further line is to be judged.
+    private(set) var isAfterPadding = false
+    private var isStrict = false
+    private var hasInk = false
+
+    /// A line begins after padding; or strictly, one that begins with a sign that base64 does not
+    /// have, without padding before it.
+    mutating func beginLine(isStrict: Bool) {
+        isAtLine = true
+        self.isStrict = isStrict
+        hasInk = false
+        held.removeAll(keepingCapacity: true)
+    }
+
+    /// Notes that padding has come.
+    mutating func padded() { isAfterPadding = true }
+
+    /// Takes a byte of the line.
+    mutating func add(_ byte: UInt8) -> Verdict {
+        if byte.isWhitespace, !hasInk {
+            // More empty lines say nothing to either.
+            if held.count < Self.blanksMax { held.append(byte) }
+            return .needMore
+        }
+        hasInk = true
+        held.append(byte)
+        return byte == .lineFeed || held.count == Self.lineBytesMax ? judge() : .needMore
+    }
+
+    /// There is no more.
+    func finish() -> Verdict { hasInk ? judge() : .base64 }
+
+    /// Forgets the line, after it was used.
+    mutating func endLine() {
+        held.removeAll(keepingCapacity: true)
+        isAtLine = false
+    }
+
+    private func judge() -> Verdict {
+        let line = held.span.extracting(held.span.trimmed(0..<held.count))
+        if isStrict {
+            let hasGap = line.firstBlank(from: 0) != nil
+            return hasGap || (line.count > 1 && line[0] == line[1]) ? .text : .base64
+        }
+        return Self.isBase64(line) ? .base64 : .text
+    }
+
+    /// Whether `line`, which is not blank, continues base64.
+    private static func isBase64(_ line: Bytes) -> Bool {
+        var letters = 0
+        var strays = 0
+        var paddings = 0
+        var gaps = 0
+        for i in line.indices {
+            if line[i].base64Value != nil {
+                letters += 1
+            } else if line[i] == .equalsSign {
+                paddings += 1
+            } else if line[i].isWhitespace {
+                gaps += 1
+            } else {
+                strays += 1
+            }
+        }
+        // A row of signs; or padding that a line end cut off.
+        if letters == 0 { return strays == 0 && paddings <= 2 }
+        if strays == 0, gaps == 0 {
+            return (letters + paddings) % 4 == 0 || letters + paddings >= lineBytesMax / 4
+        }
+        if strays == 0 { return (letters + paddings) % 4 == 0 && isInQuads(line) }
+        return gaps == 0 && strays * 16 <= letters
+    }
+
+    private static func isInQuads(_ line: Bytes) -> Bool {
+        var word = 0
+        for i in line.indices {
+            if !line[i].isWhitespace {
+                word += 1
+            } else if word % 4 != 0 {
+                return false
+            } else {
+                word = 0
+            }
+        }
+        return true
+    }
+}
