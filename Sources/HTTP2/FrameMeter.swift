@@ -62,10 +62,7 @@ struct FrameMeter {
                 offset += count
                 continue
             }
-            if headCount < 5 { head = head << 8 | UInt64(bytes[offset]) }
-            headCount += 1
-            offset += 1
-            guard headCount == HTTP2DataFrame.headBytes else { continue }
+            guard readHead(bytes, &offset) else { return nil }
             headCount = 0
             skip = Int(head >> 16 & 0xFF_FFFF)
             let flood = weigh(
@@ -77,6 +74,23 @@ struct FrameMeter {
             }
         }
         return nil
+    }
+
+    /// Reads on in the head of a frame: its first five bytes.
+    /// - Returns: whether it is complete.
+    private mutating func readHead(_ bytes: Bytes, _ offset: inout Int) -> Bool {
+        if headCount == 0, bytes.count - offset >= HTTP2DataFrame.headBytes {
+            for index in 0..<5 { head = head << 8 | UInt64(bytes[offset + index]) }
+            offset += HTTP2DataFrame.headBytes
+            return true
+        }
+        while offset < bytes.count {
+            if headCount < 5 { head = head << 8 | UInt64(bytes[offset]) }
+            headCount += 1
+            offset += 1
+            if headCount == HTTP2DataFrame.headBytes { return true }
+        }
+        return false
     }
 
     private mutating func weigh(
