@@ -125,7 +125,7 @@ package struct HTTP2DataFrame: Equatable, Sendable {
     package static let countMax = 16_384
 
     package let stream: HTTP2Stream
-    /// Bytes of content; 0 only with `isEnd`.
+    /// Bytes of content; 0 only at the end of a body.
     package let count: Int
     /// The stream ends with this frame.
     package let isEnd: Bool
