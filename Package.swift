@@ -42,6 +42,8 @@ let package = Package(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(
             name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
+        .systemLibrary(
+            name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .target(
             name: "CEpoll",
             linkerSettings: [
@@ -54,7 +56,8 @@ let package = Package(
         module("Log", ["CEpoll", "Reactor", logging]),
         module("APIClient", ["COpenSSL", "Reactor", "Wire", "Log"]),
         module("Mapping", ["CIDN2", "Reactor", "Wire", "APIClient"]),
-        module("HTTPServer", ["Reactor", "Wire"]),
+        module("HTTP2", ["CNGHTTP2", "Wire"]),
+        module("HTTPServer", ["Reactor", "Wire", "HTTP2"]),
         module(
             "Relay",
             [
@@ -100,7 +103,8 @@ let package = Package(
         tests("LogTests", ["Log", "Wire", logging]),
         tests("APIClientTests", ["Reactor", "Wire", "Log", "APIClient", "TestSupport"]),
         tests("MappingTests", ["Reactor", "Wire", "APIClient", "Mapping", "TestSupport"]),
-        tests("HTTPServerTests", ["Reactor", "Wire", "HTTPServer", "TestSupport"]),
+        tests("HTTP2Tests", ["Wire", "HTTP2", "TestSupport"]),
+        tests("HTTPServerTests", ["Reactor", "Wire", "HTTP2", "HTTPServer", "TestSupport"]),
         tests(
             "SandboxTests", ["Reactor", "Wire", "HTTPServer", "Log", "Sandbox", "TestSupport"]),
         tests(
@@ -135,7 +139,9 @@ let package = Package(
         // `make fuzz-build` builds it with the fuzzer's instrumentation; without it, it replays.
         .executableTarget(
             name: "Fuzz",
-            dependencies: ["Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay"],
+            dependencies: [
+                "Reactor", "Wire", "HTTP2", "Log", "APIClient", "Mapping", "Relay",
+            ],
             path: "Tests/Fuzz", exclude: ["Dictionaries", "Seeds", "run.sh"],
             swiftSettings: strict),
     ]

@@ -12,8 +12,8 @@ PYTHON=${PYTHON:-/usr/bin/python3}
 export SWIFT_BACKTRACE=${SWIFT_BACKTRACE:-enable=no}
 
 # What building needs, and what the daily tests need besides.
-build_packages=(libssl-dev liburing-dev libsqlite3-dev libhiredis-dev libidn2-dev pkg-config)
-test_packages=(python3 swaks openssl fail2ban groff zsh fish iproute2 redis-server)
+build_packages=(libssl-dev liburing-dev libsqlite3-dev libhiredis-dev libidn2-dev libnghttp2-dev pkg-config)
+test_packages=(python3 swaks curl openssl fail2ban groff zsh fish iproute2 redis-server)
 
 # The tests that open sockets: they run over epoll, then over io_uring.
 socket_tests='ReactorTests|HTTPServerTests|APIClientTests|RelayTests|SandboxTests|PerfTests'

@@ -8,7 +8,7 @@ package struct HTTPAnswer {
         case after(milliseconds: Int)
         /// The connection stays open and silent until the client ends it.
         case never
-        /// The connection is reset instead.
+        /// The connection is reset instead; over HTTP/2 the stream.
         case reset
     }
 
@@ -19,7 +19,7 @@ package struct HTTPAnswer {
     package var headers: [(name: String, value: String)] = []
     package var body: [UInt8]
     package var delivery = Delivery.now
-    /// Ends the connection after this answer.
+    /// Ends the connection after this answer; over HTTP/2 after those of all streams that are open.
     package var closes = false
 
     package init(status: Int, contentType: String, body: [UInt8]) {

@@ -25,7 +25,7 @@ final class HTTPConnection: StreamHandler {
     }
 
     /// Announced bodies up to this are read although the answer is known: the connection lives on.
-    private static let discardBytesMax = 262_144
+    static let discardBytesMax = 262_144
     /// Bytes that a client may send ahead of its answers; above it the client is not read.
     private static let pipelineBytesMax = 65_536
 
@@ -60,6 +60,9 @@ final class HTTPConnection: StreamHandler {
     // MARK: Events
 
     override func streamOpened(_ stream: Stream) {
+        if stream.tls?.applicationProtocol == .http2 {
+            return server.speaksHTTP2(self, on: stream)
+        }
         self.stream = stream
         arm(server.options.requestMilliseconds)
     }

@@ -1,5 +1,6 @@
-// A small HTTP/1.1 server on one loop: the listeners and connections of the sandbox and of the admin
-// listener. What is answered is a service's business (`HTTPService`).
+// A small HTTP server on one loop: the listeners and connections of the sandbox and of the admin
+// listener. What is answered is a service's business (`HTTPService`). It speaks HTTP/1.1, and HTTP/2
+// with clients that chose it during the handshake, if the certificate's context offers it.
 //
 // Bounded: connections, heads, bodies, bodies of all connections together, pipelined bytes, and the
 // time that each step may take. Not for the byte path of messages.
@@ -40,7 +41,7 @@ package final class HTTPServer: ListenerHandler {
     let options: HTTPServerOptions
     let service: any HTTPService
     private var listeners: [Listener] = []
-    private var connections: [ObjectIdentifier: HTTPConnection] = [:]
+    private var connections: [ObjectIdentifier: StreamHandler] = [:]
     private var uploadBytes = 0
 
     /// Starts to listen. Call on the loop's thread.
@@ -75,8 +76,17 @@ package final class HTTPServer: ListenerHandler {
         return connection
     }
 
+    /// The client of a new connection has chosen HTTP/2.
+    func speaksHTTP2(_ connection: HTTPConnection, on stream: Stream) {
+        let successor = HTTP2Connection(server: self, stream: stream)
+        connections[ObjectIdentifier(connection)] = nil
+        connections[ObjectIdentifier(successor)] = successor
+        stream.handOver(to: successor)
+        successor.begin()
+    }
+
     /// A connection has ended.
-    func ended(_ connection: HTTPConnection) {
+    func ended(_ connection: StreamHandler) {
         connections[ObjectIdentifier(connection)] = nil
         service.note(.closed(connections: connections.count))
     }

@@ -18,7 +18,7 @@ private let targets: [FuzzTarget] = [
     commandTarget, dotReaderTarget, jsonReaderTarget, jsonEscaperTarget, base64Target,
     responseHeadTarget, requestHeadTarget, chunkedTarget, headerScannerTarget,
     fieldParametersTarget, encodedWordTarget, addressListTarget, partWalkerTarget, mapperTarget,
-    sessionTarget, proxyHeaderTarget, adminRequestTarget,
+    sessionTarget, proxyHeaderTarget, adminRequestTarget, http2SessionTarget,
 ]
 
 /// The target that FUZZ_TARGET names; ends the process when FUZZ_TARGET names none.

@@ -9,7 +9,7 @@ import Wire
 @testable import HTTPServer
 
 /// Does what a request's path says.
-private final class ScriptedService: HTTPService {
+final class ScriptedService: HTTPService {
     /// What the server told, in words; read from the test's thread.
     final class Notes: Sendable {
         private let lines = Locked<[String]>([])

@@ -96,7 +96,7 @@ final class Simulation {
         }
         let pem = certificates + "/server.pem"
         let key = certificates + "/server.key"
-        clientTLS = try TLSContext.client(caFile: pem, speaksHTTP: false)
+        clientTLS = try TLSContext.client(caFile: pem, protocols: [])
         let addresses = (0..<plan.weather.apiAddresses).map {
             SocketAddress(ipv4: 0x0A00_0100 + UInt32($0), port: 443)
         }

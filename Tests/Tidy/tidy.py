@@ -40,7 +40,8 @@ ARROWS = {
     "Reactor": {"CEpoll", "COpenSSL"},
     "Wire": {"CEpoll.Kernels"},
     "Log": {"CEpoll", "Reactor"},
-    "HTTPServer": {"Reactor", "Wire"},
+    "HTTP2": {"CNGHTTP2", "Wire"},
+    "HTTPServer": {"Reactor", "Wire", "HTTP2"},
     "APIClient": {"COpenSSL", "Reactor", "Wire", "Log"},
     "Mapping": {"CIDN2", "Reactor", "Wire", "APIClient"},
     "Sandbox": {"Reactor", "Wire", "Log", "HTTPServer"},
@@ -48,7 +49,7 @@ ARROWS = {
     "Program": None,
 }
 # What the lowest modules may import from elsewhere: Wire knows no clock, Reactor no Foundation.
-ELSEWHERE = {"Reactor": {"Glibc", "Synchronization"}, "Wire": {"Glibc"}}
+ELSEWHERE = {"Reactor": {"Glibc", "Synchronization"}, "Wire": {"Glibc"}, "HTTP2": {"Glibc"}}
 
 # A flag of the command line: its library sets it.
 FLAG = re.compile(r"@(?:Option|Flag|Argument|OptionGroup)\b")

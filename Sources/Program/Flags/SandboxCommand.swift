@@ -64,7 +64,8 @@ struct SandboxCommand: ParsableCommand {
             chaos: chaos)
         if !listen.isEmpty { options.addresses = listen.map(\.address) }
         if let tlsCert, let tlsKey {
-            options.tls = try TLSContext.server(certificateFile: tlsCert, keyFile: tlsKey)
+            options.tls = try TLSContext.server(
+                certificateFile: tlsCert, keyFile: tlsKey, speaksHTTP2: true)
         }
         return options
     }

@@ -65,11 +65,15 @@ public final class TLSContext: Sendable {
     deinit { SSL_CTX_free(handle) }
 
     /// A server's: PEM chain and key from files.
-    public static func server(certificateFile: String, keyFile: String) throws(TLSError)
-        -> TLSContext
-    {
+    /// - Parameter speaksHTTP2: lets clients choose between HTTP/2 and HTTP/1.1 (ALPN, RFC 7301);
+    ///   those that name neither go on without a choice.
+    public static func server(
+        certificateFile: String, keyFile: String, speaksHTTP2: Bool = false
+    ) throws(TLSError) -> TLSContext {
         let files = TLSCertificateFiles(certificate: certificateFile, key: keyFile)
-        return try server(certificates: [files], defaultName: nil, tickets: TLSTickets())
+        let context = try server(certificates: [files], defaultName: nil, tickets: TLSTickets())
+        if speaksHTTP2 { TLSApplicationProtocol.letClientsChoose(context.handle) }
+        return context
     }
 
     /// A server's with several certificates, of which the client's server name selects one (RFC
@@ -126,8 +130,12 @@ public final class TLSContext: Sendable {
 
     /// A server's from a new self-signed ECDSA P-256 certificate in memory, for `names` (DNS names
     /// and IP addresses), good for 30 days; `certificatePEM` shows it.
-    public static func selfSignedServer(names: [String]) throws(TLSError) -> TLSContext {
+    /// - Parameter speaksHTTP2: as for a server with files.
+    public static func selfSignedServer(
+        names: [String], speaksHTTP2: Bool = false
+    ) throws(TLSError) -> TLSContext {
         let context = try TLSContext(isServer: true)
+        if speaksHTTP2 { TLSApplicationProtocol.letClientsChoose(context.handle) }
         let identity = try TLSSelfSigned(names: names)
         guard SSL_CTX_use_certificate(context.handle, identity.certificate) == 1,
             SSL_CTX_use_PrivateKey(context.handle, identity.key) == 1
@@ -140,11 +148,12 @@ public final class TLSContext: Sendable {
     /// the host name.
     ///
     /// - Parameters:
-    ///   - speaksHTTP: names http/1.1 in the handshake (ALPN, RFC 7301); servers of other protocols
-    ///     may refuse that.
+    ///   - protocols: what is offered in the handshake, best first (ALPN, RFC 7301); none for servers
+    ///     of other protocols, which may refuse that. `TLSInfo` says what the server has chosen.
     ///   - resumesSessions: keeps sessions per server name for resumption.
     public static func client(
-        caFile: String?, speaksHTTP: Bool = true, resumesSessions: Bool = true
+        caFile: String?, protocols: [TLSApplicationProtocol] = [.http11],
+        resumesSessions: Bool = true
     ) throws(TLSError) -> TLSContext {
         let context = try TLSContext(isServer: false)
         let handle = context.handle
@@ -158,11 +167,7 @@ public final class TLSContext: Sendable {
                 throw TLSError("system certificate store")
             }
         }
-        if speaksHTTP {
-            let protocols: StaticString = "\u{08}http/1.1"
-            SSL_CTX_set_alpn_protos(
-                handle, protocols.utf8Start, UInt32(protocols.utf8CodeUnitCount))
-        }
+        TLSApplicationProtocol.offer(protocols, on: handle)
         context.keepSessions(resumesSessions)
         return context
     }

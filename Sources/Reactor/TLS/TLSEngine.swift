@@ -426,6 +426,8 @@ public struct TLSInfo: Sendable {
     public let cipher: String
     /// Whether an earlier session was resumed.
     public let resumed: Bool
+    /// What is spoken; nil when nothing was agreed upon.
+    public let applicationProtocol: TLSApplicationProtocol?
 }
 
 extension TLSInfo {
@@ -437,6 +439,7 @@ extension TLSInfo {
         self.init(
             version: String(cString: SSL_get_version(ssl)),
             cipher: String(cString: SSL_CIPHER_get_name(cipher)),
-            resumed: SSL_session_reused(ssl) == 1)
+            resumed: SSL_session_reused(ssl) == 1,
+            applicationProtocol: TLSApplicationProtocol(of: ssl))
     }
 }

@@ -1,4 +1,5 @@
-// One HTTP/1.1 request without its body, copied out of the bytes of its connection (RFC 9112 3).
+// One HTTP request without its body, copied out of the bytes of its connection (RFC 9112 3, RFC 9113
+// 8.3.1).
 //
 // It owns all that it shows, so it can outlive the read that it came with. Its credentials live as
 // long as it does; nobody logs them.
@@ -27,18 +28,32 @@ package struct HTTPRequest: Equatable {
     /// Copies what `head` shows of `input`.
     package init(_ head: HTTPRequestHead, in input: Bytes) {
         func text(_ range: Range<Int>) -> String { input.extracting(range).copiedText() }
-        let target = text(head.target)
+        self.init(
+            method: text(head.method), target: text(head.target), host: head.host.map(text),
+            authorization: head.authorization.map { input.extracting($0).copied() },
+            contentType: head.contentType.map(text) ?? "", hasCallField: head.hasCallField,
+            framing: head.framing, keepAlive: head.keepAlive,
+            expectsContinue: head.expectsContinue)
+    }
+
+    /// A request of another version of HTTP.
+    /// - Parameter target: path and query, still percent-encoded.
+    package init(
+        method: String, target: String, host: String?, authorization: [UInt8]?,
+        contentType: String, hasCallField: Bool, framing: HTTPBodyFraming, keepAlive: Bool,
+        expectsContinue: Bool
+    ) {
         let pieces = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        method = text(head.method)
+        self.method = method
         path = String(pieces[0])
         query = pieces.count > 1 ? String(pieces[1]) : ""
-        host = head.host.map(text)
-        authorization = head.authorization.map { input.extracting($0).copied() }
-        contentType = head.contentType.map(text) ?? ""
-        hasCallField = head.hasCallField
-        framing = head.framing
-        keepAlive = head.keepAlive
-        expectsContinue = head.expectsContinue
+        self.host = host
+        self.authorization = authorization
+        self.contentType = contentType
+        self.hasCallField = hasCallField
+        self.framing = framing
+        self.keepAlive = keepAlive
+        self.expectsContinue = expectsContinue
     }
 
     /// Whether a body of at least one byte may follow.

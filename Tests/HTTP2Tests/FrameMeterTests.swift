@@ -1,0 +1,55 @@
+import TestSupport
+import Testing
+
+@testable import HTTP2
+
+@Suite struct FrameMeterTests {
+    @Test("The frame that is too much is the same one, however the bytes are cut")
+    func cutAnywhere() {
+        var bytes = [UInt8](repeating: 0x50, count: 24)
+        for number in 0..<130 {
+            bytes += [0, 0, UInt8(number % 7), 0, 1, 0, 0, 0, 1]
+            bytes += [UInt8](repeating: 9, count: number % 7)
+            bytes += [0, 0, 0, 0, 0, 0, 0, 0, 1]
+        }
+        func fault(_ plan: [Int]) -> (HTTP2Flood, Int)? {
+            var meter = FrameMeter(readsPreface: true)
+            var offset = 0
+            for length in plan {
+                let piece = bytes.span.extracting(offset..<offset + length)
+                if let fault = meter.take(piece, now: 0) {
+                    // A head that was cut began before the input.
+                    return (fault.flood, max(offset + fault.offset, 0))
+                }
+                offset += length
+            }
+            return nil
+        }
+        let whole = fault([bytes.count])
+        #expect(whole?.0 == .emptyData)
+        for plan in Splits.plans(for: bytes.count) {
+            let found = fault(plan)
+            #expect(found?.0 == .emptyData)
+            // Within the nine bytes of the same head.
+            #expect(found.map { (0...8).contains($0.1 - (whole?.1 ?? 0)) } == true)
+        }
+    }
+
+    @Test("So many at once, so many a second, and what is earned")
+    func allowance() {
+        var allowance = Allowance(most: 10, perSecond: 2)
+        let second: UInt64 = 1_000_000_000
+        func take(_ now: UInt64) -> Bool { allowance.take(now: now) }
+        for _ in 0..<10 { #expect(take(second)) }
+        #expect(!take(second))
+        #expect(!take(second + second / 2 - 1))
+        #expect(take(second + second / 2))
+        #expect(!take(second + second / 2))
+        allowance.earn(2)
+        #expect(take(0) && take(0))
+        #expect(!take(0), "a clock that goes back brings nothing")
+        for _ in 0..<10 { #expect(take(1_000 * second)) }
+        #expect(!take(1_000 * second))
+        #expect(take(.max))
+    }
+}
