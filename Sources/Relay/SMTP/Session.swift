@@ -202,7 +202,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     /// Goes on with what is in hand.
     /// - Parameter bytesAfter: bytes that have arrived after it.
     private func takeKept(bytesAfter: Int = 0) {
-        guard !input.isEmpty, canTake else { return }
+        guard !input.isEmpty || machine.isChunkOver, canTake else { return }
         let kept = input.take()
         var offset = kept.start
         consume(kept.bytes.span, &offset, bytesAfter: bytesAfter)
@@ -211,7 +211,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
 
     /// Uses one piece after the other until the machine takes no more.
     private func consume(_ bytes: Bytes, _ offset: inout Int, bytesAfter: Int = 0) {
-        while offset < bytes.count, canTake {
+        while offset < bytes.count || machine.isChunkOver, canTake {
             switch machine.next(bytes, &offset) {
             case .content(let range): feed(bytes.extracting(range))
             case .command(let range):
@@ -286,7 +286,10 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     }
 
     private func endOfData() {
-        worker.counters.dataTimes.record(nanoseconds: now.nanoseconds(since: machine.data.beganAt))
+        if !machine.expectsChunks {
+            worker.counters.dataTimes.record(
+                nanoseconds: now.nanoseconds(since: machine.data.beganAt))
+        }
         note("content, \(machine.data.byteCount) bytes")
         perform(machine.dataEnded(at: now, arrivedAt: inputArrivedAt))
     }
@@ -307,7 +310,9 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 return end()
             case .hangUp: return hangUp()
             case .greet: return greet()
-            case .hello(let isExtended): return hello(isExtended: isExtended)
+            case .hello(let isExtended):
+                messages.giveUp()
+                return hello(isExtended: isExtended)
             case .admitHandshake:
                 verdict = machine.handshakeAnswered(isAdmitted: admitsHandshake(), at: now)
             case .startTLS: return startTLS()
@@ -333,9 +338,12 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 machine.recipientAdded(isNew: messages.addRecipient(line.extracting(range)))
                 return write(.recipientOk)
             case .reserve(let bytes): verdict = reserve(bytes)
-            case .beginData: verdict = beginData()
+            case .beginData: verdict = beginMessage(answering: .startData)
+            case .beginChunks: verdict = beginMessage(answering: nil)
             case .finishMessage(let deadline):
-                guard let outcome = messages.finish(by: deadline) else { return }
+                guard
+                    let outcome = messages.finish(by: deadline, isLineOpen: machine.isLineOpen)
+                else { return }
                 verdict = conclude(outcome)
             case .giveUp(let reply):
                 if messages.isWaitingForMemory { noteMemoryRefused() }
@@ -406,6 +414,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 let options = EHLOOptions(
                     isTLS: machine.isTLS, messageBytesMax: machine.limits.messageBytesMax,
                     recipientsMax: machine.limits.recipientsMax,
+                    hasChunking: machine.limits.hasChunking,
                     hasEnhancedStatusCodes: configuration.hasEnhancedStatusCodes)
                 Reply.writeEHLO(hostname: hostname, options: options, into: &region)
             } else {
@@ -553,12 +562,12 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         login.account?.shared.noteRefused()
     }
 
-    private func beginData() -> SessionVerdict {
+    private func beginMessage(answering prompt: Reply?) -> SessionVerdict {
         guard let key = login.key, let account = login.account else {
             return .close(.badSequence)
         }
         messages.begin(on: worker, key: key, account: account, owner: self, session: id)
-        write(.startData)
+        if let prompt { write(prompt) }
         // While the process drains, the first message of a session is its last.
         return worker.isDraining ? machine.drain(at: now) : .none
     }
@@ -632,57 +641,5 @@ extension SessionMachine.Options {
             groupBytesMax: configuration.mapping.groupBytesMax,
             bufferThresholdBytes: configuration.messages.bufferThresholdBytes,
             apiTimeoutMilliseconds: configuration.api.timeoutMilliseconds)
-    }
-}
-
-/// What a line of a client was.
-enum CommandVerb: Int, CaseIterable {
-    case ehlo, helo, starttls, auth, mail, rcpt, data, rset, noop, quit, vrfy, expn, help, bdat
-    /// A browser, or an attack that speaks as one.
-    case http
-    /// Not understood, or too long.
-    case malformed
-    /// A line of an AUTH exchange.
-    case response
-
-    /// For metrics and transcripts.
-    var word: String { "\(self)" }
-
-    init(_ command: Command) {
-        switch command {
-        case .ehlo: self = .ehlo
-        case .helo: self = .helo
-        case .startTLS: self = .starttls
-        case .auth: self = .auth
-        case .mail: self = .mail
-        case .rcpt: self = .rcpt
-        case .data: self = .data
-        case .rset: self = .rset
-        case .noop: self = .noop
-        case .quit: self = .quit
-        case .vrfy: self = .vrfy
-        case .expn: self = .expn
-        case .help: self = .help
-        case .bdat: self = .bdat
-        case .httpVerb: self = .http
-        case .malformed: self = .malformed
-        }
-    }
-}
-
-/// Lines of clients by verb.
-struct CommandCounts: Countable {
-    private var counts = InlineArray<17, Int>(repeating: 0)
-
-    mutating func count(_ verb: CommandVerb) { counts[verb.rawValue] &+= 1 }
-
-    mutating func add(_ other: CommandCounts) {
-        for index in 0..<17 { counts[index] &+= other.counts[index] }
-    }
-
-    subscript(verb: CommandVerb) -> Int { counts[verb.rawValue] }
-
-    var reading: CounterReading {
-        .byKind(CommandVerb.allCases.map { ($0.word, self[$0]) })
     }
 }

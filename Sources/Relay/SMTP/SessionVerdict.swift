@@ -42,6 +42,8 @@ enum SessionVerdict: Equatable {
     case reserve(bytes: Int)
     /// 354; a submission begins.
     case beginData
+    /// A submission begins; its content is on the way, by BDAT.
+    case beginChunks
     /// All of the message is in: ask the submission for its outcome, which is due by this time;
     /// `outcome` follows.
     case finishMessage(by: MonotonicTime)
