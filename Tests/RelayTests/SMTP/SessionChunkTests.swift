@@ -18,8 +18,22 @@ struct SessionChunkTests {
         } else if verdict != .none {
             return verdict
         }
-        if size > 0 { _ = bench.machine.contentArrived(size, at: bench.now) }
+        _ = payload(&bench, size)
         return bench.machine.dataEnded(at: bench.now)
+    }
+
+    /// All bytes of a chunk.
+    private func payload(_ bench: inout SessionMachineBench, _ size: Int) -> ContentVerdict {
+        var verdict = ContentVerdict.feed
+        let bytes = [UInt8](repeating: 0x0A, count: size)
+        var offset = 0
+        if size > 0 {
+            #expect(bench.machine.next(bytes.span, &offset) == .content(0..<size))
+            verdict = bench.machine.contentArrived(size, at: bench.now)
+        }
+        #expect(bench.machine.isChunkOver)
+        #expect(bench.machine.next(bytes.span, &offset) == .endOfData && offset == size)
+        return verdict
     }
 
     @Test("Each chunk has its reply, and the last one the message's")
@@ -56,7 +70,7 @@ struct SessionChunkTests {
         _ = bench.line("BDAT 10")
         #expect(bench.timeOut() == .giveUp(nil))
         #expect(bench.machine.acceptsInput)
-        #expect(bench.machine.contentArrived(10, at: bench.now) == .discard)
+        #expect(payload(&bench, 10) == .discard)
         #expect(bench.machine.dataEnded(at: bench.now) == .reply(.insufficientMemory))
         #expect(chunk(&bench, 10) == .reply(.insufficientMemory))
         #expect(chunk(&bench, 0, isLast: true) == .reply(.insufficientMemory))
@@ -83,7 +97,7 @@ struct SessionChunkTests {
         _ = bench.line("BDAT 10")
         _ = bench.machine.budgetGranted(at: bench.now)
         bench.machine.submissionDecided()
-        #expect(bench.machine.contentArrived(10, at: bench.now) == .discard)
+        #expect(payload(&bench, 10) == .discard)
         #expect(bench.machine.dataEnded(at: bench.now) == .finishMessage(by: bench.due))
         let told = bench.machine.outcome(.logInAgain, isKeyRefused: true, at: bench.now)
         #expect(told == .reply(.logInAgain))
@@ -194,7 +208,7 @@ struct SessionChunkTests {
         for _ in 0..<17 where verdict == .feed {
             let line = bench.line("BDAT 10")
             if case .reserve = line { _ = bench.machine.budgetGranted(at: bench.now) }
-            verdict = bench.machine.contentArrived(10, at: bench.now)
+            verdict = payload(&bench, 10)
             _ = bench.machine.dataEnded(at: bench.now)
             bench.wait(1_000)
         }
