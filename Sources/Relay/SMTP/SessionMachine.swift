@@ -160,6 +160,8 @@ struct SessionMachine {
             guard now < clock.lastWordEnd else { return close(.shuttingDown) }
             phase = .lastWord(lines)
             return .none
+        // By BDAT the message is on its way already.
+        case .budget where transaction.isChunked: return .none
         case .budget: return close(.shuttingDown)
         case .asking, .keyCheck, .loginDelay, .data, .outcome, .lastWord, .closed: return .none
         }
@@ -632,6 +634,8 @@ struct SessionMachine {
     var deadline: MonotonicTime {
         switch phase {
         case .handshake: clock.handshakeEnd
+        // The client may have sent all of its message, and waits for the reply to it.
+        case .budget where transaction.isChunked: min(clock.waitEnd, clock.answerDue)
         case .budget: clock.waitEnd
         case .commands where transaction.isChunked: dataDeadline
         case .commands, .response: min(clock.idleEnd, clock.sessionEnd)

@@ -68,7 +68,10 @@ struct SessionChunkTests {
     func noMemory() {
         var bench = SessionMachineBench(.rcpt)
         _ = bench.line("BDAT 10")
+        let start = bench.now
         #expect(bench.timeOut() == .giveUp(nil))
+        // Its patience may have begun with its last byte.
+        #expect(bench.now == start.advanced(byMilliseconds: 50_000))
         #expect(bench.machine.acceptsInput)
         #expect(payload(&bench, 10) == .discard)
         #expect(bench.machine.dataEnded(at: bench.now) == .reply(.insufficientMemory))

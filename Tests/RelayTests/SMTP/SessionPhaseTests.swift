@@ -287,7 +287,7 @@ struct SessionPhaseTests {
         (.outcome, .outcome, "250", .commands),
         (.outcome, .timedOut, "giveUp 451", .commands),
 
-        (.chunkBudget, .drain, "close 421", .closed),
+        (.chunkBudget, .drain, "-", .chunkBudget),
         (.chunkBudget, .budgetGranted, "beginChunks", .chunk),
         (.chunkBudget, .timedOut, "giveUp", .discarding),
 
