@@ -26,7 +26,8 @@ struct Workload: Sendable {
     init(
         _ name: String, _ summary: String, connections: Int = 0, messagesPerConnection: Int = 1,
         warmUpMessages: Int = 0, messages: Int = 0, mix: MessageMix = .fixed(bytes: 4_096),
-        isPipelining: Bool = false, isChunked: Bool = false, idleConnections: Int = 0, isJudgedByMegabyte: Bool = false,
+        isPipelining: Bool = false, isChunked: Bool = false, idleConnections: Int = 0,
+        isJudgedByMegabyte: Bool = false,
         ratePerSecond: Double? = nil, durationSeconds: Double? = nil, company: Int = 0
     ) {
         self.name = name

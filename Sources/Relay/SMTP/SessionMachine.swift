@@ -155,13 +155,13 @@ struct SessionMachine {
         case .handshake:
             phase = .closed
             return .hangUp
-        case .commands where transaction.isChunked: return .none
+        // Its chunks are on the way.
+        case .commands where transaction.isChunked, .budget where transaction.isChunked:
+            return .none
         case .commands(let lines), .response(let lines):
             guard now < clock.lastWordEnd else { return close(.shuttingDown) }
             phase = .lastWord(lines)
             return .none
-        // By BDAT the message is on its way already.
-        case .budget where transaction.isChunked: return .none
         case .budget: return close(.shuttingDown)
         case .asking, .keyCheck, .loginDelay, .data, .outcome, .lastWord, .closed: return .none
         }
@@ -228,9 +228,8 @@ struct SessionMachine {
         case .data: return data(hasBytesAfter: hasBytesAfter, at: now)
         case .bdat(let bdat): return self.bdat(bdat, at: now)
         case .rset:
-            let isUnderWay = transaction.isChunked
-            transaction = Transaction()
-            return doNothing(isUnderWay ? .giveUp(.ok) : .reply(.ok))
+            defer { transaction = Transaction() }
+            return doNothing(transaction.isChunked ? .giveUp(.ok) : .reply(.ok))
         case .ehlo: return hello(isExtended: true)
         case .helo: return hello(isExtended: false)
         case .startTLS: return startTLS(hasBytesAfter: hasBytesAfter)
@@ -460,15 +459,14 @@ struct SessionMachine {
     /// answered.
     private mutating func bdat(_ bdat: BdatCommand, at now: MonotonicTime) -> SessionVerdict {
         guard limits.hasChunking else { return close(.badSequence) }
-        guard transaction.recipientCount > 0 else { return strayChunk(bdat, at: now) }
+        guard transaction.recipientCount > 0 else { return stray(bdat, at: now) }
         guard transaction.isChunked else {
             transaction.beginChunks()
             chunks = ChunkState()
             chunks.begin(bdat)
             let announced = transaction.announcedBytes ?? options.bufferThresholdBytes
-            return reserve(
-                bdat.isLast ? bdat.size : max(bdat.size, announced), hasBytesAfterCommand: false,
-                at: now)
+            let bytes = bdat.isLast ? bdat.size : max(bdat.size, announced)
+            return reserve(bytes, hasBytesAfterCommand: false, at: now)
         }
         chunks.begin(bdat)
         phase = .data(.chunk(chunks.reader))
@@ -477,7 +475,7 @@ struct SessionMachine {
 
     /// A chunk that belongs to no message: a client that sends MAIL, RCPT and BDAT together learns
     /// only later that MAIL or RCPT was refused.
-    private mutating func strayChunk(
+    private mutating func stray(
         _ bdat: BdatCommand, at now: MonotonicTime
     ) -> SessionVerdict {
         guard login.hasSucceeded, bdat.size <= ChunkState.strayBytesMax else {

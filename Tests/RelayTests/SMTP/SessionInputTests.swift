@@ -181,7 +181,8 @@ struct SessionInputTests {
     /// Payloads that are commands, or what a server may take for the end of data.
     private static let payloads = [
         "MAIL FROM:<smuggled@b.example>\r\n", "\r\n.\r\nsmuggled\r\n", "RSET\r\nNOOP smuggled\r\n",
-        "BDAT 0 LAST\r\nNOOP smuggled\r\n", "DATA\r\nsmuggled\r\n.\r\n", "LAST\r\nNOOP smuggled\r\n",
+        "BDAT 0 LAST\r\nNOOP smuggled\r\n", "DATA\r\nsmuggled\r\n.\r\n",
+        "LAST\r\nNOOP smuggled\r\n",
         "\nNOOP smuggled\n", "BDAT x\r\nNOOP smuggled\r\n", "smuggled",
     ]
 
@@ -207,9 +208,13 @@ struct SessionInputTests {
                 for pieces in [[sent], sent.map { [$0] }] {
                     var session = SocketlessSession()
                     for piece in pieces { session.receive(piece) }
-                    #expect(!session.commands.contains { $0.contains("smuggled") }, "\(size.text.prefix(40)) \(payload)")
+                    #expect(
+                        !session.commands.contains { $0.contains("smuggled") },
+                        "\(size.text.prefix(40)) \(payload)")
                     let isRead = size.isRight && !state.isEmpty
-                    #expect(session.commands.contains("NOOP after") == isRead, "\(size.text.prefix(40)) \(payload)")
+                    #expect(
+                        session.commands.contains("NOOP after") == isRead,
+                        "\(size.text.prefix(40)) \(payload)")
                     #expect(session.machine.isClosed, "\(size.text.prefix(40)) \(payload)")
                 }
             }

@@ -29,7 +29,8 @@ struct SmugglingTests {
     @Test("It is content at the very start of the data, too", arguments: sequences)
     func atTheStart(_ sequence: String) throws { try check("", sequence) }
 
-    @Test("By BDAT it is content, too, and no dot is taken off", arguments: sequences + ["\r\n.\r\n"])
+    @Test(
+        "By BDAT it is content, too, and no dot is taken off", arguments: sequences + ["\r\n.\r\n"])
     func inChunks(_ sequence: String) throws {
         try check("From: a@example.org\r\nTo: b@example.com\r\n\r\ntext", sequence, byBDAT: true)
     }

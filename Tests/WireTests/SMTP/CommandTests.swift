@@ -61,7 +61,8 @@ private func described(_ line: [UInt8]) -> String {
     }
 
     @Test(arguments: [
-        ("BDAT 0", "bdat 0"), ("BDAT 0 LAST", "bdat 0 last"), ("bdat 86324 last", "bdat 86324 last"),
+        ("BDAT 0", "bdat 0"), ("BDAT 0 LAST", "bdat 0 last"),
+        ("bdat 86324 last", "bdat 86324 last"),
         ("BDAT  12\tLAST ", "bdat 12 last"),
         ("BDAT 9223372036854775806", "bdat 9223372036854775806"),
     ])
