@@ -80,7 +80,7 @@ class Chunks(harness.RelayTestCase):
         # Beginnings and ends that a reader of lines could change, and what looks like a boundary.
         contents = [
             every, b"\r\n" + every, every + b"\r\n", every + b"\r", b"\n" + every + b"\n\n", b"\0",
-            b"\r\n.\r\n" * 1_000, b"\n--frontie\n--frontier" * 20, b"\r" * 5_000, b"\0" * 5_000,
+            b"\r\n.\r\n" * 1_000, b"\n--frontie\n-frontier" * 20, b"\r" * 5_000, b"\0" * 5_000,
             b"x" * 3_000_000, os.urandom(3_000_000),
         ]
         with self.relay.raw() as client:
