@@ -239,6 +239,7 @@ LANGUAGES = [
     support.Client(
         "Jakarta Mail by BDAT", ["java", "javac", "/usr/share/java/jakarta-mail.jar"],
         _debian("libjakarta-mail-java"), _java_in_chunks,
+        limits={"dots at line starts": "are doubled, by BDAT too, where nobody takes one off"},
     ),
     support.Client(
         "git send-email", ["git", "/usr/lib/git-core/git-send-email"], _debian("git-email"), _git,

@@ -90,6 +90,7 @@ class Jakarta(ChunkingTestCase):
                     process = client.run(account, message.write(folder), folder)
                     self.assertEqual(process.returncode, 0, process.shown)
                     sizes = self.by_bdat(account.tap.heard, 2_000)
+                    self.assertIn(b"\r\n..\r\n", bytes(account.tap.heard), "a dot, and one that it adds")
                 message.check(self, self.sandbox, client.own_headers, client.limits)
                 print(f"\n{encryption}: chunks of {sizes} ", end="")
 
