@@ -1,8 +1,8 @@
-// How far a message in BDAT has come: its chunk, and the refusal that all further chunks get
-// (RFC 3030 2).
+// How far a message in BDAT has come: its chunk, and whether it is the last (RFC 3030 2).
 //
-// A value without a clock, beside `DataState`, which counts the content of all chunks together. It
-// is written when a chunk begins or ends, and so costs DATA nothing.
+// A value without a clock, beside `DataState`, which counts the content of all chunks together and
+// knows why they are thrown away. It is written when a chunk begins or ends, and so costs DATA
+// nothing.
 
 import Wire
 
@@ -15,8 +15,6 @@ struct ChunkState {
     private(set) var reader = ChunkReader()
     /// The latest chunk is the last one.
     private(set) var isLast = false
-    /// What became of the message before its last chunk.
-    private(set) var refusal: Reply?
 
     /// BDAT has come; its payload follows.
     mutating func begin(_ bdat: BdatCommand) {
@@ -26,7 +24,4 @@ struct ChunkState {
 
     /// All of the chunk has come.
     mutating func end(_ chunk: ChunkReader) { reader = chunk }
-
-    /// The message is refused, before its last chunk.
-    mutating func refuse(with reply: Reply) { refusal = refusal ?? reply }
 }

@@ -24,6 +24,8 @@ struct DataState {
     /// Why the rest of the message is thrown away.
     enum Discard: UInt8 {
         case tooLarge, decided, apiStalled, noMemory
+        /// The outcome was told before the last chunk, and is told again to each one.
+        case told
         /// A chunk that belongs to no message.
         case outOfOrder
     }
@@ -90,6 +92,11 @@ struct DataState {
 
     /// The rest of the message is thrown away; the first reason stands.
     mutating func throwAway(_ reason: Discard) { discard = discard ?? reason }
+
+    /// The outcome is the reply to a chunk before the last one.
+    mutating func outcomeTold() {
+        if discard == .decided { discard = .told }
+    }
 
     /// The client is not read for now.
     mutating func hold(_ reason: Holds) { holds.insert(reason) }

@@ -36,6 +36,8 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     private var login = SessionLogin()
     private var messages = SessionMessages()
     private var log: SessionLog
+    /// Of a message whose outcome was told before its last chunk.
+    private var refusal: Reply?
     /// The client has ended its side while it waits for the API's answer: it is gone, or it will
     /// read the reply and say no more.
     private var hasPeerEnded = false
@@ -305,6 +307,9 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             switch consume verdict {
             case .none: return
             case .reply(let reply): return write(reply)
+            case .repeatRefusal:
+                if let refusal { write(refusal) }
+                return
             case .close(let reply):
                 write(reply)
                 return end()
@@ -338,8 +343,8 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 machine.recipientAdded(isNew: messages.addRecipient(line.extracting(range)))
                 return write(.recipientOk)
             case .reserve(let bytes): verdict = reserve(bytes)
-            case .beginData: verdict = beginMessage(answering: .startData)
-            case .beginChunks: verdict = beginMessage(answering: nil)
+            case .beginData: verdict = beginMessage(isAnnounced: false)
+            case .beginChunks: verdict = beginMessage(isAnnounced: true)
             case .finishMessage(let deadline):
                 guard
                     let outcome = messages.finish(by: deadline, isLineOpen: machine.isLineOpen)
@@ -562,12 +567,13 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         login.account?.shared.noteRefused()
     }
 
-    private func beginMessage(answering prompt: Reply?) -> SessionVerdict {
+    /// - Parameter isAnnounced: the content is on the way, by BDAT, and needs no 354.
+    private func beginMessage(isAnnounced: Bool) -> SessionVerdict {
         guard let key = login.key, let account = login.account else {
             return .close(.badSequence)
         }
         messages.begin(on: worker, key: key, account: account, owner: self, session: id)
-        if let prompt { write(prompt) }
+        if !isAnnounced { write(.startData) }
         // While the process drains, the first message of a session is its last.
         return worker.isDraining ? machine.drain(at: now) : .none
     }
@@ -580,6 +586,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             nanoseconds: now.nanoseconds(since: machine.clock.waitingSince))
         if worker.shared.rateLimits.mayHaveAny(at: now) { noteRoute() }
         messages.conclude(outcome, at: now)
+        if machine.expectsChunks { refusal = reply }
         let isKeyRefused = if case .keyRefused = outcome { true } else { false }
         if isKeyRefused { login.logOut() }
         return machine.outcome(reply, isKeyRefused: isKeyRefused, at: now)

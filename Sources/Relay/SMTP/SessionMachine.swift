@@ -582,9 +582,10 @@ struct SessionMachine {
             clock.wait(since: arrivedAt ?? now)
             return .finishMessage(by: clock.answerDue)
         case .tooLarge:
-            return ended(with: .messageTooLarge(bytesMax: limits.messageBytesMax), at: now)
-        case .apiStalled: return ended(with: .apiUnavailable, at: now)
-        case .noMemory: return ended(with: .insufficientMemory, at: now)
+            return ended(.reply(.messageTooLarge(bytesMax: limits.messageBytesMax)), at: now)
+        case .apiStalled: return ended(.reply(.apiUnavailable), at: now)
+        case .noMemory: return ended(.reply(.insufficientMemory), at: now)
+        case .told: return ended(.repeatRefusal, at: now)
         case .outOfOrder:
             enterCommands(at: now)
             return refuse(.badSequence)
@@ -596,7 +597,6 @@ struct SessionMachine {
         _ chunk: ChunkReader, at now: MonotonicTime
     ) -> SessionVerdict? {
         chunks.end(chunk)
-        if let refusal = chunks.refusal { return ended(with: refusal, at: now) }
         guard data.discard == nil, !chunks.isLast else { return nil }
         enterCommands(at: now)
         return .reply(.ok)
@@ -609,21 +609,21 @@ struct SessionMachine {
     ) -> SessionVerdict {
         guard case .outcome = phase else { return .none }
         if isKeyRefused { login.logOut() }
-        return ended(with: reply, at: now)
+        return ended(.reply(reply), at: now)
     }
 
     /// The message has its reply. In the middle of its chunks that is a refusal, and each of those
     /// that follow gets it too.
-    private mutating func ended(with reply: Reply, at now: MonotonicTime) -> SessionVerdict {
+    private mutating func ended(_ verdict: SessionVerdict, at now: MonotonicTime) -> SessionVerdict
+    {
+        enterCommands(at: now)
         if expectsChunks {
-            chunks.refuse(with: reply)
-            enterCommands(at: now)
-            return .reply(reply)
+            data.outcomeTold()
+            return verdict
         }
         transaction = Transaction()
         idleCommands = 0
-        enterCommands(at: now)
-        return .reply(reply)
+        return verdict
     }
 
     // MARK: Clocks

@@ -8,6 +8,8 @@ enum SessionVerdict: Equatable {
     /// Nothing: go on, or go on waiting.
     case none
     case reply(Reply)
+    /// The same reply again as the outcome of the message had when it was told.
+    case repeatRefusal
     /// Answer and close; nothing that still arrives is read.
     case close(Reply)
     /// Close without a word: the peer could not read one (no TLS yet).

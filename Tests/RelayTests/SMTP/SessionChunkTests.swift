@@ -105,8 +105,9 @@ struct SessionChunkTests {
         let told = bench.machine.outcome(.logInAgain, isKeyRefused: true, at: bench.now)
         #expect(told == .reply(.logInAgain))
         #expect(bench.line("DATA") == .reply(.badSequence))
-        #expect(chunk(&bench, 10) == .reply(.logInAgain))
-        #expect(chunk(&bench, 10, isLast: true) == .reply(.logInAgain))
+        #expect(chunk(&bench, 10) == .repeatRefusal)
+        #expect(chunk(&bench, 10, isLast: true) == .repeatRefusal)
+        #expect(!bench.machine.transaction.hasSender)
         // Logged out, and the client may have sent more already.
         #expect(bench.line("MAIL FROM:<a@b>") == .reply(.logInAgain))
         #expect(chunk(&bench, 65_536, isLast: true) == .reply(.badSequence))

@@ -305,6 +305,15 @@ final class MailConnection: StreamHandler {
         content = OutgoingContent(
             bytes, chanceToLeave: world.weather.clientLeaves, &client.dice)
         sendContent()
+        if usesChunks { watchFirstChunk() }
+    }
+
+    private func watchFirstChunk() {
+        guard let stream, let attempt, let end = network else { return }
+        let simulation = simulation
+        end.peer.watch(Int(stream.sealedEnd())) {
+            simulation.ledger.attempts[attempt].chunkHeardAt = simulation.world.now
+        }
     }
 
     /// The reply to a chunk before the last one. A refusal comes again with each chunk after it.
