@@ -612,9 +612,9 @@ struct SessionMachine {
         return ended(.reply(reply), at: now)
     }
 
-    /// The message has its reply. In the middle of its chunks that is a refusal, and each of those
-    /// that follow gets it too.
-    private mutating func ended(_ verdict: SessionVerdict, at now: MonotonicTime) -> SessionVerdict
+    /// The message has its reply; in the middle of its chunks that is a refusal.
+    private mutating func ended(_ verdict: consuming SessionVerdict, at now: MonotonicTime)
+        -> SessionVerdict
     {
         enterCommands(at: now)
         if expectsChunks {
