@@ -65,6 +65,8 @@ def _curl_file(entry):
     return f'=@{entry["path"]};type={entry["type"]};filename="{entry["name"]}";encoder=base64'
 
 
+# A usual size, and one that no line of base64 divides.
+JAVA_CHUNK_BYTES = 100_000
 JAVA_CLASSES = ":".join(f"/usr/share/java/jakarta-{name}.jar" for name in ("mail", "activation"))
 
 
@@ -100,14 +102,19 @@ def _java_escaped(text):
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
 
-def _java(account, message, folder):
+def _java(account, message, folder, environment=()):
     """Jakarta Mail on the JVM. The JVM has no JSON, so the message comes as properties."""
     path = folder / "message.properties"
     lines = [f"{name}={_java_escaped(text)}\n" for name, text in _flat(support.read(message))]
     path.write_text("".join(lines), encoding="ascii")
     classes = f"{JAVA_CLASSES}:{_java_class()}"
-    return ["env", f"MESSAGE_PROPERTIES={path}", "java", "-XX:TieredStopAtLevel=1", "-cp", classes,
+    return ["env", f"MESSAGE_PROPERTIES={path}", *environment, "java", "-XX:TieredStopAtLevel=1", "-cp", classes,
             "SendMail"], None  # fmt: skip
+
+
+def _java_in_chunks(account, message, folder):
+    """By BDAT, as its property mail.smtp.chunksize asks."""
+    return _java(account, message, folder, [f"SMTP_CHUNK_BYTES={JAVA_CHUNK_BYTES}"])
 
 
 def _git(account, message, folder):
@@ -228,6 +235,11 @@ LANGUAGES = [
     support.Client(
         "Jakarta Mail", ["java", "javac", "/usr/share/java/jakarta-mail.jar"],
         _debian("libjakarta-mail-java"), _java,
+    ),
+    support.Client(
+        "Jakarta Mail by BDAT", ["java", "javac", "/usr/share/java/jakarta-mail.jar"],
+        _debian("libjakarta-mail-java"), _java_in_chunks,
+        limits={"dots at line starts": "are doubled, by BDAT too, where nobody takes one off"},
     ),
     support.Client(
         "git send-email", ["git", "/usr/lib/git-core/git-send-email"], _debian("git-email"), _git,

@@ -150,7 +150,9 @@ def _sha256(content):
 LEAVES = {
     "To, Cc": ("quoted display names", "several recipients"),
     "Bcc": ("several recipients",),
-    "text": ("From at a line's start", "dot in front of a dot", "format=flowed"),
+    "text": (
+        "From at a line's start", "dot in front of a dot", "dots at line starts", "format=flowed",
+    ),
     "HTML": ("line ends of HTML",),
     "inline image": ("Content-ID", "Content-ID of its own"),
     "attachments": ("line ends of text files", "media types"),
@@ -215,6 +217,8 @@ def _check_text(case, sent, limits, expected):
         expected = expected.replace("\nFrom ", "\n>From ")
     if "dot in front of a dot" in limits:
         expected = expected.replace("\n..", "\n.")
+    if "dots at line starts" in limits:
+        expected = expected.replace("\n.", "\n..")
     case.assertEqual(sent["text_body"].rstrip("\n"), expected.rstrip("\n"))
 
 

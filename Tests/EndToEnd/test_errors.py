@@ -184,7 +184,7 @@ class OtherReplies(harness.RelayTestCase):
             client.starttls(context=self.relay.context())
             client.ehlo()
             behind = dict(client.esmtp_features)
-        both = {"pipelining", "size", "8bitmime", "smtputf8", "limits"}
+        both = {"pipelining", "size", "8bitmime", "smtputf8", "chunking", "binarymime", "limits"}
         self.assertEqual(set(before), both | {"starttls"})
         self.assertEqual(set(behind), both | {"auth"})
         self.assertEqual(set(behind["auth"].split()), {"PLAIN", "LOGIN"})

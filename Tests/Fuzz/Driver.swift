@@ -15,7 +15,8 @@ struct FuzzTarget: Sendable {
 }
 
 private let targets: [FuzzTarget] = [
-    commandTarget, dotReaderTarget, jsonReaderTarget, jsonEscaperTarget, base64Target,
+    commandTarget, dotReaderTarget, chunkReaderTarget, jsonReaderTarget, jsonEscaperTarget,
+    base64Target,
     responseHeadTarget, requestHeadTarget, chunkedTarget, headerScannerTarget,
     fieldParametersTarget, encodedWordTarget, addressListTarget, partWalkerTarget, mapperTarget,
     sessionTarget, proxyHeaderTarget, adminRequestTarget, http2SessionTarget,

@@ -150,6 +150,7 @@ final class Simulation {
             startAgain()
         } else {
             counts.drains += 1
+            ledger.drains.append(world.now)
             for client in clients { client.relayDrains() }
             relay.drain { _ in startAgain() }
         }

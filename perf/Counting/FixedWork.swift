@@ -18,6 +18,8 @@ struct FixedWork: Sendable {
     /// Connections at a time, and the keys that they log in with in turns.
     var connections = 1
     var keys = 1
+    /// By BDAT and not by DATA.
+    var isChunked = false
 
     /// Like W2: handshake, login and 100 messages of 4 KB.
     static let small = FixedWork(
@@ -27,6 +29,16 @@ struct FixedWork: Sendable {
     static let large = FixedWork(
         name: "W3", messageBytes: 4_000_000, messagesPerConnection: 2, shortCount: 2,
         longCount: 8, isPerMegabyte: true)
+
+    /// W3 by BDAT.
+    static var chunked: FixedWork {
+        var work = FixedWork(
+            name: "W3-BDAT", messageBytes: large.messageBytes,
+            messagesPerConnection: large.messagesPerConnection, shortCount: large.shortCount,
+            longCount: large.longCount, isPerMegabyte: true)
+        work.isChunked = true
+        return work
+    }
 
     /// W2 over eight connections at a time, of one customer or of eight.
     static func shared(keys: Int) -> FixedWork {
@@ -52,6 +64,7 @@ struct FixedWork: Sendable {
         plan.messagesPerConnection = messagesPerConnection
         plan.mix = .fixed(bytes: messageBytes)
         plan.messages = count
+        plan.isChunked = isChunked
         let result = try LoadSession(plan: plan, meter: nil)
             .result(target: "relay", workload: name)
         guard result.messages == count, result.failures.isEmpty else {

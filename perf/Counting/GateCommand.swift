@@ -71,11 +71,13 @@ struct GateCommand: ParsableCommand {
             let counter = InstructionCount(workspace: workspace, relay: target)
             let small = try counter.count(.small)
             let large = try counter.count(.large)
+            let chunked = try counter.count(.chunked)
             let alone = try counter.count(.shared(keys: 1))
             let shared = try counter.count(.shared(keys: 8))
             counts.append(("W2-own-instructions-eight-keys-to-one", shared.own / alone.own))
             counts.append(("W2-own-instructions-per-message", small.own))
             counts.append(("W3-own-instructions-per-MB", large.own))
+            counts.append(("W3-own-instructions-BDAT-to-DATA", chunked.own / large.own))
             counts.append(("W2-instructions-per-message", small.all))
             counts.append(("W3-instructions-per-MB", large.all))
         }

@@ -123,6 +123,9 @@ struct LoadCommand: ParsableCommand {
     @Flag(help: "Send MAIL, RCPT and DATA together.")
     var pipelining = false
 
+    @Flag(help: "Send content by BDAT, in one chunk.")
+    var bdat = false
+
     @Flag(help: "Resume TLS sessions.")
     var resume = false
 
@@ -158,6 +161,7 @@ struct LoadCommand: ParsableCommand {
         plan.recipients = recipients
         plan.mix = mix
         plan.isPipelining = pipelining
+        plan.isChunked = bdat
         plan.isResuming = resume
         plan.company = Company(
             idle: idle, slow: slow, slowBytesPerSecond: slowRate, vanishing: vanishing)

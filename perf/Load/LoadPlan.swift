@@ -36,6 +36,8 @@ struct LoadPlan: Sendable {
     var mix = MessageMix.fixed(bytes: 4_096)
     /// MAIL, RCPT and DATA leave together.
     var isPipelining = false
+    /// Content goes out by BDAT, in one chunk (RFC 3030), and not by DATA.
+    var isChunked = false
     /// Later connections resume the first one's TLS session.
     var isResuming = false
     /// Messages that are accepted before measuring starts.

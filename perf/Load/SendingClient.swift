@@ -1,5 +1,5 @@
-// A client whose messages are measured: takes one at a time from its run, sends it, and waits for
-// the reply to the dot.
+// A client whose messages are measured: takes one at a time from its run, sends it by DATA or BDAT,
+// and waits for the reply to its end.
 
 import Reactor
 
@@ -53,7 +53,7 @@ final class SendingClient: SMTPClient {
         send("MAIL FROM:<\(plan.sender)> SIZE=\(message.count)\r\n")
         if plan.isPipelining {
             for index in 0..<plan.recipients { writeRecipient(index) }
-            stream?.write("DATA\r\n")
+            if !plan.isChunked { stream?.write("DATA\r\n") }
         }
     }
 
@@ -64,9 +64,7 @@ final class SendingClient: SMTPClient {
             if !plan.isPipelining { writeRecipient(0) }
         case (.recipients, 250...251): recipientAnswered()
         case (.data, 354):
-            step = .content
-            sentBytes = 0
-            sendContent()
+            beginContent()
         case (.content, 250): accepted()
         default: fail("reply \(code)")
         }
@@ -83,7 +81,10 @@ final class SendingClient: SMTPClient {
     private func recipientAnswered() {
         recipientsAnswered += 1
         let isLast = recipientsAnswered == plan.recipients
-        if plan.isPipelining {
+        if isLast, plan.isChunked {
+            send("BDAT \(contentCount) LAST\r\n")
+            beginContent()
+        } else if plan.isPipelining {
             if isLast { step = .data }
         } else if isLast {
             step = .data
@@ -93,11 +94,21 @@ final class SendingClient: SMTPClient {
         }
     }
 
+    /// Bytes to send. The final dot line is not a part of what BDAT carries.
+    private var contentCount: Int { plan.isChunked ? message.count - 3 : message.count }
+
+    private func beginContent() {
+        step = .content
+        sentBytes = 0
+        sendContent()
+    }
+
     private func sendContent() {
         guard let stream else { return }
         let message = self.message
-        while sentBytes < message.count && !stream.isAboveHighWater {
-            let end = min(sentBytes + Stream.recordBytesMax, message.count)
+        let count = contentCount
+        while sentBytes < count && !stream.isAboveHighWater {
+            let end = min(sentBytes + Stream.recordBytesMax, count)
             stream.writeRecord(message.span.extracting(sentBytes..<end))
             sentBytes = end
         }

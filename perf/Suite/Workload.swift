@@ -10,6 +10,7 @@ struct Workload: Sendable {
     private let messages: Int
     private let mix: MessageMix
     private let isPipelining: Bool
+    private let isChunked: Bool
     /// Connections whose memory is measured; 0 for workloads that send.
     private let idleConnections: Int
     /// Messages per second of an open loop; nil sends as fast as they are accepted.
@@ -25,7 +26,8 @@ struct Workload: Sendable {
     init(
         _ name: String, _ summary: String, connections: Int = 0, messagesPerConnection: Int = 1,
         warmUpMessages: Int = 0, messages: Int = 0, mix: MessageMix = .fixed(bytes: 4_096),
-        isPipelining: Bool = false, idleConnections: Int = 0, isJudgedByMegabyte: Bool = false,
+        isPipelining: Bool = false, isChunked: Bool = false, idleConnections: Int = 0,
+        isJudgedByMegabyte: Bool = false,
         ratePerSecond: Double? = nil, durationSeconds: Double? = nil, company: Int = 0
     ) {
         self.name = name
@@ -36,6 +38,7 @@ struct Workload: Sendable {
         self.messages = messages
         self.mix = mix
         self.isPipelining = isPipelining
+        self.isChunked = isChunked
         self.idleConnections = idleConnections
         self.isJudgedByMegabyte = isJudgedByMegabyte
         self.ratePerSecond = ratePerSecond
@@ -56,6 +59,10 @@ struct Workload: Sendable {
         Workload(
             "W3", "50 MB, 4 at a time", connections: 4, messagesPerConnection: 4,
             warmUpMessages: 4, messages: 12, mix: .fixed(bytes: 50_000_000),
+            isJudgedByMegabyte: true),
+        Workload(
+            "W3b", "W3 by BDAT", connections: 4, messagesPerConnection: 4, warmUpMessages: 4,
+            messages: 12, mix: .fixed(bytes: 50_000_000), isChunked: true,
             isJudgedByMegabyte: true),
         Workload(
             "W4", "1 MB, 10 per connection, 10 at a time", connections: 10,
@@ -91,6 +98,7 @@ struct Workload: Sendable {
         plan.messagesPerConnection = messagesPerConnection
         plan.mix = mix
         plan.isPipelining = isPipelining
+        plan.isChunked = isChunked
         plan.messages = scaled(messages, share, atLeast: connections)
         plan.warmUpMessages = scaled(
             warmUpMessages, share, atLeast: min(warmUpMessages, connections))

@@ -12,6 +12,9 @@ struct ClientLimitFlags: ParsableArguments {
         help: ArgumentHelp("Largest message; then 552.", valueName: "size"))
     var maxMessageSize = ByteSize(bytes: session.messageBytesMax)
 
+    @Flag(help: "Do not offer CHUNKING and BINARYMIME, and refuse BDAT.")
+    var noChunking = false
+
     @Option(
         help: ArgumentHelp("Recipients of one message, at most; then 452.", valueName: "count"))
     var maxRecipients = session.recipientsMax
@@ -83,6 +86,7 @@ struct ClientLimitFlags: ParsableArguments {
         var limits = SessionLimits()
         limits.messageBytesMax = try FlagCheck.positive(
             "--max-message-size", maxMessageSize.bytes)
+        limits.hasChunking = !noChunking
         limits.recipientsMax = try FlagCheck.positive("--max-recipients", maxRecipients)
         limits.idleTimeoutMilliseconds = try FlagCheck.positive("--idle-timeout", idleTimeout)
         limits.sessionTimeoutMilliseconds = try FlagCheck.positive(

@@ -1,4 +1,4 @@
-// One message on its way from DATA to the API: the driver of `SubmissionMachine`.
+// One message on its way from DATA or BDAT to the API: the driver of `SubmissionMachine`.
 //
 // It feeds the mapper, whose bytes go into an upload; a message is held up to the threshold, and
 // cut through beyond it: the call starts while DATA is still arriving, and the client is slowed to
@@ -147,7 +147,7 @@ final class Submission: UploadOwner {
 
     // MARK: - What the session says
 
-    /// Content of DATA, transparency dots off; read during this call only.
+    /// Content, transparency dots off; read during this call only.
     func feed(_ content: Bytes) -> FeedVerdict {
         contentBytes += content.count
         guard machine.isReceiving, let mapper else { return .decided }
@@ -165,6 +165,13 @@ final class Submission: UploadOwner {
         }
         perform(machine.contentFed(bodyBytes: upload.body.byteCount))
         return machine.isPaused ? .pause : .goOn
+    }
+
+    /// The content came by BDAT, and its last line has no end. By DATA it would have one, and the
+    /// client may change from one to the other between two tries: the ledger knows both by one name.
+    func endLineForLedger() {
+        let lineEnd: [UInt8] = [0x0D, 0x0A]
+        if isFingerprinted { fingerprint.feed(lineEnd.span) }
     }
 
     /// The end of data was seen. The outcome if it is known now, else nil and

@@ -1,14 +1,14 @@
-// How far a message in DATA has come: its bytes, its memory, why it is not read at present, and why
+// How far a message in DATA or BDAT has come: its bytes, its memory, why it is not read at present, and why
 // the rest of it is thrown away.
 //
 // A value without a clock. A message over the limit, or one whose outcome is known early, is read
 // to its end and thrown away, so that the client hears the reply where it listens for it: after the
-// final dot (RFC 5321 4.1.1.4).
+// final dot (RFC 5321 4.1.1.4), or after the chunk.
 
 import Reactor
 import Wire
 
-/// What is to be done with a piece of DATA.
+/// What is to be done with a piece of content.
 enum ContentVerdict: Equatable {
     case feed
     /// Throw it away.
@@ -19,10 +19,16 @@ enum ContentVerdict: Equatable {
     case abandon
 }
 
-/// One message in DATA.
+/// One message that arrives.
 struct DataState {
     /// Why the rest of the message is thrown away.
-    enum Discard: UInt8 { case tooLarge, decided, apiStalled, noMemory }
+    enum Discard: UInt8 {
+        case tooLarge, decided, apiStalled, noMemory
+        /// The outcome was told before the last chunk, and is told again to each one.
+        case told
+        /// A chunk that belongs to no message.
+        case outOfOrder
+    }
 
     /// Why the client is not read.
     struct Holds: OptionSet {
@@ -86,6 +92,11 @@ struct DataState {
 
     /// The rest of the message is thrown away; the first reason stands.
     mutating func throwAway(_ reason: Discard) { discard = discard ?? reason }
+
+    /// The outcome is the reply to a chunk before the last one.
+    mutating func outcomeTold() {
+        if discard == .decided { discard = .told }
+    }
 
     /// The client is not read for now.
     mutating func hold(_ reason: Holds) { holds.insert(reason) }

@@ -48,6 +48,8 @@ struct LoginState {
     }
 
     private(set) var isAuthenticated = false
+    /// There was a login, whatever became of it.
+    private(set) var hasSucceeded = false
     /// Why there is no login.
     private var lack = Lack.neverTried
     /// Refused logins that count.
@@ -86,6 +88,7 @@ struct LoginState {
         if verdict == .unavailable { lack = .unchecked }
         guard verdict == .valid else { return }
         isAuthenticated = true
+        hasSucceeded = true
         failures = 0
         lastFailure = nil
     }

@@ -36,6 +36,8 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     private var login = SessionLogin()
     private var messages = SessionMessages()
     private var log: SessionLog
+    /// Of a message whose outcome was told before its last chunk.
+    private var refusal: Reply?
     /// The client has ended its side while it waits for the API's answer: it is gone, or it will
     /// read the reply and say no more.
     private var hasPeerEnded = false
@@ -202,7 +204,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     /// Goes on with what is in hand.
     /// - Parameter bytesAfter: bytes that have arrived after it.
     private func takeKept(bytesAfter: Int = 0) {
-        guard !input.isEmpty, canTake else { return }
+        guard !input.isEmpty || machine.isChunkOver, canTake else { return }
         let kept = input.take()
         var offset = kept.start
         consume(kept.bytes.span, &offset, bytesAfter: bytesAfter)
@@ -211,7 +213,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
 
     /// Uses one piece after the other until the machine takes no more.
     private func consume(_ bytes: Bytes, _ offset: inout Int, bytesAfter: Int = 0) {
-        while offset < bytes.count, canTake {
+        while offset < bytes.count || machine.isChunkOver, canTake {
             switch machine.next(bytes, &offset) {
             case .content(let range): feed(bytes.extracting(range))
             case .command(let range):
@@ -286,7 +288,10 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     }
 
     private func endOfData() {
-        worker.counters.dataTimes.record(nanoseconds: now.nanoseconds(since: machine.data.beganAt))
+        if !machine.expectsChunks {
+            worker.counters.dataTimes.record(
+                nanoseconds: now.nanoseconds(since: machine.data.beganAt))
+        }
         note("content, \(machine.data.byteCount) bytes")
         perform(machine.dataEnded(at: now, arrivedAt: inputArrivedAt))
     }
@@ -302,12 +307,17 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             switch consume verdict {
             case .none: return
             case .reply(let reply): return write(reply)
+            case .repeatRefusal:
+                if let refusal { write(refusal) }
+                return
             case .close(let reply):
                 write(reply)
                 return end()
             case .hangUp: return hangUp()
             case .greet: return greet()
-            case .hello(let isExtended): return hello(isExtended: isExtended)
+            case .hello(let isExtended):
+                messages.giveUp()
+                return hello(isExtended: isExtended)
             case .admitHandshake:
                 verdict = machine.handshakeAnswered(isAdmitted: admitsHandshake(), at: now)
             case .startTLS: return startTLS()
@@ -333,9 +343,12 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 machine.recipientAdded(isNew: messages.addRecipient(line.extracting(range)))
                 return write(.recipientOk)
             case .reserve(let bytes): verdict = reserve(bytes)
-            case .beginData: verdict = beginData()
+            case .beginData: verdict = beginMessage(isAnnounced: false)
+            case .beginChunks: verdict = beginMessage(isAnnounced: true)
             case .finishMessage(let deadline):
-                guard let outcome = messages.finish(by: deadline) else { return }
+                guard
+                    let outcome = messages.finish(by: deadline, isLineOpen: machine.isLineOpen)
+                else { return }
                 verdict = conclude(outcome)
             case .giveUp(let reply):
                 if messages.isWaitingForMemory { noteMemoryRefused() }
@@ -406,6 +419,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 let options = EHLOOptions(
                     isTLS: machine.isTLS, messageBytesMax: machine.limits.messageBytesMax,
                     recipientsMax: machine.limits.recipientsMax,
+                    hasChunking: machine.limits.hasChunking,
                     hasEnhancedStatusCodes: configuration.hasEnhancedStatusCodes)
                 Reply.writeEHLO(hostname: hostname, options: options, into: &region)
             } else {
@@ -553,12 +567,13 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         login.account?.shared.noteRefused()
     }
 
-    private func beginData() -> SessionVerdict {
+    /// - Parameter isAnnounced: the content is on the way, by BDAT, and needs no 354.
+    private func beginMessage(isAnnounced: Bool) -> SessionVerdict {
         guard let key = login.key, let account = login.account else {
             return .close(.badSequence)
         }
         messages.begin(on: worker, key: key, account: account, owner: self, session: id)
-        write(.startData)
+        if !isAnnounced { write(.startData) }
         // While the process drains, the first message of a session is its last.
         return worker.isDraining ? machine.drain(at: now) : .none
     }
@@ -573,6 +588,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             nanoseconds: now.nanoseconds(since: machine.clock.waitingSince))
         if worker.shared.rateLimits.mayHaveAny(at: now) { noteRoute() }
         messages.conclude(outcome, at: now)
+        if machine.expectsChunks { refusal = reply }
         let isKeyRefused = if case .keyRefused = outcome { true } else { false }
         if isKeyRefused { login.logOut() }
         return machine.outcome(reply, isKeyRefused: isKeyRefused, at: now)
@@ -634,57 +650,5 @@ extension SessionMachine.Options {
             groupBytesMax: configuration.mapping.groupBytesMax,
             bufferThresholdBytes: configuration.messages.bufferThresholdBytes,
             apiTimeoutMilliseconds: configuration.api.timeoutMilliseconds)
-    }
-}
-
-/// What a line of a client was.
-enum CommandVerb: Int, CaseIterable {
-    case ehlo, helo, starttls, auth, mail, rcpt, data, rset, noop, quit, vrfy, expn, help, bdat
-    /// A browser, or an attack that speaks as one.
-    case http
-    /// Not understood, or too long.
-    case malformed
-    /// A line of an AUTH exchange.
-    case response
-
-    /// For metrics and transcripts.
-    var word: String { "\(self)" }
-
-    init(_ command: Command) {
-        switch command {
-        case .ehlo: self = .ehlo
-        case .helo: self = .helo
-        case .startTLS: self = .starttls
-        case .auth: self = .auth
-        case .mail: self = .mail
-        case .rcpt: self = .rcpt
-        case .data: self = .data
-        case .rset: self = .rset
-        case .noop: self = .noop
-        case .quit: self = .quit
-        case .vrfy: self = .vrfy
-        case .expn: self = .expn
-        case .help: self = .help
-        case .bdat: self = .bdat
-        case .httpVerb: self = .http
-        case .malformed: self = .malformed
-        }
-    }
-}
-
-/// Lines of clients by verb.
-struct CommandCounts: Countable {
-    private var counts = InlineArray<17, Int>(repeating: 0)
-
-    mutating func count(_ verb: CommandVerb) { counts[verb.rawValue] &+= 1 }
-
-    mutating func add(_ other: CommandCounts) {
-        for index in 0..<17 { counts[index] &+= other.counts[index] }
-    }
-
-    subscript(verb: CommandVerb) -> Int { counts[verb.rawValue] }
-
-    var reading: CounterReading {
-        .byKind(CommandVerb.allCases.map { ($0.word, self[$0]) })
     }
 }

@@ -17,6 +17,7 @@ enum SessionPiece: Equatable {
     case content(Range<Int>)
     /// A CR that belongs to the content and is not in the input any more.
     case literalCR
+    /// Of the message, or of a chunk.
     case endOfData
     /// Nothing whole is left; what comes after the offset is to be kept.
     case needInput

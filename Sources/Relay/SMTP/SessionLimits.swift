@@ -4,6 +4,8 @@
 package struct SessionLimits: Sendable, Equatable {
     package var messageBytesMax = 52_428_800
     package var recipientsMax = 100
+    /// CHUNKING and BINARYMIME are offered, and BDAT is taken (RFC 3030).
+    package var hasChunking = true
     /// Between commands and between chunks of DATA.
     package var idleTimeoutMilliseconds = 60_000
     package var sessionTimeoutMilliseconds = 30 * 60_000

@@ -1,65 +1,17 @@
-// What a session answers to what, and when (RFC 5321, RFC 3207, RFC 4954; the reply table of the
-// product).
+// What a session answers to what, and when (RFC 5321, RFC 3207, RFC 4954, RFC 3030; the reply table
+// of the product).
 //
 // A value: it gets one event and the time, and returns one verdict, which `Session` carries out. It
 // knows no socket, no key and no text of a peer; a line is lent to it for one call. What it does
 // not know it asks with a verdict, and the driver answers with an event. An event that the phase
-// does not wait for changes nothing. Its logins, its DATA and its clock are values of their own.
+// does not wait for changes nothing. Its logins, its DATA, its chunks and its clock are values of
+// their own.
 
-import APIClient
-import Mapping
 import Reactor
 import Wire
 
 /// The rules of one SMTP session.
 struct SessionMachine {
-    /// What the session is doing. A phase that reads owns its reader, so that content is never read
-    /// as commands, nor commands as content.
-    enum Phase {
-        /// TLS is being set up: at once (implicit) or after STARTTLS.
-        case handshake
-        case commands(LineReader)
-        /// The next line is an answer of an AUTH exchange.
-        case response(LineReader)
-        /// The driver has been asked what it can answer within the same event.
-        case asking(Question)
-        case keyCheck
-        /// A refused login is answered a little later.
-        case loginDelay
-        /// DATA waits for its share of the memory.
-        case budget
-        case data(DotReader)
-        /// The message is in; the API's answer is awaited.
-        case outcome
-        /// The process ends, and the client is just about to say something: it hears 421 in reply,
-        /// and QUIT is still answered.
-        case lastWord(LineReader)
-        case closed
-    }
-
-    /// What the driver answers within the same event.
-    enum Question {
-        /// `admitHandshake`
-        case handshake
-        /// `readResponse`
-        case response
-        /// `noteRefusal`
-        case refusal
-        /// `askRateLimit`, and the MAIL that waits for it.
-        case rateLimit(MailCommand)
-    }
-
-    /// Settings that the machine needs besides the limits.
-    struct Options {
-        var limits = SessionLimits()
-        /// The announced size times the recipients, at most.
-        var groupBytesMax = MappingOptions().groupBytesMax
-        /// The most that a message holds in memory, so the most that DATA reserves.
-        var bufferThresholdBytes = MessageOptions().bufferThresholdBytes
-        /// When the API's answer is due, from the final dot or from the question about a key.
-        var apiTimeoutMilliseconds = APIOptions().timeoutMilliseconds
-    }
-
     let options: Options
     private(set) var phase = Phase.handshake
     private(set) var isTLS: Bool
@@ -74,6 +26,8 @@ struct SessionMachine {
     private(set) var transaction = Transaction()
     private(set) var login = LoginState()
     private(set) var data = DataState()
+    /// Of the message, or of the stray chunk, that came last by BDAT.
+    private var chunks = ChunkState()
     private(set) var clock: SessionClock
 
     /// - Parameter isImplicitTLS: a handshake comes before everything else.
@@ -90,7 +44,9 @@ struct SessionMachine {
     /// Whether a command, a response or a piece of DATA can be taken now.
     var acceptsInput: Bool {
         switch phase {
-        case .commands, .response: !isDraining
+        // A message that is under way when the process ends may come to its end.
+        case .commands: !isDraining || transaction.isChunked
+        case .response: !isDraining
         case .lastWord: true
         case .data: !data.isHeld
         case .handshake, .asking, .keyCheck, .loginDelay, .budget, .outcome, .closed: false
@@ -104,7 +60,20 @@ struct SessionMachine {
     var awaitsOutcome: Bool { if case .outcome = phase { true } else { false } }
 
     /// A message is arriving, or its outcome is awaited.
-    var isInMessage: Bool { if case .data = phase { true } else { awaitsOutcome } }
+    var isInMessage: Bool {
+        if case .data = phase { true } else { awaitsOutcome || transaction.isChunked }
+    }
+
+    /// All of a chunk has come: `next` says so, even without input.
+    var isChunkOver: Bool {
+        if case .data(.chunk(let chunk)) = phase { chunk.isOver } else { false }
+    }
+
+    /// More of the message comes after the chunk that is ending.
+    var expectsChunks: Bool { transaction.isChunked && !chunks.isLast }
+
+    /// The message came by BDAT, and does not end with CRLF.
+    var isLineOpen: Bool { transaction.isChunked && !chunks.reader.endsLine }
 
     var isClosed: Bool { if case .closed = phase { true } else { false } }
 
@@ -117,15 +86,10 @@ struct SessionMachine {
     /// none. `offset` is moved to what comes after it, or to where bytes are to be kept from.
     mutating func next(_ input: Bytes, _ offset: inout Int) -> SessionPiece {
         switch phase {
-        case .data(var dots):
-            let verdict = dots.next(input, &offset)
-            phase = .data(dots)
-            switch verdict {
-            case .content(let range): return .content(range)
-            case .literalCR: return .literalCR
-            case .needInput: return .needInput
-            case .end: return .endOfData
-            }
+        case .data(var content):
+            let piece = content.next(input, &offset)
+            phase = .data(content)
+            return piece
         case .commands(var lines):
             let piece = command(&lines, input, &offset)
             phase = .commands(lines)
@@ -191,6 +155,9 @@ struct SessionMachine {
         case .handshake:
             phase = .closed
             return .hangUp
+        // Its chunks are on the way.
+        case .commands where transaction.isChunked, .budget where transaction.isChunked:
+            return .none
         case .commands(let lines), .response(let lines):
             guard now < clock.lastWordEnd else { return close(.shuttingDown) }
             phase = .lastWord(lines)
@@ -259,24 +226,26 @@ struct SessionMachine {
         case .mail(let mail): return self.mail(mail, line)
         case .rcpt(let rcpt): return self.rcpt(rcpt, line)
         case .data: return data(hasBytesAfter: hasBytesAfter, at: now)
+        case .bdat(let bdat): return self.bdat(bdat, at: now)
         case .rset:
-            transaction = Transaction()
-            return doNothing(.reply(.ok))
+            defer { transaction = Transaction() }
+            return doNothing(transaction.isChunked ? .giveUp(.ok) : .reply(.ok))
         case .ehlo: return hello(isExtended: true)
         case .helo: return hello(isExtended: false)
         case .startTLS: return startTLS(hasBytesAfter: hasBytesAfter)
         case .auth(let mechanism, let initial): return auth(line, mechanism, initial)
         case .noop: return doNothing(.reply(.ok))
         case .vrfy: return doNothing(.reply(.cannotVerify))
-        case .help: return doNothing(.reply(.help))
+        case .help:
+            return doNothing(.reply(limits.hasChunking ? .help : .helpWithoutChunking))
         case .expn: return refuse(.notImplemented)
         case .quit:
             phase = .closed
             return .quit
-        // What follows is the payload, which must never be read as commands (RFC 3030 2).
-        case .bdat: return close(.badSequence)
         // A browser was led here: its body may hold commands of an attacker.
         case .httpVerb: return close(.notHTTP)
+        // What follows is a payload of which nobody knows the end.
+        case .malformed(.badChunk): return close(.badChunk)
         case .malformed(let fault): return refuse(fault.reply)
         }
     }
@@ -284,9 +253,9 @@ struct SessionMachine {
     /// A line over the limit has ended.
     mutating func lineTooLong(at now: MonotonicTime) -> SessionVerdict {
         switch phase {
-        case .commands:
+        case .commands(let lines):
             clock.heard(at: now)
-            return refuse(.lineTooLong)
+            return lines.isLongLineBDAT ? close(.badChunk) : refuse(.lineTooLong)
         case .response:
             enterCommands(at: now)
             return refuse(.authLineTooLong)
@@ -324,6 +293,7 @@ struct SessionMachine {
             return login.replyToMail.map { doNothing(.reply($0)) } ?? refuse(.authRequired)
         }
         guard !transaction.hasSender else { return refuse(.badSequence) }
+        guard limits.hasChunking || !mail.isBinaryMIME else { return refuse(.unknownParameter) }
         guard mail.isSMTPUTF8 || line.extracting(mail.path).isASCII else {
             return refuse(.utf8Required)
         }
@@ -344,7 +314,7 @@ struct SessionMachine {
     }
 
     private mutating func rcpt(_ rcpt: RcptCommand, _ line: Bytes) -> SessionVerdict {
-        guard transaction.hasSender else { return refuse(.badSequence) }
+        guard transaction.hasSender, !transaction.isChunked else { return refuse(.badSequence) }
         guard transaction.recipientCount < limits.recipientsMax else {
             return .reply(.tooManyRecipients)
         }
@@ -467,31 +437,75 @@ struct SessionMachine {
     private mutating func data(
         hasBytesAfter: Bool, at now: MonotonicTime
     ) -> SessionVerdict {
-        guard transaction.recipientCount > 0 else {
+        guard transaction.mayHaveData else {
             return hasBytesAfter ? close(.badSequence) : refuse(.badSequence)
         }
+        let announced = transaction.announcedBytes ?? options.bufferThresholdBytes
+        return reserve(announced, hasBytesAfterCommand: hasBytesAfter, at: now)
+    }
+
+    private mutating func reserve(
+        _ bytes: Int, hasBytesAfterCommand: Bool, at now: MonotonicTime
+    ) -> SessionVerdict {
         phase = .budget
         clock.wait(since: now)
-        let announced = transaction.announcedBytes ?? options.bufferThresholdBytes
         data = DataState(
-            reservedBytes: min(announced, options.bufferThresholdBytes),
-            hasBytesAfterCommand: hasBytesAfter)
+            reservedBytes: min(bytes, options.bufferThresholdBytes),
+            hasBytesAfterCommand: hasBytesAfterCommand)
         return .reserve(bytes: data.reservedBytes)
+    }
+
+    /// A chunk of a message (RFC 3030 2). Its payload is never read as commands, whatever it is
+    /// answered.
+    private mutating func bdat(_ bdat: BdatCommand, at now: MonotonicTime) -> SessionVerdict {
+        guard limits.hasChunking else { return close(.badSequence) }
+        guard transaction.recipientCount > 0 else { return stray(bdat, at: now) }
+        guard transaction.isChunked else {
+            transaction.beginChunks()
+            chunks = ChunkState()
+            chunks.begin(bdat)
+            let announced = transaction.announcedBytes ?? options.bufferThresholdBytes
+            let bytes = bdat.isLast ? bdat.size : max(bdat.size, announced)
+            return reserve(bytes, hasBytesAfterCommand: false, at: now)
+        }
+        chunks.begin(bdat)
+        phase = .data(.chunk(chunks.reader))
+        return bdat.size == 0 && !bdat.isLast ? doNothing(.none) : .none
+    }
+
+    /// A chunk that belongs to no message: a client that sends MAIL, RCPT and BDAT together learns
+    /// only later that MAIL or RCPT was refused.
+    private mutating func stray(
+        _ bdat: BdatCommand, at now: MonotonicTime
+    ) -> SessionVerdict {
+        guard login.hasSucceeded, bdat.size <= ChunkState.strayBytesMax else {
+            return close(.badSequence)
+        }
+        data = DataState()
+        data.throwAway(.outOfOrder)
+        chunks = ChunkState()
+        chunks.begin(bdat)
+        phase = .data(.chunk(chunks.reader))
+        return .none
     }
 
     /// The memory that `reserve` asked for is there.
     mutating func budgetGranted(at now: MonotonicTime) -> SessionVerdict {
         switch phase {
         case .budget:
-            phase = .data(DotReader())
-            clock.heard(at: now)
-            data.begin(at: now)
-            return .beginData
+            beginContent(at: now)
+            return transaction.isChunked ? .beginChunks : .beginData
         case .data:
             release(.budget, at: now)
             return .none
         default: return .none
         }
+    }
+
+    private mutating func beginContent(at now: MonotonicTime) {
+        phase = .data(transaction.isChunked ? .chunk(chunks.reader) : .dots(DotReader()))
+        clock.heard(at: now)
+        data.begin(at: now)
     }
 
     /// The memory for what came beyond the announcement will never be there: every message that
@@ -552,23 +566,40 @@ struct SessionMachine {
         if !data.isHeld { clock.heard(at: now) }
     }
 
-    /// CRLF.CRLF has come.
+    /// CRLF.CRLF has come, or the end of a chunk.
     /// - Parameter arrivedAt: when it was read from the kernel; the client waits for its reply from
     ///   then on. That is in the past when it waited in memory until the API took what came before.
     mutating func dataEnded(
         at now: MonotonicTime, arrivedAt: MonotonicTime? = nil
     ) -> SessionVerdict {
-        guard case .data = phase else { return .none }
+        guard case .data(let reader) = phase else { return .none }
+        if case .chunk(let chunk) = reader, let verdict = chunkEnded(chunk, at: now) {
+            return verdict
+        }
         switch data.discard {
         case nil, .decided:
             phase = .outcome
             clock.wait(since: arrivedAt ?? now)
             return .finishMessage(by: clock.answerDue)
         case .tooLarge:
-            return ended(with: .messageTooLarge(bytesMax: limits.messageBytesMax), at: now)
-        case .apiStalled: return ended(with: .apiUnavailable, at: now)
-        case .noMemory: return ended(with: .insufficientMemory, at: now)
+            return ended(.reply(.messageTooLarge(bytesMax: limits.messageBytesMax)), at: now)
+        case .apiStalled: return ended(.reply(.apiUnavailable), at: now)
+        case .noMemory: return ended(.reply(.insufficientMemory), at: now)
+        case .told: return ended(.repeatRefusal, at: now)
+        case .outOfOrder:
+            enterCommands(at: now)
+            return refuse(.badSequence)
         }
+    }
+
+    /// nil when it is the end of the message, or of what becomes of it.
+    private mutating func chunkEnded(
+        _ chunk: ChunkReader, at now: MonotonicTime
+    ) -> SessionVerdict? {
+        chunks.end(chunk)
+        guard data.discard == nil, !chunks.isLast else { return nil }
+        enterCommands(at: now)
+        return .reply(.ok)
     }
 
     /// The message has its outcome, and so its reply.
@@ -578,14 +609,21 @@ struct SessionMachine {
     ) -> SessionVerdict {
         guard case .outcome = phase else { return .none }
         if isKeyRefused { login.logOut() }
-        return ended(with: reply, at: now)
+        return ended(.reply(reply), at: now)
     }
 
-    private mutating func ended(with reply: Reply, at now: MonotonicTime) -> SessionVerdict {
+    /// The message has its reply; in the middle of its chunks that is a refusal.
+    private mutating func ended(_ verdict: consuming SessionVerdict, at now: MonotonicTime)
+        -> SessionVerdict
+    {
+        enterCommands(at: now)
+        if expectsChunks {
+            data.outcomeTold()
+            return verdict
+        }
         transaction = Transaction()
         idleCommands = 0
-        enterCommands(at: now)
-        return .reply(reply)
+        return verdict
     }
 
     // MARK: Clocks
@@ -594,7 +632,10 @@ struct SessionMachine {
     var deadline: MonotonicTime {
         switch phase {
         case .handshake: clock.handshakeEnd
+        // The client may have sent all of its message, and waits for the reply to it.
+        case .budget where transaction.isChunked: min(clock.waitEnd, clock.answerDue)
         case .budget: clock.waitEnd
+        case .commands where transaction.isChunked: dataDeadline
         case .commands, .response: min(clock.idleEnd, clock.sessionEnd)
         case .keyCheck, .outcome: clock.answerEnd
         case .loginDelay: clock.waitEnd(afterMilliseconds: login.delayMilliseconds(limits))
@@ -620,12 +661,18 @@ struct SessionMachine {
         case .handshake:
             phase = .closed
             return .hangUp
+        case .commands where transaction.isChunked: return dataTimedOut(at: now)
         case .commands, .response:
             return close(now >= clock.sessionEnd ? .sessionTimeout : .idleTimeout)
         case .loginDelay: return answerRefusedLogin(at: now)
         case .keyCheck:
             login.missAnswer()
             return giveUp(.authUnavailable, at: now)
+        // The chunk comes all the same, and is answered at its end.
+        case .budget where transaction.isChunked:
+            beginContent(at: now)
+            data.throwAway(.noMemory)
+            return .giveUp(nil)
         case .budget:
             return data.hasBytesAfterCommand
                 ? close(.insufficientMemory) : giveUp(.insufficientMemory, at: now)
@@ -649,15 +696,5 @@ struct SessionMachine {
         transaction = Transaction()
         enterCommands(at: now)
         return .giveUp(reply)
-    }
-}
-
-extension Command {
-    /// AUTH carries its response; what closes the session does so at any length.
-    fileprivate var mayBeLong: Bool {
-        switch self {
-        case .auth, .bdat, .httpVerb: true
-        default: false
-        }
     }
 }

@@ -1,4 +1,4 @@
-// The messages of one session: the envelope that MAIL and RCPT fill, the submission that DATA feeds,
+// The messages of one session: the envelope that MAIL and RCPT fill, the submission that content feeds,
 // the memory that they live from, and the submission before, until the client has seen its 250.
 //
 // Everything that a session asks of `Submission` is here. Memory that a submission still needs when
@@ -111,7 +111,7 @@ struct SessionMessages: ~Copyable {
 
     // MARK: The submission
 
-    /// DATA: begins a message with what is in the envelope.
+    /// DATA or BDAT: begins a message with what is in the envelope.
     /// - Parameters:
     ///   - owner: hears of the submission, on the loop of `worker`.
     ///   - session: for the log and for the API.
@@ -149,14 +149,17 @@ struct SessionMessages: ~Copyable {
     /// What the message under way has lost on its way, for a verbose reply.
     var lossWords: String { current?.replyLosses ?? "" }
 
-    /// A piece of DATA; read during this call only.
+    /// A piece of content; read during this call only.
     func feed(_ content: Bytes) -> Submission.FeedVerdict { current?.feed(content) ?? .decided }
 
-    /// The end of DATA was seen.
-    /// - Parameter deadline: when the client must have its reply.
+    /// The end of the message was seen.
+    /// - Parameters:
+    ///   - deadline: when the client must have its reply.
+    ///   - isLineOpen: its last line has no end.
     /// - Returns: the outcome if it is known now; else nil, and `owner` hears it later.
-    func finish(by deadline: MonotonicTime) -> Outcome? {
+    func finish(by deadline: MonotonicTime, isLineOpen: Bool) -> Outcome? {
         guard let current else { return .unavailable(isUncertain: false) }
+        if isLineOpen { current.endLineForLedger() }
         return current.finish(by: deadline)
     }
 

@@ -8,6 +8,8 @@ enum SessionVerdict: Equatable {
     /// Nothing: go on, or go on waiting.
     case none
     case reply(Reply)
+    /// The same reply again as the outcome of the message had when it was told.
+    case repeatRefusal
     /// Answer and close; nothing that still arrives is read.
     case close(Reply)
     /// Close without a word: the peer could not read one (no TLS yet).
@@ -42,6 +44,8 @@ enum SessionVerdict: Equatable {
     case reserve(bytes: Int)
     /// 354; a submission begins.
     case beginData
+    /// A submission begins; its content is on the way, by BDAT.
+    case beginChunks
     /// All of the message is in: ask the submission for its outcome, which is due by this time;
     /// `outcome` follows.
     case finishMessage(by: MonotonicTime)

@@ -14,7 +14,8 @@ package enum Command: Equatable {
     case auth(mechanism: Range<Int>, initial: Range<Int>?)
     case mail(MailCommand)
     case rcpt(RcptCommand)
-    case data, rset, noop, quit, vrfy, expn, help, bdat
+    case data, rset, noop, quit, vrfy, expn, help
+    case bdat(BdatCommand)
     /// GET, POST, CONNECT…, or a header such as `Host:`: a browser or an attack; the session closes
     /// at once.
     case httpVerb
@@ -28,9 +29,12 @@ package enum Command: Equatable {
         guard let name = Verb(line.extracting(verb)) else {
             // `Host:`, `Content-Type:`: the request line before it was too long to be recognised.
             if !verb.isEmpty && line[verb.upperBound - 1] == 0x3A { return .httpVerb }
+            // A client that writes it like this sends its payload all the same.
+            if line.extracting(trimmed).startsIgnoringCase("BDAT") { return .malformed(.badChunk) }
             return .malformed(line.hasControlBytes ? .controlBytes : .unrecognized)
         }
         if name == .http { return .httpVerb }
+        if name == .bdat { return parseBdat(line, argument) }
         if line.hasControlBytes { return .malformed(.controlBytes) }
         if name != .mail && name != .rcpt && !line.isASCII { return .malformed(.badSyntax) }
         return parse(name, line, argument)
@@ -51,7 +55,7 @@ package enum Command: Equatable {
         case .vrfy: .vrfy
         case .expn: .expn
         case .help: .help
-        case .bdat: .bdat
+        case .bdat: parseBdat(line, argument)
         case .http: .httpVerb
         }
     }
@@ -70,6 +74,27 @@ package enum Command: Equatable {
         }
         return .auth(mechanism: mechanism, initial: initial)
     }
+
+    /// `BDAT chunk-size [LAST]` (RFC 3030 2). Anything else than these words is `badChunk`.
+    private static func parseBdat(_ line: Bytes, _ argument: Range<Int>) -> Command {
+        let end = line.firstBlank(from: argument.lowerBound) ?? argument.upperBound
+        let digits = argument.lowerBound..<min(end, argument.upperBound)
+        let word = line.trimmed(digits.upperBound..<argument.upperBound)
+        guard let size = chunkSize(line.extracting(digits)),
+            word.isEmpty || line.extracting(word).equalsIgnoringCase("LAST")
+        else { return .malformed(.badChunk) }
+        return .bdat(BdatCommand(size: size, isLast: !word.isEmpty))
+    }
+
+    /// Digits that every server reads as the same number: no sign, no leading zero (some would read
+    /// octal), and at most `Int.max`.
+    private static func chunkSize(_ digits: Bytes) -> Int? {
+        guard (1...19).contains(digits.count), digits.count == 1 || digits[0] != 0x30 else {
+            return nil
+        }
+        guard let size = size(digits), size < .max else { return nil }
+        return size
+    }
 }
 
 package struct MailCommand: Equatable {
@@ -78,12 +103,21 @@ package struct MailCommand: Equatable {
     /// Bytes announced (RFC 1870); a number that does not fit an `Int` is `Int.max`.
     package var size: Int?
     package var is8BitMIME: Bool
+    /// The content may hold any bytes (RFC 3030 3).
+    package var isBinaryMIME = false
     package var isSMTPUTF8: Bool
 }
 
 package struct RcptCommand: Equatable {
     /// The forward-path without `<`, `>` and a source route.
     package var path: Range<Int>
+}
+
+package struct BdatCommand: Equatable {
+    /// Bytes of payload that follow the command line; may be 0.
+    package var size: Int
+    /// The chunk is the last one of its message.
+    package var isLast: Bool
 }
 
 /// Why a command line is refused. Each has its reply.
@@ -93,6 +127,7 @@ package enum CommandFault: Equatable {
     case badAddress  // 501
     case noDomain  // 553, RCPT TO:<Postmaster>
     case badSize  // 501
+    case badChunk  // 501, BDAT whose payload has no certain end: what follows may be no command
     case argumentsNotAllowed  // 501
     case unknownParameter  // 555
     case controlBytes  // 500, NUL or control bytes
@@ -169,8 +204,9 @@ extension Command {
             guard !seen.body, let value = parameter.value else { return .badSyntax }
             seen.body = true
             mail.is8BitMIME = line.extracting(value).equalsIgnoringCase("8BITMIME")
+            mail.isBinaryMIME = line.extracting(value).equalsIgnoringCase("BINARYMIME")
             let is7Bit = line.extracting(value).equalsIgnoringCase("7BIT")
-            return mail.is8BitMIME || is7Bit ? nil : .unknownParameter
+            return mail.is8BitMIME || mail.isBinaryMIME || is7Bit ? nil : .unknownParameter
         }
         if name.equalsIgnoringCase("SMTPUTF8") {
             guard !mail.isSMTPUTF8, parameter.value == nil else { return .badSyntax }

@@ -20,6 +20,9 @@ package struct LineReader {
     /// Lines so far that ended with a bare LF.
     package private(set) var bareLineFeeds = 0
 
+    /// The latest line over the limit began with `BDAT`, so its payload may follow.
+    package private(set) var isLongLineBDAT = false
+
     /// Bytes after the start of the line that are known to hold no LF.
     private var scannedBytes = 0
 
@@ -39,13 +42,17 @@ package struct LineReader {
         precondition(offset >= 0 && offset <= input.count)
         let start = min(offset + scannedBytes, input.count)
         guard let lineFeed = input.firstIndex(of: 0x0A, from: start) else {
-            return endOfInput(input.count, lineStart: offset, lineBytesMax: lineBytesMax)
+            return endOfInput(input, lineStart: offset, lineBytesMax: lineBytesMax)
         }
         let next = lineFeed + 1
         let isTooLong = isSwallowing || next - offset > lineBytesMax
+        let wasSwallowing = isSwallowing
         scannedBytes = 0
         isSwallowing = false
-        if isTooLong { return .tooLong(next: next) }
+        if isTooLong {
+            if !wasSwallowing { noteStart(input, offset) }
+            return .tooLong(next: next)
+        }
         if lineFeed > offset && input[lineFeed - 1] == 0x0D {
             return .line(offset..<lineFeed - 1, next: next)
         }
@@ -54,14 +61,19 @@ package struct LineReader {
     }
 
     private mutating func endOfInput(
-        _ count: Int, lineStart: Int, lineBytesMax: Int
+        _ input: Bytes, lineStart: Int, lineBytesMax: Int
     ) -> LineVerdict {
-        scannedBytes = count - lineStart
+        scannedBytes = input.count - lineStart
         if isSwallowing || scannedBytes >= lineBytesMax {
+            if !isSwallowing { noteStart(input, lineStart) }
             isSwallowing = true
             scannedBytes = 0
-            return .needInput(keepFrom: count)
+            return .needInput(keepFrom: input.count)
         }
         return .needInput(keepFrom: lineStart)
+    }
+
+    private mutating func noteStart(_ input: Bytes, _ lineStart: Int) {
+        isLongLineBDAT = input.extracting(lineStart..<input.count).startsIgnoringCase("BDAT")
     }
 }

@@ -131,15 +131,19 @@ package struct EHLOOptions: Equatable, Sendable {
     package var messageBytesMax: Int
     /// LIMITS RCPTMAX (RFC 9422).
     package var recipientsMax: Int
+    /// CHUNKING and BINARYMIME (RFC 3030).
+    package var hasChunking: Bool
     /// ENHANCEDSTATUSCODES (RFC 2034).
     package var hasEnhancedStatusCodes: Bool
 
     package init(
-        isTLS: Bool, messageBytesMax: Int, recipientsMax: Int, hasEnhancedStatusCodes: Bool
+        isTLS: Bool, messageBytesMax: Int, recipientsMax: Int, hasChunking: Bool,
+        hasEnhancedStatusCodes: Bool
     ) {
         self.isTLS = isTLS
         self.messageBytesMax = messageBytesMax
         self.recipientsMax = recipientsMax
+        self.hasChunking = hasChunking
         self.hasEnhancedStatusCodes = hasEnhancedStatusCodes
     }
 }
@@ -177,7 +181,9 @@ extension Reply {
         writeHostname(hostname, into: &output)
         _ = output.append("\r\n250-PIPELINING\r\n250-SIZE ")
         output.append(decimal: options.messageBytesMax)
-        _ = output.append("\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-LIMITS RCPTMAX=")
+        _ = output.append("\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n")
+        if options.hasChunking { _ = output.append("250-CHUNKING\r\n250-BINARYMIME\r\n") }
+        _ = output.append("250-LIMITS RCPTMAX=")
         output.append(decimal: options.recipientsMax)
         _ = output.append("\r\n")
         if options.hasEnhancedStatusCodes { _ = output.append("250-ENHANCEDSTATUSCODES\r\n") }

@@ -7,11 +7,14 @@ extension Reply {
     // MARK: 2xx, 3xx
 
     package static let help = Reply(
+        214, (2, 0, 0), "EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP")
+    /// `help` where BDAT is not offered.
+    package static let helpWithoutChunking = Reply(
         214, (2, 0, 0), "EHLO HELO STARTTLS AUTH MAIL RCPT DATA RSET NOOP QUIT VRFY HELP")
     package static let readyForTLS = Reply(220, (2, 0, 0), "Ready to start TLS")
     package static let bye = Reply(221, (2, 0, 0), "Bye")
     package static let authenticated = Reply(235, (2, 7, 0), "Authentication successful")
-    /// RSET and NOOP.
+    /// RSET and NOOP, and a chunk of BDAT that is not the last.
     package static let ok = Reply(250, (2, 0, 0), "Ok")
     package static let senderOk = Reply(250, (2, 1, 0), "Ok")
     package static let recipientOk = Reply(250, (2, 1, 5), "Ok")
@@ -115,6 +118,7 @@ extension Reply {
         501, (5, 5, 4), "Syntax error in parameters or arguments")
     package static let badAddress = Reply(501, (5, 1, 0), "Bad address syntax")
     package static let badSize = Reply(501, (5, 5, 4), "Bad SIZE value")
+    package static let badChunk = Reply(501, (5, 5, 4), "Bad chunk size, closing connection")
     package static let argumentsNotAllowed = Reply(
         501, (5, 5, 4), "Command takes no arguments")
     package static let authCancelled = Reply(501, (5, 7, 0), "Authentication cancelled")
@@ -201,6 +205,7 @@ extension CommandFault {
         case .badAddress: .badAddress
         case .noDomain: .noDomain
         case .badSize: .badSize
+        case .badChunk: .badChunk
         case .argumentsNotAllowed: .argumentsNotAllowed
         case .unknownParameter: .unknownParameter
         case .controlBytes: .controlBytes

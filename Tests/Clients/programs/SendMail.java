@@ -70,6 +70,9 @@ public class SendMail {
         if (!System.getenv("SMTP_AUTH").isEmpty()) {
             properties.put("mail.smtp.auth.mechanisms", System.getenv("SMTP_AUTH"));
         }
+        if (System.getenv("SMTP_CHUNK_BYTES") != null) {
+            properties.put("mail.smtp.chunksize", System.getenv("SMTP_CHUNK_BYTES"));
+        }
         return Session.getInstance(properties, new Authenticator() {
             @Override
             protected PasswordAuthentication getPasswordAuthentication() {

@@ -270,6 +270,7 @@ final class DialogRunner {
             configuration.reloadable.abuse.handshakesPerAddressMax = value
         case "failedLoginsPerAddressMax":
             configuration.reloadable.abuse.failedLoginsPerAddressMax = value
+        case "chunking": configuration.reloadable.limits.hasChunking = value != 0
         case "reservedBytes": break
         case "enhancedStatusCodes": configuration.hasEnhancedStatusCodes = value != 0
         case "verboseReplies": configuration.reloadable.hasVerboseReplies = value != 0

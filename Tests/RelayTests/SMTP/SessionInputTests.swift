@@ -15,6 +15,7 @@ private struct SocketlessSession {
     var input = SessionInput()
     var transcript: [String] = []
     var content: [UInt8] = []
+    var commands: [String] = []
     var isWaiting = false
     let now = MonotonicTime(nanoseconds: 1_000_000_000)
 
@@ -35,17 +36,17 @@ private struct SocketlessSession {
     }
 
     private mutating func pump() {
-        guard !input.isEmpty else { return }
+        guard !input.isEmpty || machine.isChunkOver else { return }
         let kept = input.take()
         var offset = kept.start
         let span = kept.bytes.span
-        while offset < span.count, machine.acceptsInput {
+        while offset < span.count || machine.isChunkOver, machine.acceptsInput {
             let before = offset
             let piece = machine.next(span, &offset)
             use(piece, span)
             if case .needInput = piece { break }
             // A reader that takes nothing and finds something would continue for ever.
-            #expect(offset > before || piece == .literalCR)
+            #expect(offset > before || piece == .literalCR || piece == .endOfData)
         }
         input.restore(kept, usedTo: offset)
     }
@@ -60,6 +61,7 @@ private struct SocketlessSession {
         case .command(let range):
             let line = span.extracting(range)
             let command = Command.parse(line)
+            commands.append(line.copiedText())
             note(machine.command(command, in: line, hasBytesAfter: false, at: now), line)
         case .response(let range):
             let line = span.extracting(range)
@@ -72,6 +74,7 @@ private struct SocketlessSession {
     private mutating func note(_ verdict: SessionVerdict, _ line: Bytes = Bytes()) {
         switch verdict {
         case .reply(let reply), .close(let reply): transcript.append("\(reply.code)")
+        case .giveUp(let reply?): transcript.append("giveUp \(reply.code)")
         case .readResponse(let range, .plain):
             transcript.append("response " + line.extracting(range).copiedText())
             note(machine.response(.key(fingerprint: 1), at: now))
@@ -103,7 +106,13 @@ struct SessionInputTests {
             + "RCPT TO:<c@d.example>\nRCPT TO:<e@f.example>\r\nDATA\r\n"
             + "Subject: x\r\n\r\n..dotted\r\n.\n.\r\r\n\n.\r\nend\r\n.\r\n"
             + String(repeating: "X", count: 13_000) + "\r\nNOOP\r\n"
-            + "MAIL FROM:<>\r\nRCPT TO:<g@h.example>\r\nDATA\r\n.\r\nXYZZY\r\nQUIT\r\n").utf8)
+            + "MAIL FROM:<>\r\nRCPT TO:<g@h.example>\r\nDATA\r\n.\r\nXYZZY\r\n"
+            // Chunks, what may come between them, a chunk too many, and one that is refused.
+            + "MAIL FROM:<i@j.example> BODY=BINARYMIME\r\nRCPT TO:<k@l.example>\r\nBDAT 9\r\n\r\n.\r\nQUIT"
+            + "BDAT 0\r\nNOOP\r\nBDAT 12\r\nRSET\r\n\0\n.\r\n\rRCPT TO:<m@n.example>\r\nDATA\r\nBDAT 0 LAST\r\n"
+            + "BDAT 6 LAST\r\nQUIT\r\nMAIL FROM:<o@p.example>\r\nRCPT TO:<q@r.example>\r\n"
+            + "BDAT 6\r\nQUIT\r\nRSET\r\nBDAT 1\r\nxBDAT 0 LAST\r\n"
+            + "MAIL FROM:<>\r\nRCPT TO:<s@t.example>\r\nBDAT 1 LAST\r\n\nQUIT\r\n").utf8)
 
     private func run(_ pieces: [[UInt8]]) -> (transcript: [String], content: [UInt8]) {
         var session = SocketlessSession()
@@ -119,11 +128,21 @@ struct SessionInputTests {
                 "greet", "hello(isExtended: true)", "334", "response response", "logIn",
                 "from a@b.example", "to c@d.example", "to e@f.example", "beginData",
                 "content 37", "250", "500", "250", "from ", "to g@h.example", "beginData",
-                "content 37", "250", "500", "quit",
+                "content 37", "250", "500",
+                // Nine bytes, none, and twelve are answered; DATA and RCPT between them are not taken.
+                "from i@j.example", "to k@l.example", "beginChunks", "content 46", "250", "none",
+                "content 46", "250", "250", "none", "content 58", "250", "503", "503", "none",
+                "content 58", "250",
+                // A chunk without a message, a message that RSET ends, and chunks after that.
+                "none", "content 64", "503", "from o@p.example", "to q@r.example", "beginChunks",
+                "content 70", "250", "giveUp 250", "none", "content 71", "503", "none",
+                "content 71", "503", "from ", "to s@t.example", "beginChunks", "content 72", "250",
+                "quit",
             ])
         #expect(
             String(decoding: content, as: UTF8.self)
-                == "Subject: x\r\n\r\n.dotted\r\n\n.\r\r\n\n.\r\nend\r\n")
+                == "Subject: x\r\n\r\n.dotted\r\n\n.\r\r\n\n.\r\nend\r\n"
+                + "\r\n.\r\nQUIT" + "RSET\r\n\0\n.\r\n\r" + "QUIT\r\n" + "QUIT\r\n" + "x" + "\n")
     }
 
     @Test("Byte by byte it is the same")
@@ -149,6 +168,57 @@ struct SessionInputTests {
         let cut = run(pieces)
         #expect(whole.transcript == cut.transcript)
         #expect(whole.content == cut.content)
+    }
+
+    /// What comes before BDAT.
+    static let states = [
+        "AUTH PLAIN\r\nresponse\r\n", "AUTH PLAIN\r\nresponse\r\nMAIL FROM:<a@b.example>\r\n",
+        "AUTH PLAIN\r\nresponse\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n",
+        "AUTH PLAIN\r\nresponse\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nBDAT 1\r\nx",
+        "",
+    ]
+
+    /// Payloads that are commands, or what a server may take for the end of data.
+    private static let payloads = [
+        "MAIL FROM:<smuggled@b.example>\r\n", "\r\n.\r\nsmuggled\r\n", "RSET\r\nNOOP smuggled\r\n",
+        "BDAT 0 LAST\r\nNOOP smuggled\r\n", "DATA\r\nsmuggled\r\n.\r\n",
+        "LAST\r\nNOOP smuggled\r\n",
+        "\nNOOP smuggled\n", "BDAT x\r\nNOOP smuggled\r\n", "smuggled",
+    ]
+
+    /// Sizes for a payload of `count` bytes: right ones, and all kinds of wrong ones.
+    private static func sizes(_ count: Int) -> [(text: String, isRight: Bool)] {
+        let right = ["\(count)", "\(count) LAST", " \(count)\tlast "].map { ($0, true) }
+        let wrong = [
+            "0\(count)", "+\(count)", "-\(count)", "", "LAST", "\(count)LAST", "\(count) LAST LAST",
+            "\(count).0", "0x\(count)", "9223372036854775807", "9999999999999999999",
+            "99999999999999999999", "18446744073709551616", "\(count)\0", "\(count) LAST\u{1}",
+            "\u{FF11}", "\(count);\(count)", String(repeating: "0", count: 3_000),
+            "\(count) " + String(repeating: "x", count: 20_000),
+        ].map { ($0, false) }
+        return right + wrong
+    }
+
+    @Test("No payload is ever a command, whatever its size says", arguments: states)
+    func payloads(_ state: String) {
+        for payload in Self.payloads {
+            for size in Self.sizes(payload.utf8.count) {
+                let sent = Array(
+                    (state + "BDAT \(size.text)\r\n" + payload + "NOOP after\r\nQUIT\r\n").utf8)
+                for pieces in [[sent], sent.map { [$0] }] {
+                    var session = SocketlessSession()
+                    for piece in pieces { session.receive(piece) }
+                    #expect(
+                        !session.commands.contains { $0.contains("smuggled") },
+                        "\(size.text.prefix(40)) \(payload)")
+                    let isRead = size.isRight && !state.isEmpty
+                    #expect(
+                        session.commands.contains("NOOP after") == isRead,
+                        "\(size.text.prefix(40)) \(payload)")
+                    #expect(session.machine.isClosed, "\(size.text.prefix(40)) \(payload)")
+                }
+            }
+        }
     }
 
     @Test("Used bytes are forgotten, others stay")

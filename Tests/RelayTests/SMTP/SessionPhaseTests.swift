@@ -9,15 +9,17 @@ import Wire
 
 @Suite("Session machine: phases and events")
 struct SessionPhaseTests {
-    /// A machine in each phase, and in the variants of DATA that answer differently.
+    /// A machine in each phase, and in the variants of DATA and BDAT that answer differently.
     enum Place: String, CaseIterable {
         case handshake, commands, response, keyCheck, loginDelay, budget, data
         case heldBySubmission, heldByBudget, discarding, outcome, lastWord, closed
+        case chunkBudget, chunk, lastChunk, strayChunk, betweenChunks, refusedChunks
         case askingHandshake, askingResponse, askingRefusal, askingRateLimit
     }
 
     enum Event: String, CaseIterable {
-        case opened, drain, gone, noop, quit, lineTooLong, responseLine, handshakeAdmitted
+        case opened, drain, gone, noop, quit, rset, data, bdat, lastBdat, lineTooLong, responseLine
+        case handshakeAdmitted
         case handshakeRefused, response, keyValid, keyRefused, keyUnavailable, turnedAway
         case refusalNoted, rateLimitFree, rateLimited, recipientAdded, budgetGranted
         case budgetRefused, content, checkMemory, paused, continues, decided, dataEnded, outcome
@@ -32,6 +34,14 @@ struct SessionPhaseTests {
         _ = bench.line("MAIL FROM:<a@b> \(announced)")
         _ = bench.line("RCPT TO:<c@d>")
         _ = bench.line("DATA")
+        _ = bench.machine.budgetGranted(at: bench.now)
+        return bench
+    }
+
+    /// A chunk is arriving.
+    private static func inChunk(_ bdat: String) -> SessionMachineBench {
+        var bench = SessionMachineBench(.rcpt)
+        _ = bench.line(bdat)
         _ = bench.machine.budgetGranted(at: bench.now)
         return bench
     }
@@ -70,6 +80,22 @@ struct SessionPhaseTests {
             bench = inData()
             bench.machine.submissionDecided()
         case .outcome: bench = SessionMachineBench(.outcome)
+        case .chunkBudget:
+            bench = SessionMachineBench(.rcpt)
+            _ = bench.line("BDAT 100")
+        case .chunk: bench = inChunk("BDAT 100")
+        case .lastChunk: bench = inChunk("BDAT 100 LAST")
+        case .strayChunk:
+            bench = SessionMachineBench(.mail)
+            _ = bench.line("BDAT 100 LAST")
+        case .betweenChunks:
+            bench = inChunk("BDAT 0")
+            _ = bench.machine.dataEnded(at: at)
+        case .refusedChunks:
+            bench = inChunk("BDAT 0")
+            bench.machine.submissionDecided()
+            _ = bench.machine.dataEnded(at: at)
+            _ = bench.machine.outcome(.parseFailed, isKeyRefused: false, at: at)
         case .lastWord: _ = bench.machine.drain(at: at)
         case .closed: bench.machine.gone()
         case .askingHandshake:
@@ -102,6 +128,10 @@ struct SessionPhaseTests {
             return "-"
         case .noop: verdict = command("NOOP", &machine)
         case .quit: verdict = command("QUIT", &machine)
+        case .rset: verdict = command("RSET", &machine)
+        case .data: verdict = command("DATA", &machine)
+        case .bdat: verdict = command("BDAT 5", &machine)
+        case .lastBdat: verdict = command("BDAT 5 LAST", &machine)
         case .lineTooLong: verdict = machine.lineTooLong(at: start)
         case .responseLine:
             let line: [UInt8] = [0x78]
@@ -159,6 +189,8 @@ struct SessionPhaseTests {
     private static func place(_ machine: SessionMachine) -> Place {
         switch machine.phase {
         case .handshake: .handshake
+        case .commands where machine.transaction.isChunked:
+            machine.data.discard == nil ? .betweenChunks : .refusedChunks
         case .commands: .commands
         case .response: .response
         case .asking(.handshake): .askingHandshake
@@ -167,7 +199,10 @@ struct SessionPhaseTests {
         case .asking(.rateLimit): .askingRateLimit
         case .keyCheck: .keyCheck
         case .loginDelay: .loginDelay
-        case .budget: .budget
+        case .budget: machine.transaction.isChunked ? .chunkBudget : .budget
+        case .data(.chunk) where machine.data.discard == .outOfOrder: .strayChunk
+        case .data(.chunk) where machine.data.discard == nil:
+            machine.expectsChunks ? .chunk : .lastChunk
         case .data:
             if machine.data.discard != nil {
                 .discarding
@@ -192,6 +227,10 @@ struct SessionPhaseTests {
         (.commands, .drain, "-", .lastWord),
         (.commands, .noop, "250", .commands),
         (.commands, .quit, "quit", .closed),
+        (.commands, .rset, "250", .commands),
+        (.commands, .data, "503", .commands),
+        (.commands, .bdat, "close 503", .closed),
+        (.commands, .lastBdat, "close 503", .closed),
         (.commands, .lineTooLong, "500", .commands),
         (.commands, .recipientAdded, "-", .commands),
         (.commands, .timedOut, "close 421", .closed),
@@ -248,7 +287,57 @@ struct SessionPhaseTests {
         (.outcome, .outcome, "250", .commands),
         (.outcome, .timedOut, "giveUp 451", .commands),
 
+        (.chunkBudget, .drain, "-", .chunkBudget),
+        (.chunkBudget, .budgetGranted, "beginChunks", .chunk),
+        (.chunkBudget, .timedOut, "giveUp", .discarding),
+
+        (.chunk, .drain, "-", .chunk),
+        (.chunk, .content, "feed", .chunk),
+        (.chunk, .paused, "-", .chunk),
+        (.chunk, .decided, "-", .discarding),
+        (.chunk, .dataEnded, "250", .betweenChunks),
+        (.chunk, .timedOut, "close 421", .closed),
+
+        (.lastChunk, .drain, "-", .lastChunk),
+        (.lastChunk, .content, "feed", .lastChunk),
+        (.lastChunk, .paused, "-", .lastChunk),
+        (.lastChunk, .decided, "-", .discarding),
+        (.lastChunk, .dataEnded, "finishMessage", .outcome),
+        (.lastChunk, .timedOut, "close 421", .closed),
+
+        (.strayChunk, .drain, "-", .strayChunk),
+        (.strayChunk, .content, "discard", .strayChunk),
+        (.strayChunk, .paused, "-", .strayChunk),
+        (.strayChunk, .dataEnded, "503", .commands),
+        (.strayChunk, .timedOut, "close 421", .closed),
+
+        (.betweenChunks, .drain, "-", .betweenChunks),
+        (.betweenChunks, .noop, "250", .betweenChunks),
+        (.betweenChunks, .quit, "quit", .closed),
+        (.betweenChunks, .rset, "giveUp 250", .commands),
+        (.betweenChunks, .data, "503", .betweenChunks),
+        (.betweenChunks, .bdat, "-", .chunk),
+        (.betweenChunks, .lastBdat, "-", .lastChunk),
+        (.betweenChunks, .lineTooLong, "500", .betweenChunks),
+        (.betweenChunks, .recipientAdded, "-", .betweenChunks),
+        (.betweenChunks, .timedOut, "close 421", .closed),
+
+        (.refusedChunks, .drain, "-", .refusedChunks),
+        (.refusedChunks, .noop, "250", .refusedChunks),
+        (.refusedChunks, .quit, "quit", .closed),
+        (.refusedChunks, .rset, "giveUp 250", .commands),
+        (.refusedChunks, .data, "503", .refusedChunks),
+        (.refusedChunks, .bdat, "-", .discarding),
+        (.refusedChunks, .lastBdat, "-", .discarding),
+        (.refusedChunks, .lineTooLong, "500", .refusedChunks),
+        (.refusedChunks, .recipientAdded, "-", .refusedChunks),
+        (.refusedChunks, .timedOut, "close 421", .closed),
+
         (.lastWord, .noop, "close 421", .closed),
+        (.lastWord, .rset, "close 421", .closed),
+        (.lastWord, .data, "close 421", .closed),
+        (.lastWord, .bdat, "close 421", .closed),
+        (.lastWord, .lastBdat, "close 421", .closed),
         (.lastWord, .quit, "quit", .closed),
         (.lastWord, .lineTooLong, "close 421", .closed),
         (.lastWord, .timedOut, "close 421", .closed),
@@ -304,9 +393,10 @@ struct SessionPhaseTests {
         var offset = 0
         let piece = machine.next(input.span, &offset)
         switch place {
-        case .commands, .lastWord: #expect(piece == .command(0..<4) && offset == 6)
+        case .commands, .lastWord, .betweenChunks, .refusedChunks:
+            #expect(piece == .command(0..<4) && offset == 6)
         case .response: #expect(piece == .response(0..<4) && offset == 6)
-        case .data, .heldBySubmission, .heldByBudget, .discarding:
+        case .data, .heldBySubmission, .heldByBudget, .discarding, .chunk, .lastChunk, .strayChunk:
             #expect(piece == .content(0..<6) && offset == 6)
         default: #expect(piece == .needInput && offset == 0)
         }

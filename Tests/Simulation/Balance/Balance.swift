@@ -366,7 +366,7 @@ struct Balance {
             violations.append("\(name): no reply, and nothing was wrong with the connection")
         }
         if attempt.code == 421, let heard = attempt.dotHeardAt, let sent = attempt.replySentAt,
-            heard < sent
+            heard < sent, !isTurnedAway(attempt)
         {
             violations.append("\(name): 421 in place of the reply to a dot")
         }
@@ -375,6 +375,12 @@ struct Balance {
         if waited > ledger.apiTimeoutMilliseconds + 500 {
             violations.append("\(name): the reply came \(waited) ms after the dot")
         }
+    }
+
+    /// The relay was told to end before it read any of the chunks.
+    private func isTurnedAway(_ attempt: Attempt) -> Bool {
+        guard let chunk = attempt.chunkHeardAt else { return false }
+        return ledger.drains.contains { $0 <= chunk && chunk.milliseconds(since: $0) <= 10_000 }
     }
 
     /// The reply agrees with the API's answer.

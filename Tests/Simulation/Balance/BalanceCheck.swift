@@ -248,6 +248,16 @@ enum BalanceCheck {
             }
         ),
         (
+            "421 for a chunk that was read before the relay was told to end", "421 in place",
+            {
+                var ledger = order()
+                ledger.attempts[0].code = 421
+                ledger.attempts[0].chunkHeardAt = at(11)
+                ledger.drains = [at(12)]
+                return ledger
+            }
+        ),
+        (
             "421 for a dot", "421 in place",
             {
                 var ledger = order()

@@ -22,7 +22,10 @@ struct Attempt {
     var dotSentAt: MonotonicTime?
     /// The relay has read it.
     var dotHeardAt: MonotonicTime?
-    /// What the relay had sent on the connection by then.
+    /// By BDAT: the relay has read the first piece. It may have been told to end before, and then owes
+    /// no more than 421.
+    var chunkHeardAt: MonotonicTime?
+    /// What the relay had sent on the connection when it read the dot.
     var relayBytesAtDot: Int?
     /// The code of the reply to the dot, and when it was seen.
     var code: Int?
@@ -107,6 +110,8 @@ struct Ledger {
     var fairShare: FairShare.Terms?
     /// The times at which a relay ended; the next relay does not have its memory.
     var restarts: [MonotonicTime] = []
+    /// The times at which a relay was told to end.
+    var drains: [MonotonicTime] = []
     /// How the relays found the ledger's server, in their order.
     var storeStates: [StoreState] = []
     /// Errors that one of the two sides found at once.

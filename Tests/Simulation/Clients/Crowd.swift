@@ -53,6 +53,8 @@ struct Crowd {
         habits.isImplicitTLS = true
         habits.isPipelining = true
         habits.triesMax = 1
+        // A chunk that waits for memory has been sent, and the books would count the wait as the API's.
+        if memoryMessages == nil { habits.drawChunks(&dice) }
         if number < greedyClients + stallers {
             habits.account = 0
             habits.stalls = number >= greedyClients

@@ -11,6 +11,8 @@ struct ClientHabits {
     var isImplicitTLS = false
     var usesLogin = false
     var isPipelining = false
+    /// Sends content by BDAT (RFC 3030), in chunks of at most this many bytes; 0: by DATA.
+    var chunkBytesMax = 0
     /// Sends content in pieces with pauses of up to this many milliseconds.
     var pauseMillisecondsMax = 0
     /// Ends its own side after the dot and still waits for the reply, as scripts do.
@@ -38,6 +40,7 @@ struct ClientHabits {
         habits.isImplicitTLS = dice.happens(0.4)
         habits.usesLogin = dice.happens(0.3)
         habits.isPipelining = dice.happens(0.5)
+        habits.drawChunks(&dice)
         if dice.happens(0.2) { habits.pauseMillisecondsMax = dice.skewed(1...5_000) }
         habits.isRude = dice.happens(0.2)
         habits.halfCloses = dice.happens(weather.clientOddities * 0.3)
@@ -49,6 +52,12 @@ struct ClientHabits {
         }
         habits.repeats = dice.happens(0.2) ? 0.5 : 0
         return habits
+    }
+
+    /// A third of the clients use BDAT: for a message in one chunk, or in several.
+    mutating func drawChunks(_ dice: inout Dice) {
+        guard dice.happens(1.0 / 3) else { return }
+        chunkBytesMax = dice.happens(0.5) ? Int.max : dice.skewed(100...100_000)
     }
 }
 

@@ -26,6 +26,10 @@ final class MailConnection: StreamHandler {
     /// The attempt whose 250 the next command acknowledges.
     private var accepted: Int?
     private var content = OutgoingContent()
+    /// Chunks before the last one whose replies have not come.
+    private var chunksAwaited = 0
+    /// What a chunk before the last one was refused with.
+    private var chunkRefusal: Int?
     /// Recipients of the try under way, as indices.
     private var envelope: [Int] = []
     /// The login that waits for its reply, as an index of the ledger.
@@ -165,16 +169,19 @@ final class MailConnection: StreamHandler {
         guard let message = client.current else { return quit() }
         hasRefusedRecipient = false
         envelope = client.envelope(of: message)
-        let size = message.announcesSize ? " SIZE=\(message.wire.count)" : ""
+        let bytes = usesChunks ? message.content.count : message.wire.count
+        let size = message.announcesSize ? " SIZE=\(bytes)" : ""
         let first = "MAIL FROM:<sender@simulation.example>\(size)"
         if client.habits.isPipelining {
             say(first, .mail)
             sayRecipients(message)
-            say("DATA", .data)
+            if !usesChunks { say("DATA", .data) }
         } else {
             say(first, .mail)
         }
     }
+
+    private var usesChunks: Bool { client.habits.chunkBytesMax > 0 }
 
     private func sayRecipients(_ message: MailMessage) {
         for index in envelope { say("RCPT TO:<\(message.recipients[index])>", .recipient) }
@@ -189,6 +196,7 @@ final class MailConnection: StreamHandler {
 
     private func reply(_ code: Int, _ text: String) {
         world.trace.say(world, "client \(number): \(code) \(text)")
+        if chunksAwaited > 0, code != 421 { return chunkAnswered(code, text) }
         guard let step = awaited.first else {
             restingSince = nil
             if code != 421 { complain("\(code) \(text) for nothing") }
@@ -263,6 +271,8 @@ final class MailConnection: StreamHandler {
         switch step {
         case .mail where !client.habits.isPipelining && !isRefused:
             sayRecipients(message)
+        case .recipient where usesChunks && !isRefused:
+            if awaited.isEmpty { beginContent(message) }
         case .recipient where !client.habits.isPipelining && !isRefused:
             if awaited.isEmpty { say("DATA", .data) }
         case .data where code == 354: beginContent(message)
@@ -285,9 +295,38 @@ final class MailConnection: StreamHandler {
             world,
             "client \(number): message \(message.number), \(message.wire.count) bytes, "
                 + "copy \(client.currentCopy), Message-ID \(message.hasMessageID)")
+        var bytes = message.wire
+        chunksAwaited = 0
+        chunkRefusal = nil
+        if usesChunks {
+            (bytes, chunksAwaited) = OutgoingContent.chunks(
+                of: message.content, bytesMax: client.habits.chunkBytesMax, &client.dice)
+        }
         content = OutgoingContent(
-            message.wire, chanceToLeave: world.weather.clientLeaves, &client.dice)
+            bytes, chanceToLeave: world.weather.clientLeaves, &client.dice)
         sendContent()
+        if usesChunks { watchFirstChunk() }
+    }
+
+    private func watchFirstChunk() {
+        guard let stream, let attempt, let end = network else { return }
+        let simulation = simulation
+        end.peer.watch(Int(stream.sealedEnd())) {
+            simulation.ledger.attempts[attempt].chunkHeardAt = simulation.world.now
+        }
+    }
+
+    /// The reply to a chunk before the last one. A refusal comes again with each chunk after it.
+    private func chunkAnswered(_ code: Int, _ text: String) {
+        chunksAwaited -= 1
+        if let refusal = chunkRefusal, refusal != code {
+            complain("\(code) \(text) to a chunk after \(refusal)")
+        }
+        if code >= 400 {
+            chunkRefusal = code
+        } else if code != 250 {
+            complain("\(code) \(text) to a chunk")
+        }
     }
 
     private func sendContent() {
@@ -318,7 +357,7 @@ final class MailConnection: StreamHandler {
 
     private func sendDot(_ stream: Stream) {
         awaited.append(.dot)
-        write([46, 13, 10])
+        if !usesChunks { write([46, 13, 10]) }
         let sentEnd = Int(stream.sealedEnd())
         guard let attempt else { return }
         simulation.ledger.attempts[attempt].dotSentAt = world.now
@@ -341,6 +380,9 @@ final class MailConnection: StreamHandler {
 
     private func dotAnswered(_ code: Int, _ text: String) {
         guard let attempt else { return complain("a reply to no dot") }
+        if let refusal = chunkRefusal, refusal != code {
+            complain("\(code) \(text) to the last chunk, after \(refusal)")
+        }
         self.attempt = nil
         hasProgress = true
         simulation.ledger.attempts[attempt].code = code

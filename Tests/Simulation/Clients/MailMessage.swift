@@ -16,6 +16,16 @@ struct MailMessage {
     let isMalformed: Bool
     /// As sent after DATA: CRLF line ends, dots stuffed, without the last dot.
     let wire: [UInt8]
+    /// The same as sent by BDAT: no dots are stuffed.
+    var content: [UInt8] {
+        var content: [UInt8] = []
+        content.reserveCapacity(wire.count)
+        for (index, byte) in wire.enumerated() {
+            let isLineStart = index == 0 || wire[index - 1] == 10
+            if !isLineStart || byte != UInt8(ascii: ".") { content.append(byte) }
+        }
+        return content
+    }
     /// The lines of the text, without line ends.
     let text: [UInt8]
     /// Base64 without line ends; empty when there is no attachment.

@@ -1,4 +1,4 @@
-// The content that a client sends after 354: in pieces or at once, completely or up to the point
+// The content that a client sends, after 354 or with BDAT: in pieces or at once, completely or up to the point
 // where it leaves.
 
 /// The bytes of one try, and how many of them are sent.
@@ -16,6 +16,29 @@ struct OutgoingContent {
         leavesAt =
             dice.happens(0.5)
             ? dice.number(0...bytes.count) : bytes.count + dice.skewed(1...60_000)
+    }
+
+    /// The commands and payloads of BDAT for a message, and how many chunks come before the last one.
+    /// - Parameter bytesMax: of a chunk.
+    static func chunks(
+        of content: [UInt8], bytesMax: Int, _ dice: inout Dice
+    ) -> (bytes: [UInt8], before: Int) {
+        var bytes: [UInt8] = []
+        var before = 0
+        var rest = content[...]
+        while rest.count > bytesMax {
+            let chunk = rest.prefix(dice.number(max(1, bytesMax / 2)...bytesMax))
+            rest = rest.dropFirst(chunk.count)
+            bytes += Array("BDAT \(chunk.count)\r\n".utf8) + chunk
+            before += 1
+        }
+        // Some mail servers end with an empty chunk.
+        if dice.happens(0.3) {
+            bytes += Array("BDAT \(rest.count)\r\n".utf8) + rest
+            before += 1
+            rest = []
+        }
+        return (bytes + Array("BDAT \(rest.count) LAST\r\n".utf8) + rest, before)
     }
 
     /// Everything is sent.

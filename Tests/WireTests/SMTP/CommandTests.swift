@@ -15,8 +15,10 @@ private func described(_ line: [UInt8]) -> String {
         return "auth \(text(mechanism)) \(initial.map(text) ?? "-")"
     case .mail(let mail):
         return "mail <\(text(mail.path))>" + (mail.size.map { " size \($0)" } ?? "")
-            + (mail.is8BitMIME ? " 8bit" : "") + (mail.isSMTPUTF8 ? " utf8" : "")
+            + (mail.is8BitMIME ? " 8bit" : "") + (mail.isBinaryMIME ? " binary" : "")
+            + (mail.isSMTPUTF8 ? " utf8" : "")
     case .rcpt(let rcpt): return "rcpt <\(text(rcpt.path))>"
+    case .bdat(let bdat): return "bdat \(bdat.size)" + (bdat.isLast ? " last" : "")
     case .malformed(let fault): return "\(fault)"
     case let other: return "\(other)"
     }
@@ -32,7 +34,7 @@ private func described(_ line: [UInt8]) -> String {
         ("rset", "rset"), ("RSET x", "argumentsNotAllowed"), ("Quit", "quit"),
         ("QUIT x", "argumentsNotAllowed"), ("NOOP", "noop"), ("NOOP anything at all", "noop"),
         ("VRFY a@b", "vrfy"), ("EXPN list", "expn"), ("HELP", "help"), ("HELP MAIL", "help"),
-        ("BDAT 100 LAST", "bdat"), ("", "unrecognized"), (" ", "unrecognized"),
+        ("BDAT 100 LAST", "bdat 100 last"), ("", "unrecognized"), (" ", "unrecognized"),
         (" NOOP", "unrecognized"), ("FOO", "unrecognized"), ("MAILFROM:<a@b>", "unrecognized"),
         ("DATA.", "unrecognized"),
     ])
@@ -59,6 +61,27 @@ private func described(_ line: [UInt8]) -> String {
     }
 
     @Test(arguments: [
+        ("BDAT 0", "bdat 0"), ("BDAT 0 LAST", "bdat 0 last"),
+        ("bdat 86324 last", "bdat 86324 last"),
+        ("BDAT  12\tLAST ", "bdat 12 last"),
+        ("BDAT 9223372036854775806", "bdat 9223372036854775806"),
+    ])
+    func `BDAT has a size and may be the last`(line: String, expected: String) {
+        #expect(described(line.bytes) == expected)
+    }
+
+    @Test(arguments: [
+        "BDAT", "BDAT ", "BDAT LAST", "BDAT 5LAST", "BDAT 5 LAST x", "BDAT 5 FIRST", "BDAT 5 5",
+        "BDAT -1", "BDAT +5", "BDAT 005", "BDAT 00", "BDAT 0x5", "BDAT 5.", "BDAT 5,000", "BDAT ５",
+        "BDAT 9223372036854775807", "BDAT 9999999999999999999", "BDAT 18446744073709551621",
+        "BDAT 99999999999999999999", "BDAT 5\0 LAST", "BDAT\0 5", "BDAT5 LAST", " BDAT 5", "bdat=5",
+        "BDAT 5 LAST\u{7F}", "BDAT \u{200B}5",
+    ])
+    func `a size that two servers could read differently is none`(line: String) {
+        #expect(described(line.bytes) == "badChunk")
+    }
+
+    @Test(arguments: [
         ("MAIL FROM:<a@b.c>", "mail <a@b.c>"), ("mail from: <a@b.c> ", "mail <a@b.c>"),
         ("MAIL  FROM : <a@b>", "mail <a@b>"), ("MAIL FROM:a@b.c", "mail <a@b.c>"),
         ("MAIL FROM:<>", "mail <>"), ("MAIL FROM:<> SIZE=5", "mail <> size 5"),
@@ -70,7 +93,8 @@ private func described(_ line: [UInt8]) -> String {
         ("MAIL FROM:<a@b> SIZE=999999999999999999999", "badSize"),
         ("MAIL FROM:<a@b> SIZE", "badSize"), ("MAIL FROM:<a@b> SIZE=", "badSize"),
         ("MAIL FROM:<a@b> SIZE=-1", "badSize"), ("MAIL FROM:<a@b> SIZE=1 SIZE=1", "badSize"),
-        ("MAIL FROM:<a@b> BODY=BINARYMIME", "unknownParameter"),
+        ("MAIL FROM:<a@b> BODY=BINARYMIME", "mail <a@b> binary"),
+        ("MAIL FROM:<a@b> BODY=BINARY", "unknownParameter"),
         ("MAIL FROM:<a@b> BODY", "badSyntax"), ("MAIL FROM:<a@b> BODY=7BIT BODY=7BIT", "badSyntax"),
         ("MAIL FROM:<a@b> SMTPUTF8=1", "badSyntax"),
         ("MAIL FROM:<a@b> RET=FULL", "unknownParameter"),

@@ -87,17 +87,23 @@ private func wire(_ reply: Reply, enhanced: Bool = false) -> String {
 
     @Test(arguments: [false, true], [false, true])
     func `EHLO offers AUTH only over TLS`(isTLS: Bool, isEnhanced: Bool) {
+        for hasChunking in [false, true] { checkEHLO(isTLS, isEnhanced, hasChunking) }
+    }
+
+    private func checkEHLO(_ isTLS: Bool, _ isEnhanced: Bool, _ hasChunking: Bool) {
         let host = [UInt8](repeating: 104, count: 300)
         let lines = written(capacity: Reply.ehloBytesMax) {
             Reply.writeEHLO(
                 hostname: host.span,
                 options: EHLOOptions(
                     isTLS: isTLS, messageBytesMax: 52_428_800, recipientsMax: 100,
-                    hasEnhancedStatusCodes: isEnhanced), into: &$0)
+                    hasChunking: hasChunking, hasEnhancedStatusCodes: isEnhanced), into: &$0)
         }
         let expected =
             "250-\(String(repeating: "h", count: 255))\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n"
-            + "250-8BITMIME\r\n250-SMTPUTF8\r\n250-LIMITS RCPTMAX=100\r\n"
+            + "250-8BITMIME\r\n250-SMTPUTF8\r\n"
+            + (hasChunking ? "250-CHUNKING\r\n250-BINARYMIME\r\n" : "")
+            + "250-LIMITS RCPTMAX=100\r\n"
             + (isEnhanced ? "250-ENHANCEDSTATUSCODES\r\n" : "")
             + (isTLS ? "250-AUTH PLAIN LOGIN\r\n250 AUTH=PLAIN LOGIN\r\n" : "250 STARTTLS\r\n")
         #expect(lines.text == expected)
