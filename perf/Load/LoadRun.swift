@@ -81,7 +81,7 @@ final class LoadRun: TimerHandler {
             plan.security == .plain
             ? nil
             : try TLSContext.client(
-                caFile: plan.caFile, speaksHTTP: false, resumesSessions: plan.isResuming)
+                caFile: plan.caFile, protocols: [], resumesSessions: plan.isResuming)
         messages = plan.mix.kinds.map { TestMessage.make($0) }
         super.init()
     }
