@@ -19,7 +19,6 @@ struct Budget: Sendable {
         Budget(workload: "W2", metric: .cpuPerMessage, limit: .times(0.75, of: "haproxy")),
         Budget(workload: "W2p", metric: .cpuPerMessage, limit: .times(0.55, of: "haproxy")),
         Budget(workload: "W3", metric: .cpuPerMegabyte, limit: .times(1, of: "haproxy-tls")),
-        Budget(workload: "W3b", metric: .cpuPerMegabyte, limit: .timesOwn(0.95, workload: "W3")),
         Budget(workload: "W4", metric: .cpuPerMegabyte, limit: .timesOwn(1.1, workload: "W3")),
         Budget(workload: "W5", metric: .memoryPerConnection, limit: .atMost(15.5)),
         Budget(workload: "W3", metric: .memoryGrowth, limit: .atMost(2)),

@@ -34,7 +34,9 @@ package enum Command: Equatable {
             return .malformed(line.hasControlBytes ? .controlBytes : .unrecognized)
         }
         if name == .http { return .httpVerb }
-        if name == .bdat { return parseBdat(line, argument) }
+        if name == .bdat {
+            return line.hasControlBytes ? .malformed(.badChunk) : parseBdat(line, argument)
+        }
         if line.hasControlBytes { return .malformed(.controlBytes) }
         if name != .mail && name != .rcpt && !line.isASCII { return .malformed(.badSyntax) }
         return parse(name, line, argument)

@@ -75,7 +75,7 @@ private func described(_ line: [UInt8]) -> String {
         "BDAT -1", "BDAT +5", "BDAT 005", "BDAT 00", "BDAT 0x5", "BDAT 5.", "BDAT 5,000", "BDAT ５",
         "BDAT 9223372036854775807", "BDAT 9999999999999999999", "BDAT 18446744073709551621",
         "BDAT 99999999999999999999", "BDAT 5\0 LAST", "BDAT\0 5", "BDAT5 LAST", " BDAT 5", "bdat=5",
-        "BDAT 5 LAST\u{7F}", "BDAT \u{200B}5",
+        "BDAT 5 LAST\u{7F}", "BDAT \u{200B}5", "BDAT 5\r", "BDAT 5 LAST\r",
     ])
     func `a size that two servers could read differently is none`(line: String) {
         #expect(described(line.bytes) == "badChunk")
