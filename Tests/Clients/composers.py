@@ -165,8 +165,7 @@ def _s_nail(transport):
             for mailbox in mailboxes(people, quoted=False):
                 arguments += [option, mailbox]
         script = ""
-        if given["html"]:
-            script += _s_nail_attached({"path": given["html_path"], "type": "text/html"}, "inline")
+        if given["inline"]:
             inline = given["inline"]
             script += _s_nail_attached(inline, "inline", inline["content_id"])
         for entry in given["attachments"]:
@@ -201,6 +200,7 @@ _MUTT = {
 _FROM = {"From at a line's start": "smtplib's generator writes >From, as for a mailbox file"}
 RUBY = {"line ends of HTML": "quoted-printable of CRLF text has =0D before each line end"}
 _S_NAIL = {
+    "HTML": "an HTML part is always a file with a name, and so is shown by no program as the letter",
     "quoted display names": "encodes a quoted name together with its first quote",
     **CANONICAL,
 }

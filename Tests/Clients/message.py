@@ -150,9 +150,7 @@ def _sha256(content):
 LEAVES = {
     "To, Cc": ("quoted display names", "several recipients"),
     "Bcc": ("several recipients",),
-    "text": (
-        "From at a line's start", "dot in front of a dot", "dots at line starts", "format=flowed",
-    ),
+    "text": ("From at a line's start", "dot in front of a dot", "dots at line starts"),
     "HTML": ("line ends of HTML",),
     "inline image": ("Content-ID", "Content-ID of its own"),
     "attachments": ("line ends of text files", "media types"),

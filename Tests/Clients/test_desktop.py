@@ -64,8 +64,7 @@ _NORMAL_PASSWORD = (
 # the end of a line are removed. Evolution's: one of two blanks becomes a no-break space.
 _LINES = message.TEXT.rstrip("\n")
 _THUNDERBIRD_HTML = "<p>" + _LINES.replace("  ", " ").replace("\n", "<br>\n") + "</p>\n"
-_THUNDERBIRD_TEXT = _LINES.replace("  ", "").replace("\nFrom", "\n From")
-_FLOWED = "writes format=flowed, where a line that begins with From gets a blank (RFC 3676 4.4)"
+_THUNDERBIRD_TEXT = _LINES.replace("  ", "")
 _NO_HEADER = "sends no header of the relay's without a plugin, so none that is wrong"
 _EVOLUTION_REFUSED = "asks for the password again; CAMEL_DEBUG=smtp shows our text"
 _EVOLUTION_LOGIN = (
@@ -82,7 +81,6 @@ DESKTOP = [
         "Thunderbird", ["thunderbird", "certutil", *DESK], _debian("thunderbird"), None,
         own_headers=("user-agent",),
         hides=dict.fromkeys(("key refused", "key cannot be checked"), _THUNDERBIRD_LOGIN),
-        limits={"format=flowed": _FLOWED},
         of_itself="PLAIN", mechanisms_by_offer={"LOGIN": _NORMAL_PASSWORD},
         driver=thunderbird.Thunderbird,
         text=_THUNDERBIRD_TEXT + "\n\nHallo Zoë 👋\n\n夏\n",

@@ -37,17 +37,21 @@ let headerScannerTarget = FuzzTarget(name: "HeaderScanner") { block in
 }
 
 /// The lines of a header block with their continuations, found in the simplest way: without the
-/// last line end, up to the blank line.
+/// last line end, up to the blank line. A parameter after a semicolon continues, too.
 private func unfoldedLines(_ block: Bytes) -> [Range<Int>] {
     var lines: [Range<Int>] = []
     var start = 0
+    var isOpen = false
     while start < block.count {
         let feed = block.firstIndex(of: 0x0A, from: start)
         var end = feed ?? block.count
         if feed != nil, end > start, block[end - 1] == 0x0D { end -= 1 }
         if start == end { break }
-        let isFolded = block[start] == 0x20 || block[start] == 0x09
-        if isFolded, let last = lines.last {
+        let line = block.extracting(start..<end).copied()
+        let isContinued =
+            block[start] == 0x20 || block[start] == 0x09 || isOpen && isParameter(line)
+        isOpen = line.last { $0 != 0x20 && $0 != 0x09 } == UInt8(ascii: ";")
+        if isContinued, let last = lines.last {
             lines[lines.count - 1] = last.lowerBound..<end
         } else {
             lines.append(start..<end)
@@ -55,6 +59,14 @@ private func unfoldedLines(_ block: Bytes) -> [Range<Int>] {
         start = (feed ?? block.count) + 1
     }
     return lines
+}
+
+/// `name=value`, the name at most 64 letters, digits, hyphens, underscores and asterisks.
+private func isParameter(_ line: [UInt8]) -> Bool {
+    let signs = "-_*abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".utf8
+    let name = line.prefix { signs.contains($0) }
+    let rest = line.dropFirst(name.count).drop { $0 == 0x20 || $0 == 0x09 }
+    return !name.isEmpty && name.count <= 64 && rest.first == UInt8(ascii: "=") && rest.count > 1
 }
 
 private func checkFinder(_ block: Bytes) {

@@ -37,37 +37,33 @@ struct RequestBalance {
         }
     }
 
-    /// Each leaf that is not empty is the next attachment or in the bodies, or lost and counted (or a
-    /// body that a template replaces). The request has no other attachments.
+    /// Each leaf that is not empty is an attachment or in the bodies, or lost and counted (or a body
+    /// that a template replaces). The request has no other attachments. Their order is not looked at:
+    /// a text of which a later part decides that it is a file comes after the others.
     func check(_ message: Bytes, losses: MappingLosses, charsets: CharsetCache) {
         let walk = WalkedMessage(message, in: [message.count], charsets: charsets)
         // HTML names parts by their Content-ID where it named them by their place.
         let isRewritten = String(decoding: message.copied(), as: UTF8.self).lowercased()
             .contains("content-location")
-        // How many leaves are left out at least, by how many attachments are explained so far: a
-        // leaf that equals an attachment and is in the bodies may be either.
-        var leftOut = [0: 0]
+        let isIrregular = losses[.encodingsIrregular] + losses[.preambles] > 0
+        var isLeaf = [Bool](repeating: false, count: attachments.count)
+        var leaves = 0
+        var lost = 0
         for leaf in walk.leaves {
             let content = Self.decoded(leaf)
             if content.isEmpty { continue }
-            let isFree =
+            leaves += 1
+            var isFound =
                 hasTemplate || leaf.isHTML && isRewritten || isShown(leaf, content, charsets)
-            var next: [Int: Int] = [:]
-            for (count, lost) in leftOut {
-                next[count] = min(next[count] ?? Int.max, lost + (isFree ? 0 : 1))
-                if count < attachments.count,
-                    Self.is(
-                        attachments[count], leaf, content,
-                        isIrregular: losses[.encodingsIrregular] > 0)
-                {
-                    next[count + 1] = min(next[count + 1] ?? Int.max, lost)
-                }
+            for (index, attachment) in attachments.enumerated()
+            where Self.is(attachment, leaf, content, isIrregular: isIrregular) {
+                isLeaf[index] = true
+                isFound = true
             }
-            leftOut = next
+            if !isFound { lost += 1 }
         }
-        guard let lost = leftOut[attachments.count] else {
-            return require(false, "an attachment that is no leaf")
-        }
+        require(isLeaf.allSatisfy { $0 }, "an attachment that is no leaf")
+        require(attachments.count <= leaves, "more attachments than leaves")
         // Rare forms of a text, and all but the last of several of a kind, are in neither body.
         require(
             lost <= losses[.alternativesNotShown],

@@ -29,6 +29,8 @@ package struct Base64Decoder {
     private var isText = false
     private var lastByte = UInt8.lineFeed
     private var lastDecoded: UInt8 = .lineFeed
+    /// There was base64, so that text may follow it.
+    private var hasDecoded = false
 
     package init() {}
 
@@ -48,7 +50,7 @@ package struct Base64Decoder {
             if quadCount == 0 && paddingDue == 0 {
                 taken += decodeRun(input, from: taken, into: &output)
                 if taken == input.count { break }
-                if isRowOfSigns(input, at: taken) {
+                if hasDecoded, isRowOfSigns(input, at: taken) {
                     tail = Base64Tail()
                     tail?.beginLine(isStrict: true)
                     continue
@@ -88,7 +90,10 @@ package struct Base64Decoder {
                 return progress.written
             }
         }
-        if progress.written > 0 { lastDecoded = output.bytes[output.count - 1] }
+        if progress.written > 0 {
+            lastDecoded = output.bytes[output.count - 1]
+            hasDecoded = true
+        }
         return progress.taken
     }
 
@@ -126,6 +131,7 @@ package struct Base64Decoder {
         for i in 0..<max(0, quadCount - 1) {
             lastDecoded = UInt8(truncatingIfNeeded: bits >> (16 - 8 * i))
             spill.append(lastDecoded)
+            hasDecoded = true
         }
         quad = 0
         quadCount = 0
