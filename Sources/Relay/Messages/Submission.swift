@@ -536,9 +536,14 @@ final class Submission: UploadOwner {
     }
 
     /// The API accepted it, and the client does not know. What was recorded of recipients is part of
-    /// that now. A message that is not guarded leaves nothing.
+    /// that now. A message that is not guarded leaves nothing, unless an earlier try was accepted for
+    /// some: their records end with a 250 that the client has seen, so this is still the same message.
     private func recordAccepted() {
         guard case .accepted(let messageID) = machine.outcome else { return }
+        guard isGuarded || records.isEmpty else {
+            group?.recordAll()
+            return
+        }
         ledger.apply(change([ledger.acceptance(messageID)]) + recipientsForgotten())
     }
 

@@ -141,6 +141,24 @@ struct SubmissionLimitTests {
         #expect(bench.worker.limitLines.isEmpty && bench.isEmpty)
     }
 
+    @Test("what was accepted for some stays known until a 250 was seen, also without a Message-ID")
+    func unseen() throws {
+        let bench = try SubmissionBench()
+        bench.api.answer = { [api = bench.api] _ in
+            api.bodies.count == 2 ? .status(500, "{\"error\":\"e\"}") : .accepted("id")
+        }
+        let content = "From: a@shop.example\r\nSubject: s\r\n\r\nx\r\n"
+        let message = MappedMessage(content, to: ["b@x.example", "c@x.example"])
+        #expect(bench.send(message) == .unavailable(isUncertain: true))
+        #expect(isAccepted(bench.send(message, unseen: true)))
+        #expect(bench.api.bodies.count == 3)
+        #expect(isAccepted(bench.send(message)))
+        #expect(bench.api.bodies.count == 3, "both have it")
+        // The 250 was seen: the same again is another message.
+        #expect(isAccepted(bench.send(message)))
+        #expect(bench.api.bodies.count == 5)
+    }
+
     @Test("a client that leaves while its message waits changes nothing for those that wait")
     func leaves() throws {
         let bench = try SubmissionBench()

@@ -337,7 +337,8 @@ final class MailConnection: StreamHandler {
             excuse()
             if content.isMostlySent { return stall(stream) }
         }
-        if content.isLeft {
+        // By BDAT nothing follows the content: who leaves at its very end has handed it in.
+        if content.isLeft, !(usesChunks && content.isSent) {
             excuse()
             return leave(stream)
         }
