@@ -115,6 +115,10 @@ final class MailConnection: StreamHandler {
             _ = client.tried(code: nil)
             hasProgress = true
         }
+        // The relay has ended it in order (a drain), and so does the client.
+        if case .peer = reason, let accepted {
+            simulation.ledger.attempts[accepted].endsInOrder = true
+        }
         world.trace.say(world, "client \(number): closed, \(reason)")
         self.stream = nil
         client.ended(hadProgress: hasProgress)
