@@ -126,7 +126,7 @@ struct MessageFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Folder for unlinked temporary files (late bodies, hidden recipients; default: the state folder).",
+            "Folder for unlinked temporary files (long texts, hidden recipients; default: the state folder).",
             discussion: """
                 The state folder is $STATE_DIRECTORY, else $XDG_STATE_HOME/postscale-relay, else \
                 ~/.local/state/postscale-relay. It is made if it is missing. Without a usable \
