@@ -18,6 +18,8 @@ final class APIConnection: StreamHandler {
 
     /// The call that it carries; set while the connection is busy.
     private var call: APICall?
+    /// Of the call that it carries, or carried last.
+    private(set) var lane = LaneNumber(value: 0)
     private var writer: RequestWriter
     private var reader = ResponseReader()
     /// When an upload that the API does not read is given up.
@@ -53,9 +55,10 @@ final class APIConnection: StreamHandler {
         self.stream = stream
     }
 
-    /// Carries `call` from now on.
-    func begin(_ call: APICall) {
+    /// Carries `call` from now on, under this number.
+    func begin(_ call: APICall, as lane: LaneNumber) {
         precondition(self.call == nil, "a connection carries one call at a time")
+        self.lane = lane
         self.call = call
         call.carried(by: self)
         reader.reset()

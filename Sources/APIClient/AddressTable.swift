@@ -4,6 +4,10 @@
 // states in `ConnectionTable`: `connectionMoved` is the only function that changes them. There are
 // few addresses (16 at most), so each choice walks over all of them.
 //
+// What an address speaks, HTTP/1.1 or HTTP/2, is learnt from the connection that opened last, and
+// forgotten when it rests. An address may have connections of both kinds, because several servers may
+// stand behind one. While it is unknown, and for HTTP/2, one connection opens at a time.
+//
 // An address with a working connection is believed. When an opening fails beside it, the number of
 // connections aimed at falls to those that work, and rises again by doubling (slow start), through
 // one opening after each rest. Only an address where nothing works rests as a whole.
@@ -20,7 +24,7 @@ struct AddressTable {
         case probing
     }
 
-    /// A connection that carries no call.
+    /// An HTTP/1.1 connection that carries no call.
     private struct Idle {
         var connection: ConnectionNumber
         var since: MonotonicTime
@@ -33,6 +37,7 @@ struct AddressTable {
 
     private struct Entry {
         var socketAddress: SocketAddress
+        var version: AddressReport.Version
         var health = Health.healthy
         /// In the latest answer of name resolution.
         var isListed = true
@@ -57,27 +62,48 @@ struct AddressTable {
 
         // Connections by state, see `connectionMoved`.
         var opening = 0
+        /// HTTP/1.1 connections that carry a call.
         var busy = 0
-        /// Idle connections. The one that was used last is taken first, so the others can grow old
-        /// and close.
+        /// Idle HTTP/1.1 connections. The one that was used last is taken first, so the others can
+        /// grow old and close.
         var idle: [Idle] = []
+        var shared = SharedConnections()
 
-        /// Connections that are open.
-        var working: Int { busy + idle.count }
+        /// Calls that it carries.
+        var inFlight: Int { busy + shared.callCount }
+        /// Connections that are open and can be given calls.
+        var working: Int { busy + idle.count + shared.usableCount }
         var connectionCount: Int { opening + working }
+        /// No connection points to it.
+        var isUnused: Bool { connectionCount == 0 && shared.isEmpty }
+
+        /// A call can be put on an HTTP/2 connection.
+        var hasStream: Bool {
+            guard shared.hasRoom else { return false }
+            if case .resting = health { return false }
+            return true
+        }
 
         /// Whether one more may be opened, beside those that there are.
         func mayOpen(at now: MonotonicTime) -> Bool {
+            guard opening == 0 || version == .http1 else { return false }
             let count = connectionCount
             return count < aim || count == aim && openingsRestUntil <= now
         }
     }
 
     private var entries: [Entry] = []
+    /// What an address speaks of which nothing is known.
+    private let firstVersion: AddressReport.Version
     /// Where the next walk begins, so that equal addresses take turns.
     private var turn = 0
     /// Connections that are opening, all addresses together.
     private(set) var openingCount = 0
+    /// HTTP/2 connections that can be given calls, all addresses together.
+    private(set) var sharedUsableCount = 0
+
+    /// - Parameter offersHTTP2: what an address speaks is unknown at first; else it is HTTP/1.1.
+    init(offersHTTP2: Bool) { firstVersion = offersHTTP2 ? .unknown : .http1 }
 
     /// Every address that is known.
     var indices: [AddressIndex] { entries.indices.map { AddressIndex(value: $0) } }
@@ -105,29 +131,31 @@ struct AddressTable {
     private mutating func add(_ address: SocketAddress) {
         if let index = entries.firstIndex(where: { $0.socketAddress == address }) {
             entries[index].isListed = true
-        } else if let index = entries.firstIndex(where: { !$0.isListed && $0.connectionCount == 0 })
-        {
+        } else if let index = entries.firstIndex(where: { !$0.isListed && $0.isUnused }) {
             // Closing connections may still point here; they only ask to forget an unused entry.
-            entries[index] = Entry(socketAddress: address)
+            entries[index] = Entry(socketAddress: address, version: firstVersion)
         } else {
-            entries.append(Entry(socketAddress: address))
+            entries.append(Entry(socketAddress: address, version: firstVersion))
         }
     }
 
     /// Forgets what was learnt about an address that is not listed and has no connection.
     mutating func forgetIfUnused(_ index: AddressIndex) {
         let entry = entries[index.value]
-        guard !entry.isListed, entry.connectionCount == 0 else { return }
-        entries[index.value] = Entry(socketAddress: entry.socketAddress, isListed: false)
+        guard !entry.isListed, entry.isUnused else { return }
+        entries[index.value] = Entry(
+            socketAddress: entry.socketAddress, version: firstVersion, isListed: false)
     }
 
     /// What the metrics show of each address that is listed or has connections.
     var reports: [AddressReport] {
-        entries.filter { $0.isListed || $0.connectionCount > 0 }.map { entry in
+        entries.filter { $0.isListed || !$0.isUnused }.map { entry in
             AddressReport(
-                address: entry.socketAddress, health: AddressReport.Health(entry.health),
-                isListed: entry.isListed, opening: entry.opening, idle: entry.idle.count,
-                busy: entry.busy, calls: entry.calls, connectionsOpened: entry.opened,
+                address: entry.socketAddress, version: entry.version,
+                health: AddressReport.Health(entry.health), isListed: entry.isListed,
+                opening: entry.opening, idle: entry.idle.count + entry.shared.idleCount,
+                busy: entry.busy + entry.shared.busyCount, callsInFlight: entry.inFlight,
+                calls: entry.calls, connectionsOpened: entry.opened,
                 connectionsFailed: entry.failed)
         }
     }
@@ -200,6 +228,7 @@ extension AddressTable {
             : beginRest(index, at: now, rests)
         entries[index].brokenCalls = 0
         entries[index].health = .resting(until: entries[index].openingsRestUntil)
+        entries[index].version = firstVersion
         return .rests(milliseconds: milliseconds)
     }
 
@@ -240,6 +269,11 @@ extension AddressTable {
         return true
     }
 
+    /// One more call ended with the connection whose end was counted.
+    mutating func callBrokeToo(_ index: AddressIndex, of flow: FlowNumber?) {
+        entries[index.value].lastFault = flow
+    }
+
     /// A call ended without an answer, and the address is at fault. Calls of one flow alone make an
     /// address rest only when nobody else has any.
     /// - Parameters:
@@ -261,6 +295,7 @@ extension AddressTable {
         entries[index].brokenCalls = 0
         entries[index].aim = 1
         entries[index].health = .resting(until: entries[index].openingsRestUntil)
+        entries[index].version = firstVersion
         return .rests(milliseconds: milliseconds)
     }
 }
@@ -271,38 +306,55 @@ extension AddressTable {
     /// A connection to the address has gone from one state to another: every count of connections
     /// follows from here. Opening a connection to an address that rests is a probe. A connection
     /// that has become idle is `keep`t then.
+    /// - Parameter isShared: it speaks HTTP/2.
     mutating func connectionMoved(
-        _ connection: ConnectionNumber, of index: AddressIndex, from old: ConnectionTable.State,
-        to new: ConnectionTable.State
+        _ connection: ConnectionNumber, of index: AddressIndex, isShared: Bool,
+        from old: ConnectionTable.State, to new: ConnectionTable.State
     ) {
         let index = index.value
+        if isShared { sharedMoved(connection, of: index, from: old, to: new) }
         switch old {
         case .opening:
             entries[index].opening -= 1
             openingCount -= 1
             if new == .free { entries[index].failed += 1 } else { entries[index].opened += 1 }
-        case .idle: removeIdle(connection, of: index)
-        case .busy: entries[index].busy -= 1
-        case .free, .closing: break
+        case .idle where !isShared: removeIdle(connection, of: index)
+        case .busy where !isShared: entries[index].busy -= 1
+        case .idle, .busy, .retiring, .free, .closing: break
         }
         switch new {
         case .opening:
             entries[index].opening += 1
             openingCount += 1
             if case .resting = entries[index].health { entries[index].health = .probing }
-        case .busy:
+        case .busy where !isShared:
             entries[index].busy += 1
             entries[index].calls += 1
-        case .idle, .free, .closing: break
+        case .busy, .idle, .retiring, .free, .closing: break
         }
+    }
+
+    private mutating func sharedMoved(
+        _ connection: ConnectionNumber, of index: Int, from old: ConnectionTable.State,
+        to new: ConnectionTable.State
+    ) {
+        let before = entries[index].shared.usableCount
+        switch new {
+        case .idle where old == .opening: entries[index].shared.add(connection)
+        case .retiring: entries[index].shared.retire(connection)
+        case .closing: entries[index].shared.remove(connection)
+        case .idle, .busy, .opening, .free: break
+        }
+        sharedUsableCount += entries[index].shared.usableCount - before
     }
 
     /// A connection is idle from now on.
     /// - Parameter roundTrip: to the API, in nanoseconds, as far as it counts as its age.
     mutating func keep(
-        _ connection: ConnectionNumber, of index: AddressIndex, since now: MonotonicTime,
-        roundTrip: UInt64
+        _ connection: ConnectionNumber, of index: AddressIndex, isShared: Bool,
+        since now: MonotonicTime, roundTrip: UInt64
     ) {
+        if isShared { return entries[index.value].shared.rested(connection, at: now) }
         entries[index.value].idle.append(
             Idle(connection: connection, since: now, roundTrip: roundTrip))
     }
@@ -342,8 +394,11 @@ extension AddressTable {
     func idleAge(
         of connection: ConnectionNumber, _ index: AddressIndex, at now: MonotonicTime
     ) -> UInt64 {
-        let idle = entries[index.value].idle.first { $0.connection == connection }
-        return idle.map { now.nanoseconds(since: $0.since) } ?? 0
+        let entry = entries[index.value]
+        let since =
+            entry.idle.first { $0.connection == connection }?.since
+            ?? entry.shared.idleSince(connection)
+        return since.map { now.nanoseconds(since: $0) } ?? 0
     }
 
     /// The API has closed a connection that had been idle for so long.
@@ -359,10 +414,13 @@ extension AddressTable {
         longest: UInt64
     ) -> MonotonicTime? {
         let index = index.value
-        guard let place = entries[index].idle.firstIndex(where: { $0.connection == connection })
-        else { return nil }
-        let idle = entries[index].idle[place]
-        let end = MonotonicTime(nanoseconds: idle.since.nanoseconds &+ longest)
+        let idle = entries[index].idle.firstIndex { $0.connection == connection }
+        let since =
+            idle.map { entries[index].idle[$0].since }
+            ?? entries[index].shared.idleSince(connection)
+        guard let since else { return nil }
+        let place = idle ?? entries[index].shared.idlePlace(connection)
+        let end = MonotonicTime(nanoseconds: since.nanoseconds &+ longest)
         guard now < end else {
             entries[index].idleLimit.livedToTheEnd()
             return nil
@@ -370,7 +428,7 @@ extension AddressTable {
         return place < AddressTable.learnersMax ? end : nil
     }
 
-    /// The oldest idle connection of an address that may have no more, when it is too old for
+    /// The oldest idle HTTP/1.1 connection of an address that may have no more, when it is too old for
     /// messages: one is opened in its place.
     func obsoleteIdle(at now: MonotonicTime, isFull: Bool) -> ConnectionNumber? {
         for entry in entries where isUsable(entry, at: now) && (isFull || !entry.mayOpen(at: now)) {
@@ -386,7 +444,7 @@ extension AddressTable {
 extension AddressTable {
     /// The idle connection of the address that was used last.
     func latestIdle(of index: AddressIndex) -> ConnectionNumber? {
-        entries[index.value].idle.last?.connection
+        entries[index.value].idle.last?.connection ?? entries[index.value].shared.latestIdle
     }
 
     /// For which calls an idle connection is wanted.
@@ -400,20 +458,43 @@ extension AddressTable {
         case messageInNeed
     }
 
-    /// The idle connection that was used last, of the address with the fewest calls in flight. It
-    /// is that address's turn then. nil when there is none for this need.
+    /// A connection for one more call, of the address with the fewest calls in flight: the HTTP/2
+    /// connection with the fewest calls, or the idle one that was used last. It is that address's
+    /// turn then. nil when there is none for this need. An HTTP/2 connection is never too old: a
+    /// request that crosses its GOAWAY may be sent again (RFC 9113 6.8).
     mutating func takeTurn(for need: Need, at now: MonotonicTime) -> ConnectionNumber? {
         var best: Int?
         for step in entries.indices {
             let index = (turn + step) % entries.count
-            guard let idle = entries[index].idle.last else { continue }
-            if let best, entries[best].busy <= entries[index].busy { continue }
-            guard need == .read || isYoung(idle, of: index, need, at: now) else { continue }
+            guard let idle = entries[index].idle.last else {
+                if entries[index].hasStream,
+                    best.map({ entries[$0].inFlight > entries[index].inFlight }) ?? true
+                {
+                    best = index
+                }
+                continue
+            }
+            if let best, entries[best].inFlight <= entries[index].inFlight { continue }
+            guard
+                need == .read || entries[index].hasStream
+                    || isYoung(idle, of: index, need, at: now)
+            else { continue }
             best = index
         }
         guard let best else { return nil }
         turn = (best + 1) % entries.count
+        if entries[best].hasStream { return stream(of: best, at: now) }
         return entries[best].idle.last?.connection
+    }
+
+    private mutating func stream(of index: Int, at now: MonotonicTime) -> ConnectionNumber? {
+        let connection = entries[index].shared.roomiest
+        if entries[index].idleLimit.isKnown,
+            let since = connection.flatMap({ entries[index].shared.idleSince($0) })
+        {
+            entries[index].idleLimit.outlived(nanoseconds: now.nanoseconds(since: since))
+        }
+        return connection
     }
 
     private mutating func isYoung(
@@ -429,15 +510,8 @@ extension AddressTable {
         return idle.age(at: now) <= entries[index].idleLimit.nanoseconds
     }
 
-    /// Whether there is an idle connection.
+    /// Whether there is an idle HTTP/1.1 connection.
     var hasIdle: Bool { entries.contains { !$0.idle.isEmpty } }
-
-    /// Connections that the listed addresses take together, as far as is known; at most `most`.
-    func capacity(upTo most: Int) -> Int {
-        var sum = 0
-        for entry in entries where entry.isListed && sum < most { sum += min(entry.aim, most) }
-        return min(sum, most)
-    }
 
     /// When an address may first be tried with one more connection than it has; `.never` when none
     /// is held back.
@@ -449,20 +523,31 @@ extension AddressTable {
         return earliest
     }
 
+    /// Of which version there may be no more connections.
+    struct Full {
+        /// HTTP/1.1, and where the version is unknown.
+        var http1: Bool
+        var http2: Bool
+
+        fileprivate func holds(_ version: AddressReport.Version) -> Bool {
+            version == .http2 ? http2 : http1
+        }
+    }
+
     /// The healthy address with the fewest calls and openings in flight. Without a healthy one, an
     /// address that has rested enough to be probed.
-    func bestForOpening(at now: MonotonicTime) -> AddressIndex? {
+    func bestForOpening(at now: MonotonicTime, _ full: Full) -> AddressIndex? {
         var best: Int?
         var rested: Int?
         for step in entries.indices {
             let index = (turn + step) % entries.count
             let entry = entries[index]
-            guard isUsable(entry, at: now) else { continue }
+            guard isUsable(entry, at: now), !full.holds(entry.version) else { continue }
             switch entry.health {
             case .healthy:
                 guard entry.mayOpen(at: now) else { continue }
-                let load = entry.opening + entry.busy
-                if best.map({ load < entries[$0].opening + entries[$0].busy }) ?? true {
+                let load = entry.opening + entry.inFlight
+                if best.map({ load < entries[$0].opening + entries[$0].inFlight }) ?? true {
                     best = index
                 }
             case .resting: rested = rested ?? index
@@ -472,17 +557,116 @@ extension AddressTable {
         return (best ?? rested).map { AddressIndex(value: $0) }
     }
 
-    /// An address that should get its first connection: healthy without one, or rested enough.
-    func firstToWarm(at now: MonotonicTime) -> AddressIndex? {
+    /// An address that should get its first connection, or the next one before its only one is
+    /// worn: healthy without one, or rested enough.
+    func firstToWarm(at now: MonotonicTime, _ full: Full) -> AddressIndex? {
         let index = entries.indices.first { index in
             let entry = entries[index]
-            guard isUsable(entry, at: now) else { return false }
+            guard isUsable(entry, at: now), !full.holds(entry.version) else { return false }
             switch entry.health {
-            case .healthy: return entry.connectionCount == 0
+            case .healthy:
+                return entry.connectionCount == 0
+                    || entry.shared.wantsSuccessor && entry.mayOpen(at: now)
             case .resting: return true
             case .probing: return false
             }
         }
         return index.map { AddressIndex(value: $0) }
+    }
+}
+
+// MARK: - HTTP/2
+
+extension AddressTable {
+    /// A connection to the address is open: over HTTP/2 it carries so many calls at once; nil:
+    /// HTTP/1.1.
+    mutating func speaks(_ index: AddressIndex, streamsMax: Int?) {
+        entries[index.value].version = streamsMax == nil ? .http1 : .http2
+        if let streamsMax { entries[index.value].shared.expect(streamsMax: streamsMax) }
+    }
+
+    /// An HTTP/2 connection carries so many calls at once from now on.
+    mutating func streamsChanged(
+        _ connection: ConnectionNumber, of index: AddressIndex, to streamsMax: Int
+    ) {
+        entries[index.value].shared.change(connection, to: streamsMax)
+    }
+
+    /// An HTTP/2 connection carries one more call.
+    /// - Returns: whether the next connection should be opened before this one is worn.
+    mutating func streamBegan(on connection: ConnectionNumber, of index: AddressIndex) -> Bool {
+        entries[index.value].calls += 1
+        return entries[index.value].shared.began(connection)
+    }
+
+    /// An HTTP/2 connection carries one call less.
+    /// - Returns: how many it carries.
+    mutating func streamEnded(on connection: ConnectionNumber, of index: AddressIndex) -> Int {
+        entries[index.value].shared.ended(connection)
+    }
+
+    /// The API takes no more calls on the HTTP/2 connection.
+    mutating func wore(_ connection: ConnectionNumber, of index: AddressIndex) {
+        entries[index.value].shared.wore(connection)
+    }
+
+    /// Whether the HTTP/2 connection was ever given a call.
+    func hasServed(_ connection: ConnectionNumber, of index: AddressIndex) -> Bool {
+        entries[index.value].shared.hasServed(connection)
+    }
+
+    /// An HTTP/2 connection of the address that carries calls and can be given more.
+    func busyShared(of index: AddressIndex) -> ConnectionNumber? {
+        entries[index.value].shared.firstBusy
+    }
+
+    /// Openings of addresses that speak HTTP/2.
+    var http2OpeningCount: Int {
+        var sum = 0
+        for entry in entries where entry.version == .http2 { sum += entry.opening }
+        return sum
+    }
+}
+
+// MARK: - How many calls can be carried at once
+
+extension AddressTable {
+    /// Calls that the listed addresses take together, as far as is known, on so many connections
+    /// of each version.
+    func capacity(http1ConnectionsMax: Int, http2ConnectionsMax: Int) -> Int {
+        var connections = 0
+        var streams = 0
+        var left = http2ConnectionsMax
+        for entry in entries where entry.isListed {
+            if entry.version == .http2 {
+                let count = min(entry.aim, left)
+                streams += count * entry.shared.streamsMax
+                left -= count
+            } else if connections < http1ConnectionsMax {
+                connections += min(entry.aim, http1ConnectionsMax)
+            }
+        }
+        return min(connections, http1ConnectionsMax) + streams
+    }
+
+    /// Whether some address speaks HTTP/1.1, or may come to.
+    var mayUseHTTP1: Bool {
+        let http2 = entries.count { $0.isListed && $0.version == .http2 }
+        return http2 == 0 || entries.contains { $0.isListed && $0.version != .http2 }
+    }
+
+    /// Streams of the HTTP/2 connections that there are and, carefully estimated, of those that can
+    /// be opened beside them.
+    func streamCount(http2ConnectionsMax: Int) -> Int {
+        var sum = 0
+        var least = Int.max
+        for entry in entries {
+            sum += entry.shared.usableStreams
+            if entry.isListed && entry.version == .http2 {
+                least = min(least, entry.shared.streamsMax)
+            }
+        }
+        guard least < .max else { return sum }
+        return sum + max(0, http2ConnectionsMax - sharedUsableCount) * least
     }
 }

@@ -185,7 +185,7 @@ extension ConnectionPool {
 
     /// Nothing has to arrive any more of the call that the connection carries.
     func arrived(on connection: APIConnection) {
-        machine.arrived(on: connection.number)
+        machine.arrived(on: connection.lane)
         serviceLater()
     }
 
@@ -282,6 +282,7 @@ extension ConnectionPool {
         case .nothingWritten: counters.retries.nothingWritten += 1
         case .partlyWritten: counters.retries.partlyWritten += 1
         case .unacknowledged: counters.retries.unacknowledged += 1
+        case .refused: counters.retries.refused += 1
         case .handedOver: counters.retries.handedOver += 1
         }
     }
@@ -298,7 +299,7 @@ extension ConnectionPool {
     /// - Returns: until when it may be idle.
     func connectionOpened(_ connection: APIConnection) -> MonotonicTime {
         serviceLater()
-        return machine.opened(connection.number, at: loop.now)
+        return machine.opened(connection.number, streamsMax: nil, at: loop.now)
     }
 
     func openingFailed(_ connection: APIConnection, reason: String) {
@@ -316,7 +317,7 @@ extension ConnectionPool {
         serviceLater()
         if isPaced { line?.leave(connection.number) }
         return machine.answered(
-            connection.number, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds,
+            connection.lane, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds,
             at: loop.now)
     }
 
@@ -325,7 +326,7 @@ extension ConnectionPool {
     func brokeOff(_ connection: APIConnection, isFault: Bool, isUnanswered: Bool = false) {
         line?.leave(connection.number)
         machine.broke(
-            connection.number, isFault: isFault, isUnanswered: isUnanswered, at: loop.now)
+            connection.lane, isFault: isFault, isUnanswered: isUnanswered, at: loop.now)
         serviceLater()
     }
 
@@ -408,10 +409,11 @@ extension ConnectionPool {
         switch verdict {
         case .nothing: return false
         case .open(let connection, let address): open(connection, address)
-        case .assign(let call, let connection): assign(call, to: connection)
+        case .assign(let call, let connection, let lane): assign(call, to: connection, as: lane)
         case .fail(let call, let refusal): fail(call, refusal)
         case .close(let connection): connections[connection.value]?.close()
-        case .breakOffUpload(let connection): connections[connection.value]?.breakOffUpload()
+        case .breakOffUpload(let lane):
+            connections[machine.connection(of: lane).value]?.breakOffUpload()
         case .rests(let address, let milliseconds):
             log.rests(address, milliseconds: milliseconds)
         case .limited(let address, let connections, let milliseconds):
@@ -428,11 +430,13 @@ extension ConnectionPool {
         connection.open()
     }
 
-    private func assign(_ call: CallNumber, to connection: ConnectionNumber) {
+    private func assign(
+        _ call: CallNumber, to connection: ConnectionNumber, as lane: LaneNumber
+    ) {
         guard let call = takeQueued(call), let connection = connections[connection.value] else {
             preconditionFailure("the machine knows calls and connections that are there")
         }
-        connection.begin(call)
+        connection.begin(call, as: lane)
     }
 
     private func fail(_ call: CallNumber, _ refusal: PoolMachine.Refusal) {

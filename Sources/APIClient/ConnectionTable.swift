@@ -13,8 +13,10 @@ struct ConnectionTable {
         case opening
         /// Ready for a call.
         case idle
-        /// Carries a call.
+        /// Carries a call, over HTTP/2 one or more.
         case busy
+        /// An HTTP/2 connection that carries its last calls: it gets no more.
+        case retiring
         /// Of no more use. The driver closes it, or has begun to.
         case closing
 
@@ -24,44 +26,43 @@ struct ConnectionTable {
             case .free: next == .opening
             case .opening: next == .idle || next == .closing || next == .free
             case .idle: next == .busy || next == .closing
-            case .busy: next == .idle || next == .closing
+            case .busy: next == .idle || next == .closing || next == .retiring
+            case .retiring: next == .closing
             case .closing: next == .free
             }
         }
     }
 
-    /// What a busy connection carries.
-    enum Load: Equatable {
-        case nothing
-        case check
-        /// A message of which nothing has to arrive any more.
-        case message(FlowNumber)
-        /// A message that still arrives.
-        case upload(FlowNumber)
-    }
-
     private struct Entry {
         var state: State
         var address: AddressIndex
-        var load = Load.nothing
+        /// It speaks HTTP/2, so it carries calls side by side.
+        var isShared = false
         /// When its opening began.
         var openedAt: MonotonicTime
         /// How long its opening took: no round trip to the address is longer.
         var openingNanoseconds: UInt64 = 0
-        /// When it was given its call, and since when it had been idle then.
+        /// When it was given a call, and since when it had been idle then.
         var busySince = MonotonicTime(nanoseconds: 0)
         var idleSince = MonotonicTime(nanoseconds: 0)
+        /// When a fault of its calls was counted last.
+        var faultTime = MonotonicTime.never
     }
 
     private var entries: [Entry] = []
     private var freeNumbers: [ConnectionNumber] = []
     /// Connections in the state `closing`.
     private(set) var closingCount = 0
+    /// HTTP/2 connections in any state after their opening.
+    private(set) var sharedCount = 0
 
     /// Numbers in use: connections in any state but free.
     var count: Int { entries.count - freeNumbers.count }
 
     func state(of number: ConnectionNumber) -> State { entries[number.value].state }
+
+    /// Whether the connection speaks HTTP/2. False before it is open.
+    func isShared(_ number: ConnectionNumber) -> Bool { entries[number.value].isShared }
 
     /// The address that the connection goes to.
     func address(of number: ConnectionNumber) -> AddressIndex { entries[number.value].address }
@@ -87,19 +88,33 @@ struct ConnectionTable {
     }
 
     /// The opening has ended well.
-    mutating func opened(_ number: ConnectionNumber, at now: MonotonicTime) {
+    mutating func opened(_ number: ConnectionNumber, isShared: Bool, at now: MonotonicTime) {
+        entries[number.value].isShared = isShared
+        if isShared { sharedCount += 1 }
         entries[number.value].openingNanoseconds = now.nanoseconds(
             since: entries[number.value].openedAt)
     }
 
-    /// The connection is idle after a call.
+    /// The connection is idle after its last call.
     mutating func rested(_ number: ConnectionNumber, at now: MonotonicTime) {
         entries[number.value].idleSince = now
     }
 
-    /// The connection has a call.
+    /// The connection that was idle has a call.
     mutating func began(_ number: ConnectionNumber, at now: MonotonicTime) {
         entries[number.value].busySince = now
+    }
+
+    /// One of several calls has its answer: the peer has not ended the connection for its idle time.
+    mutating func outlivedIdling(_ number: ConnectionNumber) {
+        entries[number.value].idleSince = MonotonicTime(nanoseconds: 0)
+    }
+
+    /// - Returns: whether no fault of the connection was counted at this time before.
+    mutating func noteFault(_ number: ConnectionNumber, at now: MonotonicTime) -> Bool {
+        guard entries[number.value].faultTime != now else { return false }
+        entries[number.value].faultTime = now
+        return true
     }
 
     /// How long a busy connection had been idle after the call before, when it was given its call
@@ -114,26 +129,6 @@ struct ConnectionTable {
         return entry.busySince.nanoseconds(since: entry.idleSince)
     }
 
-    /// What the connection carries.
-    func load(of number: ConnectionNumber) -> Load { entries[number.value].load }
-
-    /// Notes what the connection carries from now on.
-    mutating func carry(_ load: Load, on number: ConnectionNumber) {
-        entries[number.value].load = load
-    }
-
-    /// The connection whose upload began last, of the flow that weighs most. Looks at all.
-    func latestUpload(weighing weight: (FlowNumber) -> Int) -> ConnectionNumber? {
-        var best: (weight: Int, since: MonotonicTime, number: Int)?
-        for (number, entry) in entries.enumerated() where entry.state == .busy {
-            guard case .upload(let flow) = entry.load else { continue }
-            let weight = weight(flow)
-            if let best, (best.weight, best.since) >= (weight, entry.busySince) { continue }
-            best = (weight, entry.busySince, number)
-        }
-        return best.map { ConnectionNumber(value: $0.number) }
-    }
-
     /// Changes the state of a connection. `.free` gives its number back.
     /// - Returns: the state before.
     mutating func move(_ number: ConnectionNumber, to state: State) -> State {
@@ -142,7 +137,10 @@ struct ConnectionTable {
         entries[number.value].state = state
         if old == .closing { closingCount -= 1 }
         if state == .closing { closingCount += 1 }
-        if state == .free { freeNumbers.append(number) }
+        if state == .free {
+            if entries[number.value].isShared { sharedCount -= 1 }
+            freeNumbers.append(number)
+        }
         return old
     }
 }

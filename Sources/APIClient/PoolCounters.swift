@@ -59,7 +59,8 @@ extension PoolCounters: CounterGroup {
             [
                 "nothing-written": \.retries.nothingWritten,
                 "partly-written": \.retries.partlyWritten,
-                "unacknowledged": \.retries.unacknowledged, "key-check": \.retries.handedOver,
+                "unacknowledged": \.retries.unacknowledged, "refused": \.retries.refused,
+                "key-check": \.retries.handedOver,
             ], status: .sum("retries")),
         .counters(
             "api_not_sent_total", "Calls that were certainly not acted on, and why.",
@@ -104,6 +105,8 @@ package struct RetryCounts: Sendable {
     package var nothingWritten = 0
     package var partlyWritten = 0
     package var unacknowledged = 0
+    /// Streams of HTTP/2 that the API did not act on.
+    package var refused = 0
     /// Checks of keys only.
     package var handedOver = 0
 }

@@ -5,104 +5,26 @@
 // queue and not for one call, so an address that does not answer delays no call: the connection
 // that opens first takes the first call.
 //
-// Customers share by flow (`CallQueue`): checks of keys come first and have connections of their
-// own; the next connection goes to the flow that holds least; uploads, whose clients may stall,
-// together hold half of the connections at most. An address where nothing works rests, with
-// exponential backoff, and comes back through one probing connection (`AddressTable`). When no
-// address is usable, the queue fails at once and does not pile up.
+// A connection over HTTP/1.1 carries one call at a time, over HTTP/2 as many as its peer allows (RFC
+// 9113 5.1.2). Each call on a connection has a lane (`LaneTable`), and what customers share is how many
+// calls can be carried at once. A further HTTP/2 connection is opened only when those that there are
+// have no room, or before the only one of an address is worn.
+//
+// Customers share by flow (`CallQueue`): checks of keys come first and have a reserve of their own; the
+// next call is one of the flow that holds least; uploads, whose clients may stall, together hold half
+// of what can be carried at most. An address where nothing works rests, with exponential backoff, and
+// comes back through one probing connection (`AddressTable`). When no address is usable, the queue
+// fails at once and does not pile up.
 
 import Reactor
 
 /// The connections and the queue of one loop's pool.
 struct PoolMachine {
-    /// Bounds and times.
-    struct Limits {
-        /// Connections in any state, all addresses together.
-        var connectionsMax = 256
-        /// Messages that may wait for a connection.
-        var queueMax = 10_000
-        /// Connections that may be opening at once: bounds the handshakes of a cold start.
-        var openingMax = 32
-        /// An idle connection is closed after this.
-        var idleMilliseconds = 30_000
-        var restMillisecondsMin = 250
-        var restMillisecondsMax = 15_000
-        /// Calls in a row that may break on an address before it rests like one that refuses.
-        var brokenCallsMax = 5
-        /// A message waits so long for a fresh connection when there is one of unknown use.
-        var freshMilliseconds = 1_000
-        /// A slow upload lets complete messages go first for so long.
-        var lateMilliseconds = 500
-        /// An end without an answer crossed the request when it comes so soon after it, and after
-        /// an idle time that is not shorter.
-        var crossingMilliseconds = 1_000
-        var crossedIdleMillisecondsMin = 250
-        /// Checks of keys that stand in the queue; further ones wait with their network.
-        var checksWaitingMax = 4
-        /// Further addresses are ignored.
-        var addressesMax = 16
-
-        /// Connections that messages never take.
-        var checkReserve: Int { max(1, connectionsMax / 16) }
-        /// Connections that carry messages, at most. Of very few none is given away: there the
-        /// reserve is one more.
-        var messagesMax: Int {
-            connectionsMax < 4 ? connectionsMax : connectionsMax - checkReserve
-        }
-        /// Checks of keys that may wait for a connection; their places are their own.
-        var checkQueueMax: Int { max(64, queueMax / 16) }
-
-        fileprivate var rests: AddressTable.Rests {
-            AddressTable.Rests(shortest: restMillisecondsMin, longest: restMillisecondsMax)
-        }
-        fileprivate var idleNanoseconds: UInt64 { UInt64(clamping: idleMilliseconds) &* 1_000_000 }
-        fileprivate var crossingNanoseconds: UInt64 {
-            UInt64(clamping: crossingMilliseconds) &* 1_000_000
-        }
-        fileprivate var crossedIdleNanosecondsMin: UInt64 {
-            UInt64(clamping: crossedIdleMillisecondsMin) &* 1_000_000
-        }
-    }
-
-    /// Why a call got no connection.
-    enum Refusal: Equatable {
-        case noAddress, deadlinePassed
-    }
-
-    /// A place in the queue.
-    struct Admission: Equatable {
-        /// The call's number until it is assigned, fails or is withdrawn.
-        var number: CallNumber
-        /// The queue was full: this call of a flow with more has left it.
-        var loser: CallNumber?
-    }
-
-    /// What the driver has to do.
-    enum Verdict: Equatable {
-        case nothing
-        /// Open a connection under this number, then say `opened` or `openingFailed`.
-        case open(ConnectionNumber, SocketAddress)
-        /// The call has left the queue for this connection; then say `answered` or `broke`.
-        case assign(CallNumber, to: ConnectionNumber)
-        /// The call has left the queue and gets no connection.
-        case fail(CallNumber, Refusal)
-        /// Close this connection, which carries no call.
-        case close(ConnectionNumber)
-        /// Break off the upload that this connection carries, because others wait and uploads hold
-        /// more than their share; then say `broke`.
-        case breakOffUpload(ConnectionNumber)
-        /// For the log: no new connections to this address for so long.
-        case rests(address: SocketAddress, milliseconds: Int)
-        /// For the log: for so long no more connections to this address than those that work.
-        case limited(address: SocketAddress, connections: Int, milliseconds: Int)
-        /// For the log: the address answers again.
-        case isBack(address: SocketAddress)
-    }
-
     private let limits: Limits
     private var queue = CallQueue()
-    private var addresses = AddressTable()
+    private var addresses: AddressTable
     private var connections = ConnectionTable()
+    private var lanes = LaneTable()
     /// Decided, and not yet handed out.
     private var pending: [Verdict] = []
     private var pendingStart = 0
@@ -112,10 +34,12 @@ struct PoolMachine {
     /// A call came after the last search for an address that should get a first connection.
     private var hasDemand = false
     private var isDraining = false
-    /// Connections that carry messages, and those of them whose message still arrives.
+    /// Messages that are carried, and those of them that still arrive.
     private var messagesHeld = 0
     private var uploadsHeld = 0
-    /// Connections that carry checks of keys.
+    /// Messages that may be carried at once.
+    private var messagesMax: Int
+    /// Checks of keys that are carried.
     private var checksHeld = 0
     /// When a fault of a check was counted last.
     private var checkFaultTime = MonotonicTime.never
@@ -128,7 +52,11 @@ struct PoolMachine {
     /// What the bounds have delayed and refused.
     private(set) var counts = PoolBoundCounts()
 
-    init(limits: Limits) { self.limits = limits }
+    init(limits: Limits) {
+        self.limits = limits
+        messagesMax = limits.messagesMax
+        addresses = AddressTable(offersHTTP2: limits.offersHTTP2)
+    }
 
     /// Connections in any state.
     var connectionCount: Int { connections.count }
@@ -140,12 +68,11 @@ struct PoolMachine {
     var wakeTime: MonotonicTime { min(queue.earliestDeadline, nextChange) }
 
     /// Whether the check of a key that is submitted now delays nobody for long: few checks wait, and
-    /// beside messages that wait checks have half of the connections. Always while there is none.
+    /// beside messages that wait checks have half of what can be carried. Always while there is none.
     var takesCheck: Bool {
         guard queue.checkCount < limits.checksWaitingMax else { return false }
         guard queue.count > queue.checkCount else { return true }
-        let half = addresses.capacity(upTo: limits.connectionsMax) / 2
-        return checksHeld + queue.checkCount < max(1, half)
+        return checksHeld + queue.checkCount < max(1, capacity / 2)
     }
 
     /// What the metrics show of the addresses.
@@ -155,6 +82,9 @@ struct PoolMachine {
     func state(of connection: ConnectionNumber) -> ConnectionTable.State {
         connections.state(of: connection)
     }
+
+    /// The connection that carries the call of this lane.
+    func connection(of lane: LaneNumber) -> ConnectionNumber { lanes.connection(of: lane) }
 
     /// Whether a new call would have an address to go to.
     func isReady(at now: MonotonicTime) -> Bool { addresses.hasUsable(at: now) }
@@ -176,7 +106,11 @@ extension PoolMachine {
         hasDemand = !queue.isEmpty
         for index in addresses.list(Array(list.prefix(limits.addressesMax))) {
             closeIdle(of: index)
+            while let connection = addresses.busyShared(of: index) {
+                move(connection, to: .retiring)
+            }
         }
+        capacityChanged()
     }
 
     /// The host could not be resolved; the addresses of the last good answer are kept.
@@ -189,6 +123,7 @@ extension PoolMachine {
         case .rests(let milliseconds):
             pending.append(.rests(address: address, milliseconds: milliseconds))
             closeIdle(of: index)
+            capacityChanged()
         case .limited(let connections, let milliseconds):
             pending.append(
                 .limited(address: address, connections: connections, milliseconds: milliseconds))
@@ -196,10 +131,26 @@ extension PoolMachine {
     }
 
     private mutating func closeIdle(of index: AddressIndex) {
-        while let connection = addresses.latestIdle(of: index) {
-            move(connection, to: .closing)
-            pending.append(.close(connection))
-        }
+        while let connection = addresses.latestIdle(of: index) { close(connection) }
+    }
+
+    private mutating func close(_ connection: ConnectionNumber) {
+        move(connection, to: .closing)
+        pending.append(.close(connection))
+    }
+
+    /// What can be carried at once may have changed.
+    private mutating func capacityChanged() {
+        messagesMax = addresses.mayUseHTTP1 ? limits.messagesMax : 0
+        messagesMax += limits.messagesMax(
+            ofStreams: addresses.streamCount(http2ConnectionsMax: limits.http2ConnectionsMax))
+    }
+
+    /// Calls that can be carried at once, as far as is known.
+    private var capacity: Int {
+        addresses.capacity(
+            http1ConnectionsMax: limits.connectionsMax,
+            http2ConnectionsMax: limits.http2ConnectionsMax)
     }
 }
 
@@ -244,10 +195,8 @@ extension PoolMachine {
     /// The owner of the call does not wait any more.
     mutating func withdraw(_ call: CallNumber) { queue.remove(call) }
 
-    /// Uploads that may get a connection beside those that hold one.
-    private var uploadsFree: Int {
-        max(1, addresses.capacity(upTo: limits.connectionsMax) / 2) - uploadsHeld
-    }
+    /// Uploads that may be carried beside those that are.
+    private var uploadsFree: Int { max(1, capacity / 2) - uploadsHeld }
 
     /// Whether a share lets an upload of the flow have a connection now.
     private func mayTake(_ kind: CallQueue.Kind, _ flow: FlowNumber) -> Bool {
@@ -276,23 +225,40 @@ extension PoolMachine {
 // MARK: - Connections
 
 extension PoolMachine {
-    /// The connection is ready for a call.
+    /// The connection is ready for calls.
+    /// - Parameter streamsMax: nil: it speaks HTTP/1.1. Else HTTP/2, and its peer allows so many
+    ///   calls at once.
     /// - Returns: until when it may be idle; then say `idleTimedOut`.
     mutating func opened(
-        _ connection: ConnectionNumber, at now: MonotonicTime
+        _ connection: ConnectionNumber, streamsMax: Int?, at now: MonotonicTime
     ) -> MonotonicTime {
         precondition(connections.state(of: connection) == .opening)
         let index = connections.address(of: connection)
-        connections.opened(connection, at: now)
+        connections.opened(connection, isShared: streamsMax != nil, at: now)
+        addresses.speaks(index, streamsMax: streamsMax.map { min(max($0, 0), limits.streamsMax) })
         // A fresh one is good for a message however short the API's limit is.
         let deadline = keepOrClose(connection, roundTrip: 0, at: now)
         let isBack = addresses.opened(
             index, begunAt: connections.openedAt(connection), at: now,
-            connectionsMax: limits.connectionsMax)
+            connectionsMax: streamsMax == nil ? limits.connectionsMax : limits.http2ConnectionsMax)
         if isBack { pending.append(.isBack(address: addresses.socketAddress(index))) }
         // The calls of this address broke since the opening began.
         if addresses.isResting(index) { closeIdle(of: index) }
+        capacityChanged()
         return deadline
+    }
+
+    /// The peer of an HTTP/2 connection allows so many calls at once from now on: perhaps none, and
+    /// perhaps fewer than there are. Harmless for a connection that gets no more calls.
+    mutating func streamsChanged(_ connection: ConnectionNumber, to streamsMax: Int) {
+        switch connections.state(of: connection) {
+        case .idle, .busy:
+            addresses.streamsChanged(
+                connection, of: connections.address(of: connection),
+                to: min(max(streamsMax, 0), limits.streamsMax))
+            capacityChanged()
+        case .free, .opening, .retiring, .closing: break
+        }
     }
 
     /// The connection could not be opened. Its number is free again.
@@ -305,22 +271,27 @@ extension PoolMachine {
         addresses.forgetIfUnused(index)
     }
 
-    /// The call on this connection has its answer. The driver closes a connection that can't be
+    /// The call of this lane has its answer. The driver closes an HTTP/1.1 connection that can't be
     /// used again, and then says `closed`.
-    /// - Parameter keepAliveSeconds: how long the API keeps idle connections, if the answer says so.
-    /// - Returns: until when a connection that can be used again may be idle; then say
-    ///   `idleTimedOut`.
+    /// - Parameters:
+    ///   - isReusable: means nothing for HTTP/2.
+    ///   - keepAliveSeconds: how long the API keeps idle connections, if the answer says so.
+    /// - Returns: until when a connection that carries no call now and can be used again may be idle;
+    ///   then say `idleTimedOut`.
     mutating func answered(
-        _ connection: ConnectionNumber, isReusable: Bool, keepAliveSeconds: Int? = nil,
-        at now: MonotonicTime
+        _ lane: LaneNumber, isReusable: Bool, keepAliveSeconds: Int? = nil, at now: MonotonicTime
     ) -> MonotonicTime {
-        precondition(connections.state(of: connection) == .busy)
+        let connection = lanes.connection(of: lane)
         let index = connections.address(of: connection)
         if addresses.callAnswered(index) {
             pending.append(.isBack(address: addresses.socketAddress(index)))
         }
+        _ = unload(lanes.end(lane))
+        if connections.isShared(connection) {
+            connections.outlivedIdling(connection)
+            return streamEnded(on: connection, at: now)
+        }
         if let keepAliveSeconds { addresses.keepAliveSaid(index, seconds: keepAliveSeconds) }
-        _ = unload(connection)
         if isReusable {
             connections.rested(connection, at: now)
             let roundTrip = connections.openingNanoseconds(of: connection)
@@ -330,29 +301,65 @@ extension PoolMachine {
         return .never
     }
 
-    /// The call on this connection has ended without an answer. The driver closes the connection
-    /// and then says `closed`.
+    /// The call of this lane has ended without an answer. The driver closes an HTTP/1.1 connection,
+    /// and then says `closed`. An HTTP/2 connection lives on, and so do its other lanes; when it has
+    /// failed as a whole, the driver says so of each of its lanes, and then `closed`.
     /// - Parameters:
     ///   - isFault: the address is at fault; false when the call was abandoned, or its client
-    ///     stalled. Faults of one flow at one time count once.
+    ///     stalled. Faults of one flow at one time count once, and so do those of one connection.
     ///   - isUnanswered: the API ended the connection before the first byte of an answer. After an
     ///     idle time that is its limit for idle connections, and no fault.
+    /// - Returns: until when an HTTP/2 connection that carries no call now may be idle.
+    @discardableResult
     mutating func broke(
-        _ connection: ConnectionNumber, isFault: Bool, isUnanswered: Bool = false,
+        _ lane: LaneNumber, isFault: Bool, isUnanswered: Bool = false, at now: MonotonicTime
+    ) -> MonotonicTime {
+        let connection = lanes.connection(of: lane)
+        let index = connections.address(of: connection)
+        let flow = unload(lanes.end(lane))
+        let idle = connections.idleNanoseconds(
+            of: connection, begunWithin: limits.crossingNanoseconds, at: now)
+        var end = MonotonicTime.never
+        if connections.isShared(connection) {
+            end = streamEnded(on: connection, at: now)
+        } else {
+            move(connection, to: .closing)
+        }
+        if isUnanswered, idle >= limits.crossedIdleNanosecondsMin {
+            addresses.idleClosed(index, afterNanoseconds: idle)
+        } else if isFault {
+            noteFault(of: flow, on: connection, index, at: now)
+        }
+        return end
+    }
+
+    /// An HTTP/2 connection carries one call less.
+    /// - Returns: until when it may be idle, if that was the last one.
+    private mutating func streamEnded(
+        on connection: ConnectionNumber, at now: MonotonicTime
+    ) -> MonotonicTime {
+        let index = connections.address(of: connection)
+        guard addresses.streamEnded(on: connection, of: index) == 0 else { return .never }
+        if connections.state(of: connection) == .retiring {
+            close(connection)
+            return .never
+        }
+        connections.rested(connection, at: now)
+        let roundTrip = connections.openingNanoseconds(of: connection)
+        return keepOrClose(connection, roundTrip: roundTrip, at: now)
+    }
+
+    /// A broken upload was not the fault of the address, but of a client that stalled.
+    mutating func countClientFault() { counts.clientFaults += 1 }
+
+    private mutating func noteFault(
+        of flow: FlowNumber?, on connection: ConnectionNumber, _ index: AddressIndex,
         at now: MonotonicTime
     ) {
-        precondition(connections.state(of: connection) == .busy)
-        let index = connections.address(of: connection)
-        let flow = unload(connection)
-        move(connection, to: .closing)
-        if isUnanswered {
-            let idle = connections.idleNanoseconds(
-                of: connection, begunWithin: limits.crossingNanoseconds, at: now)
-            if idle >= limits.crossedIdleNanosecondsMin {
-                return addresses.idleClosed(index, afterNanoseconds: idle)
-            }
+        if connections.isShared(connection), !connections.noteFault(connection, at: now) {
+            return addresses.callBrokeToo(index, of: flow)
         }
-        guard isFault, noteFault(of: flow, at: now) else { return }
+        guard isNewFault(of: flow, at: now) else { return }
         let own = flow.map { queue.flow($0).held + queue.flow($0).waiting }
         let all = messagesHeld + checksHeld + queue.count
         let hasOthers = all > own ?? (checksHeld + queue.checkCount)
@@ -362,20 +369,16 @@ extension PoolMachine {
                 at: now, limits.rests), of: index)
     }
 
-    /// A broken upload was not the fault of the address, but of a client that stalled.
-    mutating func countClientFault() { counts.clientFaults += 1 }
-
-    private mutating func noteFault(of flow: FlowNumber?, at now: MonotonicTime) -> Bool {
+    private mutating func isNewFault(of flow: FlowNumber?, at now: MonotonicTime) -> Bool {
         if let flow { return queue.noteFault(flow, at: now) }
         guard checkFaultTime != now else { return false }
         checkFaultTime = now
         return true
     }
 
-    /// The message that this connection carries has arrived whole. Harmless for another call.
-    mutating func arrived(on connection: ConnectionNumber) {
-        guard case .upload(let flow) = connections.load(of: connection) else { return }
-        connections.carry(.message(flow), on: connection)
+    /// The message of this lane has arrived whole. Harmless for another call.
+    mutating func arrived(on lane: LaneNumber) {
+        guard let flow = lanes.arrived(lane) else { return }
         uploadsHeld -= 1
         queue.uploadArrived(flow)
     }
@@ -408,8 +411,33 @@ extension PoolMachine {
         move(connection, to: .closing)
     }
 
-    /// A closing connection is gone. Its number is free again.
+    /// The HTTP/2 connection gets no more calls; those that it carries end by themselves, and then
+    /// it is closed. Without calls it is closed now. The next one is opened at once, if there is no
+    /// other while it carries calls. Harmless when it is known already.
+    /// - Parameter isByPeer: the API has said GOAWAY; false when we want it.
+    mutating func retiring(
+        _ connection: ConnectionNumber, isByPeer: Bool, at now: MonotonicTime
+    ) {
+        let index = connections.address(of: connection)
+        switch connections.state(of: connection) {
+        case .idle:
+            let isItsLimit = isByPeer && addresses.hasServed(connection, of: index)
+            retired(connection, isByPeer: isItsLimit, at: now)
+            pending.append(.close(connection))
+        case .busy:
+            if isByPeer { addresses.wore(connection, of: index) }
+            move(connection, to: .retiring)
+            hasDemand = true
+        case .free, .opening, .retiring, .closing: break
+        }
+    }
+
+    /// A connection is gone, and carries no call. Its number is free again.
     mutating func closed(_ connection: ConnectionNumber) {
+        // An HTTP/2 connection whose last calls have broken with it.
+        if connections.state(of: connection) == .idle, connections.isShared(connection) {
+            move(connection, to: .closing)
+        }
         precondition(connections.state(of: connection) == .closing)
         let index = connections.address(of: connection)
         move(connection, to: .free)
@@ -428,30 +456,41 @@ extension PoolMachine {
         _ connection: ConnectionNumber, roundTrip: UInt64, at now: MonotonicTime
     ) -> MonotonicTime {
         let index = connections.address(of: connection)
-        guard addresses.isListed(index) && !(isDraining && queue.isEmpty) else {
-            move(connection, to: .closing)
-            pending.append(.close(connection))
+        let isShared = connections.isShared(connection)
+        guard
+            addresses.isListed(index) && !(isDraining && queue.isEmpty)
+                && !(isShared && isOneTooMany(connection))
+        else {
+            close(connection)
             return .never
         }
         move(connection, to: .idle)
-        addresses.keep(connection, of: index, since: now, roundTrip: roundTrip)
+        addresses.keep(
+            connection, of: index, isShared: isShared, since: now, roundTrip: roundTrip)
         let useful = addresses.usefulNanoseconds(
             index, roundTrip: roundTrip, upTo: limits.idleNanoseconds)
         return MonotonicTime(nanoseconds: now.nanoseconds &+ useful)
     }
 
-    /// Every change of a connection's state, with the counts of its address.
-    private mutating func move(_ connection: ConnectionNumber, to state: ConnectionTable.State) {
-        let old = connections.move(connection, to: state)
-        addresses.connectionMoved(
-            connection, of: connections.address(of: connection), from: old, to: state)
+    /// An HTTP/2 connection that nobody expected to be one, beside as many as there may be.
+    private func isOneTooMany(_ connection: ConnectionNumber) -> Bool {
+        connections.state(of: connection) == .opening
+            && addresses.sharedUsableCount >= limits.http2ConnectionsMax
     }
 
-    /// The connection carries nothing any more.
-    /// - Returns: whose message it carried; nil after the check of a key.
-    private mutating func unload(_ connection: ConnectionNumber) -> FlowNumber? {
-        let load = connections.load(of: connection)
-        connections.carry(.nothing, on: connection)
+    /// Every change of a connection's state, with the counts of its address.
+    private mutating func move(_ connection: ConnectionNumber, to state: ConnectionTable.State) {
+        let isShared = connections.isShared(connection)
+        let old = connections.move(connection, to: state)
+        addresses.connectionMoved(
+            connection, of: connections.address(of: connection), isShared: isShared, from: old,
+            to: state)
+        if isShared && (state == .retiring || state == .closing) { capacityChanged() }
+    }
+
+    /// A lane carries this no more.
+    /// - Returns: whose message it was; nil after the check of a key.
+    private mutating func unload(_ load: LaneTable.Load) -> FlowNumber? {
         switch load {
         case .nothing: return nil
         case .check:
@@ -480,8 +519,8 @@ extension PoolMachine {
         nextChange = .never
         if !queue.isEmpty, let verdict = serveQueue(at: now) { return verdict }
         if hasDemand {
-            if !isDraining, connections.count < messageConnectionsMax,
-                let index = addresses.firstToWarm(at: now)
+            if !isDraining,
+                let index = addresses.firstToWarm(at: now, full(upTo: messageConnectionsMax))
             {
                 return open(index, at: now)
             }
@@ -514,28 +553,29 @@ extension PoolMachine {
             return .fail(call, .noAddress)
         }
         if let verdict = openForQueue(hasMessage: message != nil, at: now) { return verdict }
-        if isOpeningHeld, let verdict = reclaim(at: now) { return verdict }
+        if isOpeningHeld || isHTTP2Full, let verdict = reclaim(at: now) { return verdict }
         guard let message, addresses.hasIdle else { return nil }
         return assignInNeed(message, at: now)
     }
 
-    /// The API was found to take fewer connections than uploads had been given a share of. When
-    /// uploads hold all that there are, and a check or a complete message waits, one of them is
-    /// broken off: their clients may stall for a minute, and the others must not.
+    /// The API was found to take fewer connections, or fewer calls on them, than uploads had been
+    /// given a share of. When uploads hold all that there are, and a check or a complete message
+    /// waits, one of them is broken off: their clients may stall for a minute, and the others must
+    /// not.
     private mutating func reclaim(at now: MonotonicTime) -> Verdict? {
         guard queue.checkCount + queue.completeCount > 0, uploadsHeld > 1, uploadsFree < 0,
             messagesHeld + checksHeld == uploadsHeld, !addresses.hasIdle,
             addresses.openingCount + connections.closingCount == 0
         else { return nil }
-        guard let connection = connections.latestUpload(weighing: { queue.flow($0).uploads })
+        guard let lane = lanes.latestUpload(weighing: { queue.flow($0).uploads })
         else { return nil }
         counts.uploadsBrokenOff += 1
-        return .breakOffUpload(connection)
+        return .breakOffUpload(lane)
     }
 
-    /// The message that may have the next connection.
+    /// The message that may be carried next.
     private func nextMessage(at now: MonotonicTime) -> CallNumber? {
-        guard messagesHeld < limits.messagesMax else { return nil }
+        guard messagesHeld < messagesMax else { return nil }
         let late = UInt64(clamping: limits.lateMilliseconds) &* 1_000_000
         return queue.firstMessage(
             uploadsFree: queue.uploadCount > 0 ? uploadsFree : 0,
@@ -564,29 +604,51 @@ extension PoolMachine {
         let isUpload = queue.kind(of: call).isUpload
         let flow = queue.flow(of: call)
         queue.remove(call)
-        move(connection, to: .busy)
-        connections.began(connection, at: now)
+        if connections.state(of: connection) == .idle {
+            move(connection, to: .busy)
+            connections.began(connection, at: now)
+        }
+        if connections.isShared(connection) {
+            let index = connections.address(of: connection)
+            if addresses.streamBegan(on: connection, of: index) { hasDemand = true }
+        }
+        let load: LaneTable.Load
         if let flow {
             messagesHeld += 1
             if isUpload { uploadsHeld += 1 }
             queue.took(flow, isUpload: isUpload)
-            connections.carry(isUpload ? .upload(flow) : .message(flow), on: connection)
+            load = isUpload ? .upload(flow) : .message(flow)
             freshWaitBegan = nil
         } else {
             checksHeld += 1
-            connections.carry(.check, on: connection)
+            load = .check
         }
-        return .assign(call, to: connection)
+        return .assign(call, to: connection, as: lanes.take(load, on: connection, at: now))
     }
 }
 
 // MARK: - Openings
 
 extension PoolMachine {
-    /// Connections in any state up to which one may be opened for a message: the reserve is what
-    /// checks of keys use, or may come to use.
+    /// HTTP/1.1 connections in any state up to which one may be opened for a message: the reserve is
+    /// what checks of keys use, or may come to use.
     private var messageConnectionsMax: Int {
         limits.messagesMax + min(checksHeld, limits.checkReserve)
+    }
+
+    /// Of which version there may be no more connections, when there may be so many of HTTP/1.1.
+    private func full(upTo http1ConnectionsMax: Int) -> AddressTable.Full {
+        AddressTable.Full(
+            http1: connections.count - connections.sharedCount >= http1ConnectionsMax,
+            http2: isHTTP2Full)
+    }
+
+    /// Whether there may be no more HTTP/2 connections.
+    private var isHTTP2Full: Bool {
+        guard connections.sharedCount > 0 else { return false }
+        return connections.sharedCount >= 2 * limits.http2ConnectionsMax
+            || addresses.sharedUsableCount + addresses.http2OpeningCount
+                >= limits.http2ConnectionsMax
     }
 
     /// Opens a connection when more calls could take one than are opening, or makes room for it.
@@ -599,26 +661,25 @@ extension PoolMachine {
             isOpeningHeld = false
             return nil
         }
-        let isFull =
-            connections.count
-            >= (isForCheck ? limits.messagesMax + limits.checkReserve : messageConnectionsMax)
-        if !isFull, let index = addresses.bestForOpening(at: now) {
+        let full = full(
+            upTo: isForCheck ? limits.messagesMax + limits.checkReserve : messageConnectionsMax)
+        if let index = addresses.bestForOpening(at: now, full) {
             if !isForCheck && addresses.hasIdle { counts.connectionsTooOld += 1 }
             return open(index, at: now)
         }
         if connections.closingCount + opening < queue.checkCount + takers,
-            let connection = addresses.obsoleteIdle(at: now, isFull: isFull)
+            let connection = addresses.obsoleteIdle(at: now, isFull: full.http1)
         {
             move(connection, to: .closing)
             return .close(connection)
         }
-        if !isFull { noteHeldOpening(at: now) }
+        if !full.http1 { noteHeldOpening(at: now) }
         return nil
     }
 
     /// Messages that could take a connection now, as far as it matters for openings.
     private var messageTakers: Int {
-        let most = min(limits.openingMax, limits.messagesMax - messagesHeld)
+        let most = min(limits.openingMax, messagesMax - messagesHeld)
         return queue.takers(uploadsFree: queue.uploadCount > 0 ? uploadsFree : 0, upTo: most)
     }
 

@@ -13,6 +13,12 @@ struct ConnectionNumber: Equatable {
     let value: Int
 }
 
+/// A call that a connection carries, from its assignment until it ends. Over HTTP/2 a connection
+/// carries many.
+struct LaneNumber: Equatable {
+    let value: Int
+}
+
 /// An address of the API in the `AddressTable`; valid while connections to it exist.
 struct AddressIndex: Equatable {
     let value: Int

@@ -6,7 +6,15 @@ import Reactor
 package struct AddressReport: Sendable {
     package enum Health: String, Sendable { case healthy, resting, probing }
 
+    /// The version of HTTP that it spoke last.
+    package enum Version: String, Sendable {
+        case unknown
+        case http1 = "1.1"
+        case http2 = "2"
+    }
+
     package var address: SocketAddress
+    package var version: Version
     package var health: Health
     /// In the latest answer of name resolution.
     package var isListed: Bool
@@ -14,6 +22,8 @@ package struct AddressReport: Sendable {
     package var opening: Int
     package var idle: Int
     package var busy: Int
+    /// Calls that they carry now: over HTTP/2 the streams in use.
+    package var callsInFlight: Int
     /// Since the address became known.
     package var calls: Int
     package var connectionsOpened: Int
@@ -22,7 +32,7 @@ package struct AddressReport: Sendable {
 
 /// What the calls of one flow hold in one pool.
 package struct FlowHoldings: Sendable, Equatable {
-    /// Connections.
+    /// Connections, or streams of HTTP/2 connections.
     package private(set) var connections: Int
     /// Those of them that carry a message which still arrives.
     package private(set) var uploads: Int

@@ -15,6 +15,9 @@ enum RequestProgress: Hashable, Sendable {
     /// as for an idle one, and its kernel had acknowledged nothing of the request. So the API ended
     /// before it could read any of it (RFC 9110 15.5.9, RFC 9112 9.5).
     case unacknowledged(isBodyHeld: Bool)
+    /// HTTP/2 only: the API has said that it did not act on the request. It refused the stream
+    /// (REFUSED_STREAM), or the stream is above the last one of its GOAWAY (RFC 9113 8.7).
+    case refused(isBodyHeld: Bool)
     /// The kernel has taken the last byte, or may have.
     case handedOver
 }
@@ -44,8 +47,10 @@ enum RetryRule {
         case .handedOver where isRead && tries < triesMax: .retryNow
         case .handedOver: .uncertain
         case .partlyWritten(isBodyHeld: false), .unacknowledged(isBodyHeld: false): .notSent
+        case .refused(isBodyHeld: false): .notSent
         case _ where tries >= triesMax: .notSent
-        case .nothingWritten, .partlyWritten(isBodyHeld: true), .unacknowledged(isBodyHeld: true):
+        case .nothingWritten, .partlyWritten(isBodyHeld: true), .unacknowledged(isBodyHeld: true),
+            .refused(isBodyHeld: true):
             .retryNow
         }
     }

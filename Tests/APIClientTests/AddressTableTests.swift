@@ -99,7 +99,7 @@ struct AddressTableTests {
         #expect(bench.verdicts(at: now) == ["open 0 a"])
         bench.opened(0, at: now)
         #expect(bench.verdicts(at: now).first == "back a")
-        bench.machine.broke(0, isFault: true, at: .at(now))
+        bench.broke(0, isFault: true, at: .at(now))
         bench.machine.closed(0)
         bench.submit()
         #expect(bench.verdicts(at: now) == ["open 0 a"])
@@ -117,7 +117,7 @@ struct AddressTableTests {
         bench.answered(0, isReusable: true)
         _ = bench.verdicts()
         bench.answered(0, isReusable: true)
-        bench.machine.broke(2, isFault: true, at: .at(50))
+        bench.broke(2, isFault: true, at: .at(50))
         #expect(bench.verdicts(at: 50) == ["rests a 250", "close 0"])
         // It began before the calls broke, so it says nothing about them.
         bench.opened(3, at: 51)
@@ -188,7 +188,7 @@ struct AddressTableTests {
             _ = bench.verdicts(at: round)
             bench.opened(0)
             _ = bench.verdicts(at: round)
-            bench.machine.broke(0, isFault: isFault, at: .at(round))
+            bench.broke(0, isFault: isFault, at: .at(round))
             #expect(bench.verdicts(at: round) == (round == 2 ? ["rests a 250"] : []))
             bench.machine.closed(0)
         }
@@ -207,13 +207,13 @@ struct AddressTableTests {
         }
         .map { ConnectionNumber(value: Int(assigned[$0].split(separator: " ")[3])!) }
         let first = (0..<8).map { ConnectionNumber(value: $0) }.filter { !second.contains($0) }
-        bench.machine.broke(first[0], isFault: true, at: .at(1))
-        bench.machine.broke(first[1], isFault: true, at: .at(1))
-        bench.machine.broke(first[2], isFault: true, at: .at(2))
-        bench.machine.broke(first[3], isFault: true, at: .at(3))
-        bench.machine.broke(first[4], isFault: true, at: .at(4))
+        bench.broke(first[0], isFault: true, at: .at(1))
+        bench.broke(first[1], isFault: true, at: .at(1))
+        bench.broke(first[2], isFault: true, at: .at(2))
+        bench.broke(first[3], isFault: true, at: .at(3))
+        bench.broke(first[4], isFault: true, at: .at(4))
         #expect(!bench.verdicts(at: 4).contains { $0.hasPrefix("rests") })
-        bench.machine.broke(second[0], isFault: true, at: .at(5))
+        bench.broke(second[0], isFault: true, at: .at(5))
         #expect(bench.verdicts(at: 5).contains("rests a 250"))
     }
 

@@ -12,7 +12,7 @@ struct ConnectionTableTests {
     /// From each state to each that can follow it.
     static let changes: [State: [State]] = [
         .free: [.opening], .opening: [.free, .idle, .closing], .idle: [.busy, .closing],
-        .busy: [.idle, .closing], .closing: [.free],
+        .busy: [.idle, .closing, .retiring], .retiring: [.closing], .closing: [.free],
     ]
 
     @Test(
@@ -58,7 +58,7 @@ struct ConnectionTableTests {
         bench.machine.openingFailed(2, at: .at(1))
         try expect([1, 0, 2], [2, 1, 2])
         bench.answered(0, isReusable: false)
-        bench.machine.broke(1, isFault: false, at: .at(2))
+        bench.broke(1, isFault: false, at: .at(2))
         try expect([1, 0, 0], [2, 1, 2])
         bench.machine.closed(0)
         bench.machine.closed(1)

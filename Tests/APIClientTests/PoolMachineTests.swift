@@ -15,10 +15,13 @@ extension ConnectionNumber: ExpressibleByIntegerLiteral {
     public init(integerLiteral value: Int) { self.init(value: value) }
 }
 
-/// A pool that writes its verdicts down as short texts: "open 0 a", "assign 0 to 0"…
+/// A pool that writes its verdicts down as short texts: "open 0 a", "assign 0 to 0"… Over HTTP/1.1 a
+/// connection names its lane.
 struct PoolBench {
     var machine: PoolMachine
     let all: [SocketAddress]
+    /// The lanes of each connection, by its number, the oldest first.
+    private(set) var lanes: [Int: [LaneNumber]] = [:]
     /// Made when they are named first.
     private var flows: [FlowNumber] = []
 
@@ -52,16 +55,54 @@ struct PoolBench {
     }
 
     @discardableResult
-    mutating func opened(_ connection: ConnectionNumber, at now: Int = 0) -> MonotonicTime {
-        machine.opened(connection, at: .at(now))
+    mutating func opened(
+        _ connection: ConnectionNumber, streams: Int? = nil, at now: Int = 0
+    ) -> MonotonicTime {
+        lanes[connection.value] = []
+        return machine.opened(connection, streamsMax: streams, at: .at(now))
+    }
+
+    /// The lane that the connection has carried longest.
+    func lane(of connection: ConnectionNumber) -> LaneNumber {
+        lanes[connection.value]?.first ?? LaneNumber(value: .max)
+    }
+
+    /// The connection that carries the lane, which ends now.
+    private mutating func forget(_ lane: LaneNumber) {
+        for connection in lanes.keys { lanes[connection]?.removeAll { $0 == lane } }
     }
 
     @discardableResult
     mutating func answered(
         _ connection: ConnectionNumber, isReusable: Bool, keepAlive: Int? = nil, at now: Int = 0
     ) -> MonotonicTime {
-        machine.answered(
-            connection, isReusable: isReusable, keepAliveSeconds: keepAlive, at: .at(now))
+        answered(
+            lane: lane(of: connection), isReusable: isReusable, keepAlive: keepAlive, at: now)
+    }
+
+    @discardableResult
+    mutating func answered(
+        lane: LaneNumber, isReusable: Bool = true, keepAlive: Int? = nil, at now: Int = 0
+    ) -> MonotonicTime {
+        forget(lane)
+        return machine.answered(
+            lane, isReusable: isReusable, keepAliveSeconds: keepAlive, at: .at(now))
+    }
+
+    mutating func broke(
+        _ connection: ConnectionNumber, isFault: Bool, isUnanswered: Bool = false,
+        at now: MonotonicTime
+    ) {
+        broke(
+            lane: lane(of: connection), isFault: isFault, isUnanswered: isUnanswered, at: now)
+    }
+
+    @discardableResult
+    mutating func broke(
+        lane: LaneNumber, isFault: Bool, isUnanswered: Bool = false, at now: MonotonicTime
+    ) -> MonotonicTime {
+        forget(lane)
+        return machine.broke(lane, isFault: isFault, isUnanswered: isUnanswered, at: now)
     }
 
     mutating func retired(
@@ -76,8 +117,11 @@ struct PoolBench {
             let verdict = machine.next(at: .at(now))
             if verdict == .nothing { return result }
             result.append(describe(verdict))
-            if case .breakOffUpload(let connection) = verdict {
-                machine.broke(connection, isFault: false, at: .at(now))
+            if case .assign(_, let connection, let lane) = verdict {
+                lanes[connection.value, default: []].append(lane)
+            }
+            if case .breakOffUpload(let lane) = verdict {
+                broke(lane: lane, isFault: false, at: .at(now))
             }
         }
     }
@@ -90,10 +134,10 @@ struct PoolBench {
         switch verdict {
         case .nothing: "nothing"
         case .open(let connection, let address): "open \(connection.value) \(name(address))"
-        case .assign(let call, let connection): "assign \(call.value) to \(connection.value)"
+        case .assign(let call, let connection, _): "assign \(call.value) to \(connection.value)"
         case .fail(let call, let refusal): "fail \(call.value) \(refusal)"
         case .close(let connection): "close \(connection.value)"
-        case .breakOffUpload(let connection): "break off \(connection.value)"
+        case .breakOffUpload(let lane): "break off \(machine.connection(of: lane).value)"
         case .rests(let address, let milliseconds): "rests \(name(address)) \(milliseconds)"
         case .limited(let address, let connections, let milliseconds):
             "limited \(name(address)) \(connections) \(milliseconds)"

@@ -177,8 +177,8 @@ struct PoolShareTests {
         bench.submit(.fastUpload, of: 4)
         bench.answered(0, isReusable: true)
         #expect(bench.verdicts() == [], "two of five are uploads")
-        bench.machine.arrived(on: 2)
-        bench.machine.arrived(on: 2)
+        bench.machine.arrived(on: bench.lane(of: 2))
+        bench.machine.arrived(on: bench.lane(of: 2))
         #expect(bench.verdicts().count == 1)
     }
 
@@ -367,7 +367,7 @@ struct PoolShareTests {
         bench.answered(0, isReusable: true, at: 100)
         bench.submit()
         #expect(bench.verdicts(at: 1_100) == ["assign 0 to 0"])
-        bench.machine.broke(0, isFault: true, isUnanswered: true, at: .at(1_150))
+        bench.broke(0, isFault: true, isUnanswered: true, at: .at(1_150))
         bench.machine.closed(0)
         bench.submit()
         #expect(bench.verdicts(at: 1_151) == ["open 0 a"])
@@ -377,7 +377,7 @@ struct PoolShareTests {
         // Without an idle time it is a fault.
         bench.submit()
         _ = bench.verdicts(at: 1_201)
-        bench.machine.broke(0, isFault: true, isUnanswered: true, at: .at(1_250))
+        bench.broke(0, isFault: true, isUnanswered: true, at: .at(1_250))
         #expect(bench.verdicts(at: 1_250) == ["rests a 250"])
     }
 
@@ -418,6 +418,8 @@ private struct RandomPool {
     /// Since when, by number.
     var idle: [Int: Int] = [:]
     var closing: Set<Int> = []
+    /// Of the call that a connection carries, by its number.
+    var lanes: [Int: LaneNumber] = [:]
     var now = 1
     var faults: [String] = []
 
@@ -483,18 +485,20 @@ private struct RandomPool {
                 check(all <= limits.messagesMax + limits.checkReserve, "too many connections")
                 return
             case .open(let connection, _): opening.insert(connection.value)
-            case .assign(let call, let connection):
+            case .assign(let call, let connection, let lane):
+                lanes[connection.value] = lane
                 assigned(call.value, to: connection.value)
             case .fail(let call, _): waiting[call.value] = nil
             case .close(let connection):
                 idle[connection.value] = nil
                 closing.insert(connection.value)
-            case .breakOffUpload(let connection):
+            case .breakOffUpload(let lane):
+                let connection = bench.machine.connection(of: lane)
                 check(
                     carried.values.allSatisfy { $0.kind.isUpload }, "there are others than uploads")
                 check(waiting.values.contains { !$0.kind.isUpload }, "nobody needs it")
                 check(carried.removeValue(forKey: connection.value) != nil, "it carries nothing")
-                bench.machine.broke(connection, isFault: false, at: .at(now))
+                bench.machine.broke(lane, isFault: false, at: .at(now))
                 closing.insert(connection.value)
             case .rests, .limited, .isBack: break
             }
@@ -519,7 +523,7 @@ private struct RandomPool {
             carried[connection] = nil
             let isReusable = Int.random(in: 0..<5, using: &generator) > 0
             if isReusable { idle[connection] = now } else { closing.insert(connection) }
-            bench.answered(ConnectionNumber(value: connection), isReusable: isReusable, at: now)
+            bench.answered(lane: lanes[connection]!, isReusable: isReusable, at: now)
         case 9:
             guard let number = waiting.keys.sorted().randomElement(using: &generator) else {
                 return
@@ -536,7 +540,7 @@ private struct RandomPool {
                 carried[connection]?.kind.isUpload == true
             else { return }
             carried[connection]?.kind = .complete
-            bench.machine.arrived(on: ConnectionNumber(value: connection))
+            bench.machine.arrived(on: lanes[connection]!)
         default:
             for connection in closing.sorted() {
                 bench.machine.closed(ConnectionNumber(value: connection))

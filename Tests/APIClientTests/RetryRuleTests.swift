@@ -9,7 +9,8 @@ import Testing
 struct RetryRuleTests {
     static let progresses: [RequestProgress] = [
         .nothingWritten, .partlyWritten(isBodyHeld: true), .partlyWritten(isBodyHeld: false),
-        .unacknowledged(isBodyHeld: true), .unacknowledged(isBodyHeld: false), .handedOver,
+        .unacknowledged(isBodyHeld: true), .unacknowledged(isBodyHeld: false),
+        .refused(isBodyHeld: true), .refused(isBodyHeld: false), .handedOver,
     ]
     static let tries = [0, 1, 2, 3, 4, 1_000, .max]
 
@@ -20,6 +21,8 @@ struct RetryRuleTests {
         .partlyWritten(isBodyHeld: false): (.notSent, .notSent),
         .unacknowledged(isBodyHeld: true): (.retryNow, .notSent),
         .unacknowledged(isBodyHeld: false): (.notSent, .notSent),
+        .refused(isBodyHeld: true): (.retryNow, .notSent),
+        .refused(isBodyHeld: false): (.notSent, .notSent),
         .handedOver: (.uncertain, .uncertain),
     ]
 

@@ -65,6 +65,8 @@ struct RelayTotals {
         addresses[index].opening += report.opening
         addresses[index].idle += report.idle
         addresses[index].busy += report.busy
+        addresses[index].callsInFlight += report.callsInFlight
+        if addresses[index].version == .unknown { addresses[index].version = report.version }
         addresses[index].calls += report.calls
         addresses[index].connectionsOpened += report.connectionsOpened
         addresses[index].connectionsFailed += report.connectionsFailed
