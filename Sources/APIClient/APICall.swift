@@ -46,7 +46,7 @@ package final class APICall {
         case notStarted
         /// In the queue of the pool.
         case queued(CallNumber)
-        case onConnection(APIConnection)
+        case onLane(any APILane)
         /// The result is known; the owner hears it at the end of the tick at the latest.
         case finished
     }
@@ -134,7 +134,7 @@ package final class APICall {
 
     /// More was written to the body.
     package func bodyGrew() {
-        if case .onConnection(let connection) = place { connection.bodyGrew() }
+        if case .onLane(let lane) = place { lane.bodyGrew() }
     }
 
     /// Nothing has to arrive of the body any more. It is not complete: the API has to read before
@@ -144,7 +144,7 @@ package final class APICall {
         pace = .here
         switch place {
         case .queued(let number): pool?.arrived(self, number)
-        case .onConnection(let connection): pool?.arrived(on: connection)
+        case .onLane(let lane): pool?.arrived(on: lane)
         case .notStarted, .finished: break
         }
     }
@@ -156,7 +156,7 @@ package final class APICall {
         if let pool { askedAt = pool.loop.now }
         switch place {
         case .queued(let number): pool?.deadlineChanged(of: self, number)
-        case .onConnection(let connection): connection.bodyGrew()
+        case .onLane(let lane): lane.bodyGrew()
         case .notStarted, .finished: break
         }
     }
@@ -178,7 +178,7 @@ package final class APICall {
         isAbandoned = true
         switch place {
         case .queued(let number): pool?.withdraw(self, number)
-        case .onConnection(let connection): connection.callAbandoned()
+        case .onLane(let lane): lane.callAbandoned()
         case .notStarted, .finished: break
         }
     }
@@ -195,9 +195,9 @@ package final class APICall {
     /// The call waits for a connection.
     func queued(as number: CallNumber) { place = .queued(number) }
 
-    /// The connection carries the call from now on.
-    func carried(by connection: APIConnection) {
-        place = .onConnection(connection)
+    /// The lane carries the call from now on.
+    func carried(by lane: any APILane) {
+        place = .onLane(lane)
         tries += 1
     }
 
@@ -220,11 +220,11 @@ package final class APICall {
         return !isBodyWanted
     }
 
-    /// Tells the owner that more may be written, if the call is still on a connection and somebody
+    /// Tells the owner that more may be written, if the call is still on its lane and somebody
     /// waits for it.
     func tellOwnerToWrite() {
         isBodyWanted = false
-        if case .onConnection = place, !isAbandoned { owner?.callWantsBody(self) }
+        if case .onLane = place, !isAbandoned { owner?.callWantsBody(self) }
     }
 
     /// The result is known.

@@ -1,25 +1,24 @@
-// One HTTP/1.1 connection to the API: opens, carries one call after the other, closes.
+// One HTTP/1.1 connection to the API: carries one call after the other, closes.
 //
 // It promises that an unfinished upload can never look finished to the API: whatever ends an upload
 // early ends the connection with a reset. It never decides whether a request is sent again
 // (`RetryRule` does) or which call comes next (`PoolMachine` does), and it asks the pool for its
 // state instead of keeping one.
 
-import Glibc
 import Reactor
 import Wire
 
 /// A keep-alive connection of a `ConnectionPool`.
-final class APIConnection: StreamHandler {
-    let number: ConnectionNumber
-    let address: SocketAddress
+final class APIConnection: StreamHandler, APITransport, APILane {
+    private let connection: ConnectionNumber
+    private let address: SocketAddress
     private let pool: ConnectionPool
     private var stream: Stream?
+    /// Of the call that it carries, or carried last.
+    private(set) var number = LaneNumber(value: 0)
 
     /// The call that it carries; set while the connection is busy.
     private var call: APICall?
-    /// Of the call that it carries, or carried last.
-    private(set) var lane = LaneNumber(value: 0)
     private var writer: RequestWriter
     private var reader = ResponseReader()
     /// When an upload that the API does not read is given up.
@@ -33,34 +32,30 @@ final class APIConnection: StreamHandler {
     private static let stallMilliseconds = 1_000
     /// The API has ended the connection, and nothing of the call's request was acknowledged then.
     private var hasEndedUnread = false
-    /// Why we close the connection, if we are the ones who do.
-    private var closeCause: String?
 
-    init(number: ConnectionNumber, address: SocketAddress, pool: ConnectionPool) {
-        self.number = number
+    init(
+        number: ConnectionNumber, address: SocketAddress, pool: ConnectionPool, stream: Stream
+    ) {
+        connection = number
         self.address = address
         self.pool = pool
+        self.stream = stream
         writer = RequestWriter(head: pool.head)
         super.init()
     }
 
     private var now: MonotonicTime { pool.loop.now }
 
-    /// Connects; `streamOpened` or `streamClosed` follows.
-    func open() {
-        let stream = Stream.connect(
-            loop: pool.loop, to: address, tls: pool.tls, serverName: pool.options.endpoint.host,
-            handler: self)
-        stream.deadline = now.advanced(byMilliseconds: pool.options.connectTimeoutMilliseconds)
-        self.stream = stream
+    /// The stream is open.
+    func start() {
+        stream?.deadline = pool.opened(connection, as: self, .http1, at: address)
     }
 
-    /// Carries `call` from now on, under this number.
-    func begin(_ call: APICall, as lane: LaneNumber) {
+    func begin(_ call: APICall, as number: LaneNumber) {
         precondition(self.call == nil, "a connection carries one call at a time")
-        self.lane = lane
         self.call = call
-        call.carried(by: self)
+        self.number = number
+        pool.began(call, on: self)
         reader.reset()
         writer.begin(call, on: stream)
         stallDeadline = .never
@@ -70,19 +65,13 @@ final class APIConnection: StreamHandler {
         advance(call)
     }
 
-    /// Closes a connection that carries no call.
     func close() {
         stream?.deadline = .never
         stream?.finish()
     }
 
-    override func streamOpened(_ stream: Stream) {
-        stream.deadline = pool.connectionOpened(self)
-    }
-
     // MARK: - The request
 
-    /// The owner wrote more of the body, or completed it.
     func bodyGrew() {
         guard let call else { return }
         _ = write(call)
@@ -120,7 +109,7 @@ final class APIConnection: StreamHandler {
         while !call.isHandedOver, !stream.isAboveHighWater, let slab = body.nextReady {
             let isSmall = body.isComplete && body.byteCount <= slab.count
             guard
-                hasTurn || pool.mayWrite(slab.count, self, of: flow.number, isSmall: isSmall)
+                hasTurn || pool.mayWrite(slab.count, number, of: flow.number, isSmall: isSmall)
             else { break }
             hasTurn = false
             hasMoved = writer.write(call, to: stream, slabsMax: 1) || hasMoved
@@ -130,7 +119,6 @@ final class APIConnection: StreamHandler {
         return hasMoved
     }
 
-    /// The line is free for the slab that waits.
     func writeInTurn() {
         guard let call else { return }
         hasTurn = true
@@ -161,22 +149,17 @@ final class APIConnection: StreamHandler {
         stream.deadline = min(call.deadline, stallDeadline)
     }
 
-    /// Nobody waits for the call any more. The API may still act on a request that was handed over
-    /// whole, and its connection stays good. Any other request is cut off, so that it can't look
-    /// complete.
     func callAbandoned() {
         guard let call, !call.isHandedOver else { return }
         breakOff()
-        pool.brokeOff(self, isFault: false)
+        pool.brokeOff(number, isFault: false)
         pool.finish(call, notSent: "abandoned")
     }
 
-    /// Others need the connection, and the call's message has not arrived whole, so the API can't
-    /// have acted on it.
     func breakOffUpload() {
         guard let call else { return }
         breakOff()
-        pool.brokeOff(self, isFault: false)
+        pool.brokeOff(number, isFault: false)
         pool.finish(call, notSent: "the API takes fewer connections, and complete messages waited")
     }
 
@@ -185,7 +168,7 @@ final class APIConnection: StreamHandler {
     override func streamReceived(_ stream: Stream, _ bytes: Span<UInt8>) {
         guard let call else {
             // Nobody asked for these bytes.
-            pool.retired(self)
+            pool.retired(connection)
             return stream.abort()
         }
         guard writer.isHeadWritten else {
@@ -212,7 +195,7 @@ final class APIConnection: StreamHandler {
         }
         self.call = nil
         let deadline = pool.answered(
-            self, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds)
+            number, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds)
         if isReusable { stream.deadline = deadline } else { close() }
         pool.finish(call, response)
     }
@@ -230,9 +213,9 @@ final class APIConnection: StreamHandler {
     private func answeredIdleTime(_ call: APICall) {
         let requestID = reader.requestID
         breakOff()
-        pool.brokeOff(self, isFault: true, isUnanswered: true)
+        pool.brokeOff(number, isFault: true, isUnanswered: true)
         pool.callBroke(
-            call, on: self, progress: unreadProgress(of: call),
+            call, at: address, progress: unreadProgress(of: call),
             reason: "408 for the idle connection", requestID: requestID)
     }
 
@@ -243,12 +226,12 @@ final class APIConnection: StreamHandler {
             pool.countClientFault()
         }
         breakOff()
-        _ = pool.answered(self, isReusable: false, keepAliveSeconds: nil)
+        _ = pool.answered(number, isReusable: false, keepAliveSeconds: nil)
         guard (200...299).contains(response.status) else {
             return pool.finish(call, response)
         }
         pool.uncertain(
-            call, on: self, reason: "accepted before the end of the request",
+            call, at: address, reason: "accepted before the end of the request",
             requestID: response.requestID)
     }
 
@@ -270,19 +253,16 @@ final class APIConnection: StreamHandler {
         if isClientFault { pool.countClientFault() }
         breakOff()
         pool.brokeOff(
-            self, isFault: !isClientFault,
+            number, isFault: !isClientFault,
             isUnanswered: isEnded && !isClientFault && !reader.hasBegun)
-        pool.callBroke(call, on: self, progress: progress, reason: reason, requestID: requestID)
+        pool.callBroke(call, at: address, progress: progress, reason: reason, requestID: requestID)
     }
 
     // MARK: - The end
 
     override func streamTimedOut(_ stream: Stream) {
         if let call { return callTimedOut(call) }
-        if pool.isOpening(self) {
-            closeCause = "timed out"
-            stream.abort()
-        } else if let end = pool.idleTimedOut(self) {
+        if let end = pool.idleTimedOut(connection) {
             stream.deadline = end
         } else {
             close()
@@ -294,9 +274,9 @@ final class APIConnection: StreamHandler {
         let requestID = reader.requestID
         let isHandedOver = writer.progress(of: call, on: stream) == .handedOver
         breakOff()
-        pool.brokeOff(self, isFault: true)
+        pool.brokeOff(number, isFault: true)
         if isHandedOver {
-            pool.uncertain(call, on: self, reason: "no answer in time", requestID: requestID)
+            pool.uncertain(call, at: address, reason: "no answer in time", requestID: requestID)
         } else {
             pool.notTaken(call)
         }
@@ -308,12 +288,8 @@ final class APIConnection: StreamHandler {
     }
 
     override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
-        if pool.isOpening(self) {
-            pool.openingFailed(self, reason: closeCause ?? reason.words)
-        } else {
-            if let call { closedUnder(call, reason) } else { pool.retired(self) }
-            pool.closed(self)
-        }
+        if let call { closedUnder(call, reason) } else { pool.retired(connection) }
+        pool.closed(connection)
         // The stream and its handler hold each other; this is the last call.
         self.stream = nil
         call = nil
@@ -324,18 +300,6 @@ final class APIConnection: StreamHandler {
             answered(call, isReusable: false)
         } else {
             callBroke(call, reason.words, isEnded: true)
-        }
-    }
-}
-
-extension CloseReason {
-    /// For the log and for `APIResult`.
-    fileprivate var words: String {
-        switch self {
-        case .local: "closed by us"
-        case .peer: "closed by the API"
-        case .system(let code): String(cString: strerror(code))
-        case .tls(let reason): "TLS: \(reason)"
         }
     }
 }

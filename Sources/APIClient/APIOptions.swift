@@ -1,5 +1,7 @@
 // Where the API is, and how its client behaves: each setting of this module, with its one default.
 
+import Reactor
+
 /// Where the Postscale API is: `https://api.postscale.io`, or plain HTTP to a loopback address.
 package struct APIEndpoint: Sendable, Equatable {
     package var isTLS: Bool
@@ -32,9 +34,29 @@ extension APIEndpoint: CustomStringConvertible {
     package var description: String { "\(isTLS ? "https" : "http")://\(authority)\(basePath)" }
 }
 
+/// Which HTTP is spoken to the API.
+package enum APIHTTPChoice: String, Sendable, CaseIterable {
+    /// Over TLS what the API prefers, else 1.1.
+    case auto
+    case http11 = "1.1"
+    /// Nothing else; without TLS by prior knowledge (RFC 9113 section 3.3).
+    case http2 = "2"
+
+    /// What is offered in the handshake, best first (ALPN, RFC 7301).
+    package var offered: [TLSApplicationProtocol] {
+        switch self {
+        case .auto: [.http2, .http11]
+        case .http11: [.http11]
+        case .http2: [.http2]
+        }
+    }
+}
+
 /// The settings of the API side: addresses, pool, times.
 package struct APIOptions: Sendable, Equatable {
     package var endpoint: APIEndpoint
+    /// The TLS context of the pool offers the same.
+    package var http = APIHTTPChoice.auto
     /// PEM file that replaces the system's trust store.
     package var caFile: String?
     /// What a key is checked with, by GET.
@@ -55,6 +77,9 @@ package struct APIOptions: Sendable, Equatable {
     package var dnsTTLMilliseconds = 30_000
 
     package init(endpoint: APIEndpoint = .postscale) { self.endpoint = endpoint }
+
+    /// Whether a connection may turn out to speak HTTP/2.
+    var offersHTTP2: Bool { http == .http2 || http == .auto && endpoint.isTLS }
 
     /// The settings of one of so many loops.
     package func share(ofLoops loops: Int) -> APIOptions {

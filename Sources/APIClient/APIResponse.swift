@@ -20,6 +20,31 @@ package final class AnswerOrigin: Sendable {
         self.contentType = contentType
         self.server = server
     }
+
+    /// - Parameter source: what the values are ranges of.
+    convenience init(_ source: Bytes, contentType: Range<Int>?, server: Range<Int>?) {
+        func text(_ range: Range<Int>?) -> String {
+            let bytes = range.map { source.extracting($0).copied() } ?? []
+            return APIAnswer.printable(bytes, max: Self.charactersMax)
+        }
+        self.init(contentType: text(contentType), server: text(server))
+    }
+}
+
+/// What is kept of the fields of an answer's head.
+enum AnswerText {
+    /// The printable ASCII characters of an X-Request-ID, 128 at most, in the place of what `bytes`
+    /// holds.
+    static func keepRequestID(_ text: Bytes, in bytes: inout [UInt8]) {
+        bytes.removeAll(keepingCapacity: true)
+        if text.count <= 128, (0..<text.count).allSatisfy({ (0x20...0x7E).contains(text[$0]) }) {
+            return bytes.append(bytes: text)
+        }
+        for index in 0..<text.count where (0x20...0x7E).contains(text[index]) {
+            guard bytes.count < 128 else { return }
+            bytes.append(text[index])
+        }
+    }
 }
 
 /// A complete answer, read strictly.

@@ -1,28 +1,33 @@
-// HTTP/1.1 keep-alive connections of one loop to all addresses of the API.
+// The connections of one loop to all addresses of the API, HTTP/1.1 and HTTP/2.
 //
 // The driver of `PoolMachine`: it opens, assigns and closes as the machine says. Everything is
 // carried out in one pass at the end of the tick, after the events. So a connection that the API
 // has just closed is known to be gone before a call is put on it, and no owner is ever called
 // during a call that it makes itself.
 
+import HTTP2
 import Log
 import Reactor
 import Wire
 
-/// HTTP/1.1 keep-alive connections of one loop to all addresses of the API.
+/// The connections of one loop to all addresses of the API.
 package final class ConnectionPool {
     let loop: Loop
     package let options: APIOptions
     let tls: TLSContext?
     let head: RequestHead
+    /// The heads of HTTP/2 requests.
+    private(set) var fields: RequestFields
     private let log: PoolLog
     private var machine: PoolMachine
     /// Turns on the line to the API, when its rate is given.
     private var line: SendLine?
     let isPaced: Bool
     private var counters = PoolCounters()
-    /// By the value of their number.
-    private var connections: [APIConnection?] = []
+    /// Those that are open, by the value of their number.
+    private var connections: [(any APITransport)?] = []
+    /// Those that carry a call, by the value of their number.
+    private var lanes: [(any APILane)?] = []
     /// The calls of the machine's queue, by the value of their number.
     private var queued: [APICall?] = []
     /// Calls whose owners are to hear the result.
@@ -53,9 +58,10 @@ package final class ConnectionPool {
         self.tls = tls
         self.log = PoolLog(log: log)
         head = RequestHead(options: options)
+        fields = RequestFields(options: options)
         machine = PoolMachine(
             limits: PoolMachine.Limits(
-                connectionsMax: options.connectionsMax, queueMax: options.queueMax,
+                connectionsMax: options.connectionsMax, offersHTTP2: options.offersHTTP2, queueMax: options.queueMax,
                 idleMilliseconds: options.idleTimeoutMilliseconds))
         line = options.bytesPerSecondMax.map { SendLine(bytesPerSecond: $0) }
         isPaced = line != nil
@@ -183,9 +189,9 @@ extension ConnectionPool {
         serviceLater()
     }
 
-    /// Nothing has to arrive any more of the call that the connection carries.
-    func arrived(on connection: APIConnection) {
-        machine.arrived(on: connection.lane)
+    /// Nothing has to arrive any more of the call that the lane carries.
+    func arrived(on lane: any APILane) {
+        machine.arrived(on: lane.number)
         serviceLater()
     }
 
@@ -196,9 +202,9 @@ extension ConnectionPool {
         finish(call, .notSent(reason: "abandoned"))
     }
 
-    /// The connection failed under the call: the rule decides what follows.
+    /// The lane failed under the call: the rule decides what follows.
     func callBroke(
-        _ call: APICall, on connection: APIConnection, progress: RequestProgress, reason: String,
+        _ call: APICall, at address: SocketAddress, progress: RequestProgress, reason: String,
         requestID: String
     ) {
         guard !call.isAbandoned else { return finish(call, .notSent(reason: reason)) }
@@ -211,17 +217,17 @@ extension ConnectionPool {
             counters.notSentBroken += 1
             finish(call, .notSent(reason: reason))
         case .uncertain:
-            uncertain(call, on: connection, reason: reason, requestID: requestID)
+            uncertain(call, at: address, reason: reason, requestID: requestID)
         }
     }
 
     /// The API may have acted on the call, and we can't find out.
     func uncertain(
-        _ call: APICall, on connection: APIConnection, reason: String, requestID: String
+        _ call: APICall, at address: SocketAddress, reason: String, requestID: String
     ) {
         if call.kind == .send {
             counters.uncertain += 1
-            log.uncertain(connection.address, reason: reason, requestID: requestID)
+            log.uncertain(address, reason: reason, requestID: requestID)
         }
         finish(call, .uncertain(reason: reason, requestID: requestID))
     }
@@ -291,43 +297,62 @@ extension ConnectionPool {
 // MARK: - Connections
 
 extension ConnectionPool {
-    /// Whether the connection is not open yet.
-    func isOpening(_ connection: APIConnection) -> Bool {
-        machine.state(of: connection.number) == .opening
-    }
-
+    /// The connection is open, and carries calls from now on.
     /// - Returns: until when it may be idle.
-    func connectionOpened(_ connection: APIConnection) -> MonotonicTime {
+    func opened(
+        _ number: ConnectionNumber, as transport: any APITransport, _ version: AddressReport.Version,
+        at address: SocketAddress, streamsMax: Int? = nil
+    ) -> MonotonicTime {
+        log.opened(address, version)
+        while connections.count <= number.value { connections.append(nil) }
+        connections[number.value] = transport
         serviceLater()
-        return machine.opened(connection.number, streamsMax: nil, at: loop.now)
+        return machine.opened(number, streamsMax: streamsMax, at: loop.now)
     }
 
-    func openingFailed(_ connection: APIConnection, reason: String) {
-        log.connectionFailed(connection.address, reason: reason, at: loop.now)
-        connections[connection.number.value] = nil
-        machine.openingFailed(connection.number, at: loop.now)
+    func openingFailed(_ number: ConnectionNumber, to address: SocketAddress, reason: String) {
+        log.connectionFailed(address, reason: reason, at: loop.now)
+        machine.openingFailed(number, at: loop.now)
         serviceLater()
     }
 
-    /// The call on the connection has its answer.
-    /// - Returns: until when a connection that can be used again may be idle.
+    /// An HTTP/2 connection was given up, or the API has given it up, for this reason.
+    func connectionFailed(_ address: SocketAddress, reason: String) {
+        log.connectionFailed(address, reason: reason, at: loop.now)
+    }
+
+    /// The lane carries the call from now on.
+    func began(_ call: APICall, on lane: any APILane) {
+        let number = lane.number.value
+        while lanes.count <= number { lanes.append(nil) }
+        lanes[number] = lane
+        call.carried(by: lane)
+    }
+
+    /// The call of the lane has its answer.
+    /// - Returns: until when a connection that carries nothing more, and can be used again, may be
+    ///   idle.
     func answered(
-        _ connection: APIConnection, isReusable: Bool, keepAliveSeconds: Int?
+        _ lane: LaneNumber, isReusable: Bool, keepAliveSeconds: Int?
     ) -> MonotonicTime {
         serviceLater()
-        if isPaced { line?.leave(connection.number) }
+        if isPaced { line?.leave(lane) }
+        lanes[lane.value] = nil
         return machine.answered(
-            connection.lane, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds,
-            at: loop.now)
+            lane, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds, at: loop.now)
     }
 
-    /// The connection has cut its call off.
-    /// - Parameter isUnanswered: the API has ended it before the first byte of an answer.
-    func brokeOff(_ connection: APIConnection, isFault: Bool, isUnanswered: Bool = false) {
-        line?.leave(connection.number)
-        machine.broke(
-            connection.lane, isFault: isFault, isUnanswered: isUnanswered, at: loop.now)
+    /// The lane has cut its call off.
+    /// - Parameter isUnanswered: the API has ended the connection before the first byte of an answer.
+    /// - Returns: until when an HTTP/2 connection that carries nothing more may be idle.
+    @discardableResult
+    func brokeOff(
+        _ lane: LaneNumber, isFault: Bool, isUnanswered: Bool = false
+    ) -> MonotonicTime {
+        line?.leave(lane)
+        lanes[lane.value] = nil
         serviceLater()
+        return machine.broke(lane, isFault: isFault, isUnanswered: isUnanswered, at: loop.now)
     }
 
     /// The client of an upload has stalled, and the API has given it up.
@@ -335,20 +360,39 @@ extension ConnectionPool {
 
     /// The connection has been idle for its time.
     /// - Returns: until when it stays, to learn from; nil: it is closed.
-    func idleTimedOut(_ connection: APIConnection) -> MonotonicTime? {
-        machine.idleTimedOut(connection.number, at: loop.now)
+    func idleTimedOut(_ connection: ConnectionNumber) -> MonotonicTime? {
+        machine.idleTimedOut(connection, at: loop.now)
     }
 
     /// The API ends the connection. Harmless unless it is idle.
-    func retired(_ connection: APIConnection) {
-        machine.retired(connection.number, isByPeer: true, at: loop.now)
+    func retired(_ connection: ConnectionNumber) {
+        machine.retired(connection, isByPeer: true, at: loop.now)
+    }
+
+    /// The API takes so many calls on the connection at once from now on.
+    func streamsChanged(_ connection: ConnectionNumber, to count: Int) {
+        machine.streamsChanged(connection, to: count)
+        serviceLater()
+    }
+
+    /// The connection takes no more calls; those that it carries go on.
+    /// - Parameter isByPeer: the API has said so.
+    func retiring(_ connection: ConnectionNumber, isByPeer: Bool) {
+        machine.retiring(connection, isByPeer: isByPeer, at: loop.now)
+        serviceLater()
     }
 
     /// The connection is gone.
-    func closed(_ connection: APIConnection) {
-        connections[connection.number.value] = nil
-        machine.closed(connection.number)
+    func closed(_ connection: ConnectionNumber) {
+        connections[connection.value] = nil
+        machine.closed(connection)
         serviceLater()
+    }
+
+    /// Lends the head of an HTTP/2 request.
+    /// - Parameter length: of its body, when that is known.
+    func withFields<R>(of call: APICall, length: Int?, _ body: (HTTP2Fields) -> R) -> R {
+        fields.with(call.kind, key: call.key, length: length, body)
     }
 }
 
@@ -380,9 +424,7 @@ extension ConnectionPool {
         isServiceDue = false
         while carryOut(machine.next(at: loop.now)) {}
         if isPaced {
-            while let connection = line?.next(at: loop.now) {
-                connections[connection.value]?.writeInTurn()
-            }
+            while let lane = line?.next(at: loop.now) { lanes[lane.value]?.writeInTurn() }
         }
         armTimer()
         tellOwners()
@@ -394,12 +436,12 @@ extension ConnectionPool {
         timer?.arm(at: time)
     }
 
-    /// Whether the connection may write so many bytes of a body now; else it is told when.
+    /// Whether the lane may write so many bytes of a body now; else it is told when.
     func mayWrite(
-        _ bytes: Int, _ connection: APIConnection, of flow: FlowNumber, isSmall: Bool
+        _ bytes: Int, _ lane: LaneNumber, of flow: FlowNumber, isSmall: Bool
     ) -> Bool {
         let may = line?.take(
-            bytes, for: connection.number, of: flow, isSmall: isSmall, at: loop.now)
+            bytes, for: lane, of: flow, isSmall: isSmall, at: loop.now)
         if may == false { armTimer() }
         return may ?? true
     }
@@ -408,12 +450,12 @@ extension ConnectionPool {
     private func carryOut(_ verdict: PoolMachine.Verdict) -> Bool {
         switch verdict {
         case .nothing: return false
-        case .open(let connection, let address): open(connection, address)
+        case .open(let connection, let address):
+            APIOpening(number: connection, address: address, pool: self).begin()
         case .assign(let call, let connection, let lane): assign(call, to: connection, as: lane)
         case .fail(let call, let refusal): fail(call, refusal)
         case .close(let connection): connections[connection.value]?.close()
-        case .breakOffUpload(let lane):
-            connections[machine.connection(of: lane).value]?.breakOffUpload()
+        case .breakOffUpload(let lane): lanes[lane.value]?.breakOffUpload()
         case .rests(let address, let milliseconds):
             log.rests(address, milliseconds: milliseconds)
         case .limited(let address, let connections, let milliseconds):
@@ -421,13 +463,6 @@ extension ConnectionPool {
         case .isBack(let address): log.isBack(address)
         }
         return true
-    }
-
-    private func open(_ number: ConnectionNumber, _ address: SocketAddress) {
-        let connection = APIConnection(number: number, address: address, pool: self)
-        while connections.count <= number.value { connections.append(nil) }
-        connections[number.value] = connection
-        connection.open()
     }
 
     private func assign(

@@ -24,6 +24,12 @@ final class PoolLog {
 
     init(log: EventLog) { self.log = log }
 
+    func opened(_ address: SocketAddress, _ version: AddressReport.Version) {
+        log.event(
+            .debug, "api-connection-opened",
+            ["address": "\(address)", "http": "\(version.rawValue)"])
+    }
+
     func connectionFailed(_ address: SocketAddress, reason: String, at now: MonotonicTime) {
         if let silence = silences[address], silence.until > now {
             silences[address]?.suppressed += 1

@@ -4,20 +4,25 @@
 //     first slab   |  HTTP head, right-aligned  |chunk head|  payload …        |CRLF|
 //     other slabs  |chunk head|  payload …                                     |CRLF|
 //
+// Over HTTP/2 the frame's head stands where the chunk's would, and nothing after the payload.
+//
 // One writer, one reader, one loop. A slab is ready to be sent when its payload is full or when it
 // is the last one of a complete body. A slab that is only partly full waits, so every record but
 // the last is a full one.
 
+import HTTP2
 import Reactor
 import Wire
 
 /// The bytes of one request body on their way from the mapper to an API connection.
 ///
-/// The first slab leaves `headRoom` bytes free for the HTTP head. Every slab leaves `ChunkedEncoder
-/// .headBytes` free in front of the payload for a chunk head and two bytes after it, so a whole
-/// record goes out without a copy. One writer, one reader (an API connection), one loop.
+/// The first slab leaves `headRoom` bytes free for the HTTP head. Every slab leaves `gapBytes` free in
+/// front of the payload for a chunk's or a frame's head and two bytes after it, so a whole record goes
+/// out without a copy. One writer, one reader (an API lane), one loop.
 package final class RequestBody {
-    /// Room for the HTTP head, chunk head included, in front of the first payload byte.
+    /// Room for the head of a chunk or of an HTTP/2 frame.
+    static let gapBytes = max(ChunkedEncoder.headBytes, HTTP2DataFrame.headBytes)
+    /// Room for the HTTP head, `gapBytes` included, in front of the first payload byte.
     static let headRoom = 1_536
     /// The payload of a slab ends here at the latest: a record has at most 16,384 bytes.
     static let payloadEnd = 16_382
@@ -133,7 +138,7 @@ extension RequestBody {
         if !isDiscarded, let last = slabs.last, last.end < RequestBody.payloadEnd { return last }
         let slab = pool.take()
         let isFirst = byteCount == 0 && slabs.isEmpty
-        slab.reset(at: isFirst ? RequestBody.headRoom : ChunkedEncoder.headBytes)
+        slab.reset(at: isFirst ? RequestBody.headRoom : RequestBody.gapBytes)
         if !isDiscarded { slabs.append(slab) }
         return slab
     }

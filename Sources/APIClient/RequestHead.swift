@@ -18,6 +18,8 @@ struct RequestHead {
         case chunked
     }
 
+    static let userAgent = "postscale-relay/\(RelayVersion.current) (+https://postscale.io)"
+
     private let sendPrefix: [UInt8]
     private let checkPrefix: [UInt8]
 
@@ -25,7 +27,7 @@ struct RequestHead {
         let endpoint = options.endpoint
         let common =
             " HTTP/1.1\r\nHost: \(RequestHead.visible(endpoint.authority))\r\n"
-            + "User-Agent: postscale-relay/\(RelayVersion.current) (+https://postscale.io)\r\n"
+            + "User-Agent: \(RequestHead.userAgent)\r\n"
             + "Accept: application/json\r\n"
         let base = RequestHead.visible(endpoint.basePath)
         sendPrefix = Array(
@@ -67,7 +69,7 @@ struct RequestHead {
     }
 
     /// Configuration text without anything that could end a line or a word of the head.
-    private static func visible(_ text: String) -> String {
+    static func visible(_ text: String) -> String {
         String(decoding: text.utf8.filter { (0x21...0x7E).contains($0) }, as: UTF8.self)
     }
 }

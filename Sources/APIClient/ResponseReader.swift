@@ -53,7 +53,7 @@ struct ResponseReader {
     private var hasOldAnswer = false
 
     /// A body of up to this many bytes leaves its memory to the next one.
-    private static let keptBytesMax = 1_024
+    static let keptBytesMax = 1_024
 
     /// The head of the answer has come, and the request will certainly not be sent again.
     var needsNoRequest: Bool { status != 0 && status != 408 && status != 429 }
@@ -187,17 +187,12 @@ extension ResponseReader {
         keepAlive = head.keepAlive
         keepAliveSeconds = head.keepAliveSeconds
         if let range = head.requestID {
-            keepRequestID(source.extracting(range))
+            AnswerText.keepRequestID(source.extracting(range), in: &requestIDBytes)
         }
         if let range = head.retryAfter { retryAfter = source.extracting(range).copied() }
         if status >= 400 {
-            func text(_ range: Range<Int>?) -> String {
-                let bytes = range.map { source.extracting($0).copied() } ?? []
-                return APIAnswer.printable(bytes, max: AnswerOrigin.charactersMax)
-            }
             let fields = HTTPResponseHead.origin(in: source)
-            origin = AnswerOrigin(
-                contentType: text(fields.contentType), server: text(fields.server))
+            origin = AnswerOrigin(source, contentType: fields.contentType, server: fields.server)
         }
         switch head.framing {
         case .none: end()
@@ -205,17 +200,6 @@ extension ResponseReader {
         case .length(let bytes): phase = .length(left: bytes)
         case .chunked: phase = .chunked(ChunkedDecoder())
         case .untilClose: phase = .untilClose
-        }
-    }
-
-    private mutating func keepRequestID(_ text: Bytes) {
-        requestIDBytes.removeAll(keepingCapacity: true)
-        if text.count <= 128, (0..<text.count).allSatisfy({ (0x20...0x7E).contains(text[$0]) }) {
-            return requestIDBytes.append(bytes: text)
-        }
-        for index in 0..<text.count where (0x20...0x7E).contains(text[index]) {
-            guard requestIDBytes.count < 128 else { return }
-            requestIDBytes.append(text[index])
         }
     }
 

@@ -1,9 +1,9 @@
-// Shares a line of a known rate between customers: which connection may write its next slab.
+// Shares a line of a known rate between customers: which lane may write its next slab.
 //
 // Deficit round robin (Shreedhar and Varghese, 1995) over the flows that wait: each has its turn, and
 // in it the bytes of one slab; small complete messages come before the other bodies of their flow, at
 // most three before each slab of those, so that small mail without a pause keeps no large message out.
-// A turn costs the same however many flows and connections wait. Part of `ConnectionPool`, and only
+// A turn costs the same however many flows and lanes wait. Part of `ConnectionPool`, and only
 // there when a rate is set; a value without pointers, time is an argument.
 
 import Reactor
@@ -35,7 +35,7 @@ struct SendLine {
         var isWaiting = false
     }
 
-    private struct Connection {
+    private struct Lane {
         var flow = none
         var bytes = 0
         var isSmall = false
@@ -48,12 +48,12 @@ struct SendLine {
     /// When everything that was allowed so far has left.
     private var freeAt = MonotonicTime(nanoseconds: 0)
     private var flows: [Flow] = []
-    private var connections: [Connection] = []
+    private var lanes: [Lane] = []
     /// The flows that wait, in the order of their turns.
     private var turns = Row()
     /// The first flow of `turns` has been given its quantum.
     private var isTurnBegun = false
-    /// Connections that wait.
+    /// Lanes that wait.
     private(set) var count = 0
 
     /// - Parameter bytesPerSecond: of request bodies; more than 0.
@@ -62,34 +62,34 @@ struct SendLine {
     /// When `next` has an answer; `.never` when nobody waits.
     var wakeTime: MonotonicTime { count > 0 ? freeAt : .never }
 
-    /// The connection wants to write `bytes` of a body of `flow`, at most one slab.
+    /// The lane wants to write `bytes` of a body of `flow`, at most one slab.
     /// - Returns: whether it may now; else it waits until `next` names it, or it leaves.
     mutating func take(
-        _ bytes: Int, for connection: ConnectionNumber, of flow: FlowNumber, isSmall: Bool,
+        _ bytes: Int, for lane: LaneNumber, of flow: FlowNumber, isSmall: Bool,
         at now: MonotonicTime
     ) -> Bool {
         if count == 0 && freeAt <= now {
             charge(bytes, at: now)
             return true
         }
-        let number = connection.value
-        while connections.count <= number { connections.append(Connection()) }
+        let number = lane.value
+        while lanes.count <= number { lanes.append(Lane()) }
         while flows.count <= flow.value { flows.append(Flow()) }
-        guard !connections[number].isWaiting else { return false }
-        connections[number] = Connection(
+        guard !lanes[number].isWaiting else { return false }
+        lanes[number] = Lane(
             flow: flow.value, bytes: bytes, isSmall: isSmall, isWaiting: true)
         count += 1
         if isSmall {
-            SendLine.append(number, to: &flows[flow.value].small, &connections)
+            SendLine.append(number, to: &flows[flow.value].small, &lanes)
         } else {
-            SendLine.append(number, to: &flows[flow.value].other, &connections)
+            SendLine.append(number, to: &flows[flow.value].other, &lanes)
         }
         if !flows[flow.value].isWaiting { addTurn(flow.value) }
         return false
     }
 
-    /// The connection whose turn it is, if the line is free; what it asked for is allowed.
-    mutating func next(at now: MonotonicTime) -> ConnectionNumber? {
+    /// The lane whose turn it is, if the line is free; what it asked for is allowed.
+    mutating func next(at now: MonotonicTime) -> LaneNumber? {
         guard count > 0, freeAt <= now else { return nil }
         while true {
             let flow = turns.head
@@ -104,28 +104,28 @@ struct SendLine {
                 && (other == SendLine.none || flows[flow].smallInARow < SendLine.smallInARowMax)
             let number = isSmallNext ? small : other
             if number == SendLine.none {
-                // Its connections have nothing more, or have left.
+                // Its lanes have nothing more, or have left.
                 endTurn(isOver: true)
-            } else if connections[number].bytes > flows[flow].deficit {
+            } else if lanes[number].bytes > flows[flow].deficit {
                 endTurn(isOver: false)
             } else {
-                flows[flow].deficit -= connections[number].bytes
+                flows[flow].deficit -= lanes[number].bytes
                 let isPassedOver = isSmallNext && other != SendLine.none
                 flows[flow].smallInARow = isPassedOver ? flows[flow].smallInARow + 1 : 0
-                charge(connections[number].bytes, at: now)
-                // The turn goes on: the connection may ask for its next slab at once.
+                charge(lanes[number].bytes, at: now)
+                // The turn goes on: the lane may ask for its next slab at once.
                 remove(number)
-                return ConnectionNumber(value: number)
+                return LaneNumber(value: number)
             }
         }
     }
 
-    /// The connection has nothing to write any more. Harmless when it does not wait.
-    mutating func leave(_ connection: ConnectionNumber) {
-        guard connection.value < connections.count, connections[connection.value].isWaiting else {
+    /// The lane has nothing to write any more. Harmless when it does not wait.
+    mutating func leave(_ lane: LaneNumber) {
+        guard lane.value < lanes.count, lanes[lane.value].isWaiting else {
             return
         }
-        remove(connection.value)
+        remove(lane.value)
     }
 
     private mutating func charge(_ bytes: Int, at now: MonotonicTime) {
@@ -157,36 +157,36 @@ struct SendLine {
     }
 
     private static func append(
-        _ number: Int, to row: inout Row, _ connections: inout [Connection]
+        _ number: Int, to row: inout Row, _ lanes: inout [Lane]
     ) {
-        connections[number].previous = row.tail
+        lanes[number].previous = row.tail
         if row.tail == none {
             row.head = number
         } else {
-            connections[row.tail].next = number
+            lanes[row.tail].next = number
         }
         row.tail = number
     }
 
     private mutating func remove(_ number: Int) {
-        let connection = connections[number]
-        var row = connection.isSmall ? flows[connection.flow].small : flows[connection.flow].other
-        if connection.previous == SendLine.none {
-            row.head = connection.next
+        let lane = lanes[number]
+        var row = lane.isSmall ? flows[lane.flow].small : flows[lane.flow].other
+        if lane.previous == SendLine.none {
+            row.head = lane.next
         } else {
-            connections[connection.previous].next = connection.next
+            lanes[lane.previous].next = lane.next
         }
-        if connection.next == SendLine.none {
-            row.tail = connection.previous
+        if lane.next == SendLine.none {
+            row.tail = lane.previous
         } else {
-            connections[connection.next].previous = connection.previous
+            lanes[lane.next].previous = lane.previous
         }
-        if connection.isSmall {
-            flows[connection.flow].small = row
+        if lane.isSmall {
+            flows[lane.flow].small = row
         } else {
-            flows[connection.flow].other = row
+            flows[lane.flow].other = row
         }
-        connections[number].isWaiting = false
+        lanes[number].isWaiting = false
         count -= 1
     }
 }

@@ -257,9 +257,13 @@ package final class HTTP2Session {
 
     /// Whether `open` opens a stream that may leave at once.
     package var canOpen: Bool {
-        !hasFailed && flood == nil && !hasPeerGone && !isDraining
-            && streams.count < peerStreamsMax
-            && nghttp2_session_check_request_allowed(library) != 0
+        streams.count < peerStreamsMax && !isClosedToStreams
+    }
+
+    /// Whether `open` opens no stream any more, however long the owner waits.
+    package var isClosedToStreams: Bool {
+        hasFailed || flood != nil || hasPeerGone || isDraining
+            || nghttp2_session_check_request_allowed(library) == 0
     }
 
     /// A client's request.

@@ -40,7 +40,8 @@ struct RelayProcess {
             hostname: configuration.hostname, sealing: tickets)
         clientTLS =
             configuration.api.endpoint.isTLS
-            ? try TLSContext.client(caFile: configuration.api.caFile) : nil
+            ? try TLSContext.client(
+                caFile: configuration.api.caFile, protocols: configuration.api.http.offered) : nil
         try temporary.checkFlag()
     }
 

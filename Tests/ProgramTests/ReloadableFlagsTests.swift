@@ -14,7 +14,7 @@ struct ReloadableFlagsTests {
         ("--proxy-from", "10.0.0.0/24"), ("--hostname", "new.example"), ("--tls-cert", "new.pem"),
         ("--tls-key", "new.pem"), ("--tls-folder", certificates.path), ("--ticket-keys", "keys"),
         ("--write-certificate", "out.pem"), ("--api-url", "https://api.example"),
-        ("--api-ca", "ca.pem"), ("--api-timeout", "41s"), ("--api-connect-timeout", "41s"),
+        ("--api-ca", "ca.pem"), ("--api-http", "1.1"), ("--api-timeout", "41s"), ("--api-connect-timeout", "41s"),
         ("--api-connections", "41"), ("--api-queue", "41"), ("--api-rate", "41MB"),
         ("--api-idle-timeout", "41s"),
         ("--dns-ttl", "41s"), ("--key-check-path", "/other"), ("--key-ttl", "41s"),

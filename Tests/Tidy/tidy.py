@@ -42,7 +42,7 @@ ARROWS = {
     "Log": {"CEpoll", "Reactor"},
     "HTTP2": {"CNGHTTP2", "Wire"},
     "HTTPServer": {"Reactor", "Wire", "HTTP2"},
-    "APIClient": {"COpenSSL", "Reactor", "Wire", "Log"},
+    "APIClient": {"COpenSSL", "Reactor", "Wire", "Log", "HTTP2"},
     "Mapping": {"CIDN2", "Reactor", "Wire", "APIClient"},
     "Sandbox": {"Reactor", "Wire", "Log", "HTTPServer"},
     "Relay": {"CEpoll", "COpenSSL", "Reactor", "Wire", "Log", "HTTPServer", "APIClient", "Mapping"},

@@ -28,6 +28,15 @@ struct APIFlags: ParsableArguments {
     var caFile: String?
 
     @Option(
+        name: .customLong("api-http"),
+        help: ArgumentHelp(
+            "The HTTP that is spoken to the API: auto, 1.1 or 2.",
+            discussion: """
+                auto lets the API choose, and means 1.1 without TLS. 2 accepts nothing else.
+                """, valueName: "version"))
+    var http = defaults.http
+
+    @Option(
         name: .customLong("api-timeout"),
         help: ArgumentHelp(
             "How long a client may wait from its final dot to the reply; then 451.",
@@ -104,6 +113,7 @@ struct APIFlags: ParsableArguments {
                 && keyCheckPath.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F },
             "--key-check-path", keyCheckPath, "a path such as \(Self.defaults.keyCheckPath)")
         options.keyCheckPath = keyCheckPath
+        options.http = http
         options.timeoutMilliseconds = try FlagCheck.positive("--api-timeout", timeout)
         options.connectTimeoutMilliseconds = try FlagCheck.positive(
             "--api-connect-timeout", connectTimeout)

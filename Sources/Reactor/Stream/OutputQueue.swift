@@ -117,6 +117,13 @@ final class OutputQueue {
         return takenBytes - UInt64(count) <= start
     }
 
+    /// How many bytes the peer has acknowledged, but for those of a send whose outcome is not known;
+    /// nil when the kernel does not say.
+    /// - Parameter count: bytes that the kernel has taken and the peer has not acknowledged.
+    func acknowledgedCount(_ count: Int) -> Int? {
+        count < .max ? Int(truncatingIfNeeded: takenBytes) &- count : nil
+    }
+
     /// Gives everything back; no backend may be sending from here.
     func removeAll() {
         chain.removeAll(to: pool)

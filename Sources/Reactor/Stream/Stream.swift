@@ -123,8 +123,7 @@ public final class Stream {
         loop.settleLater(self)
     }
 
-    /// Makes the loop settle the stream in the next tick, so that others have their turn in
-    /// between.
+    /// Makes the loop settle the stream in the next tick, so that others have their turn.
     private func settleNextTick() {
         guard !isUnsettled else { return }
         isUnsettled = true
@@ -378,9 +377,6 @@ public final class Stream {
         noteWritten()
     }
 
-    /// Does the same for a text that lives as long as the program.
-    public func write(_ text: StaticString) { text.withUTF8Buffer { write($0.span) } }
-
     /// Flushes what is gathered, then encrypts `bytes` (best: at most 16,384, one record) straight
     /// from the caller's memory, which is free again on return.
     /// - Parameter isSecret: as in `write`; the caller's own memory is the caller's to wipe.
@@ -419,6 +415,11 @@ public final class Stream {
     public func certainlyUnacknowledged(from start: UInt64) -> Bool {
         let count = loop.backend.unacknowledgedByteCount(token)
         return !isShutDown && output.isUnacknowledged(from: start, count: count)
+    }
+
+    /// Grows as the peer's kernel acknowledges what was written; nil when that is not known.
+    package var acknowledgedByteCount: Int? {
+        output.acknowledgedCount(loop.backend.unacknowledgedByteCount(token))
     }
 
     private var takesBytes: Bool { phase < .draining && !output.isDead && !isCondemned }
@@ -472,8 +473,7 @@ public final class Stream {
         if phase == .draining { armLinger() }
     }
 
-    /// The kernel takes no more. The peer's last bytes may still wait for us (a refusal, for
-    /// example), so reading continues to the end, if it can.
+    /// The kernel takes no more. The peer's last bytes (a refusal) may still come: we read on.
     private func sendFailed(_ errno: Int32) {
         guard phase != .closed else { return }
         output.die()

@@ -49,3 +49,8 @@ extension Stream {
         case opened
     }
 }
+
+extension Stream {
+    /// Writes a text that lives as long as the program.
+    public func write(_ text: StaticString) { text.withUTF8Buffer { write($0.span) } }
+}
