@@ -71,6 +71,67 @@ struct HTTP2CarrierTests {
         #expect(bench.loop.slabs.outstanding == 0)
     }
 
+    @Test("Calls at the same time share a connection, and are answered in any order")
+    func together() throws {
+        let server = try server { peer in
+            guard peer.complete.count == 80, peer.step == 0 else { return }
+            peer.step = 1
+            for request in peer.complete.reversed() { peer.accept(request) }
+        }
+        let pool = pool(server)
+        for _ in 0..<80 { _ = bench.send([0x7B, 0x7D], to: pool, owner: owner) }
+        bench.turn { owner.results.count == 80 }
+        #expect(Set(owner.summary).count == 80 && server.peers.count == 1)
+        #expect(owner.summary.first == "202 m0-159" && owner.summary.last == "202 m0-1")
+        #expect(bench.loop.slabs.outstanding == 0)
+    }
+
+    @Test("A second connection is opened when the streams of the first are all taken")
+    func full() throws {
+        var options = HTTP2Options.server
+        options.streamsMax = 4
+        let server = try server(options) { _ in }
+        let pool = pool(server)
+        _ = bench.send([0x7B, 0x7D], to: pool, owner: owner)
+        bench.turn { server.requests.count == 1 }
+        bench.turn(milliseconds: 20)
+        for _ in 0..<7 { _ = bench.send([0x7B, 0x7D], to: pool, owner: owner) }
+        bench.turn { server.requests.count == 8 }
+        #expect(server.peers.map { $0.requests.count } == [4, 4])
+        for peer in server.peers {
+            bench.act {
+                for request in peer.complete { peer.accept(request) }
+                peer.write()
+            }
+        }
+        bench.turn { owner.results.count == 8 }
+        #expect(owner.summary.allSatisfy { $0.hasPrefix("202") })
+    }
+
+    @Test("Small messages pass an upload that the API does not read")
+    func beside() throws {
+        var options = HTTP2Options.server
+        options.opensWindows = false
+        options.connectionWindowBytes = 200_000
+        let server = try server(options, script: HTTP2ScriptedServer.accepting)
+        let pool = pool(server)
+        let call = bench.upload(to: pool, owner: owner)
+        feed([UInt8](repeating: 0x61, count: 3_000_000), to: call)
+        bench.turn { (server.requests.first?.body.count ?? 0) >= 100_000 }
+        bench.turn(milliseconds: 20)
+        #expect((server.requests.first?.body.count ?? 0) < 150_000)
+        for round in 1...5 {
+            _ = bench.send(
+                [UInt8](repeating: 0x62, count: 4_000), to: pool, owner: TestOwner())
+            bench.turn { server.requests.filter { $0.isComplete }.count == round }
+        }
+        #expect(server.peers.count == 1 && !server.requests[0].isComplete)
+        bench.act {
+            call.abandon()
+            call.body?.discard()
+        }
+    }
+
     @Test("A check of a key is a GET without a body")
     func check() throws {
         let server = try server(script: HTTP2ScriptedServer.accepting)
@@ -405,6 +466,54 @@ struct HTTP2CarrierTests {
         bench.turn { owner.results.count == 1 }
         bench.turn(milliseconds: 30)
         #expect(owner.summary == ["uncertain"] && server.requests.count == 1)
+    }
+
+    @Test("A connection that breaks ends each of its calls as far as it had come")
+    func brokenTogether() throws {
+        var options = HTTP2Options.server
+        options.opensWindows = false
+        options.streamWindowBytes = 65_535
+        let server = try server(options) { peer in
+            if peer.number > 0 {
+                HTTP2ScriptedServer.accepting(peer)
+            } else if peer.complete.count == 2, peer.requests.count == 3 {
+                peer.stream?.abort()
+            }
+        }
+        let pool = pool(server)
+        let owners = [TestOwner(), TestOwner(), TestOwner()]
+        _ = bench.send([UInt8](repeating: 0x61, count: 65_536), to: pool, owner: owners[0])
+        for owner in owners.dropFirst() { _ = bench.send([0x7B, 0x7D], to: pool, owner: owner) }
+        bench.turn { owners.allSatisfy { $0.results.count == 1 } || server.peers.count > 1 }
+        // The window of the second connection is too small for the first call as well.
+        bench.turn { owners[1].results.count + owners[2].results.count == 2 }
+        #expect(owners[1].summary == ["uncertain"] && owners[2].summary == ["uncertain"])
+        bench.turn { server.peers.count == 2 && !server.peers[1].requests.isEmpty }
+        #expect(owners[0].results.isEmpty)
+        #expect(pool.report.counters.retries.partlyWritten == 1)
+    }
+
+    @Test("Streams above the last one of a GOAWAY are sent again, those below go on")
+    func goawayBetween() throws {
+        let server = try server { peer in
+            guard peer.number == 0 else { return HTTP2ScriptedServer.accepting(peer) }
+            guard peer.complete.count == 3, peer.answered.insert(1).inserted else { return }
+            // GOAWAY, last stream 1, NO_ERROR.
+            let frame: [UInt8] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+            peer.stream?.write(frame.span)
+        }
+        let pool = pool(server)
+        for _ in 0..<3 { _ = bench.send([0x7B, 0x7D], to: pool, owner: owner) }
+        bench.turn { owner.results.count == 2 }
+        #expect(Set(owner.summary) == ["202 m1-1", "202 m1-3"])
+        #expect(pool.report.counters.retries.refused == 2)
+        bench.act {
+            let peer = server.peers[0]
+            peer.accept(peer.requests[0])
+            peer.write()
+        }
+        bench.turn { owner.results.count == 3 }
+        #expect(owner.summary.last == "202 m0-1")
     }
 
     @Test("A held request that was cut off before its last byte is sent again")

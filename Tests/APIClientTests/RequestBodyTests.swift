@@ -31,7 +31,7 @@ struct RequestBodyTests {
         return content
     }
 
-    @Test("The first slab leaves room for the head, every slab for chunk framing")
+    @Test("The first slab leaves room for the head, every slab for the head of a chunk or of a frame")
     func gaps() throws {
         let body = RequestBody(pool: SlabPool())
         let content = fill(body, 40_000)
@@ -41,7 +41,7 @@ struct RequestBodyTests {
         let firstBytes = first.bytes.copied()
         body.handedOver(first, isHeld: true)
         let second = try #require(body.nextReady)
-        #expect(second.start == ChunkedEncoder.headBytes && second.end + 2 == 16_384)
+        #expect(second.start == RequestBody.gapBytes && second.end + 2 == 16_384)
         let both = firstBytes + second.bytes.copied()
         #expect(both == Array(content.prefix(both.count)))
         body.discard()

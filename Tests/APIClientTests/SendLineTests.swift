@@ -17,14 +17,14 @@ struct SendLineTests {
         var sent = 0
         var now = MonotonicTime.at(0)
         /// Asks until it has to wait.
-        func ask(_ connection: ConnectionNumber) {
+        func ask(_ connection: LaneNumber) {
             while line.take(
                 16_000, for: connection, of: flow(connection.value), isSmall: false, at: now)
             {
                 sent += 16_000
             }
         }
-        for number in 0..<3 { ask(ConnectionNumber(value: number)) }
+        for number in 0..<3 { ask(LaneNumber(value: number)) }
         while now < .at(4_000) {
             while let connection = line.next(at: now) {
                 sent += 16_000
@@ -48,7 +48,7 @@ struct SendLineTests {
             let bytes = owner == 2 ? 700 : Int.random(in: 1...16_382, using: &generator)
             wanted[number] = (owner, bytes)
             let may = line.take(
-                bytes, for: ConnectionNumber(value: number), of: flow(owner), isSmall: false,
+                bytes, for: LaneNumber(value: number), of: flow(owner), isSmall: false,
                 at: now)
             if may {
                 sent[owner] += bytes
@@ -76,19 +76,19 @@ struct SendLineTests {
         let now = MonotonicTime.at(0)
         func ask(_ number: Int, _ owner: Int, isSmall: Bool) -> Bool {
             line.take(
-                10_000, for: ConnectionNumber(value: number), of: flow(owner), isSmall: isSmall,
+                10_000, for: LaneNumber(value: number), of: flow(owner), isSmall: isSmall,
                 at: now)
         }
         while ask(9, 9, isSmall: true) {}
-        line.leave(9)
+        line.leave(LaneNumber(value: 9))
         #expect(line.wakeTime == .never)
         for (number, owner, isSmall) in [
             (0, 0, false), (1, 0, false), (2, 0, true), (3, 1, false), (4, 2, false),
         ] {
             #expect(!ask(number, owner, isSmall: isSmall))
         }
-        line.leave(4)
-        line.leave(4)
+        line.leave(LaneNumber(value: 4))
+        line.leave(LaneNumber(value: 4))
         #expect(line.next(at: now) == nil)
         var order: [Int] = []
         while let connection = line.next(at: .at(1_000 * (order.count + 1))) {
@@ -103,7 +103,7 @@ struct SendLineTests {
         var turns = [0, 0]
         func ask(_ number: Int) {
             _ = line.take(
-                10_000, for: ConnectionNumber(value: number), of: flow(0), isSmall: number > 0,
+                10_000, for: LaneNumber(value: number), of: flow(0), isSmall: number > 0,
                 at: .at(0))
         }
         for number in (0..<12).reversed() { ask(number) }

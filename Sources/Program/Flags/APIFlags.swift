@@ -6,6 +6,8 @@ import ArgumentParser
 import Reactor
 import Relay
 
+extension APIHTTPChoice: ExpressibleByArgument {}
+
 struct APIFlags: ParsableArguments {
     private static let defaults = APIOptions()
     private static let keyDefaults = KeyOptions()
