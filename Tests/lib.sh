@@ -104,10 +104,11 @@ unit_tests() {
 end_to_end_tests() {
   RELAY_ARGUMENTS="--backend epoll" "${under[@]}" \
     "$PYTHON" -m unittest discover -s Tests/EndToEnd -v
-  if io_uring_granted; then
-    RELAY_ARGUMENTS="--backend io_uring" "${under[@]}" \
-      "$PYTHON" -m unittest discover -s Tests/EndToEnd -v
-  fi
+  # Once more with HTTP/2 to the API.
+  local second=epoll
+  if io_uring_granted; then second=io_uring; fi
+  RELAY_API_HTTP=2 RELAY_ARGUMENTS="--backend $second" "${under[@]}" \
+    "$PYTHON" -m unittest discover -s Tests/EndToEnd -v
 }
 
 # NAMES chooses some, by parts of their names.

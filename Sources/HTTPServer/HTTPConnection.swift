@@ -34,6 +34,8 @@ final class HTTPConnection: StreamHandler {
     private var stream: Stream?
     private var reader: HTTPRequestReader
     private var state = State.reading
+    /// Nothing has come yet.
+    private var isNew = true
     /// `read` is at work: what is left of its input is not in `pipelined`.
     private var isInRead = false
     /// The client has ended its side; what it asked before that is still answered.
@@ -61,13 +63,20 @@ final class HTTPConnection: StreamHandler {
 
     override func streamOpened(_ stream: Stream) {
         if stream.tls?.applicationProtocol == .http2 {
-            return server.speaksHTTP2(self, on: stream)
+            server.speaksHTTP2(self, on: stream)
+            return
         }
         self.stream = stream
         arm(server.options.requestMilliseconds)
     }
 
     override func streamReceived(_ stream: Stream, _ bytes: Bytes) {
+        if isNew {
+            isNew = false
+            if server.options.knowsHTTP2, stream.tls == nil, Self.isPreface(bytes) {
+                return server.speaksHTTP2(self, on: stream).streamReceived(stream, bytes)
+            }
+        }
         switch state {
         case .reading where pipelined.isEmpty, .discarding:
             if server.options.extendsRequests { arm(server.options.requestMilliseconds) }
@@ -111,6 +120,13 @@ final class HTTPConnection: StreamHandler {
         self.stream = nil
         state = .closing
         server.ended(self)
+    }
+
+    /// Whether a client begins with HTTP/2 (RFC 9113 section 3.4).
+    private static func isPreface(_ bytes: Bytes) -> Bool {
+        let start: StaticString = "PRI * HTTP/2.0\r\n"
+        return bytes.count >= start.utf8CodeUnitCount
+            && bytes.extracting(0..<start.utf8CodeUnitCount).equalsIgnoringCase(start)
     }
 
     /// The connection ends; a request that is being read will not be complete.

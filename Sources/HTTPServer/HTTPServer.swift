@@ -21,10 +21,13 @@ package struct HTTPServerOptions: Sendable {
     package var requestMilliseconds: Int
     /// Each piece of a request begins `requestMilliseconds` anew: for bodies of any size.
     package var extendsRequests: Bool
+    /// Clients without TLS may speak HTTP/2 from the start, by prior knowledge (RFC 9113 section 3.3).
+    /// Their preface must come in one piece.
+    package var knowsHTTP2: Bool
 
     package init(
         connectionsMax: Int, headBytesMax: Int, uploadBytesMax: Int, idleMilliseconds: Int,
-        requestMilliseconds: Int, extendsRequests: Bool
+        requestMilliseconds: Int, extendsRequests: Bool, knowsHTTP2: Bool = false
     ) {
         self.connectionsMax = connectionsMax
         self.headBytesMax = headBytesMax
@@ -32,6 +35,7 @@ package struct HTTPServerOptions: Sendable {
         self.idleMilliseconds = idleMilliseconds
         self.requestMilliseconds = requestMilliseconds
         self.extendsRequests = extendsRequests
+        self.knowsHTTP2 = knowsHTTP2
     }
 }
 
@@ -77,12 +81,15 @@ package final class HTTPServer: ListenerHandler {
     }
 
     /// The client of a new connection has chosen HTTP/2.
-    func speaksHTTP2(_ connection: HTTPConnection, on stream: Stream) {
+    /// - Returns: what carries it on.
+    @discardableResult
+    func speaksHTTP2(_ connection: HTTPConnection, on stream: Stream) -> StreamHandler {
         let successor = HTTP2Connection(server: self, stream: stream)
         connections[ObjectIdentifier(connection)] = nil
         connections[ObjectIdentifier(successor)] = successor
         stream.handOver(to: successor)
         successor.begin()
+        return successor
     }
 
     /// A connection has ended.

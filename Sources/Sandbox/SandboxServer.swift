@@ -25,7 +25,7 @@ package final class SandboxServer {
                 idleMilliseconds: options.idleTimeoutMilliseconds,
                 requestMilliseconds: options.idleTimeoutMilliseconds,
                 // 80 MiB over a slow network take as long as they take.
-                extendsRequests: true),
+                extendsRequests: true, knowsHTTP2: true),
             service: SandboxService(options: options, log: log))
     }
 

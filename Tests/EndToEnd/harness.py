@@ -1,7 +1,8 @@
 """Starts the built program and talks to it: what every end-to-end test shares.
 
 The program is $RELAY_BINARY, by default .build/release/postscale-relay; every relay gets
-$RELAY_ARGUMENTS besides its own (`--backend io_uring`). Each process has its own free ports on
+$RELAY_ARGUMENTS besides its own (`--backend io_uring`). With $RELAY_API_HTTP=2 relays speak HTTP/2 to
+the sandbox also where that has no TLS; over TLS they do by default. Each process has its own free ports on
 127.0.0.1, writes its log to its own file at the most verbose level, and is ended by SIGTERM: `stop`
 requires exit code 0 and a log without any API key. At the end of a run
 test_zz_no_key_in_any_output.py looks for all keys in all outputs once more.
@@ -30,6 +31,7 @@ from clients import RawClient, SandboxClient
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("RELAY_BINARY", str(ROOT / ".build/release/postscale-relay"))
 RELAY_ARGUMENTS = os.environ.get("RELAY_ARGUMENTS", "").split()
+API_HTTP = os.environ.get("RELAY_API_HTTP", "")
 READY_SECONDS = 10
 STOP_SECONDS = 45
 # Tests/Sanitizers/under.sh sets it to the sanitizer that the relay was built with.
@@ -40,6 +42,7 @@ CLIENT_SECONDS = 300 if SANITIZED else 60
 PATIENCE_SECONDS = 150 if SANITIZED else 30
 
 _ports = set()
+_sandbox_ports = set()
 _keys = set()
 _key_count = 0
 _outputs = []
@@ -225,6 +228,7 @@ class Sandbox(Process):
             ["sandbox", "--listen", f"127.0.0.1:{self.port}", "--store", self.store]
             + ["--log-format", "json", "--log-level", "trace", *arguments],
         )
+        _sandbox_ports.add(self.port)
         self.client = SandboxClient(self.port)  # Speaks plain HTTP only.
         self.wait_for_port(self.port)
 
@@ -256,11 +260,14 @@ class Relay(Process):
             api = ["--sandbox", "--sandbox-listen", f"127.0.0.1:{self.sandbox_port}"]
             api += ["--sandbox-store", self.store]
             api += ["--write-certificate", self.certificate]
+            _sandbox_ports.add(self.sandbox_port)
         else:
             self.sandbox_port = api_port
             key = make_certificate(self.files, self.certificate)
             api = ["--api-url", api_url]
             api += ["--tls-cert", self.certificate, "--tls-key", key]
+        if API_HTTP and self.sandbox_port in _sandbox_ports:
+            api += ["--api-http", API_HTTP]
         listen = [f"--listen=127.0.0.1:{port}" for port in self.ports]
         listen.append(f"--listen-tls=127.0.0.1:{self.tls_port}")
         super().__init__(

@@ -108,11 +108,20 @@ struct MetricsPage {
             as [(labels: MetricLabels, report: AddressReport)]
         text.family("api_address_up", .gauge, "0 while an address of the API rests on every loop.")
         for (labels, report) in addresses { text.sample(labels, report.health == .healthy) }
-        text.family("api_connections", .gauge, "Connections to the API by address and state.")
+        text.family(
+            "api_connections", .gauge,
+            "Connections to the API by address, HTTP version and state.")
         for (labels, report) in addresses {
+            let labels = labels.with("http", report.version.rawValue)
             text.sample(labels.with("state", "opening"), report.opening)
             text.sample(labels.with("state", "idle"), report.idle)
             text.sample(labels.with("state", "busy"), report.busy)
+        }
+        text.family(
+            "api_calls_in_flight", .gauge,
+            "Calls on connections to the API: over HTTP/2 the streams in use.")
+        for (labels, report) in addresses {
+            text.sample(labels.with("http", report.version.rawValue), report.callsInFlight)
         }
         text.family(
             "api_calls_total", .counter, "Times a call was put on a connection, by address.")
