@@ -76,6 +76,7 @@ final class HTTP2Lane: APILane {
         sentOfSlab = 0
         movedAt = now
         bodyEnd = 0
+        hasTurn = false
         hasEndedUnread = false
         pool.began(call, on: self)
         advance()
@@ -96,13 +97,13 @@ final class HTTP2Lane: APILane {
     /// Opens the stream as soon as there is something to send, and gives the session what is ready.
     func advance() {
         guard let call, !call.isHandedOver else { return }
+        carrier.wakeUp(at: call.deadline)
         if requestStream == nil {
             guard hasSomething(call), mayOffer(call) else { return }
             guard session.canOpen else { return carrier.waitForStream(self) }
             open(call)
         }
         offer(call)
-        carrier.wakeUp(at: call.deadline)
     }
 
     private func hasSomething(_ call: APICall) -> Bool {

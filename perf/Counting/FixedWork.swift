@@ -8,7 +8,7 @@ import Glibc
 
 /// A fixed load in two lengths.
 struct FixedWork: Sendable {
-    let name: String
+    private(set) var name: String
     let messageBytes: Int
     let messagesPerConnection: Int
     let shortCount: Int
@@ -45,6 +45,13 @@ struct FixedWork: Sendable {
         FixedWork(
             name: "W2-\(keys)-keys", messageBytes: 4_096, messagesPerConnection: 50,
             shortCount: 400, longCount: 2_000, isPerMegabyte: false, connections: 8, keys: keys)
+    }
+
+    /// The same work under a name that tells the API's HTTP/2.
+    var overHTTP2: FixedWork {
+        var work = self
+        work.name += "-h2"
+        return work
     }
 
     /// What the counts are divided by.

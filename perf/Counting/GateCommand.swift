@@ -44,7 +44,10 @@ struct GateCommand: ParsableCommand {
             String(contentsOfFile: "\(files)/thresholds.txt", encoding: .utf8))
         let workspace = try Workspace()
         var counts: [(name: String, value: Double)] = []
-        for _ in 0..<max(1, repeats) { counts += try count(target, workspace) }
+        for _ in 0..<max(1, repeats) {
+            counts += try count(target.speaking("1.1"), workspace)
+            counts += try countHTTP2(target.speaking("2"), workspace)
+        }
         if let keep { try keepProfiles(workspace, in: keep) }
         print(table(counts, thresholds))
         let judged = counts.filter { !portable || !Self.dependsOnProcessor($0.name) }
@@ -89,6 +92,28 @@ struct GateCommand: ParsableCommand {
             let allocations = try counter.count()
             counts.append(("W2-allocations-per-message", allocations.own))
             counts.append(("W2-OpenSSL-allocations-per-message", allocations.openSSL))
+        }
+        return counts
+    }
+
+    /// The same for calls over HTTP/2.
+    private func countHTTP2(
+        _ target: RelayTarget, _ workspace: Workspace
+    ) throws -> [(name: String, value: Double)] {
+        var counts: [(name: String, value: Double)] = []
+        if InstructionCount.obstacle == nil {
+            let counter = InstructionCount(workspace: workspace, relay: target)
+            let small = try counter.count(FixedWork.small.overHTTP2)
+            let large = try counter.count(FixedWork.large.overHTTP2)
+            counts.append(("W2-h2-own-instructions-per-message", small.own))
+            counts.append(("W3-h2-own-instructions-per-MB", large.own))
+            counts.append(("W2-h2-instructions-per-message", small.all))
+            counts.append(("W3-h2-instructions-per-MB", large.all))
+        }
+        if AllocationCount.obstacle == nil {
+            let counter = AllocationCount(
+                workspace: workspace, relay: target, source: "\(files)/allocations.c")
+            counts.append(("W2-h2-allocations-per-message", try counter.count().own))
         }
         return counts
     }

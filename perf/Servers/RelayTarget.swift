@@ -22,6 +22,13 @@ struct RelayTarget: Target {
         self.arguments = arguments
     }
 
+    /// The same with this HTTP to the API.
+    func speaking(_ version: String) -> RelayTarget {
+        var target = self
+        target.arguments = ["--api-http", version] + arguments
+        return target
+    }
+
     /// Next to this program, where the build puts it.
     static var defaultBinary: String {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
