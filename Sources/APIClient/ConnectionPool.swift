@@ -316,9 +316,16 @@ extension ConnectionPool {
         serviceLater()
     }
 
-    /// An HTTP/2 connection was given up, or the API has given it up, for this reason.
+    /// An HTTP/2 connection has failed: the API has said so, for this reason.
     func connectionFailed(_ address: SocketAddress, reason: String) {
         log.connectionFailed(address, reason: reason, at: loop.now)
+    }
+
+    /// The same, and the relay gives it up.
+    /// - Parameter isSilent: nothing came; else the peer broke the rules.
+    func gaveUp(_ address: SocketAddress, reason: String, isSilent: Bool) {
+        if isSilent { counters.connectionsSilent += 1 } else { counters.connectionsFaulty += 1 }
+        connectionFailed(address, reason: reason)
     }
 
     /// The lane carries the call from now on.

@@ -322,7 +322,7 @@ final class HTTP2Carrier: StreamHandler, APITransport {
             self.question = (question.end, stream.acknowledgedByteCount)
             return now.advanced(byMilliseconds: Self.deadMilliseconds)
         }
-        breakAll("no answer to a PING", stream, isEnded: false)
+        breakAll("no answer to a PING", stream, isSilent: true)
         return nil
     }
 
@@ -347,16 +347,16 @@ final class HTTP2Carrier: StreamHandler, APITransport {
 
     private func failed() {
         guard let stream else { return }
-        breakAll(session.failure?.reason ?? "a fault of HTTP/2", stream, isEnded: false)
+        breakAll(session.failure?.reason ?? "a fault of HTTP/2", stream, isSilent: false)
     }
 
     /// The connection is of no more use, whatever its calls are waiting for. What is queued is thrown
     /// away.
-    private func breakAll(_ reason: String, _ stream: Stream, isEnded: Bool) {
+    private func breakAll(_ reason: String, _ stream: Stream, isSilent: Bool) {
         isGivenUp = true
-        pool.connectionFailed(address, reason: reason)
+        pool.gaveUp(address, reason: reason, isSilent: isSilent)
         pool.retiring(number, isByPeer: false)
-        endCalls(reason, isEnded: isEnded)
+        endCalls(reason, isEnded: false)
         stream.abort()
     }
 

@@ -25,6 +25,13 @@ package struct PoolCounters: Sendable {
     /// The connection broke, or the API did not read in time, and the rule allows no other try.
     package var notSentBroken = 0
 
+    // HTTP/2 connections that the relay has given up.
+
+    /// Nothing came, and a PING had no answer.
+    package var connectionsSilent = 0
+    /// The peer broke the protocol, or sent too much of something.
+    package var connectionsFaulty = 0
+
     package var bounds = PoolBoundCounts()
 
     package init() {}
@@ -69,6 +76,10 @@ extension PoolCounters: CounterGroup {
                 "queue-full": \.notSentQueueFull, "no-address": \.notSentNoAddress,
                 "no-connection-in-time": \.notSentLate, "broken": \.notSentBroken,
             ], status: .sum("not_sent")),
+        .counters(
+            "api_connections_given_up_total", "HTTP/2 connections that the relay has given up.",
+            label: "reason", ["silent": \.connectionsSilent, "fault": \.connectionsFaulty],
+            status: .sum("given_up")),
     ]
     package static let boundFamilies: [CounterFamily<PoolCounters>] = [
         .counters(

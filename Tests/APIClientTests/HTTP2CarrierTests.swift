@@ -573,6 +573,7 @@ struct HTTP2CarrierTests {
         bench.turn { owner.results.count == 1 }
         let took = MonotonicTime.readClock().milliseconds(since: start)
         #expect(owner.summary == ["uncertain"] && (4_500...6_000).contains(took), "\(took) ms")
+        #expect(pool.report.counters.connectionsSilent == 1)
     }
 
     @Test("An API that answers PINGs may take its time")
@@ -606,6 +607,7 @@ struct HTTP2CarrierTests {
         #expect(owner.summary == ["uncertain"])
         bench.turn { server.peers[0].closeReason != nil }
         #expect(server.peers[0].closeReason != .peer)
+        #expect(pool.report.counters.connectionsFaulty == 1)
     }
 
     @Test("An API that does not take the request in time did not get it")
