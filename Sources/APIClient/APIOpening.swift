@@ -29,6 +29,7 @@ final class APIOpening: StreamHandler {
     }
 
     override func streamOpened(_ stream: Stream) {
+        if let tls = stream.tls { pool.secured(address, tls) }
         switch pool.options.http.version(on: stream) {
         case .http1:
             let connection = APIConnection(

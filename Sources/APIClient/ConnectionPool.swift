@@ -310,6 +310,12 @@ extension ConnectionPool {
         return machine.opened(number, streamsMax: streamsMax, at: loop.now)
     }
 
+    /// TLS is up on a connection that is opening.
+    func secured(_ address: SocketAddress, _ tls: TLSInfo) {
+        counters.groups[keyPath: TLSGroupCounts.place(of: tls.group)] += 1
+        log.secured(address, tls)
+    }
+
     func openingFailed(_ number: ConnectionNumber, to address: SocketAddress, reason: String) {
         log.connectionFailed(address, reason: reason, at: loop.now)
         machine.openingFailed(number, at: loop.now)

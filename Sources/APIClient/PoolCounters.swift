@@ -33,6 +33,8 @@ package struct PoolCounters: Sendable {
     package var connectionsFaulty = 0
 
     package var bounds = PoolBoundCounts()
+    /// TLS handshakes with the API.
+    package var groups = TLSGroupCounts()
 
     package init() {}
 }
@@ -99,6 +101,17 @@ extension PoolCounters: CounterGroup {
             "Calls for messages that broke, or were not answered, when the API may have acted.",
             of: \.uncertain, status: .value("uncertain"))
     ]
+    package static let handshakeFamilies: [CounterFamily<PoolCounters>] = [
+        .counters(
+            "api_tls_handshakes_total",
+            "Finished TLS handshakes with the API by the group of their key exchange.",
+            label: "group",
+            [
+                "X25519MLKEM768": \.groups.hybrid, "x25519": \.groups.x25519,
+                "secp256r1": \.groups.p256, "secp384r1": \.groups.p384,
+                "other": \.groups.other, "none": \.groups.none,
+            ])
+    ]
     package static let timeFamilies: [CounterFamily<PoolCounters>] = [
         .counters(
             "api_seconds",
@@ -108,7 +121,8 @@ extension PoolCounters: CounterGroup {
     ]
 
     package static let families =
-        answerFamilies + failureFamilies + boundFamilies + doubtFamilies + timeFamilies
+        answerFamilies + failureFamilies + boundFamilies + doubtFamilies + handshakeFamilies
+        + timeFamilies
 }
 
 /// Retries, by how far the request had got.

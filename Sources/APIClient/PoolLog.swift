@@ -44,6 +44,15 @@ final class PoolLog {
             ["address": "\(address)", "reason": reason, "suppressed": "\(suppressed)"])
     }
 
+    func secured(_ address: SocketAddress, _ tls: TLSInfo) {
+        log.event(
+            .debug, "api-connection-secured",
+            [
+                "address": "\(address)", "version": tls.version, "cipher": tls.cipher,
+                "group": tls.group, "resumed": "\(tls.resumed)",
+            ])
+    }
+
     /// Says which address; the outcome of the message is logged with its session.
     func uncertain(_ address: SocketAddress, reason: String, requestID: String) {
         log.event(

@@ -37,11 +37,12 @@ struct RelayProcess {
             log: log)
         try tickets.use(try configuration.reloadable.readTicketKeys())
         serverTLS = try configuration.reloadable.loadCertificates(
-            hostname: configuration.hostname, sealing: tickets)
+            hostname: configuration.hostname, groups: configuration.tlsGroups, sealing: tickets)
         clientTLS =
             configuration.api.endpoint.isTLS
             ? try TLSContext.client(
-                caFile: configuration.api.caFile, protocols: configuration.api.http.offered) : nil
+                caFile: configuration.api.caFile, protocols: configuration.api.http.offered,
+                groups: configuration.tlsGroups) : nil
         try temporary.checkFlag()
     }
 

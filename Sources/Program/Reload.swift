@@ -34,7 +34,8 @@ struct Reload {
                 settings.certificate == .selfSigned
                 ? shared.serverTLS
                 : try settings.loadCertificates(
-                    hostname: read.configuration.hostname, sealing: tickets)
+                    hostname: read.configuration.hostname,
+                    groups: shared.configuration.tlsGroups, sealing: tickets)
             try tickets.use(ticketKeys)
             shared.adopt(settings, certificates)
             roster.tellAll { $0.adopt(settings, certificates) }

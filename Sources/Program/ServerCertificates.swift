@@ -6,16 +6,20 @@ import Relay
 
 extension ReloadableSettings {
     /// The server's certificates from their files, or a new one in memory.
-    /// - Parameter hostname: of several certificates, the one for this name is the default.
-    /// - Throws: `TLSError` that names the file.
-    func loadCertificates(hostname: String, sealing tickets: TLSTickets) throws -> TLSContext {
+    /// - Parameters:
+    ///   - hostname: of several certificates, the one for this name is the default.
+    ///   - groups: for the key exchange; nil for the usual ones.
+    /// - Throws: `TLSError` that names the file, or the groups.
+    func loadCertificates(
+        hostname: String, groups: String?, sealing tickets: TLSTickets
+    ) throws -> TLSContext {
         switch certificate {
         case .files(let files):
             return try TLSContext.server(
-                certificates: files, defaultName: hostname, tickets: tickets)
+                certificates: files, defaultName: hostname, tickets: tickets, groups: groups)
         case .selfSigned:
             return try TLSContext.selfSignedServer(
-                names: [hostname, "localhost", "127.0.0.1", "::1"])
+                names: [hostname, "localhost", "127.0.0.1", "::1"], groups: groups)
         }
     }
 

@@ -182,6 +182,9 @@ class Counting(AdminTestCase):
                 before, "tls_handshakes_total", version=name,
                 listener=f"127.0.0.1:{self.relay.tls_port}"), 1)
         self.assertEqual(self.difference(before, "tls_handshakes_total"), 2)
+        self.assertEqual(self.difference(before, "tls_handshakes_groups_total"), 2)
+        # A client of this machine's OpenSSL may have the hybrid; TLS 1.2 has not.
+        self.assertGreaterEqual(self.difference(before, "tls_handshakes_groups_total", group="x25519"), 1)
 
     def test_a_handshake_that_fails(self):
         before = self.scrape()

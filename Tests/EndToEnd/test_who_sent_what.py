@@ -121,7 +121,9 @@ class Lines(AdminTestCase):
         for key in (harness.secret_key("nonsense_of_a_client"), harness.new_key("auth_down")):
             self.refused(key)
             event = "login-unavailable" if "down" in key else "login-refused"
-            self.one(event, key=name_of(key))
+            line = self.one(event, key=name_of(key))
+            if "down" in key:
+                self.assertRegex(line["reason"], "^status 5..$")
         self.refused(harness.new_key(), user="somebody")
         self.assertNotIn("key", self.one("login-refused", reason="username"))
 

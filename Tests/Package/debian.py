@@ -1,8 +1,9 @@
 """A fresh Debian in a folder, as debootstrap makes it, for the tests of the package.
 
-The folder is made once and kept; each test works on a copy.
+The folder is made once for each release and kept; each test works on a copy.
 """
 
+import contextlib
 import os
 import pathlib
 import re
@@ -33,25 +34,51 @@ def inside(folder, *command, check=True, **more):
         env={**ENVIRONMENT, **more})
 
 
-def base():
-    """The folder as debootstrap made it."""
-    folder = FOLDER / "debian-base"
+def base(suite=None):
+    """The folder as debootstrap made it.
+
+    suite is the name of a release, by default that of this machine.
+    """
+    folder = FOLDER / f"debian-base{'-' + suite if suite else ''}"
     if not (folder / "etc/debian_version").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        suite, url = mirror()
+        own, url = mirror()
         subprocess.run(
-            ["debootstrap", "--variant=minbase", suite, folder, url], check=True,
+            ["debootstrap", "--variant=minbase", suite or own, folder, url], check=True,
             stdout=subprocess.DEVNULL)
     return folder
 
 
 def copy(source, folder):
     """Makes `folder` a copy of `source` that can install packages as this machine does."""
+    unmount(folder)  # What a killed run has left there is this machine's.
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run(["cp", "-a", source, folder], check=True)
     shutil.copy("/etc/resolv.conf", folder / "etc/resolv.conf")
     shutil.rmtree(folder / "etc/apt/apt.conf.d", ignore_errors=True)
     shutil.copytree("/etc/apt/apt.conf.d", folder / "etc/apt/apt.conf.d")
+
+
+@contextlib.contextmanager
+def mounted(folder, *shared):
+    """/proc and /dev in `folder`, and these folders of this machine under their own names."""
+    mounts = [(["-t", "proc", "proc"], folder / "proc"), (["--rbind", "/dev"], folder / "dev")]
+    mounts += [(["--bind", path], folder / str(path).lstrip("/")) for path in shared]
+    try:
+        for what, place in mounts:
+            place.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["mount", "--make-private", *what, place], check=True)
+        yield folder
+    finally:
+        unmount(folder)
+
+
+def unmount(folder):
+    """Takes away everything that is mounted below `folder`."""
+    lines = pathlib.Path("/proc/self/mounts").read_text().splitlines()
+    for place in sorted((line.split()[1] for line in lines), reverse=True):
+        if place.startswith(f"{folder}/"):
+            subprocess.run(["umount", "-l", place], check=True)
 
 
 def newer_package(folder):

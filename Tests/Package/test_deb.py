@@ -27,33 +27,33 @@ import harness  # noqa: E402
 import service  # noqa: E402
 from debian import FOLDER, PACKAGE  # noqa: E402
 
-DEBIAN = FOLDER / "debian"
 UNIT = "usr/lib/systemd/system/postscale-relay.service"
-
-
-def in_debian(*command, **more):
-    return debian.inside(DEBIAN, *command, **more)
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can make a Debian")
 @unittest.skipUnless(PACKAGE.is_file(), "PACKAGE names no package")
 class Package(unittest.TestCase):
+    # The release, and its folder.
+    suite = None
+    folder = FOLDER / "debian"
+
     @classmethod
     def setUpClass(cls):
-        if os.path.ismount(DEBIAN / "proc"):  # Left by a run that was killed.
-            subprocess.run(["umount", DEBIAN / "proc"], check=True)
-        debian.copy(debian.base(), DEBIAN)
-        # Swift reads the command line from there.
-        subprocess.run(["mount", "-t", "proc", "proc", DEBIAN / "proc"], check=True)
-        cls.addClassCleanup(subprocess.run, ["umount", DEBIAN / "proc"], check=True)
-        in_debian("apt-get", "update", "-qq")
-        shutil.copy(PACKAGE, DEBIAN / "tmp/relay.deb")
-        in_debian("apt-get", "install", "-y", "-qq", "/tmp/relay.deb")
+        debian.copy(debian.base(cls.suite), cls.folder)
+        # Swift reads the command line from /proc.
+        cls.enterClassContext(debian.mounted(cls.folder))
+        cls.inside("apt-get", "update", "-qq")
+        shutil.copy(PACKAGE, cls.folder / "tmp/relay.deb")
+        cls.inside("apt-get", "install", "-y", "-qq", "/tmp/relay.deb")
+
+    @classmethod
+    def inside(cls, *command, **more):
+        return debian.inside(cls.folder, *command, **more)
 
     @contextlib.contextmanager
     def relay(self, sockets, api_port):
         """Starts it by the unit's command line, as the unit's user, with the unit's sockets."""
-        unit = (DEBIAN / UNIT).read_text()
+        unit = (self.folder / UNIT).read_text()
         command = re.search(r"^ExecStart=(.*)$", unit, re.M)[1]
         options = f"--api-url http://127.0.0.1:{api_port} --admin {harness.free_port()}"
         command = command.replace("$POSTSCALE_OPTIONS", options)
@@ -65,7 +65,7 @@ class Package(unittest.TestCase):
         process = subprocess.Popen(
             [sys.executable, "-c", service._ACTIVATE, str(len(sockets)), names]
             + [str(number) for number in numbers]
-            + [shutil.which("chroot"), f"--userspec={user}:{group}", str(DEBIAN)] + shlex.split(command),
+            + [shutil.which("chroot"), f"--userspec={user}:{group}", str(self.folder)] + shlex.split(command),
             pass_fds=numbers, stdout=log, stderr=log, env={"PATH": os.environ["PATH"]})
         harness.wait_until(
             lambda: (FOLDER / "relay.log").read_bytes().count(b" notice ready ") > before,
@@ -79,12 +79,12 @@ class Package(unittest.TestCase):
 
     def certificate(self, hook=True):
         """Gives the relay a new certificate through the certbot hook; returns it."""
-        lineage = DEBIAN / "etc/letsencrypt/live/localhost"
+        lineage = self.folder / "etc/letsencrypt/live/localhost"
         lineage.mkdir(parents=True, exist_ok=True)
         os.chmod(lineage.parent, 0o700)
         key = harness.make_certificate(str(lineage), str(lineage / "fullchain.pem"))
         os.replace(key, lineage / "privkey.pem")
-        in_debian(
+        self.inside(
             "/usr/lib/postscale-relay/certbot-deploy",
             RENEWED_LINEAGE="/etc/letsencrypt/live/localhost")
         return ssl.PEM_cert_to_DER_cert((lineage / "fullchain.pem").read_text())
@@ -105,27 +105,27 @@ class Package(unittest.TestCase):
         return presented
 
     def test_its_whole_life(self):
-        user = in_debian("getent", "passwd", "postscale-relay").stdout.split(":")
+        user = self.inside("getent", "passwd", "postscale-relay").stdout.split(":")
         self.assertEqual(user[5:], ["/nonexistent", "/usr/sbin/nologin\n"])
-        folder = (DEBIAN / "etc/postscale-relay/tls").stat()
+        folder = (self.folder / "etc/postscale-relay/tls").stat()
         self.assertEqual((folder.st_uid, folder.st_mode & 0o777), (0, 0o750))
         self.assertEqual(folder.st_gid, int(user[3]))
         self.assertIn(b"SIGHUP", subprocess.run(
-            ["zcat", DEBIAN / "usr/share/man/man1/postscale-relay.1.gz"], capture_output=True).stdout)
+            ["zcat", self.folder / "usr/share/man/man1/postscale-relay.1.gz"], capture_output=True).stdout)
         for path in ("bash-completion/completions/postscale-relay",
                      "zsh/vendor-completions/_postscale-relay",
                      "fish/vendor_completions.d/postscale-relay.fish"):
-            self.assertIn("proxy-from", (DEBIAN / "usr/share" / path).read_text())
+            self.assertIn("proxy-from", (self.folder / "usr/share" / path).read_text())
         command = ["postscale-relay", "--config", "/etc/postscale-relay/relay.conf", "--check-config"]
-        refused = in_debian(*command, check=False)
+        refused = self.inside(*command, check=False)
         self.assertEqual(refused.returncode, 64)
         self.assertIn("neither it nor a folder in it has fullchain.pem", refused.stderr)
 
         first = self.certificate()
-        self.assertIn("The configuration is valid.", in_debian(*command).stdout)
+        self.assertIn("The configuration is valid.", self.inside(*command).stdout)
         api_port = harness.free_port()
         sandbox = subprocess.Popen(
-            ["chroot", DEBIAN, "postscale-relay", "sandbox", "--listen", f"127.0.0.1:{api_port}"],
+            ["chroot", self.folder, "postscale-relay", "sandbox", "--listen", f"127.0.0.1:{api_port}"],
             stderr=subprocess.DEVNULL)
         self.addCleanup(sandbox.wait)
         self.addCleanup(sandbox.terminate)
@@ -151,24 +151,24 @@ class Package(unittest.TestCase):
         for subject in ("first", "renewed", "upgraded"):
             self.assertIn(f'"{subject}"', text)
 
-        in_debian("apt-get", "remove", "-y", "-qq", "postscale-relay")
-        self.assertFalse((DEBIAN / "usr/bin/postscale-relay").exists())
-        self.assertTrue((DEBIAN / "etc/postscale-relay/relay.conf").exists())
-        in_debian("apt-get", "purge", "-y", "-qq", "postscale-relay")
-        self.assertEqual(in_debian("getent", "passwd", "postscale-relay", check=False).returncode, 2)
+        self.inside("apt-get", "remove", "-y", "-qq", "postscale-relay")
+        self.assertFalse((self.folder / "usr/bin/postscale-relay").exists())
+        self.assertTrue((self.folder / "etc/postscale-relay/relay.conf").exists())
+        self.inside("apt-get", "purge", "-y", "-qq", "postscale-relay")
+        self.assertEqual(self.inside("getent", "passwd", "postscale-relay", check=False).returncode, 2)
         left = subprocess.run(
-            ["find", DEBIAN, "-xdev", "-name", "*postscale*", "-not", "-path", "*/var/log/*",
-             "-not", "-path", "*/var/cache/*", "-not", "-path", f"{DEBIAN}/tmp/*"], capture_output=True, text=True).stdout
+            ["find", self.folder, "-xdev", "-name", "*postscale*", "-not", "-path", "*/var/log/*",
+             "-not", "-path", "*/var/cache/*", "-not", "-path", f"{self.folder}/tmp/*"], capture_output=True, text=True).stdout
         self.assertEqual(left, "")
 
     def upgrade(self):
         """The same program as a newer version; the operator's changes stay."""
-        config = DEBIAN / "etc/postscale-relay/relay.conf"
+        config = self.folder / "etc/postscale-relay/relay.conf"
         config.write_text(config.read_text() + "--max-errors 21\n")
-        name = debian.newer_package(DEBIAN / "tmp")
-        in_debian("apt-get", "install", "-y", "-qq", f"/tmp/{name}")
+        name = debian.newer_package(self.folder / "tmp")
+        self.inside("apt-get", "install", "-y", "-qq", f"/tmp/{name}")
         self.assertIn("--max-errors 21", config.read_text())
-        version = in_debian("dpkg-query", "-W", "-f=${Version}", "postscale-relay").stdout
+        version = self.inside("dpkg-query", "-W", "-f=${Version}", "postscale-relay").stdout
         self.assertEqual(version, "9.9.9")
 
 

@@ -13,6 +13,7 @@ struct ReloadableFlagsTests {
         ("--listen", "127.0.0.1:2525"), ("--listen-tls", "127.0.0.1:2465"),
         ("--proxy-from", "10.0.0.0/24"), ("--hostname", "new.example"), ("--tls-cert", "new.pem"),
         ("--tls-key", "new.pem"), ("--tls-folder", certificates.path), ("--ticket-keys", "keys"),
+        ("--tls-groups", "X25519"),
         ("--write-certificate", "out.pem"), ("--api-url", "https://api.example"),
         ("--api-ca", "ca.pem"), ("--api-http", "1.1"), ("--api-timeout", "41s"), ("--api-connect-timeout", "41s"),
         ("--api-connections", "41"), ("--api-queue", "41"), ("--api-rate", "41MB"),

@@ -47,13 +47,29 @@ final class OpenSSLClient {
     /// - Parameters:
     ///   - version: `TLS1_2_VERSION` or `TLS1_3_VERSION`.
     ///   - fragmentCode: max_fragment_length, 1 to 4 (RFC 6066 section 4); 0 for none.
-    init(version: Int32, fragmentCode: UInt8 = 0) throws {
+    ///   - serverName: of the server that it asks for.
+    ///   - earlier: whose session it offers, if there is one.
+    ///   - groups: OpenSSL's own list for nil.
+    init(
+        version: Int32, fragmentCode: UInt8 = 0, serverName: String? = nil,
+        resuming earlier: OpenSSLClient? = nil, groups: String? = nil
+    ) throws {
         context = try #require(SSL_CTX_new(TLS_client_method()))
         try #require(ct_set_versions(context, version, version) == 1)
         try #require(SSL_CTX_set_tlsext_max_fragment_length(context, fragmentCode) == 1)
+        if let groups { try #require(ct_set_groups(context, groups) == 1) }
         ssl = try #require(ct_new(context, port.pointer))
         SSL_set_connect_state(ssl)
+        if let serverName { try #require(ct_set_server_name(ssl, serverName) == 1) }
+        if let earlier {
+            let session = SSL_get1_session(earlier.ssl)
+            try #require(SSL_set_session(ssl, session) == 1)
+            SSL_SESSION_free(session)
+        }
     }
+
+    /// Whether the handshake has resumed the session that was offered.
+    var isResumed: Bool { SSL_session_reused(ssl) == 1 }
 
     deinit {
         SSL_free(ssl)

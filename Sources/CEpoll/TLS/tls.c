@@ -5,6 +5,7 @@
 #include "TLS/tls.h"
 
 #include <openssl/core_names.h>
+#include <openssl/sha.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,31 @@ static int server_name(SSL *ssl, int *alert, void *choose) {
 void ct_set_server_name_callback(SSL_CTX *context, ct_choose choose) {
     SSL_CTX_set_tlsext_servername_callback(context, server_name);
     SSL_CTX_set_tlsext_servername_arg(context, (void *)choose);
+}
+
+/* The session ID context of a connection is a hash of the name: OpenSSL compares it before it resumes. */
+static int bind_session(SSL *ssl, int *alert, void *argument) {
+    (void)alert, (void)argument;
+    const unsigned char *extension = NULL;
+    size_t size = 0;
+    /* A list with one name; a longer one than this is refused later. */
+    unsigned char name[512], digest[SHA256_DIGEST_LENGTH];
+    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &extension, &size)) size = 0;
+    if (size > sizeof name) size = sizeof name;
+    for (size_t i = 0; i < size; i++)
+        name[i] = extension[i] >= 'A' && extension[i] <= 'Z' ? extension[i] | 0x20 : extension[i];
+    return SHA256(name, size, digest) && SSL_set_session_id_context(ssl, digest, sizeof digest)
+               ? SSL_CLIENT_HELLO_SUCCESS
+               : SSL_CLIENT_HELLO_ERROR;
+}
+
+void ct_bind_sessions_to_names(SSL_CTX *context) {
+    SSL_CTX_set_client_hello_cb(context, bind_session, NULL);
+}
+
+const char *ct_group_name(SSL *ssl) {
+    long group = SSL_get_negotiated_group(ssl);
+    return group ? SSL_group_to_name(ssl, (int)group) : NULL;
 }
 
 char *ct_certificate_name(X509 *certificate, int index) {

@@ -41,6 +41,7 @@ struct ConfigurationBuilder {
         var configuration = Configuration(
             hostname: hostname, listeners: listeners,
             loops: loops, api: api, memoryBudgetBytes: budget)
+        configuration.tlsGroups = listen.tlsGroups
         configuration.backend = process.backend
         configuration.keys = self.api.keyOptions()
         configuration.mapping = try mapping.options()

@@ -42,6 +42,15 @@ struct ListenFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Groups for the key exchange, best first, with clients and with the API.",
+            discussion: """
+                In OpenSSL's words, such as X25519MLKEM768:X25519:P-256 (default: X25519MLKEM768 \
+                if OpenSSL has it, from 3.5 on; X25519, P-256, P-384).
+                """, valueName: "list"))
+    var tlsGroups: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Write the certificate in use to this file, for clients that should verify it.",
             discussion: "For the certificate that --sandbox makes when none is given.",
             valueName: "file"))

@@ -8,8 +8,13 @@
 
 /// Finds the end of a ClientHello in the bytes of a connection, however they are cut.
 struct ClientHelloGate {
-    /// Most bytes that a client may send until the handshake is done.
-    static let handshakeBytesMax = 16_384
+    /// The longest ClientHello: what one record can hold.
+    static let helloBytesMax = Stream.recordBytesMax
+    /// Most bytes until it is whole: more is many small records.
+    static let inputBytesMax = helloBytesMax + headerBytes
+    /// Most bytes that a client may send until the handshake is done: two of the longest records. What
+    /// is too long in them, OpenSSL refuses with an alert.
+    static let handshakeBytesMax = 2 * (headerBytes + Stream.recordBytesMax + 256)
 
     /// What the bytes so far are.
     enum Verdict: Equatable {
@@ -53,15 +58,15 @@ struct ClientHelloGate {
             }
             if messageCount >= Self.messageHeaderBytes {
                 let end = Self.messageHeaderBytes + messageLength
-                guard end <= Self.handshakeBytesMax - Self.headerBytes else {
+                guard end <= Self.helloBytesMax else {
                     return .refused("a ClientHello of \(end) bytes")
                 }
                 if messageCount == end { return .whole }
             }
         }
         byteCount += bytes.count
-        guard byteCount < Self.handshakeBytesMax else {
-            return .refused("a ClientHello of more than \(Self.handshakeBytesMax) bytes")
+        guard byteCount < Self.inputBytesMax else {
+            return .refused("a ClientHello of more than \(Self.inputBytesMax) bytes")
         }
         return .incomplete
     }

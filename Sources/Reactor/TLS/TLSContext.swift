@@ -37,10 +37,14 @@ public final class TLSContext: Sendable {
         + "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
     private static let suites =
         "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
-    private static let groups = "X25519:P-256:P-384"
+    /// Groups for the key exchange, best first: the first list that the library takes. OpenSSL 3.5 has
+    /// the hybrid with ML-KEM (FIPS 203). A star is a key share that a client sends, so that a server
+    /// without the hybrid needs no second ClientHello.
+    private static let groups = ["*X25519MLKEM768:*X25519:P-256:P-384", "X25519:P-256:P-384"]
 
     private init(
-        isServer: Bool, tickets: TLSTickets = TLSTickets(), others: TLSServerNames? = nil
+        isServer: Bool, groups: String?, tickets: TLSTickets = TLSTickets(),
+        others: TLSServerNames? = nil
     ) throws(TLSError) {
         self.tickets = tickets
         self.others = others
@@ -57,9 +61,15 @@ public final class TLSContext: Sendable {
         if isServer { ct_wipe_plaintext(handle) }
         guard ct_set_versions(handle, TLS1_2_VERSION, TLS1_3_VERSION) == 1,
             SSL_CTX_set_cipher_list(handle, TLSContext.ciphers) == 1,
-            SSL_CTX_set_ciphersuites(handle, TLSContext.suites) == 1,
-            ct_set_groups(handle, TLSContext.groups) == 1
+            SSL_CTX_set_ciphersuites(handle, TLSContext.suites) == 1
         else { throw TLSError("TLS policy") }
+        // OpenSSL 3.5 takes an empty list, and then no handshake succeeds.
+        if groups == "" { throw TLSError(line: "TLS groups : the list is empty") }
+        let lists = groups.map { [$0] } ?? TLSContext.groups
+        guard lists.contains(where: { ct_set_groups(handle, $0) == 1 }) else {
+            throw TLSError("TLS groups \(lists[lists.count - 1])")
+        }
+        OpenSSLError.clear()
     }
 
     deinit { SSL_CTX_free(handle) }
@@ -85,29 +95,35 @@ public final class TLSContext: Sendable {
     ///     certificate for this name, or else the first.
     ///   - tickets: what seals session tickets; a context that takes another's place shares it, so
     ///     that tickets stay good.
-    /// - Throws: `TLSError` that names the file.
+    ///   - groups: for the key exchange, best first, in OpenSSL's words; nil for the usual ones.
+    /// - Throws: `TLSError` that names the file, or the groups.
     public static func server(
-        certificates: [TLSCertificateFiles], defaultName: String?, tickets: TLSTickets
+        certificates: [TLSCertificateFiles], defaultName: String?, tickets: TLSTickets,
+        groups: String? = nil
     ) throws(TLSError) -> TLSContext {
         var contexts: [TLSContext] = []
         for files in certificates.dropFirst(certificates.count == 1 ? 1 : 0) {
-            contexts.append(try TLSContext(certificate: files, tickets: tickets, others: nil))
+            contexts.append(
+                try TLSContext(certificate: files, groups: groups, tickets: tickets, others: nil))
         }
         guard !contexts.isEmpty else {
-            return try TLSContext(certificate: certificates[0], tickets: tickets, others: nil)
+            return try TLSContext(
+                certificate: certificates[0], groups: groups, tickets: tickets, others: nil)
         }
         let names = TLSServerNames(contexts.map { ($0.names, $0) })
         let standard = defaultName.flatMap { name in
             contexts.firstIndex { TLSServerNames([($0.names, $0)]).find(name) != nil }
         }
         return try TLSContext(
-            certificate: certificates[standard ?? 0], tickets: tickets, others: names)
+            certificate: certificates[standard ?? 0], groups: groups, tickets: tickets,
+            others: names)
     }
 
     private convenience init(
-        certificate files: TLSCertificateFiles, tickets: TLSTickets, others: TLSServerNames?
+        certificate files: TLSCertificateFiles, groups: String?, tickets: TLSTickets,
+        others: TLSServerNames?
     ) throws(TLSError) {
-        try self.init(isServer: true, tickets: tickets, others: others)
+        try self.init(isServer: true, groups: groups, tickets: tickets, others: others)
         guard SSL_CTX_use_certificate_chain_file(handle, files.certificate) == 1 else {
             throw TLSError("certificate \(files.certificate)")
         }
@@ -130,11 +146,13 @@ public final class TLSContext: Sendable {
 
     /// A server's from a new self-signed ECDSA P-256 certificate in memory, for `names` (DNS names
     /// and IP addresses), good for 30 days; `certificatePEM` shows it.
-    /// - Parameter speaksHTTP2: as for a server with files.
+    /// - Parameters:
+    ///   - speaksHTTP2: as for a server with files.
+    ///   - groups: as for a server with several certificates.
     public static func selfSignedServer(
-        names: [String], speaksHTTP2: Bool = false
+        names: [String], speaksHTTP2: Bool = false, groups: String? = nil
     ) throws(TLSError) -> TLSContext {
-        let context = try TLSContext(isServer: true)
+        let context = try TLSContext(isServer: true, groups: groups)
         if speaksHTTP2 { TLSApplicationProtocol.letClientsChoose(context.handle) }
         let identity = try TLSSelfSigned(names: names)
         guard SSL_CTX_use_certificate(context.handle, identity.certificate) == 1,
@@ -150,12 +168,13 @@ public final class TLSContext: Sendable {
     /// - Parameters:
     ///   - protocols: what is offered in the handshake, best first (ALPN, RFC 7301); none for servers
     ///     of other protocols, which may refuse that. `TLSInfo` says what the server has chosen.
+    ///   - groups: as for a server.
     ///   - resumesSessions: keeps sessions per server name for resumption.
     public static func client(
-        caFile: String?, protocols: [TLSApplicationProtocol] = [.http11],
+        caFile: String?, protocols: [TLSApplicationProtocol] = [.http11], groups: String? = nil,
         resumesSessions: Bool = true
     ) throws(TLSError) -> TLSContext {
-        let context = try TLSContext(isServer: false)
+        let context = try TLSContext(isServer: false, groups: groups)
         let handle = context.handle
         SSL_CTX_set_verify(handle, SSL_VERIFY_PEER, nil)
         if let caFile {
@@ -185,10 +204,11 @@ public final class TLSContext: Sendable {
         }
     }
 
-    /// One ticket for each connection, sealed with keys that all loops share; no session is kept
-    /// on this side.
+    /// One ticket for each connection, sealed with keys that all loops share, good for the server
+    /// name that the client has asked for; no session is kept on this side.
     private func enableTickets() {
         ct_set_session_cache(handle, Int(SSL_SESS_CACHE_OFF))
+        ct_bind_sessions_to_names(handle)
         SSL_CTX_set_num_tickets(handle, 1)
         SSL_CTX_set_tlsext_ticket_key_evp_cb(handle) { ssl, name, iv, cipher, mac, seal in
             guard let ssl, let name, let iv, let cipher, let mac,

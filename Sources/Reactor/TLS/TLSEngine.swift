@@ -1,11 +1,10 @@
 // One TLS connection as a transformer: ciphertext in, plaintext out, and the reverse (RFC 8446, RFC
 // 5246). It has no descriptor and no clock, and keeps no buffer while it is idle.
 //
-// OpenSSL does the handshake, and everything of TLS 1.2. With TLS 1.3 the engine seals the records
-// itself after the handshake. A server's engine also opens them, and frees OpenSSL's connection. A
-// client's engine keeps OpenSSL's connection for reading, because tickets come after the handshake;
-// what OpenSSL would write is not sent. A server's engine makes OpenSSL's connection when the
-// ClientHello is whole.
+// OpenSSL does the handshake, and everything of TLS 1.2. With TLS 1.3 the engine seals and opens the
+// records itself after the handshake. A server's engine then frees OpenSSL's connection. A client's
+// engine keeps it for the tickets that come after the handshake; what OpenSSL would write is not sent.
+// A server's engine makes OpenSSL's connection when the ClientHello is whole.
 
 import CEpoll.TLS
 
@@ -52,8 +51,9 @@ final class TLSEngine {
     private var handshakeBytes = 0
     /// A server's: the part of a record that has come.
     private var partial = TLSPartialRecord()
-    /// The part of a KeyUpdate that has come.
-    private var update = TLSKeyUpdateReader()
+    /// The messages after the handshake; a client's way to give OpenSSL their tickets.
+    private var messages: TLSMessageReader
+    private(set) var passage: TLSTicketPassage?
     private(set) var sealer: TLSRecordSealer?
     private var opener: TLSRecordOpener?
     /// Between two lines of OpenSSL's key log and the end of the handshake.
@@ -68,6 +68,7 @@ final class TLSEngine {
         self.handle = handle
         self.port = port
         self.serverName = serverName
+        messages = TLSMessageReader(takesTickets: serverName != nil)
         port.engineMade()
         guard let serverName else { return }
         guard let ssl = makeSSL() else { return nil }
@@ -222,7 +223,7 @@ final class TLSEngine {
         OpenSSLError.clear()
         var count = 0
         var status = DecryptStatus.hasMore
-        let used = port.run(input: input, output: sealer == nil ? replies : port.unsent) {
+        let used = port.run(input: input, output: replies) {
             while status == .hasMore, count < port.plaintext.count {
                 let result = SSL_read(
                     ssl, port.plaintext.baseAddress! + count, Int32(port.plaintext.count - count))
@@ -236,7 +237,6 @@ final class TLSEngine {
                 }
             }
         }
-        if let sealer { status = replace(port.takeUnsent(), status, sealer, replies) }
         return DecryptStep(
             used: used, plaintext: UnsafeRawBufferPointer(rebasing: port.plaintext[..<count]),
             status: status)
@@ -246,9 +246,7 @@ final class TLSEngine {
     /// reads on, so a peer could make us collect warnings (RFC 5246 section 7.2.2 allows to end the
     /// connection). OpenSSL writes nothing else while it reads TLS 1.2 without an error.
     private func hasRefused(_ ssl: OpaquePointer, _ result: Int32) -> Bool {
-        guard sealer == nil, port.recordsWritten > 0, SSL_version(ssl) == TLS1_2_VERSION else {
-            return false
-        }
+        guard port.recordsWritten > 0, SSL_version(ssl) == TLS1_2_VERSION else { return false }
         return result > 0 || SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ
     }
 
@@ -258,21 +256,6 @@ final class TLSEngine {
         case SSL_ERROR_ZERO_RETURN: .ended
         default: .failed(failureLine(ssl))
         }
-    }
-
-    /// OpenSSL wrote this while it read: an answer to a key update, or an alert. It is under a key
-    /// and a record number that are ours, so it is never sent; both are sealed again.
-    private func replace(
-        _ unsentBytes: Int, _ status: DecryptStatus, _ sealer: TLSRecordSealer,
-        _ replies: OutputQueue
-    ) -> DecryptStatus {
-        guard unsentBytes > 0 else { return status }
-        if case .failed = status {
-            _ = sealer.sealAlert(TLSAlert.internalError, level: 2, into: replies)
-            return status
-        }
-        let isAnswered = status == .ended || sealer.sealKeyUpdate(into: replies)
-        return isAnswered ? status : .failed(OpenSSLError.takeLine())
     }
 
     /// Encrypts `bytes` into `output`, a record for every 16,384 of them. Only after the handshake.
@@ -312,8 +295,8 @@ extension TLSEngine {
     /// A line of OpenSSL's key log.
     func learn(_ line: UnsafePointer<CChar>) { secrets.learn(line) }
 
-    /// The handshake is done: with TLS 1.3 the engine seals records from now on, and a server's
-    /// engine opens them. Without the secrets, or with another version, OpenSSL continues.
+    /// The handshake is done: with TLS 1.3 the engine seals and opens records from now on. Without
+    /// the secrets, or with another version, OpenSSL continues.
     private func takeOver(_ ssl: OpaquePointer) {
         defer { secrets.wipe() }
         guard SSL_version(ssl) == TLS1_3_VERSION, let cipher = SSL_get_current_cipher(ssl),
@@ -324,19 +307,23 @@ extension TLSEngine {
         // A server's call that ends the handshake has written only the tickets under the key that
         // the engine takes over; a client's has written only what comes before that key.
         let sealed = isServer ? UInt64(port.recordsWritten) : 0
+        let (own, peers) =
+            isServer ? (secrets.server, secrets.client) : (secrets.client, secrets.server)
         guard
             let writing = TLSTrafficKey(
-                suite: suite, secret: isServer ? secrets.server : secrets.client, isSealing: true,
-                sequence: sealed)
+                suite: suite, secret: own, isSealing: true, sequence: sealed),
+            let reading = TLSTrafficKey(suite: suite, secret: peers, isSealing: false, sequence: 0)
         else { return }
         if isServer {
-            guard
-                let reading = TLSTrafficKey(
-                    suite: suite, secret: secrets.client, isSealing: false, sequence: 0)
-            else { return }
-            opener = TLSRecordOpener(key: reading, contentBytesMax: contentBytesMax)
             freeSSL()
+        } else {
+            guard
+                let passing = TLSTrafficKey(
+                    suite: suite, secret: peers, isSealing: true, sequence: 0)
+            else { return }
+            passage = TLSTicketPassage(key: passing, of: ssl)
         }
+        opener = TLSRecordOpener(key: reading, contentBytesMax: contentBytesMax)
         sealer = TLSRecordSealer(key: writing, contentBytesMax: contentBytesMax)
     }
 
@@ -361,7 +348,7 @@ extension TLSEngine {
             case .needsInput:
                 status = .needsInput
                 break reading
-            case .record(TLSContent.applicationData, let size) where !update.isCut: count += size
+            case .record(TLSContent.applicationData, let size) where !messages.isCut: count += size
             case .record(let type, let size):
                 let message = UnsafeRawBufferPointer(start: place, count: size)
                 guard let end = take(type, message, opener, replies) else { continue }
@@ -382,32 +369,52 @@ extension TLSEngine {
         _ type: UInt8, _ message: UnsafeRawBufferPointer, _ opener: TLSRecordOpener,
         _ replies: OutputQueue
     ) -> DecryptStatus? {
-        if update.isCut, type != TLSContent.handshake {
+        if messages.isCut, type != TLSContent.handshake {
             return refuse(
                 TLSAlert.unexpectedMessage,
                 "a record of type \(type) inside a handshake message", replies)
         }
-        if type == TLSContent.alert, message.count == 2 {
-            switch message[1] {
-            case TLSAlert.closeNotify: return .ended
-            case TLSAlert.userCanceled: return nil
-            default:
-                let text = SSL_alert_desc_string_long(Int32(message[1]))
-                return .failed(
-                    "alert \(text.map { String(cString: $0) } ?? "") (SSL alert number "
-                        + "\(message[1]))")
-            }
-        }
-        guard type == TLSContent.handshake, let verdict = update.take(message) else {
+        switch type {
+        case TLSContent.handshake: return takeMessages(message, opener, replies)
+        case TLSContent.alert where message.count == 2: return Self.alertStatus(message[1])
+        default:
             return refuse(
                 TLSAlert.unexpectedMessage, "unexpected message of type \(type)", replies)
         }
-        guard case .whole(let asksForOne) = verdict else { return nil }
-        guard opener.update() else {
-            return refuse(TLSAlert.unexpectedMessage, "too many key updates", replies)
+    }
+
+    /// The meaning of a peer's alert, whatever its level; nil when reading continues.
+    private static func alertStatus(_ alert: UInt8) -> DecryptStatus? {
+        switch alert {
+        case TLSAlert.closeNotify: return .ended
+        case TLSAlert.userCanceled: return nil
+        default:
+            let text = SSL_alert_desc_string_long(Int32(alert)).map { String(cString: $0) } ?? ""
+            return .failed("alert \(text) (SSL alert number \(alert))")
         }
-        let isAnswered = !asksForOne || sealer?.sealKeyUpdate(into: replies) ?? false
-        return isAnswered ? nil : refuse(TLSAlert.internalError, "key update failed", replies)
+    }
+
+    private func takeMessages(
+        _ content: UnsafeRawBufferPointer, _ opener: TLSRecordOpener, _ replies: OutputQueue
+    ) -> DecryptStatus? {
+        let (ticketBytes, verdict) = messages.take(content)
+        if ticketBytes > 0, let ssl, let passage {
+            let tickets = UnsafeRawBufferPointer(rebasing: content[..<ticketBytes])
+            if let alert = passage.pass(tickets, to: ssl, through: port) {
+                return refuse(alert, OpenSSLError.takeLine(), replies)
+            }
+        }
+        switch verdict {
+        case .part: return nil
+        case .fault(let alert, let reason): return refuse(alert, reason, replies)
+        case .update(let asksForOne):
+            guard opener.update() else {
+                return refuse(TLSAlert.unexpectedMessage, "too many key updates", replies)
+            }
+            let isAnswered = !asksForOne || sealer?.sealKeyUpdate(into: replies) ?? false
+            return isAnswered
+                ? nil : refuse(TLSAlert.internalError, "key update failed", replies)
+        }
     }
 
     private func refuse(
@@ -424,6 +431,8 @@ public struct TLSInfo: Sendable {
     public let version: String
     /// "TLS_AES_128_GCM_SHA256"
     public let cipher: String
+    /// The group of the key exchange, "x25519" or "X25519MLKEM768"; empty when there was none.
+    public let group: String
     /// Whether an earlier session was resumed.
     public let resumed: Bool
     /// What is spoken; nil when nothing was agreed upon.
@@ -439,6 +448,7 @@ extension TLSInfo {
         self.init(
             version: String(cString: SSL_get_version(ssl)),
             cipher: String(cString: SSL_CIPHER_get_name(cipher)),
+            group: ct_group_name(ssl).map { String(cString: $0) } ?? "",
             resumed: SSL_session_reused(ssl) == 1,
             applicationProtocol: TLSApplicationProtocol(of: ssl))
     }

@@ -19,6 +19,8 @@ enum TLSAlert {
     static let unexpectedMessage: UInt8 = 10
     static let badRecordMAC: UInt8 = 20
     static let recordOverflow: UInt8 = 22
+    static let illegalParameter: UInt8 = 47
+    static let decodeError: UInt8 = 50
     static let internalError: UInt8 = 80
     static let userCanceled: UInt8 = 90
 }
@@ -72,7 +74,8 @@ struct TLSRecordSealer {
         }
     }
 
-    private func sealRecord(
+    /// Appends one record, whose content may be longer than a peer accepts.
+    func sealRecord(
         _ content: UnsafeBufferPointer<UInt8>, _ type: UInt8, _ output: OutputQueue
     ) -> Bool {
         if key.isWorn, type == TLSContent.applicationData {
@@ -154,8 +157,9 @@ final class TLSRecordOpener {
         case failed(alert: UInt8, reason: String)
     }
 
-    /// Most bytes of a record after its header (RFC 8446 section 5.2).
-    static let bodyBytesMax = 16_384 + 256
+    /// Most bytes of a record after its header: content, type, padding and tag. RFC 8446 section 5.2
+    /// allows more, and section 5.4 then refuses it: the content with its padding is too long.
+    static let bodyBytesMax = 16_384 + 1 + TLSTrafficKey.tagBytes
     /// Room that `next` needs at its destination.
     static let roomBytes = bodyBytesMax - TLSTrafficKey.tagBytes
     /// What a record that is cut gets at first.

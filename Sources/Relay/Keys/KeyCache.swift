@@ -10,7 +10,11 @@ import APIClient
 import Reactor
 
 /// What the API said about a key.
-enum KeyVerdict: Sendable { case valid, refused, unavailable }
+enum KeyVerdict: Sendable, Equatable {
+    case valid, refused
+    /// Nothing is known of the key; the reason is a line for the log.
+    case unavailable(reason: String)
+}
 
 /// Verdicts on keys. Safe to use from any loop.
 final class KeyCache: Sendable {

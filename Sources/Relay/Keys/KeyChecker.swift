@@ -59,8 +59,10 @@ final class KeyChecker {
             case .ask:
                 counts.asked += 1
                 guard ask(key, from: Network(of: peer)) else {
-                    settle(key.hash, .unavailable)
-                    return .unavailable
+                    let verdict = KeyVerdict.unavailable(
+                        reason: "too many questions of this network wait")
+                    settle(key.hash, verdict)
+                    return verdict
                 }
             case .wait: counts.joined += 1
             }
@@ -155,14 +157,18 @@ extension KeyVerdict {
     /// that is no answer about the key says nothing about it, and neither does the page of something
     /// in front of the API.
     init(_ result: APIResult) {
-        guard case .response(let response) = result, !response.isForeign else {
-            self = .unavailable
-            return
-        }
-        switch response.status {
-        case 200...299, 403, 429: self = .valid
-        case 401: self = .refused
-        default: self = .unavailable
+        switch result {
+        case .limited: self = .unavailable(reason: "a limit of the API still runs")
+        case .notSent(let reason): self = .unavailable(reason: reason)
+        case .uncertain(let reason, _): self = .unavailable(reason: reason)
+        case .response(let response) where response.isForeign:
+            self = .unavailable(reason: "status \(response.status), not from the API")
+        case .response(let response):
+            switch response.status {
+            case 200...299, 403, 429: self = .valid
+            case 401: self = .refused
+            default: self = .unavailable(reason: "status \(response.status)")
+            }
         }
     }
 }

@@ -14,6 +14,8 @@ struct ListenerCounters: Sendable {
     var overDescriptors = 0
     var handshakesTLS12 = 0
     var handshakesTLS13 = 0
+    /// Handshakes of all versions, by the group of their key exchange.
+    var groups = TLSGroupCounts()
     /// Handshakes that resumed an earlier session, of all versions.
     var handshakesResumed = 0
     /// Ended by either side before the TLS handshake was done.
@@ -43,6 +45,15 @@ extension ListenerCounters: CounterGroup {
             by: "listener", label: "version",
             ["TLSv1.2": \.handshakesTLS12, "TLSv1.3": \.handshakesTLS13],
             status: .one("tls12", of: "TLSv1.2"), .one("tls13", of: "TLSv1.3")),
+        .counters(
+            "tls_handshakes_groups_total",
+            "Finished handshakes of clients by the group of their key exchange.",
+            by: "listener", label: "group",
+            [
+                "X25519MLKEM768": \.groups.hybrid, "x25519": \.groups.x25519,
+                "secp256r1": \.groups.p256, "secp384r1": \.groups.p384,
+                "other": \.groups.other, "none": \.groups.none,
+            ]),
         .counter(
             "tls_handshakes_resumed_total", "Finished handshakes that resumed a session.",
             by: "listener", of: \.handshakesResumed, status: .value("resumed")),

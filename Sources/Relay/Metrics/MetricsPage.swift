@@ -95,6 +95,7 @@ struct MetricsPage {
         text.families(PoolCounters.failureFamilies, of: totals.pool)
         text.families(PoolCounters.boundFamilies, of: totals.pool)
         text.families(PoolCounters.doubtFamilies, of: totals.pool)
+        text.families(PoolCounters.handshakeFamilies, of: totals.pool)
         text.gauge("api_queue", totals.queued, "Calls that wait for a connection.")
         text.gauge(
             "api_ready_loops", totals.readyLoops,

@@ -85,7 +85,7 @@ struct LoginState {
 
     /// The API's answer about the key; a refusal is noted by `refuse`.
     mutating func settle(_ verdict: KeyVerdict) {
-        if verdict == .unavailable { lack = .unchecked }
+        if case .unavailable = verdict { lack = .unchecked }
         guard verdict == .valid else { return }
         isAuthenticated = true
         hasSucceeded = true

@@ -352,7 +352,9 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 verdict = conclude(outcome)
             case .giveUp(let reply):
                 if messages.isWaitingForMemory { noteMemoryRefused() }
+                let isChecking = login.isChecking
                 giveUp()
+                if isChecking { noteLoginUnavailable("the API has not answered in time") }
                 if let reply { write(reply) }
                 return
             case .quit: return quit()
@@ -448,6 +450,9 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
             worker.listenerCounters[listener].handshakesTLS12 += 1
         }
         if tls.resumed { worker.listenerCounters[listener].handshakesResumed += 1 }
+        worker.listenerCounters[listener]
+            .groups[keyPath: TLSGroupCounts.place(of: tls.group)] += 1
+        log.secured(tls)
     }
 
     private func decode(_ response: Bytes, _ exchange: SASLExchange) -> SASLResponse {
@@ -482,11 +487,13 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         worker.counters.loginTimes.record(
             nanoseconds: now.nanoseconds(since: machine.clock.waitingSince))
         if verdict != .valid { login.forgetCandidate() }
-        if verdict == .unavailable {
-            worker.counters.loginsUnavailable += 1
-            log.loginUnavailable(login.triedName)
-        }
+        if case .unavailable(let reason) = verdict { noteLoginUnavailable(reason) }
         return machine.keyChecked(verdict, at: now)
+    }
+
+    private func noteLoginUnavailable(_ reason: String) {
+        worker.counters.loginsUnavailable += 1
+        log.loginUnavailable(login.triedName, reason: reason)
     }
 
     private func logIn() -> SessionVerdict {

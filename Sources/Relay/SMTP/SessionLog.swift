@@ -63,6 +63,15 @@ struct SessionLog: ~Copyable {
             ["reason": reason.word, "messages": "\(messages)"])
     }
 
+    func secured(_ tls: TLSInfo) {
+        log.event(
+            .debug, "session-secured", session: session,
+            [
+                "version": tls.version, "cipher": tls.cipher, "group": tls.group,
+                "resumed": "\(tls.resumed)",
+            ])
+    }
+
     func handshakeRefused() {
         log.event(.info, "handshake-refused", session: session, ["peer": host])
     }
@@ -73,10 +82,12 @@ struct SessionLog: ~Copyable {
         log.event(.info, "login-accepted", session: session, ["peer": host, "key": key])
     }
 
-    /// - Parameter key: the name of the key, if one was given.
-    func loginUnavailable(_ key: UInt64?) {
+    /// - Parameters:
+    ///   - key: its name, if one was given.
+    ///   - reason: why the API could not be asked.
+    func loginUnavailable(_ key: UInt64?, reason: String) {
         log.event(
-            .notice, "login-unavailable", session: session, ["peer": host],
+            .notice, "login-unavailable", session: session, ["peer": host, "reason": reason],
             optional: ["key": Self.text(key)])
     }
 

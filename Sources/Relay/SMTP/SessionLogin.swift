@@ -49,7 +49,7 @@ struct SessionLogin: ~Copyable {
     func check(
         with checker: KeyChecker, for owner: KeyCheckOwner, at peer: SocketAddress
     ) -> KeyVerdict? {
-        guard let candidate else { return .unavailable }
+        guard let candidate else { return .unavailable(reason: "no key") }
         return checker.check(candidate, for: owner, at: peer)
     }
 
@@ -74,6 +74,9 @@ struct SessionLogin: ~Copyable {
         return true
     }
 
+    /// The API is asked about a candidate.
+    var isChecking: Bool { candidate != nil }
+
     /// The candidate is of no use.
     mutating func forgetCandidate() {
         triedName = candidate?.publicHash
@@ -84,7 +87,7 @@ struct SessionLogin: ~Copyable {
     mutating func giveUp(_ checker: KeyChecker, for owner: KeyCheckOwner) {
         guard candidate != nil else { return }
         checker.cancel(owner)
-        candidate = nil
+        forgetCandidate()
     }
 
     /// The API no longer knows the key, or the session has ended.

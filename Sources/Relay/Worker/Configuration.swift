@@ -15,6 +15,8 @@ package struct Configuration: Sendable {
     /// The relay's name in its greeting.
     package var hostname: String
     package var listeners: [ListenerSpec]
+    /// Groups of TLS, with clients and with the API; nil for the usual ones.
+    package var tlsGroups: String?
     package var loops: Int
     package var backend = Configuration.usualBackend
     /// What SIGHUP replaces.

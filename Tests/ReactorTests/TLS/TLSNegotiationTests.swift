@@ -88,6 +88,79 @@ import Testing
         #expect(test.loop.counters.bytesSent - sent < 200)
     }
 
+    // MARK: Sessions and names
+
+    @Test(
+        arguments: [
+            ("a.example", "a.example", true), ("a.example", "A.Example", true),
+            ("a.example", "b.example", false), ("a.example", nil, false),
+            (nil, "a.example", false), (nil, nil, true),
+        ] as [(String?, String?, Bool)], [TLS1_2_VERSION, TLS1_3_VERSION])
+    func `a session is resumed under its own name only`(
+        _ row: (first: String?, second: String?, isResumed: Bool), _ version: Int32
+    ) throws {
+        let context = try TLSContext.selfSignedServer(names: ["a.example", "b.example"])
+        let port = TLSPort()
+        let downstream = OutputQueue(pool: SlabPool())
+        func client(_ name: String?, resuming earlier: OpenSSLClient? = nil) throws -> OpenSSLClient
+        {
+            let client = try OpenSSLClient(version: version, serverName: name, resuming: earlier)
+            let server = try #require(context.makeEngine(port: port, serverName: nil))
+            client.shakeHands(with: server, downstream)
+            // The ticket of TLS 1.3.
+            #expect(client.read(downstream.taken()) == [])
+            #expect(server.isResumed == client.isResumed)
+            return client
+        }
+        let first = try client(row.first)
+        #expect(!first.isResumed)
+        #expect(try client(row.second, resuming: first).isResumed == row.isResumed)
+    }
+
+    // MARK: Groups
+
+    /// Whether this OpenSSL has the hybrid of X25519 and ML-KEM.
+    private static let hasHybrid = OpenSSL_version_num() >= 0x3050_0000
+
+    private static func negotiated(
+        _ server: TLSContext, offering groups: String?
+    ) throws -> String {
+        let engine = try #require(server.makeEngine(port: TLSPort(), serverName: nil))
+        let downstream = OutputQueue(pool: SlabPool())
+        try OpenSSLClient(version: TLS1_3_VERSION, groups: groups)
+            .shakeHands(with: engine, downstream)
+        _ = downstream.taken()
+        return try #require(engine.info).group
+    }
+
+    @Test func `the hybrid is negotiated where the library has it`() throws {
+        let pair = try EnginePair()
+        let best = Self.hasHybrid ? "X25519MLKEM768" : "x25519"
+        #expect(pair.server.info?.group == best && pair.client.info?.group == best)
+    }
+
+    @Test func `clients without it get what they have`() throws {
+        let server = try TLSContext.selfSignedServer(names: ["localhost"])
+        for (groups, group) in [
+            ("X25519", "x25519"), ("P-256", "secp256r1"), ("P-384:P-256", "secp384r1"),
+            ("P-521:P-256:X25519", "x25519"),
+        ] {
+            #expect(try Self.negotiated(server, offering: groups) == group, "\(groups)")
+        }
+    }
+
+    @Test func `a list of groups is obeyed, and refused with its text when it is wrong`() throws {
+        let server = try TLSContext.selfSignedServer(names: ["localhost"], groups: "P-384:P-521")
+        #expect(try Self.negotiated(server, offering: nil) == "secp384r1")
+        for groups in ["", "X25519:nonsense", "X25519 P-256"] {
+            let error = #expect(throws: TLSError.self) {
+                try TLSContext.client(caFile: nil, groups: groups)
+            }
+            #expect(error?.description.hasPrefix("TLS groups \(groups): ") == true)
+        }
+        #expect(OpenSSLError.takeLine() == "unexpected end of TLS")
+    }
+
     // MARK: max_fragment_length
 
     @Test(arguments: [1, 2, 3, 4], [TLS1_2_VERSION, TLS1_3_VERSION])
@@ -178,8 +251,24 @@ import Testing
     /// A row of the table "Extensions" in docs/security.md.
     private struct Row {
         let number: Int
+        let name: String
         let asServer: String
         let asClient: String
+
+        /// Whether this OpenSSL has the extension: "compress_certificate (3.2)".
+        var isKnown: Bool { Self.has(name.firstMatch(of: /\((\d+)\.(\d+)\)$/)?.output) }
+        /// Whether our client sends it: "sent: …", "sent from 3.5 on: …".
+        var isSent: Bool {
+            asClient.hasPrefix("sent:")
+                || asClient.hasPrefix("sent from")
+                    && Self.has(asClient.firstMatch(of: /from (\d+)\.(\d+) on:/)?.output)
+        }
+
+        private static func has(_ version: (Substring, Substring, Substring)?) -> Bool {
+            guard let (_, major, minor) = version, let major = UInt(major), let minor = UInt(minor)
+            else { return true }
+            return OpenSSL_version_num() >= major << 28 | minor << 20
+        }
     }
 
     private static func rows() throws -> [Row] {
@@ -190,16 +279,16 @@ import Testing
         return table.prefix { $0.hasPrefix("|") }.compactMap { line in
             let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
             guard cells.count == 5, let number = Int(cells[0]) else { return nil }
-            return Row(number: number, asServer: cells[3], asClient: cells[4])
+            return Row(number: number, name: cells[1], asServer: cells[3], asClient: cells[4])
         }
     }
 
-    /// OpenSSL 3.0 understands these and SSL_extension_supported does not report them.
+    /// OpenSSL understands these and SSL_extension_supported does not report them.
     private static let unreported: Set = [50, 65_000]
 
     @Test func `docs list every extension of this OpenSSL, and what we do with it`() throws {
         let offered = Set((0...65_535).filter { SSL_extension_supported(UInt32($0)) == 1 })
-        let listed = Set(try Self.rows().map(\.number))
+        let listed = Set(try Self.rows().filter(\.isKnown).map(\.number))
         let version = String(cString: OpenSSL_version(OPENSSL_VERSION))
         for number in offered.subtracting(listed).sorted() {
             Issue.record(
@@ -223,12 +312,11 @@ import Testing
         throws
     {
         let rows = try Self.rows()
-        let sent = Set(rows.filter { $0.asClient.hasPrefix("sent:") }.map(\.number))
+        let sent = Set(rows.filter(\.isSent).map(\.number))
         let resuming = Set(rows.filter { $0.asClient.hasPrefix("sent to resume:") }.map(\.number))
         #expect(
             rows.allSatisfy {
-                sent.contains($0.number) || resuming.contains($0.number)
-                    || $0.asClient.hasPrefix("off")
+                $0.asClient.hasPrefix("sent") || $0.asClient.hasPrefix("off")
             })
         let contexts = try TrustedPair()
         let clientPort = TLSPort()

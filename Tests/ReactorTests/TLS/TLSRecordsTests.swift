@@ -135,7 +135,7 @@ private struct Direction {
             ([21, 3, 3, 0, 2, 2, 40], "10 a record of type 21 after the handshake"),
             ([23, 3, 3, 0, 16], "20 record too short"),
             ([23, 3, 3, 0, 0], "20 record too short"),
-            ([23, 3, 3, 0x41, 0x01], "22 record too long"),
+            ([23, 3, 3, 0x40, 0x12], "22 record too long"),
             ([23, 3, 3, 0xFF, 0xFF], "22 record too long"),
         ] as [([UInt8], String)])
     func `impossible headers are refused before the body comes`(

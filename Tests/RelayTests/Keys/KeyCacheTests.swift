@@ -49,7 +49,7 @@ struct KeyCacheTests {
     @Test("An outage is not remembered")
     func outage() {
         #expect(cache.find(hash(3), at: .at(0), waiter: waiter(0)) == .ask)
-        cache.settle(hash(3), .unavailable, at: .at(0))
+        cache.settle(hash(3), .unavailable(reason: "status 500"), at: .at(0))
         #expect(cache.find(hash(3), at: .at(0), waiter: waiter(0)) == .ask)
     }
 

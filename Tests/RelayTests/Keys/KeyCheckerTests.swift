@@ -114,14 +114,19 @@ struct KeyCheckerTests {
         let asker = Asker()
         #expect(checker.check(APIKey(text: "k"), for: asker, at: peer) == nil)
         bench.turn { asker.verdicts.count == 1 }
-        #expect(asker.verdicts == [.unavailable])
+        guard case .unavailable(let reason) = asker.verdicts.first else {
+            Issue.record("\(asker.verdicts)")
+            return
+        }
+        #expect(reason.contains("refused"))
     }
 
     @Test(
         "A key check tells keys from outages",
         arguments: [
             (200, KeyVerdict.valid), (401, .refused), (403, .valid), (429, .valid),
-            (404, .unavailable), (500, .unavailable), (302, .unavailable),
+            (404, .unavailable(reason: "status 404")), (500, .unavailable(reason: "status 500")),
+            (302, .unavailable(reason: "status 302")),
         ])
     func keyVerdict(_ status: Int, _ verdict: KeyVerdict) {
         let response = APIResponse(
@@ -132,9 +137,12 @@ struct KeyCheckerTests {
             let foreign = APIResponse(
                 status: status, requestIDBytes: [], retryAfterSeconds: nil,
                 body: Array(body.utf8))
-            #expect(KeyVerdict(.response(foreign)) == .unavailable, "\(body)")
+            #expect(
+                KeyVerdict(.response(foreign))
+                    == .unavailable(reason: "status \(status), not from the API"), "\(body)")
         }
-        #expect(KeyVerdict(.notSent(reason: "")) == .unavailable)
-        #expect(KeyVerdict(.uncertain(reason: "", requestID: "")) == .unavailable)
+        #expect(KeyVerdict(.notSent(reason: "why")) == .unavailable(reason: "why"))
+        #expect(
+            KeyVerdict(.uncertain(reason: "why", requestID: "")) == .unavailable(reason: "why"))
     }
 }

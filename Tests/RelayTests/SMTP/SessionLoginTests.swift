@@ -124,7 +124,7 @@ struct SessionLoginTests {
     func outage() {
         var bench = SessionMachineBench(.tls)
         for _ in 0..<10 {
-            #expect(bench.logIn(.unavailable) == .reply(.authUnavailable))
+            #expect(bench.logIn(.unavailable(reason: "status 500")) == .reply(.authUnavailable))
         }
         #expect(bench.machine.login.failures == 0 && bench.machine.errors == 0)
     }
@@ -132,7 +132,7 @@ struct SessionLoginTests {
     @Test("A client that goes on to MAIL although its login was put off is put off too")
     func mailBehindOutage() {
         var bench = SessionMachineBench(.tls)
-        _ = bench.logIn(.unavailable)
+        _ = bench.logIn(.unavailable(reason: "status 500"))
         #expect(bench.line("MAIL FROM:<a@b.example>") == .reply(.authUnavailable))
         #expect(bench.machine.errors == 0 && !bench.machine.transaction.hasSender)
         _ = bench.logIn(.refused)

@@ -141,7 +141,8 @@ struct SessionPhaseTests {
         case .response: verdict = machine.response(.key(fingerprint: 9), at: start)
         case .keyValid: verdict = machine.keyChecked(.valid, at: start)
         case .keyRefused: verdict = machine.keyChecked(.refused, at: start)
-        case .keyUnavailable: verdict = machine.keyChecked(.unavailable, at: start)
+        case .keyUnavailable:
+            verdict = machine.keyChecked(.unavailable(reason: "status 500"), at: start)
         case .turnedAway: verdict = machine.loginTurnedAway()
         case .refusalNoted: verdict = machine.refusalNoted(mayTryAgain: true, at: start)
         case .rateLimitFree: verdict = machine.rateLimitAnswered(nil)

@@ -69,13 +69,16 @@ static inline int ct_set_versions(SSL_CTX *_Nonnull context, int oldest, int new
 }
 /*
  * No compression (CRIME), no renegotiation, the server's order of ciphers, and no encrypt_then_mac:
- * all our ciphers authenticate. docs/security.md lists what may be negotiated.
+ * all our ciphers authenticate. No compressed certificates (RFC 8879): OpenSSL offers them from 3.2 on,
+ * under two bits that older headers do not name and older libraries do not know. docs/security.md
+ * lists what may be negotiated.
  */
 static inline void ct_set_options(SSL_CTX *_Nonnull context) {
+    const uint64_t no_compressed_certificates = (uint64_t)1 << 32 | (uint64_t)1 << 33;
     SSL_CTX_set_options(
         context,
         SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-            SSL_OP_NO_ENCRYPT_THEN_MAC);
+            SSL_OP_NO_ENCRYPT_THEN_MAC | no_compressed_certificates);
 }
 /* OpenSSL overwrites plaintext in its read buffer before it frees it: a client may send a key. */
 static inline void ct_wipe_plaintext(SSL_CTX *_Nonnull context) {
@@ -97,6 +100,18 @@ static inline void ct_set_session_cache(SSL_CTX *_Nonnull context, long mode) {
  */
 typedef int (*ct_choose)(SSL *_Nullable ssl, const char *_Nullable name);
 void ct_set_server_name_callback(SSL_CTX *_Nonnull context, ct_choose _Nonnull choose);
+
+/*
+ * A server resumes a session only under the server name of the ClientHello that began it (RFC 6066
+ * section 3); another name, or none, gets a whole handshake. Capitals do not matter.
+ */
+void ct_bind_sessions_to_names(SSL_CTX *_Nonnull context);
+
+/*
+ * The group of the key exchange, such as "x25519", as the library calls it; NULL when there was none
+ * (a resumed session of TLS 1.2). It lives as long as the context.
+ */
+const char *_Nullable ct_group_name(SSL *_Nonnull ssl);
 
 /* The DNS name at `index` of a certificate's subject alternative names, for free(); or NULL. */
 char *_Nullable ct_certificate_name(X509 *_Nonnull certificate, int index);
