@@ -50,7 +50,7 @@ struct SandboxLists {
         guard let address = request.value("email").flatMap({ SendAddress($0) }) else {
             return .badRequest(#""email" is required and must be an address"#)
         }
-        let isSuppressed = address.domain == "suppressed.test"
+        let isSuppressed = MagicAddress.recipientDomain(address) == "suppressed.test"
         return .object {
             $0.field("suppressed", isSuppressed)
             guard isSuppressed else { return }

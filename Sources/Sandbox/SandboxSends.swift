@@ -96,7 +96,9 @@ final class SandboxSends {
     }
 
     private func senderRefusal(_ request: SendRequest) -> HTTPAnswer? {
-        guard let domain = SendAddress(request.from)?.domain else { return nil }
+        guard let domain = SendAddress(request.from).map(MagicAddress.senderDomain) else {
+            return nil
+        }
         if domain == "unverified.test" || warming.isUnknown(domain) {
             return .error(
                 403, .coded, code: "domain_not_verified",
@@ -108,7 +110,8 @@ final class SandboxSends {
 
     private func recipientRefusal(_ addresses: [SendAddress]) -> HTTPAnswer? {
         for address in addresses {
-            switch address.domain {
+            let domain = MagicAddress.recipientDomain(address)
+            switch domain {
             case "invalid.test":
                 return .badRequest("recipient address \(address.address) is invalid")
             case "down.test":
@@ -116,12 +119,10 @@ final class SandboxSends {
             case "flaky.test" where isFirst(String(address.address)):
                 return .error(503, .text, "service unavailable, try again")
             default:
-                if let refusal = SandboxEffect(domain: address.domain)?.refusal() {
-                    return refusal
-                }
+                if let refusal = SandboxEffect(domain: domain)?.refusal() { return refusal }
             }
         }
-        if addresses.allSatisfy({ $0.domain == "suppressed.test" }) {
+        if addresses.allSatisfy({ MagicAddress.recipientDomain($0) == "suppressed.test" }) {
             return .error(
                 422, .coded, code: "all_recipients_suppressed",
                 "all recipients are on the suppression list")
@@ -147,7 +148,7 @@ final class SandboxSends {
             log.event(.error, "sandbox-store-failed", ["reason": error.description])
             return .error(500, .text, "the sandbox cannot store the message")
         }
-        if let domain = SendAddress(request.from)?.domain {
+        if let domain = SendAddress(request.from).map(MagicAddress.senderDomain) {
             warming.count(domain, now: SandboxText.unixTime())
         }
         var answer = HTTPAnswer(status: status, json: message.answer)
@@ -167,7 +168,7 @@ final class SandboxSends {
     ) -> SandboxEffect {
         guard behaviour.send == .accept else { return behaviour.send }
         let effects = request.recipients.lazy.compactMap {
-            SendAddress($0).flatMap { SandboxEffect(domain: $0.domain) }
+            SendAddress($0).flatMap { SandboxEffect(domain: MagicAddress.recipientDomain($0)) }
         }
         return effects.first ?? .accept
     }

@@ -49,10 +49,14 @@ struct SandboxWarming {
         windows.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
+    /// Whether a domain's name is to have limits.
+    static func isMagic(_ domain: String) -> Bool {
+        domain == magicDomain || domain.hasSuffix("." + magicDomain)
+    }
+
     /// Whether a domain is below `magicDomain` and names no limit: a mistake.
     func isUnknown(_ domain: String) -> Bool {
-        let isMagic = domain == Self.magicDomain || domain.hasSuffix("." + Self.magicDomain)
-        return isMagic && windows[domain] == nil && Self.windows(named: domain).isEmpty
+        Self.isMagic(domain) && windows[domain] == nil && Self.windows(named: domain).isEmpty
     }
 
     /// The limit that a message from `domain` meets now; of several the one that ends last.

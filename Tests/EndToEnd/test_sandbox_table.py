@@ -59,6 +59,10 @@ class Table(harness.RelayTestCase):
             with self.subTest(domain):
                 key = harness.new_key()
                 self.assertEqual(self.outcome(key, f"{key}@{domain}")[0], wanted)
+            with self.subTest(f"{domain} under example.com"):
+                key = harness.new_key()
+                name = domain.removesuffix(".test")
+                self.assertEqual(self.outcome(key, f"{name}+{key}@example.com")[0], wanted)
 
     def test_errors_in_each_shape(self):
         names, shapes = rows("`([45][0-9a-z-]+)`"), rows("`(text|coded|nested|page|foreign)`")
@@ -88,11 +92,16 @@ class Table(harness.RelayTestCase):
     def test_senders(self):
         key = harness.new_key()
         self.assertEqual(self.outcome(key, sender="a@unverified.test")[0], 550)
+        self.assertEqual(self.outcome(key, sender="unverified@example.com")[0], 550)
+        self.assertEqual(self.outcome(key, sender="minut2.warming@example.com")[0], 550)
         self.assertEqual(self.outcome(key, sender="a@minut2.warming.test")[0], 550)
         slow = "a@minute2.warming.test"
         got = [self.outcome(harness.new_key(), sender=slow)[0] for _ in range(3)]
         self.assertEqual(got, [250, 250, 452])
         got = [self.outcome(key, sender="a@x.minute1.warming.test")[0] for _ in range(2)]
+        self.assertEqual(got, [250, 452])
+        key = harness.new_key()
+        got = [self.outcome(key, sender="minute1.warming@example.com")[0] for _ in range(2)]
         self.assertEqual(got, [250, 452])
         self.assertEqual(self.outcome(key, sender="a@warmed.example")[0], 250)
         # A wait that fits into --api-timeout.

@@ -104,6 +104,14 @@ import Wire
         #expect(send(to: ["a@down.test"]) == 503)
         #expect(send(to: ["a@flaky.test"]) == 503)
         #expect(send(to: ["a@flaky.test"]) == 202)
+        #expect(send(to: ["suppressed@example.com", "B <Suppressed+2@Example.com>"]) == 422)
+        #expect(send(to: ["suppressed@example.com", "b@example.com"]) == 202)
+        #expect(send(to: ["invalid@example.com"]) == 400)
+        #expect(send(to: ["403-plan.coded+x@example.com"]) == 403)
+        #expect(send(to: ["flaky+1@example.com"]) == 503)
+        #expect(send(to: ["flaky+2@example.com"]) == 503)
+        #expect(send(to: ["flaky+1@example.com"]) == 202)
+        #expect(send(to: ["unverified@example.com", "down.x@example.com"]) == 202)
         #expect(send(from: "a@unverified.test", to: ["a@c.test"]) == 403)
     }
 

@@ -129,6 +129,8 @@ public protocol Backend: AnyObject {
     /// Bytes that the kernel has taken and the peer has not acknowledged, our FIN included (SIOCOUTQ).
     /// `Int.max` when that cannot be told.
     func unacknowledgedByteCount(_ token: Token) -> Int
+    /// Acknowledges now what has been received, without waiting for something to send.
+    func acknowledge(_ token: Token)
     /// Sends `first` and the slabs chained after it. One send at a time for each token. Slabs may
     /// be filled further and chained on in that time; what is in use must not move or be given
     /// back.
@@ -174,6 +176,8 @@ extension Backend {
     }
     /// For backends that have no sockets of the kernel.
     public func setOptions(ofAccepted descriptor: Int32, sendBufferBytes: Int?) {}
+    /// For backends without acknowledgements.
+    public func acknowledge(_ token: Token) {}
     /// For backends whose pieces are small anyway.
     public func limitReceives(_ token: Token, to byteCount: Int) {}
     /// For backends that cannot fail.

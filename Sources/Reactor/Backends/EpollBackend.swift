@@ -246,6 +246,11 @@ package final class EpollBackend: Backend {
         return SocketCalls.unacknowledgedBytes(of: socket.pointee.descriptor)
     }
 
+    package func acknowledge(_ token: Token) {
+        guard let socket = sockets.find(token) else { return }
+        cs_acknowledge_now(socket.pointee.descriptor)
+    }
+
     package func limitReceives(_ token: Token, to byteCount: Int) {
         precondition(byteCount > 0 && byteCount <= EpollBackend.receiveBytesMax)
         sockets.find(token)?.pointee.receiveBytesMax = Int32(byteCount)

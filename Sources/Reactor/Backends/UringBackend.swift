@@ -335,6 +335,11 @@ package final class UringBackend: Backend {
         return SocketCalls.unacknowledgedBytes(of: socket.pointee.descriptor)
     }
 
+    package func acknowledge(_ token: Token) {
+        guard let socket = sockets.find(token) else { return }
+        cs_acknowledge_now(socket.pointee.descriptor)
+    }
+
     /// Has the kernel say when there is something to read, once for all: the poll stays until the
     /// socket is closed, and completes for each piece that arrives.
     private func awaitBytes(_ socket: UnsafeMutablePointer<UringSocket>) {

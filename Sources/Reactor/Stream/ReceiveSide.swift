@@ -16,6 +16,10 @@ struct ReceiveSide: ~Copyable {
         static let output = Stops(rawValue: 2)
     }
 
+    /// A peer that sends more than this at once, in bytes, is taken to have more on the way, which
+    /// makes the kernel acknowledge: the buffer of many a client, in a TLS record.
+    private static let pieceBytesMax = 8_704
+
     /// Empty while bytes are delivered.
     private(set) var stops: Stops = []
     /// The peer has ended its side, and the handler still has something to send.
@@ -33,6 +37,11 @@ struct ReceiveSide: ~Copyable {
     private var arrivals = ArrivalClock()
     /// Bytes that came after our own end.
     private var discardedBytes = 0
+    /// What was read last is so small that the peer may wait for its acknowledgement before it sends
+    /// more (RFC 1122 4.2.3.4, Nagle's algorithm), and the kernel for something to send.
+    private var isPiece = false
+    /// The same, and more must come before there will be something to send.
+    private(set) var owesAcknowledgement = false
 
     /// Nothing is delivered.
     var isStopped: Bool { !stops.isEmpty }
@@ -60,7 +69,18 @@ struct ReceiveSide: ~Copyable {
     mutating func read(_ byteCount: Int, at now: MonotonicTime) {
         let arrival = arrivals.read(byteCount, at: now)
         if held.isEmpty { arrivedAt = arrival }
+        isPiece = byteCount <= Self.pieceBytesMax
+        owesAcknowledgement = isPiece
     }
+
+    /// What was read is whole for TLS; the handler will say whether it is for itself.
+    mutating func delivered() { owesAcknowledgement = false }
+
+    /// What was delivered is the beginning of something.
+    mutating func awaitRest() { owesAcknowledgement = isPiece }
+
+    /// It has been acknowledged, or will be by what is sent.
+    mutating func acknowledged() { owesAcknowledgement = false }
 
     /// `byteCount` bytes are thrown away.
     /// - Returns: how many they are with those before.

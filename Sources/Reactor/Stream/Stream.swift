@@ -22,17 +22,6 @@ public final class Stream {
     /// How long it may wait in all, however slowly the peer takes the queued bytes.
     public static let lingerMillisecondsMax = 30_000
 
-    /// Where a stream is in its life. It only moves down, except that `startTLS` leads back from
-    /// open to handshaking.
-    package enum Phase: UInt8, Comparable {
-        case connecting, handshaking, open
-        /// Nothing is delivered or taken any more; what is queued leaves, then the stream closes.
-        case draining
-        case closed
-
-        package static func < (a: Phase, b: Phase) -> Bool { a.rawValue < b.rawValue }
-    }
-
     /// The loop that it belongs to.
     public let loop: Loop
     /// Which side opened it.
@@ -137,6 +126,7 @@ public final class Stream {
         if isCondemned { return close(closeReason ?? .local, withReset: closesWithReset) }
         if phase == .handshaking, !receiving.held.isEmpty { shakeHeldHands() }
         if receiving.hasMore { deliverHeld() }
+        if receiving.owesAcknowledgement { acknowledge() }
         flush()
         if output.isOverfull { notifyDrained() }
         advanceDraining()
@@ -287,6 +277,7 @@ public final class Stream {
 
     /// Hands plaintext to the handler, straight from the memory that holds it.
     private func deliver(_ bytes: UnsafeRawBufferPointer) {
+        receiving.delivered()
         bytes.withMemoryRebound(to: UInt8.self) { handler.streamReceived(self, $0.span) }
         if wipesDelivered { wipe(bytes) }
     }
@@ -294,6 +285,20 @@ public final class Stream {
     /// For the handler, inside `streamReceived`: the bytes that it was given hold a secret (a key, a
     /// password). The loop's buffer is overwritten where they lie, when the call returns.
     public func wipeReceived() { wipesDelivered = true }
+
+    /// For the handler, inside `streamReceived`: it has the beginning of something, and can say nothing
+    /// before the rest has come. A peer may wait for the acknowledgement of one piece before it sends
+    /// the next; it gets that at once, and not after the kernel's 40 ms.
+    public func awaitRest() { receiving.awaitRest() }
+
+    private func acknowledge() {
+        receiving.acknowledged()
+        // What is about to be sent acknowledges, too.
+        guard role == .accepted, phase == .open || phase == .handshaking, output.hasNothing else {
+            return
+        }
+        loop.backend.acknowledge(token)
+    }
 
     private func wipe(_ bytes: UnsafeRawBufferPointer) {
         wipesDelivered = false

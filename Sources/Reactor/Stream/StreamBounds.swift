@@ -37,6 +37,17 @@ public struct StreamBounds: Equatable, Sendable {
 }
 
 extension Stream {
+    /// Where a stream is in its life. It only moves down, except that `startTLS` leads back from
+    /// open to handshaking.
+    package enum Phase: UInt8, Comparable {
+        case connecting, handshaking, open
+        /// Nothing is delivered or taken any more; what is queued leaves, then the stream closes.
+        case draining
+        case closed
+
+        package static func < (a: Phase, b: Phase) -> Bool { a.rawValue < b.rawValue }
+    }
+
     /// Which side opened the connection. It decides about back pressure.
     public enum Role: Sendable {
         /// A peer connected to our listener. Above the high mark of queued output the stream does not

@@ -28,6 +28,8 @@ package struct RelayCounters: Sendable {
     var messages = MessageCounts()
     /// Messages whose client left while the API was asked; their outcome is in `messages` too.
     var messagesUnawaited = 0
+    /// Messages that stopped at a dot without CRLF around it, which ends none.
+    var messagesUnended = 0
     var contentBytes = 0
     var losses = MappingLosses()
     /// Messages that were answered from the ledger.
@@ -114,6 +116,10 @@ extension RelayCounters: CounterGroup {
         .counter(
             "messages_unawaited_total", "Messages whose client left while the API was asked.",
             of: \.messagesUnawaited),
+        .counter(
+            "messages_unended_total",
+            "Messages that stopped at a dot without CRLF around it, and so never ended.",
+            of: \.messagesUnended),
         .counter(
             "content_bytes_total",
             "Bytes of content that arrived, of messages that were thrown away too.",

@@ -38,6 +38,8 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
     private var log: SessionLog
     /// Of a message whose outcome was told before its last chunk.
     private var refusal: Reply?
+    /// The last reply, if it refused something.
+    private var lastRefusal: Reply?
     /// The client has ended its side while it waits for the API's answer: it is gone, or it will
     /// read the reply and say no more.
     private var hasPeerEnded = false
@@ -106,6 +108,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
 
     package override func streamClosed(_ stream: Stream, _ reason: CloseReason) {
         if machine.isHandshaking { worker.listenerCounters[listener].handshakesFailed += 1 }
+        if machine.endsInBareDot { noteUnended() }
         machine.gone()
         messages.close(isSeen: stream.hasPeerEndedWithEverything && !hasPeerEnded)
         login.giveUp(worker.keyChecker, for: self)
@@ -230,9 +233,12 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 note("a line over the limit")
                 perform(machine.lineTooLong(at: now))
                 countCommand()
-            case .needInput: return
+            case .needInput:
+                stream?.awaitRest()
+                return
             }
         }
+        if machine.isReadingContent { stream?.awaitRest() }
     }
 
     /// A command was answered. After some of them the other sessions of the loop have their turn.
@@ -287,6 +293,12 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         if let missing = machine.checkMemory(at: now) { perform(.reserve(bytes: missing)) }
     }
 
+    /// The client has ended its message with a dot that ends none, and said no more.
+    private func noteUnended() {
+        worker.counters.messagesUnended += 1
+        log.messageUnended(message: messages.count, contentBytes: machine.data.byteCount)
+    }
+
     private func endOfData() {
         if !machine.expectsChunks {
             worker.counters.dataTimes.record(
@@ -312,6 +324,10 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 return
             case .close(let reply):
                 write(reply)
+                return end()
+            case .closeUnended:
+                noteUnended()
+                write(.unended)
                 return end()
             case .hangUp: return hangUp()
             case .greet: return greet()
@@ -357,6 +373,9 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
                 if isChecking { noteLoginUnavailable("the API has not answered in time") }
                 if let reply { write(reply) }
                 return
+            case .reset:
+                messages.giveUp()
+                return write(lastRefusal.map(Reply.ok(after:)) ?? .ok)
             case .quit: return quit()
             }
         }
@@ -369,7 +388,12 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         stream?.write(reply, isEnhanced: worker.configuration.hasEnhancedStatusCodes)
         worker.counters.replies.count(reply.code)
         if log.isTraced { log.reply(reply, message: messages.count, at: now) }
-        if reply.isFailure { log.refused(reply) }
+        if reply.isFailure {
+            log.refused(reply)
+            lastRefusal = reply
+        } else if lastRefusal != nil {
+            lastRefusal = nil
+        }
     }
 
     private func startTLS() {

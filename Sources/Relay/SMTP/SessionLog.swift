@@ -172,6 +172,16 @@ struct SessionLog: ~Copyable {
         messages.repeatsKey(text) ? MessageFacts.hiddenWords : text
     }
 
+    /// The client ends its lines with LF, also around the dot that ends a message.
+    func messageUnended(message: Int, contentBytes: Int) {
+        log.event(
+            .notice, "message-unended", session: session,
+            [
+                "peer": host, "key": key, "message": "\(message)", "bytes": "\(contentBytes)",
+                "reason": "its last dot has no CRLF before and after it",
+            ])
+    }
+
     // MARK: The transcript
 
     /// A transcript is written from now on: an operator asked for this session, or for those of the

@@ -142,8 +142,14 @@ struct SessionLogin: ~Copyable {
 
     /// The username is the same for everybody; the key says whose session it is.
     private func checkUsername(_ username: Bytes) -> SASLResponse {
-        username.equalsIgnoringCase("postscale")
+        Self.isUsername(username)
             ? .username : .wrongUsername(fingerprint: Self.fingerprint(username))
+    }
+
+    /// `postscale`, also with the domain that some libraries add to a name without one.
+    private static func isUsername(_ username: Bytes) -> Bool {
+        username.equalsIgnoringCase("postscale")
+            || username.count > 10 && username.startsIgnoringCase("postscale@")
     }
 
     private mutating func takeKey(_ bytes: Bytes, _ watch: Watch) -> SASLResponse {

@@ -53,12 +53,6 @@ struct SessionMachine {
         }
     }
 
-    /// The stream's own handshake goes on.
-    var isHandshaking: Bool { if case .handshake = phase { true } else { false } }
-
-    /// The message is in, and its outcome is not there.
-    var awaitsOutcome: Bool { if case .outcome = phase { true } else { false } }
-
     /// A message is arriving, or its outcome is awaited.
     var isInMessage: Bool {
         if case .data = phase { true } else { awaitsOutcome || transaction.isChunked }
@@ -74,8 +68,6 @@ struct SessionMachine {
 
     /// The message came by BDAT, and does not end with CRLF.
     var isLineOpen: Bool { transaction.isChunked && !chunks.reader.endsLine }
-
-    var isClosed: Bool { if case .closed = phase { true } else { false } }
 
     /// The longest line to take, its line end included.
     private var lineBytesMax: Int {
@@ -229,7 +221,7 @@ struct SessionMachine {
         case .bdat(let bdat): return self.bdat(bdat, at: now)
         case .rset:
             defer { transaction = Transaction() }
-            return doNothing(transaction.isChunked ? .giveUp(.ok) : .reply(.ok))
+            return doNothing(.reset)
         case .ehlo: return hello(isExtended: true)
         case .helo: return hello(isExtended: false)
         case .startTLS: return startTLS(hasBytesAfter: hasBytesAfter)
@@ -689,7 +681,10 @@ struct SessionMachine {
             release([.budget, .submission], at: now)
             return .giveUp(nil)
         }
-        return close(now >= clock.idleEnd ? .idleTimeout : .sessionTimeout)
+        guard now >= clock.idleEnd else { return close(.sessionTimeout) }
+        guard endsInBareDot else { return close(.idleTimeout) }
+        phase = .closed
+        return .closeUnended
     }
 
     private mutating func giveUp(_ reply: Reply, at now: MonotonicTime) -> SessionVerdict {

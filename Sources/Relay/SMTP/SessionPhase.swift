@@ -37,6 +37,11 @@ extension SessionMachine {
         /// BDAT: one chunk.
         case chunk(ChunkReader)
 
+        /// The client may take the message for ended, and it is not.
+        var endsInBareDot: Bool {
+            if case .dots(let dots) = self { dots.endsInBareDot } else { false }
+        }
+
         /// The next piece of `input`; `offset` is moved to what comes after it.
         mutating func next(_ input: Bytes, _ offset: inout Int) -> SessionPiece {
             switch self {
@@ -83,4 +88,22 @@ extension SessionMachine {
         /// When the API's answer is due, from the final dot or from the question about a key.
         var apiTimeoutMilliseconds = APIOptions().timeoutMilliseconds
     }
+}
+
+extension SessionMachine {
+    /// The stream's own handshake goes on.
+    var isHandshaking: Bool { if case .handshake = phase { true } else { false } }
+
+    /// The message is in, and its outcome is not there.
+    var awaitsOutcome: Bool { if case .outcome = phase { true } else { false } }
+
+    /// The content of a message is being read.
+    var isReadingContent: Bool { if case .data = phase { true } else { false } }
+
+    /// The content so far ends in a dot that a client may take for the end of its message.
+    var endsInBareDot: Bool {
+        if case .data(let reader) = phase { reader.endsInBareDot } else { false }
+    }
+
+    var isClosed: Bool { if case .closed = phase { true } else { false } }
 }

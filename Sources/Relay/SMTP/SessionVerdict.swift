@@ -12,6 +12,9 @@ enum SessionVerdict: Equatable {
     case repeatRefusal
     /// Answer and close; nothing that still arrives is read.
     case close(Reply)
+    /// Count and log that the client has ended its message with a dot that ends none; then answer and
+    /// close.
+    case closeUnended
     /// Close without a word: the peer could not read one (no TLS yet).
     case hangUp
     /// 220 with the host name.
@@ -34,6 +37,8 @@ enum SessionVerdict: Equatable {
     /// Has the API told the key, or the domain of this sender, to wait for long? `rateLimitAnswered`
     /// follows at once.
     case askRateLimit(sender: Range<Int>)
+    /// RSET: 250, and what was refused, if that was the last reply.
+    case reset
     /// Put the sender into a fresh envelope and answer 250.
     case beginMail(MailCommand)
     /// The message is too large for so many recipients: count it and answer 552.

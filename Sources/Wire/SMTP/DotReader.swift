@@ -3,7 +3,8 @@
 // Only CRLF.CRLF ends a message. A bare LF, a bare CR and every mixture of them is content,
 // wherever a read cuts it. A reader that took `LF . LF` for the end would let a client smuggle a
 // second message into its own (the attack of December 2023 on many servers). Content is passed as
-// ranges. The scan looks only for the pair LF-dot.
+// ranges. The scan looks only for the pair LF-dot. The last four bytes are remembered, so that a client
+// that has sent `LF . LF`, and waits, can be told what is wrong.
 
 import CEpoll.Kernels
 
@@ -36,8 +37,17 @@ package struct DotReader {
     }
 
     private var place = Place.lineStart
+    /// The last four bytes of the message, dots included; at first the end of the command line.
+    private var tail: UInt32 = 0x0D0A
 
     package init() {}
+
+    /// The bytes so far end in a dot on a line of its own, but without CRLF before and after it: a
+    /// client that ends lines with LF may take this for the end of its message.
+    package var endsInBareDot: Bool {
+        // LF . CR LF; else LF . LF, whatever is before it. CRLF . CRLF is the end, and never here.
+        tail == 0x0A2E_0D0A || tail & 0xFF_FFFF == 0x0A2E0A
+    }
 
     /// The next piece of content, or the end. After `.end` the reader is ready for the next
     /// message.
@@ -45,6 +55,17 @@ package struct DotReader {
     ///   - input: the bytes from the client that were not read yet.
     ///   - offset: where to continue in `input`; moved forward.
     package mutating func next(_ input: Bytes, _ offset: inout Int) -> DotVerdict {
+        let start = offset
+        let verdict = read(input, &offset)
+        if case .end = verdict {
+            tail = 0x0D0A
+        } else {
+            for at in max(start, offset - 4)..<offset { tail = tail << 8 | UInt32(input[at]) }
+        }
+        return verdict
+    }
+
+    private mutating func read(_ input: Bytes, _ offset: inout Int) -> DotVerdict {
         while offset < input.count {
             switch place {
             case .lineStart where input[offset] == .dot:

@@ -14,6 +14,14 @@ extension Reply {
     package static let readyForTLS = Reply(220, (2, 0, 0), "Ready to start TLS")
     package static let bye = Reply(221, (2, 0, 0), "Bye")
     package static let authenticated = Reply(235, (2, 7, 0), "Authentication successful")
+    /// RSET, when the last reply was this refusal: `250 Ok (last reply: 550 All recipients suppressed)`.
+    /// Some clients say RSET at once, and show their users what that was answered (Alpine).
+    package static func ok(after refusal: Reply) -> Reply {
+        // Room for our own words, the enhanced status and the line end.
+        let words = refusal.line.utf8.prefix(wireBytesMax - 40)
+        return Reply(
+            250, (2, 0, 0), "Ok (last reply: ", detail: Array(words) + [UInt8(ascii: ")")])
+    }
     /// RSET and NOOP, and a chunk of BDAT that is not the last.
     package static let ok = Reply(250, (2, 0, 0), "Ok")
     package static let senderOk = Reply(250, (2, 1, 0), "Ok")
@@ -67,6 +75,8 @@ extension Reply {
     package static let sessionTimeout = Reply(
         421, (4, 4, 2), "Session time limit reached, closing connection")
     package static let tooSlow = Reply(421, (4, 4, 2), "Data too slow, closing connection")
+    /// Silence after a dot that a client takes for the end of its message (`DotReader.endsInBareDot`).
+    package static let unended = Reply(421, (4, 4, 2), "Message must end with CRLF.CRLF")
     package static let shuttingDown = Reply(421, (4, 3, 2), "Service shutting down")
     package static let tooManyErrors = Reply(
         421, (4, 7, 0), "Too many errors, closing connection")

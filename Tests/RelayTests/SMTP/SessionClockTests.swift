@@ -89,6 +89,19 @@ struct SessionClockTests {
         #expect(bench.machine.timedOut(at: bench.now) == .close(.sessionTimeout))
     }
 
+    @Test(
+        "DATA that stops after a dot that ends no message is told so",
+        arguments: ["\n.\n", "\n.\r\n"])
+    func unended(_ end: String) {
+        var bench = SessionMachineBench(.data)
+        let content = Array("text\(end)".utf8)
+        var offset = 0
+        while offset < content.count { _ = bench.machine.next(content.span, &offset) }
+        #expect(bench.machine.endsInBareDot)
+        #expect(bench.timeOut() == .closeUnended)
+        #expect(bench.machine.isClosed && !bench.machine.endsInBareDot)
+    }
+
     @Test("DATA that stops is idle; DATA that trickles is too slow")
     func dataClocks() {
         var bench = SessionMachineBench(.data)

@@ -78,6 +78,8 @@ struct SessionMachineBench {
             case .askRateLimit(sender: _): verdict = machine.rateLimitAnswered(rateLimit)
             case .admitHandshake:
                 verdict = machine.handshakeAnswered(isAdmitted: admitsHandshakes, at: now)
+            // Nothing was refused before it.
+            case .reset: verdict = .reply(.ok)
             case .noteRefusal: verdict = machine.refusalNoted(mayTryAgain: mayTryAgain, at: now)
             default: return verdict
             }

@@ -178,6 +178,7 @@ struct SessionPhaseTests {
         case .reply(let reply): "\(reply.code)"
         case .close(let reply): "close \(reply.code)"
         case .giveUp(let reply): reply.map { "giveUp \($0.code)" } ?? "giveUp"
+        case .reset: "reset"
         case .beginMail: "beginMail"
         case .readResponse: "readResponse"
         case .noteRefusal: "noteRefusal"
@@ -228,7 +229,7 @@ struct SessionPhaseTests {
         (.commands, .drain, "-", .lastWord),
         (.commands, .noop, "250", .commands),
         (.commands, .quit, "quit", .closed),
-        (.commands, .rset, "250", .commands),
+        (.commands, .rset, "reset", .commands),
         (.commands, .data, "503", .commands),
         (.commands, .bdat, "close 503", .closed),
         (.commands, .lastBdat, "close 503", .closed),
@@ -315,7 +316,7 @@ struct SessionPhaseTests {
         (.betweenChunks, .drain, "-", .betweenChunks),
         (.betweenChunks, .noop, "250", .betweenChunks),
         (.betweenChunks, .quit, "quit", .closed),
-        (.betweenChunks, .rset, "giveUp 250", .commands),
+        (.betweenChunks, .rset, "reset", .commands),
         (.betweenChunks, .data, "503", .betweenChunks),
         (.betweenChunks, .bdat, "-", .chunk),
         (.betweenChunks, .lastBdat, "-", .lastChunk),
@@ -326,7 +327,7 @@ struct SessionPhaseTests {
         (.refusedChunks, .drain, "-", .refusedChunks),
         (.refusedChunks, .noop, "250", .refusedChunks),
         (.refusedChunks, .quit, "quit", .closed),
-        (.refusedChunks, .rset, "giveUp 250", .commands),
+        (.refusedChunks, .rset, "reset", .commands),
         (.refusedChunks, .data, "503", .refusedChunks),
         (.refusedChunks, .bdat, "-", .discarding),
         (.refusedChunks, .lastBdat, "-", .discarding),

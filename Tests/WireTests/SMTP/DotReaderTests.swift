@@ -100,6 +100,27 @@ private func naiveReading(_ bytes: [UInt8]) -> Reading {
         }
     }
 
+    @Test(arguments: [
+        (".\n", true), ("\n.\n", true), ("\n.\r\n", true), ("a\n.\n", true), ("a\r\n.\n", true),
+        ("a\n.\r\n", true), ("a\r\nb\n.\r\n", true), ("a\r\n..\r\n\n.\n", true),
+        ("", false), ("a", false), ("a\n", false), ("a\n.", false), ("a\r\n.", false),
+        ("a\r\n.\r", false), ("a.\n", false), ("a\n..\n", false), ("a\r\n..\r\n", false),
+        ("a\n.\nb", false), ("a\n.\r\nb", false), ("a\n.\n\n", false), ("a\r.\r\n", false),
+    ])
+    func `a dot that a client may take for the end is known at every split`(
+        raw: String, isBare: Bool
+    ) {
+        let bytes = raw.bytes
+        for plan in Splits.everyCut(of: bytes.count) + Splits.plans(for: bytes.count) {
+            var reader = DotReader()
+            for piece in bytes.pieces(plan) {
+                var offset = 0
+                while offset < piece.count { _ = reader.next(piece.span, &offset) }
+            }
+            #expect(reader.endsInBareDot == isBare)
+        }
+    }
+
     @Test func `a reader continues with the next message`() {
         var reader = DotReader()
         let bytes = "a\r\n.\r\n.\r\n".bytes

@@ -106,6 +106,14 @@ static inline void cs_set_stream_options(int fd) {
     cs_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
 }
 
+/*
+ * Sends the acknowledgement that the kernel may be delaying, and delays none before we send again
+ * (tcp(7)).
+ */
+static inline void cs_acknowledge_now(int fd) {
+    cs_set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+}
+
 /* The next close of `fd` sends a reset instead of a FIN. */
 static inline void cs_set_reset_on_close(int fd) {
     struct linger now = {.l_onoff = 1, .l_linger = 0};
