@@ -14,6 +14,11 @@ export SWIFT_BACKTRACE=${SWIFT_BACKTRACE:-enable=no}
 # What building needs, and what the daily tests need besides.
 build_packages=(libssl-dev liburing-dev libsqlite3-dev libhiredis-dev libidn2-dev libnghttp2-dev pkg-config)
 test_packages=(python3 swaks curl openssl fail2ban groff zsh fish iproute2 redis-server)
+# The front ends of check-fronts. apache2-bin is Apache without its service; those of the others are
+# started by their packages where services may start, and the check does not use them.
+fronts_packages=(
+  nginx haproxy apache2-bin caddy lighttpd lighttpd-mod-openssl varnish hitch nghttp2-proxy h2o
+)
 
 # The tests that open sockets: they run over epoll, then over io_uring.
 socket_tests='ReactorTests|HTTPServerTests|APIClientTests|RelayTests|SandboxTests|PerfTests'
