@@ -130,8 +130,8 @@ let package = Package(
         .executableTarget(
             name: "Simulate",
             dependencies: [
-                "CRandomness", "Reactor", "Wire", "Log", "APIClient", "Mapping", "Relay", "Sandbox",
-                "LedgerServer", "ValkeyModel", logging,
+                "CRandomness", "Reactor", "Wire", "HTTP2", "Log", "APIClient", "Mapping", "Relay",
+                "Sandbox", "LedgerServer", "ValkeyModel", logging,
             ],
             path: "Tests/Simulation",
             exclude: ["CRandomness", "Certificates", "mutations.py", "run.sh"],

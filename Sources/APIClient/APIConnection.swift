@@ -55,7 +55,7 @@ final class APIConnection: StreamHandler, APITransport, APILane {
         precondition(self.call == nil, "a connection carries one call at a time")
         self.call = call
         self.number = number
-        pool.began(call, on: self)
+        call.carried(by: self)
         reader.reset()
         writer.begin(call, on: stream)
         stallDeadline = .never
@@ -64,6 +64,8 @@ final class APIConnection: StreamHandler, APITransport, APILane {
         hasEndedUnread = false
         advance(call)
     }
+
+    func lane(_ number: LaneNumber) -> (any APILane)? { call == nil ? nil : self }
 
     func close() {
         stream?.deadline = .never

@@ -28,9 +28,11 @@ protocol APILane: AnyObject {
 
 /// An open connection of a pool.
 protocol APITransport: AnyObject {
-    /// Carries `call` from now on; the lane that does says `ConnectionPool.began` first. The call may
-    /// have ended when this returns.
+    /// Carries `call` from now on. The call may have ended when this returns.
     func begin(_ call: APICall, as number: LaneNumber)
+
+    /// The lane that carries a call under this number; nil when none does.
+    func lane(_ number: LaneNumber) -> (any APILane)?
 
     /// Closes a connection that carries no call.
     func close()

@@ -561,6 +561,12 @@ extension AddressTable {
     /// worn: healthy without one, or rested enough.
     func firstToWarm(at now: MonotonicTime, _ full: Full) -> AddressIndex? {
         let index = entries.indices.first { index in
+            // After most messages: looked at in place.
+            if case .healthy = entries[index].health, entries[index].connectionCount > 0,
+                !entries[index].shared.wantsSuccessor
+            {
+                return false
+            }
             let entry = entries[index]
             guard isUsable(entry, at: now), !full.holds(entry.version) else { return false }
             switch entry.health {
@@ -610,11 +616,6 @@ extension AddressTable {
         entries[index.value].shared.wore(connection)
     }
 
-    /// Whether the HTTP/2 connection was ever given a call.
-    func hasServed(_ connection: ConnectionNumber, of index: AddressIndex) -> Bool {
-        entries[index.value].shared.hasServed(connection)
-    }
-
     /// An HTTP/2 connection of the address that carries calls and can be given more.
     func busyShared(of index: AddressIndex) -> ConnectionNumber? {
         entries[index.value].shared.firstBusy
@@ -655,18 +656,17 @@ extension AddressTable {
         return http2 == 0 || entries.contains { $0.isListed && $0.version != .http2 }
     }
 
-    /// Streams of the HTTP/2 connections that there are and, carefully estimated, of those that can
-    /// be opened beside them.
+    /// Streams of the HTTP/2 connections that there are, and of those that can be opened beside them:
+    /// each may have as many as the address with most, and one at least.
     func streamCount(http2ConnectionsMax: Int) -> Int {
         var sum = 0
-        var least = Int.max
+        var most = 0
         for entry in entries {
             sum += entry.shared.usableStreams
             if entry.isListed && entry.version == .http2 {
-                least = min(least, entry.shared.streamsMax)
+                most = max(most, entry.shared.streamsMax, 1)
             }
         }
-        guard least < .max else { return sum }
-        return sum + max(0, http2ConnectionsMax - sharedUsableCount) * least
+        return sum + max(0, http2ConnectionsMax - sharedUsableCount) * most
     }
 }

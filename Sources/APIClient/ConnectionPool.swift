@@ -26,8 +26,6 @@ package final class ConnectionPool {
     private var counters = PoolCounters()
     /// Those that are open, by the value of their number.
     private var connections: [(any APITransport)?] = []
-    /// Those that carry a call, by the value of their number.
-    private var lanes: [(any APILane)?] = []
     /// The calls of the machine's queue, by the value of their number.
     private var queued: [APICall?] = []
     /// Calls whose owners are to hear the result.
@@ -61,7 +59,8 @@ package final class ConnectionPool {
         fields = RequestFields(options: options)
         machine = PoolMachine(
             limits: PoolMachine.Limits(
-                connectionsMax: options.connectionsMax, offersHTTP2: options.offersHTTP2, queueMax: options.queueMax,
+                connectionsMax: options.connectionsMax, offersHTTP2: options.offersHTTP2,
+                queueMax: options.queueMax,
                 idleMilliseconds: options.idleTimeoutMilliseconds))
         line = options.bytesPerSecondMax.map { SendLine(bytesPerSecond: $0) }
         isPaced = line != nil
@@ -300,7 +299,8 @@ extension ConnectionPool {
     /// The connection is open, and carries calls from now on.
     /// - Returns: until when it may be idle.
     func opened(
-        _ number: ConnectionNumber, as transport: any APITransport, _ version: AddressReport.Version,
+        _ number: ConnectionNumber, as transport: any APITransport,
+        _ version: AddressReport.Version,
         at address: SocketAddress, streamsMax: Int? = nil
     ) -> MonotonicTime {
         log.opened(address, version)
@@ -334,14 +334,6 @@ extension ConnectionPool {
         connectionFailed(address, reason: reason)
     }
 
-    /// The lane carries the call from now on.
-    func began(_ call: APICall, on lane: any APILane) {
-        let number = lane.number.value
-        while lanes.count <= number { lanes.append(nil) }
-        lanes[number] = lane
-        call.carried(by: lane)
-    }
-
     /// The call of the lane has its answer.
     /// - Returns: until when a connection that carries nothing more, and can be used again, may be
     ///   idle.
@@ -350,7 +342,6 @@ extension ConnectionPool {
     ) -> MonotonicTime {
         serviceLater()
         if isPaced { line?.leave(lane) }
-        lanes[lane.value] = nil
         return machine.answered(
             lane, isReusable: isReusable, keepAliveSeconds: keepAliveSeconds, at: loop.now)
     }
@@ -363,7 +354,6 @@ extension ConnectionPool {
         _ lane: LaneNumber, isFault: Bool, isUnanswered: Bool = false
     ) -> MonotonicTime {
         line?.leave(lane)
-        lanes[lane.value] = nil
         serviceLater()
         return machine.broke(lane, isFault: isFault, isUnanswered: isUnanswered, at: loop.now)
     }
@@ -437,10 +427,15 @@ extension ConnectionPool {
         isServiceDue = false
         while carryOut(machine.next(at: loop.now)) {}
         if isPaced {
-            while let lane = line?.next(at: loop.now) { lanes[lane.value]?.writeInTurn() }
+            while let lane = line?.next(at: loop.now) { self.lane(lane)?.writeInTurn() }
         }
         armTimer()
         tellOwners()
+    }
+
+    /// The lane that carries a call under this number.
+    private func lane(_ number: LaneNumber) -> (any APILane)? {
+        connections[machine.connection(of: number).value]?.lane(number)
     }
 
     private func armTimer() {
@@ -468,7 +463,7 @@ extension ConnectionPool {
         case .assign(let call, let connection, let lane): assign(call, to: connection, as: lane)
         case .fail(let call, let refusal): fail(call, refusal)
         case .close(let connection): connections[connection.value]?.close()
-        case .breakOffUpload(let lane): lanes[lane.value]?.breakOffUpload()
+        case .breakOffUpload(let lane): self.lane(lane)?.breakOffUpload()
         case .rests(let address, let milliseconds):
             log.rests(address, milliseconds: milliseconds)
         case .limited(let address, let connections, let milliseconds):

@@ -75,8 +75,7 @@ final class HTTP2Carrier: StreamHandler, APITransport {
         let lane =
             spare.popLast()
             ?? HTTP2Lane(carrier: self, pool: pool, session: session, stream: stream)
-        lane.isSpare = false
-        lane.place = active.count
+        lane.stand(at: active.count)
         active.append(lane)
         if active.count == 1 { wait() }
         lane.begin(call, as: number)
@@ -86,6 +85,8 @@ final class HTTP2Carrier: StreamHandler, APITransport {
         }
         write()
     }
+
+    func lane(_ number: LaneNumber) -> (any APILane)? { active.first { $0.number == number } }
 
     /// Something is awaited from now on.
     private func wait() {
@@ -120,15 +121,15 @@ final class HTTP2Carrier: StreamHandler, APITransport {
         let last = active.removeLast()
         if last !== lane {
             active[lane.place] = last
-            last.place = lane.place
+            last.stand(at: lane.place)
         }
         if !streamless.isEmpty { streamless.removeAll { $0 === lane } }
         recycle(lane)
     }
 
     private func recycle(_ lane: HTTP2Lane) {
-        guard lane.isFree, !lane.isSpare else { return }
-        lane.isSpare = true
+        guard lane.isFree, lane.place >= 0 else { return }
+        lane.stand(at: -1)
         spare.append(lane)
     }
 
@@ -336,7 +337,8 @@ final class HTTP2Carrier: StreamHandler, APITransport {
 
     /// The question has not arrived, and what was written before it has got further: the line is slow,
     /// and not dead.
-    private func isOnItsWay(_ question: (end: UInt64, acknowledged: Int?), _ stream: Stream) -> Bool {
+    private func isOnItsWay(_ question: (end: UInt64, acknowledged: Int?), _ stream: Stream) -> Bool
+    {
         guard let before = question.acknowledged, let count = stream.acknowledgedByteCount else {
             return false
         }

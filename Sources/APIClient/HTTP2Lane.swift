@@ -25,9 +25,8 @@ final class HTTP2Lane: APILane {
     private let session: HTTP2Session
     private let stream: Stream
     private(set) var number = LaneNumber(value: 0)
-    /// For the carrier: its place among the lanes that carry a call, and whether it waits for one.
-    var place = 0
-    var isSpare = true
+    /// Its place among the lanes of the carrier that carry a call; -1 when it waits for one.
+    private(set) var place = -1
 
     /// nil when the lane waits for another call.
     private(set) var call: APICall?
@@ -63,6 +62,9 @@ final class HTTP2Lane: APILane {
     /// Nothing is left of the call that it carried.
     var isFree: Bool { call == nil && requestStream == nil }
 
+    /// For the carrier, which keeps the list: see `place`.
+    func stand(at place: Int) { self.place = place }
+
     // MARK: - The request
 
     /// Carries `call` from now on.
@@ -78,7 +80,7 @@ final class HTTP2Lane: APILane {
         bodyEnd = 0
         hasTurn = false
         hasEndedUnread = false
-        pool.began(call, on: self)
+        call.carried(by: self)
         advance()
     }
 
@@ -268,7 +270,9 @@ final class HTTP2Lane: APILane {
     /// The API has sent all of its answer.
     func answerEnded() {
         guard let call else { return }
-        guard answer.status > 0 else { return broke(call, "an end without an answer", isFault: true) }
+        guard answer.status > 0 else {
+            return broke(call, "an end without an answer", isFault: true)
+        }
         answered(call, isEnded: true)
     }
 

@@ -226,8 +226,8 @@ extension PoolMachine {
 
 extension PoolMachine {
     /// The connection is ready for calls.
-    /// - Parameter streamsMax: nil: it speaks HTTP/1.1. Else HTTP/2, and its peer allows so many
-    ///   calls at once.
+    /// - Parameter streamsMax: nil: it speaks HTTP/1.1. Else HTTP/2, and its peer is believed to allow
+    ///   so many calls at once, until `streamsChanged`.
     /// - Returns: until when it may be idle; then say `idleTimedOut`.
     mutating func opened(
         _ connection: ConnectionNumber, streamsMax: Int?, at now: MonotonicTime
@@ -403,10 +403,11 @@ extension PoolMachine {
         _ connection: ConnectionNumber, isByPeer: Bool, at now: MonotonicTime
     ) {
         guard connections.state(of: connection) == .idle else { return }
-        if isByPeer {
-            let index = connections.address(of: connection)
-            addresses.idleClosed(
-                index, afterNanoseconds: addresses.idleAge(of: connection, index, at: now))
+        let index = connections.address(of: connection)
+        let age = addresses.idleAge(of: connection, index, at: now)
+        // An HTTP/2 connection may be idle since this moment because its last calls broke with it.
+        if isByPeer, age > 0 || !connections.isShared(connection) {
+            addresses.idleClosed(index, afterNanoseconds: age)
         }
         move(connection, to: .closing)
     }
@@ -418,14 +419,12 @@ extension PoolMachine {
     mutating func retiring(
         _ connection: ConnectionNumber, isByPeer: Bool, at now: MonotonicTime
     ) {
-        let index = connections.address(of: connection)
         switch connections.state(of: connection) {
         case .idle:
-            let isItsLimit = isByPeer && addresses.hasServed(connection, of: index)
-            retired(connection, isByPeer: isItsLimit, at: now)
+            retired(connection, isByPeer: isByPeer, at: now)
             pending.append(.close(connection))
         case .busy:
-            if isByPeer { addresses.wore(connection, of: index) }
+            if isByPeer { addresses.wore(connection, of: connections.address(of: connection)) }
             move(connection, to: .retiring)
             hasDemand = true
         case .free, .opening, .retiring, .closing: break

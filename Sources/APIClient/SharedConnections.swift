@@ -33,8 +33,10 @@ struct SharedConnections {
     private(set) var usableCount = 0
     /// Calls on all of them.
     private(set) var callCount = 0
-    /// Calls that a new one carries at once: what the peer said last.
+    /// Calls that a new one carries at once.
     private(set) var streamsMax = 0
+    /// What the peer's settings said last.
+    private var streamsSaid = Int.max
     /// The API takes so many calls on one connection, as far as is known.
     private var servedMax: Int?
     /// The one that is used is almost worn, and there is no other.
@@ -51,8 +53,9 @@ struct SharedConnections {
 
     // MARK: - Connections come and go
 
-    /// The next connection carries so many calls at once.
-    mutating func expect(streamsMax: Int) { self.streamsMax = streamsMax }
+    /// The next connection carries so many calls at once. Its peer's settings come later: no more
+    /// calls than those of the last one allowed, because those that are refused use up their tries.
+    mutating func expect(streamsMax: Int) { self.streamsMax = min(streamsMax, streamsSaid) }
 
     mutating func add(_ connection: ConnectionNumber) {
         items.append(Item(connection: connection, streamsMax: streamsMax))
@@ -84,6 +87,7 @@ struct SharedConnections {
     mutating func change(_ connection: ConnectionNumber, to streamsMax: Int) {
         items[place(of: connection)].streamsMax = streamsMax
         self.streamsMax = streamsMax
+        streamsSaid = streamsMax
     }
 
     // MARK: - Calls come and go
@@ -116,10 +120,6 @@ struct SharedConnections {
     mutating func wore(_ connection: ConnectionNumber) {
         let served = items[place(of: connection)].served
         servedMax = served < SharedConnections.servedMin ? nil : served
-    }
-
-    func hasServed(_ connection: ConnectionNumber) -> Bool {
-        items[place(of: connection)].served > 0
     }
 
     // MARK: - Choices

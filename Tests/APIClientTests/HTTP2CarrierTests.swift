@@ -256,7 +256,8 @@ struct HTTP2CarrierTests {
             bench.turn { owner.results.count == round }
         }
         let peer = server.peers[0]
-        #expect(peer.requests.allSatisfy { $0.fields.contains("authorization=Bearer ps_test_secret") })
+        #expect(
+            peer.requests.allSatisfy { $0.fields.contains("authorization=Bearer ps_test_secret") })
         // "Never indexed, name 23 of the static table" (RFC 7541 section 6.2.3), in each head.
         let mark: [UInt8] = [0x1F, 0x08]
         let marks = peer.raw.indices.dropLast().count { Array(peer.raw[$0...$0 + 1]) == mark }
@@ -345,7 +346,9 @@ struct HTTP2CarrierTests {
                 if peer.step == 1 {
                     peer.respond(
                         request, 429, #"{"error":"slow"}"#,
-                        fields: [("retry-after", "7"), ("server", "front"), ("x-request-id", "r-1")])
+                        fields: [
+                            ("retry-after", "7"), ("server", "front"), ("x-request-id", "r-1"),
+                        ])
                     var trailers = HTTP2Fields()
                     trailers.add("x-trailer", "1")
                     peer.session.trail(request.stream, trailers)

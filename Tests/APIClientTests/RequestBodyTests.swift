@@ -31,7 +31,8 @@ struct RequestBodyTests {
         return content
     }
 
-    @Test("The first slab leaves room for the head, every slab for the head of a chunk or of a frame")
+    @Test(
+        "The first slab leaves room for the head, every slab for the head of a chunk or of a frame")
     func gaps() throws {
         let body = RequestBody(pool: SlabPool())
         let content = fill(body, 40_000)

@@ -88,19 +88,27 @@ struct Runner {
         return result.violations.isEmpty && again.traceHash == result.traceHash ? 0 : 1
     }
 
-    /// Makes one operation of the scripted scenario fail after the other, until none is left.
+    /// Makes one operation of the scripted scenario fail after the other, until none is left: with an
+    /// API that speaks HTTP/1.1, and with one that speaks HTTP/2.
     func sweep(seed: UInt64) -> Int32 {
+        max(sweep(seed: seed, speaksHTTP2: false), sweep(seed: seed, speaksHTTP2: true))
+    }
+
+    private func sweep(seed: UInt64, speaksHTTP2: Bool) -> Int32 {
         var counts = Counts()
         var failed = 0
         var operations = 0
         for failure in Weather.Failure.allCases {
             var operation = 1
             while true {
-                let result = run(Scenario.plan(seed: seed, failing: operation, failure))
+                let result = run(
+                    Scenario.plan(
+                        seed: seed, speaksHTTP2: speaksHTTP2, failing: operation, failure))
                 counts.add(result.counts)
                 if !result.violations.isEmpty {
                     failed += 1
-                    report("sweep \(seed), operation \(operation), \(failure)", result)
+                    let version = speaksHTTP2 ? "HTTP/2" : "HTTP/1.1"
+                    report("sweep \(seed), \(version), operation \(operation), \(failure)", result)
                 }
                 if result.operations < operation { break }
                 if operation % 20 == 0 {

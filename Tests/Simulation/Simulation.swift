@@ -41,6 +41,8 @@ struct Plan {
             plan.textBytesMax = 20_000
             return plan
         }
+        var versionDice = Dice(seed: seed, part: 10)
+        plan.weather.apiSpeaksHTTP2 = versionDice.happens(0.4)
         plan.textBytesMax = dice.pick([2_000, 20_000, 60_000, 400_000])
         if isCounting {
             plan.textBytesMax = dice.happens(0.1) ? 200_000 : dice.skewed(500...20_000)
@@ -110,7 +112,8 @@ final class Simulation {
         api = try SimulatedAPI(
             simulation: self, host: apiHost, seed: plan.seed,
             addresses: Array(addresses.dropFirst(plan.weather.apiDeadAddresses)),
-            tls: TLSContext.server(certificateFile: pem, keyFile: key))
+            tls: TLSContext.server(
+                certificateFile: pem, keyFile: key, speaksHTTP2: plan.weather.apiSpeaksHTTP2))
         makeClients()
         if let ending = plan.weather.ending {
             world.after(microseconds: ending.milliseconds * 1_000) { [unowned self] in

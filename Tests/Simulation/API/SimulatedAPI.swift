@@ -32,6 +32,8 @@ final class SimulatedAPI: ListenerHandler {
     private var listeners: [Listener] = []
     private var accepted = 0
     private(set) var openConnections = 0
+    /// Answers over HTTP/2, and where they left.
+    private var onStreams: [(entry: Int, stream: Int32, connection: Int)] = []
 
     init(
         simulation: Simulation, host: SimulatedHost, seed: UInt64, addresses: [SocketAddress],
@@ -95,6 +97,9 @@ final class SimulatedAPI: ListenerHandler {
         }
     }
 
+    /// The chance that something happens to an HTTP/2 connection as a request begins.
+    var disturbances: Double { world.weather.apiFaults / 2 }
+
     /// How long an answer takes, in milliseconds.
     func answerDelay() -> Int {
         if let milliseconds = world.weather.apiServiceMilliseconds { return milliseconds }
@@ -104,5 +109,58 @@ final class SimulatedAPI: ListenerHandler {
     /// "k00000001@simulation.example"
     func newMessageID() -> String {
         "k\(String(dice.next(), radix: 36))@simulation.example"
+    }
+
+    /// The body of an answer.
+    static func json(_ status: Int, messageID: String) -> String {
+        (200...299).contains(status)
+            ? "{\"message_id\":\"\(messageID)\",\"status\":\"queued\"}"
+            : "{\"error\":\"refused\",\"message\":\"the API says \(status)\"}"
+    }
+
+    // MARK: The ledger
+
+    func complain(_ text: String) { simulation.ledger.complaints.append(text) }
+
+    /// Records an answer to a request that is not complete.
+    func noteEarly(_ status: Int) {
+        simulation.ledger.earlyAnswers.append((world.now, status))
+    }
+
+    /// Records a complete request.
+    /// - Returns: its index.
+    func note(_ body: [UInt8], connection: Int, _ conduct: Conduct) -> Int {
+        var noted = APIRequest(message: -1, recipients: [], connection: connection)
+        noted.completedAt = world.now
+        if let received = ReceivedRequest(body), let message = simulation.message(received.number) {
+            noted.message = message.number
+            noted.isFaithful = received.says(message)
+            noted.recipients = received.recipients.compactMap {
+                message.recipients.firstIndex(of: $0)
+            }
+        } else {
+            complain("a complete request that is no message of ours")
+        }
+        simulation.ledger.requests.append(noted)
+        world.trace.say(
+            world, "api: request for message \(noted.message) complete, \(conduct)")
+        return simulation.ledger.requests.count - 1
+    }
+
+    func act(_ entry: Int) {
+        simulation.ledger.requests[entry].hasActed = true
+        simulation.ledger.requests[entry].messageID = newMessageID()
+    }
+
+    /// The answer to a request leaves on this stream.
+    func expectReset(of entry: Int, _ stream: Int32, on connection: Int) {
+        onStreams.append((entry, stream, connection))
+    }
+
+    /// The relay has reset a stream. If an answer was on its way, the relay had given it up.
+    func wasReset(_ stream: Int32, on connection: Int) {
+        for sent in onStreams where sent.stream == stream && sent.connection == connection {
+            simulation.ledger.requests[sent.entry].hasCrossed = true
+        }
     }
 }

@@ -31,6 +31,11 @@ final class SimulatedAPIConnection: StreamHandler {
     private var simulation: Simulation { api.simulation }
 
     override func streamOpened(_ stream: Stream) {
+        if stream.tls?.applicationProtocol == .http2 {
+            let connection = SimulatedHTTP2Connection(api: api, number: number, stream: stream)
+            stream.handOver(to: connection)
+            return connection.begin()
+        }
         self.stream = stream
         armIdle()
     }
@@ -92,7 +97,7 @@ final class SimulatedAPIConnection: StreamHandler {
         case .early(let status):
             isDeaf = true
             closesBehind = true
-            simulation.ledger.earlyAnswers.append((api.world.now, status))
+            api.noteEarly(status)
             send(answer(status, messageID: api.newMessageID()))
         case .stall:
             isDeaf = true
@@ -111,44 +116,20 @@ final class SimulatedAPIConnection: StreamHandler {
 
     private func complete() {
         if !isSend { return answerKeyCheck() }
-        let entry = note()
+        let entry = api.note(body, connection: number, conduct)
         self.entry = entry
         switch conduct {
         case .accept, .early, .cutOff, .stall:
-            act(entry)
+            api.act(entry)
             answerLater { $0.succeed(entry) }
         case .refuse(let status):
             simulation.ledger.requests[entry].status = status
             answerLater { $0.refuse(entry, status) }
         case .mumble(let mumble):
-            act(entry)
+            api.act(entry)
             answerLater { $0.mumble(mumble, entry) }
         case .fail(let mumble): answerLater { $0.mumble(mumble, entry) }
         }
-    }
-
-    /// Records a complete request.
-    private func note() -> Int {
-        var noted = APIRequest(message: -1, recipients: [], connection: number)
-        noted.completedAt = api.world.now
-        if let received = ReceivedRequest(body), let message = simulation.message(received.number) {
-            noted.message = message.number
-            noted.isFaithful = received.says(message)
-            noted.recipients = received.recipients.compactMap {
-                message.recipients.firstIndex(of: $0)
-            }
-        } else {
-            simulation.ledger.complaints.append("a complete request that is no message of ours")
-        }
-        simulation.ledger.requests.append(noted)
-        let (world, kind) = (api.world, "\(conduct)")
-        world.trace.say(world, "api: request for message \(noted.message) complete, \(kind)")
-        return simulation.ledger.requests.count - 1
-    }
-
-    private func act(_ entry: Int) {
-        simulation.ledger.requests[entry].hasActed = true
-        simulation.ledger.requests[entry].messageID = api.newMessageID()
     }
 
     private func answerLater(_ answer: @escaping (SimulatedAPIConnection) -> Void) {
@@ -215,10 +196,7 @@ final class SimulatedAPIConnection: StreamHandler {
     }
 
     private func answer(_ status: Int, messageID: String) -> [UInt8] {
-        var json = "{\"error\":\"refused\",\"message\":\"the API says \(status)\"}"
-        if (200...299).contains(status) {
-            json = "{\"message_id\":\"\(messageID)\",\"status\":\"queued\"}"
-        }
+        let json = SimulatedAPI.json(status, messageID: messageID)
         var text = ""
         if api.dice.happens(0.1) { text += "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" }
         text += "HTTP/1.1 \(status) Whatever\r\nX-Request-ID: req_\(number)\r\n"

@@ -135,7 +135,7 @@ struct Balance {
         _ facts: MessageFacts, _ attempts: [Attempt], _ requests: [APIRequest]
     ) {
         for request in requests where request.isValidSuccess && request.answerHeardAt != nil {
-            guard let done = request.completedAt else { continue }
+            guard let done = request.completedAt, !request.hasCrossed else { continue }
             let isAccounted = attempts.contains { attempt in
                 guard let dot = attempt.dotHeardAt, dot <= done else { return false }
                 if facts.isGroup { return true }
@@ -184,7 +184,9 @@ struct Balance {
     private func excuse(
         _ facts: MessageFacts, _ attempts: [Attempt], _ first: APIRequest, _ second: APIRequest
     ) -> Repetition? {
-        guard first.isValidSuccess, first.answerHeardAt != nil else { return .uncertain }
+        guard first.isValidSuccess, first.answerHeardAt != nil, !first.hasCrossed else {
+            return .uncertain
+        }
         guard let done = second.completedAt else { return nil }
         let causes = attempts.filter { attempt in attempt.dotHeardAt.map { $0 <= done } ?? false }
         // A try that had its reply by then did not make the request.
@@ -392,7 +394,8 @@ struct Balance {
                 let replied = attempt.replySentAt
             else { continue }
             let own = requests.filter {
-                guard let done = $0.completedAt, let answer = $0.answerHeardAt else { return false }
+                guard let done = $0.completedAt, let answer = $0.answerHeardAt, !$0.hasCrossed
+                else { return false }
                 return done >= heard && answer <= replied
             }
             // While an earlier try is in flight, it is not clear whose answer it was.

@@ -75,6 +75,9 @@ struct APIRequest {
     var messageID = ""
     /// The relay has read the whole answer.
     var answerHeardAt: MonotonicTime?
+    /// Over HTTP/2: the relay has reset the stream. The answer may have come after it had given the
+    /// request up.
+    var hasCrossed = false
 }
 
 /// What the relay was asked to send.

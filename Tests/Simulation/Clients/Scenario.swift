@@ -16,8 +16,11 @@ enum Scenario {
         return habits
     }
 
-    static func plan(seed: UInt64, failing operation: Int, _ failure: Weather.Failure) -> Plan {
+    static func plan(
+        seed: UInt64, speaksHTTP2: Bool, failing operation: Int, _ failure: Weather.Failure
+    ) -> Plan {
         var weather = Weather.calm
+        weather.apiSpeaksHTTP2 = speaksHTTP2
         weather.failingOperation = operation
         weather.failure = failure
         var plan = Plan(seed: seed, weather: weather)

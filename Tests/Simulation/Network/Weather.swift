@@ -34,6 +34,8 @@ struct Weather {
     var apiSlow = 0.0
     var apiAddresses = 1
     var apiDeadAddresses = 0
+    /// It speaks HTTP/2 with those that offer it.
+    var apiSpeaksHTTP2 = false
     /// Every answer takes as long, in milliseconds; nil leaves it to the dice.
     var apiServiceMilliseconds: Int?
     /// Connections that the API lets in; it closes more at once.
