@@ -35,7 +35,7 @@ release: ## Build the relay: .build/release/postscale-relay
 
 .PHONY: run
 run: release ## Build and start the relay with its sandbox API on loopback
-	exec $(RELAY) --sandbox $(ARGS)
+	@exec $(RELAY) --sandbox $(ARGS)
 
 .PHONY: clean
 clean: ## Remove everything that was built
@@ -44,7 +44,8 @@ clean: ## Remove everything that was built
 # Tests. RELAY_BINARY=path tests that relay instead of the one that is built here.
 
 .PHONY: test
-test: deps test-unit test-e2e test-faults check-mime test-gate ## Unit tests, end to end, faults, another parser, counts
+test: ## Unit tests, end to end, faults, another parser, counts
+	@$(LIB) parts deps test-unit test-e2e test-faults check-mime test-gate
 
 .PHONY: test-unit
 test-unit: ## Unit tests and dialogs, over epoll and io_uring (FILTER=name for some of them)

@@ -58,10 +58,71 @@ python_packages() {
     && echo "$pins" >"$folder/installed"
 }
 
+# clock SECONDS: as minutes and seconds.
+clock() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
+
+# step WORDS COMMAND…: runs it, and says what is done and for how long: on a terminal in one line that is
+# written again each second, elsewhere in a line every 20 s. What the command says itself is shown when it
+# fails. A command that is done at once leaves no line.
+step() {
+  local words=$1 begun=$SECONDS status=0 told=0 log job line
+  shift
+  log=$(mktemp)
+  "$@" >"$log" 2>&1 &
+  job=$!
+  # shellcheck disable=SC2064 # these of now
+  trap "kill $job 2>/dev/null; rm -f '$log'; exit 130" INT TERM
+  sleep 0.3
+  while kill -0 "$job" 2>/dev/null; do
+    line="$words $(clock $((SECONDS - begun))) $(tail -n 1 "$log" | cut -c 1-60)"
+    if [ -t 2 ]; then
+      printf '\r\033[K%s' "$line" >&2
+    elif [ $((SECONDS - begun)) -ge $((told * 20)) ]; then
+      told=$((told + 1))
+      echo "$line" >&2
+    fi
+    sleep 1
+  done
+  wait "$job" || status=$?
+  trap - INT TERM
+  [ ! -t 2 ] || printf '\r\033[K' >&2
+  if [ "$status" != 0 ]; then
+    cat "$log" >&2
+    echo "$words: failed after $(clock $((SECONDS - begun)))" >&2
+  elif [ $((SECONDS - begun)) -ge 2 ]; then
+    echo "$words $(clock $((SECONDS - begun)))" >&2
+  fi
+  rm -f "$log"
+  return "$status"
+}
+
+# parts TARGET…: makes these one after the other, says how long that takes, and ends with a line for each. The
+# first that fails is the last.
+parts() {
+  local times=$root/.build/parts-$1 part begun status=0 number=0 lines=() all=$SECONDS
+  if [ -s "$times" ]; then
+    echo "This takes about $(clock "$(cat "$times")") minutes here, as it did the last time."
+  else
+    echo "This takes 20 to 60 minutes the first time, on two cores; most of that is compiling."
+  fi
+  for part in "$@"; do
+    number=$((number + 1)) begun=$SECONDS
+    echo "== $part ($number of $#), $(clock $((SECONDS - all))) since the start"
+    "${MAKE:-make}" --no-print-directory "$part" || status=$?
+    lines+=("$([ "$status" = 0 ] && echo passed || echo FAILED)" "$part" "$(clock $((SECONDS - begun)))")
+    [ "$status" = 0 ] || break
+  done
+  echo
+  printf '%s  %-14s %7s\n' "${lines[@]}"
+  echo "$([ "$status" = 0 ] && echo "All of it" || echo "Until the failure") took $(clock $((SECONDS - all)))"
+  [ "$status" != 0 ] || { mkdir -p "$root/.build" && echo $((SECONDS - all)) >"$times"; }
+  return "$status"
+}
+
 # build_release PRODUCT: postscale-relay or relay-perf, in .build/release.
 build_release() {
-  install_packages "${build_packages[@]}"
-  swift build -c release --product "$1"
+  step "Installing what building needs" install_packages "${build_packages[@]}"
+  step "Building $1" swift build -c release --product "$1"
 }
 
 # Sets RELAY_BINARY to the release build, made now, unless the caller has named another relay.

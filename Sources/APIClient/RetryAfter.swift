@@ -28,14 +28,14 @@ enum RetryAfter {
 }
 
 /// Dates of HTTP.
-enum HTTPDate {
+package enum HTTPDate {
     private static let months = [
         "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
     ]
 
     /// Seconds since 1970 of "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT" or
     /// "Sun Nov  6 08:49:37 1994"; nil for anything else.
-    static func seconds(_ text: Bytes) -> Int64? {
+    package static func seconds(_ text: Bytes) -> Int64? {
         let words = text.copiedText().lowercased()
             .split(whereSeparator: { $0 == " " || $0 == "," || $0 == "-" })
             .map(String.init)

@@ -62,8 +62,8 @@ package struct ServerLedgerOptions: Sendable {
 /// What the file of `--ledger-credentials` holds. Lines of `name=value`; empty ones and those that
 /// begin with `#` do not count.
 package struct LedgerCredentials: Sendable, CustomStringConvertible {
-    fileprivate(set) var user: [UInt8] = []
-    fileprivate(set) var password: [UInt8] = []
+    package fileprivate(set) var user: [UInt8] = []
+    package fileprivate(set) var password: [UInt8] = []
     /// Of the fleet: the same at each relay.
     fileprivate(set) var secret: [UInt8] = []
 

@@ -112,7 +112,7 @@ struct RelayProcess {
     }
 
     /// Read as the user that starts the process, which may be root.
-    private static func credentials(of address: LedgerServerAddress) throws -> LedgerCredentials {
+    static func credentials(of address: LedgerServerAddress) throws -> LedgerCredentials {
         guard let path = address.credentialsFile else { return LedgerCredentials() }
         let file: [UInt8]
         do { file = try SmallFile.read(path, bytesMax: 65_536) } catch {

@@ -16,10 +16,11 @@ import message
 import support
 
 PAGE = support.harness.ROOT / "docs/evidence/clients.md"
-GROUPS = ["Composers and libraries", "Sendmails", "Desktop programs"]
+GROUPS = ["Composers and libraries", "Sendmails", "Desktop programs", "Recipes"]
 # The columns of each table of a group: what goes out, then what the relay's refusals look like.
-DELIVERY = ["starttls", "tls", "verifies", "PLAIN", "LOGIN", "50 MB", *message.LEAVES]
-TABLES = [("what arrives", DELIVERY), ("what is shown of the relay's errors", composers.ROWS)]
+DELIVERY = ["sends", "starttls", "tls", "verifies", "PLAIN", "LOGIN", "50 MB", *message.LEAVES]
+ERRORS = [*composers.ROWS, "refused"]
+TABLES = [("what arrives", DELIVERY), ("what is shown of the relay's errors", ERRORS)]
 TITLES = {"starttls": "STARTTLS", "tls": "TLS"}
 OPENING = """# Evidence: clients
 
@@ -34,6 +35,7 @@ express.
 
 | column | "yes" means |
 | --- | --- |
+| sends | with the lines of [recipes.md](../recipes.md), by its own message |
 | STARTTLS, TLS | the whole message arrived over it |
 | verifies | it does not log in to a server with another certificate |
 | PLAIN, LOGIN | it logged in that way: by its setting, by its own choice, or because nothing else was offered |

@@ -55,7 +55,7 @@ def anchors(page):
 
 class Pages(unittest.TestCase):
     def test_every_flag_that_a_page_names_exists(self):
-        known = set(flags_of("run", "sandbox", "explain")).union(*FLAGS_OF_OTHERS.values())
+        known = set(flags_of("run", "check", "sandbox", "explain")).union(*FLAGS_OF_OTHERS.values())
         for name in OPERATORS:
             text = (harness.ROOT / name).read_text()
             named = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*[a-z])", text))

@@ -59,6 +59,7 @@ def page(help, version):
         ".SH NAME", "postscale\\-relay \\- SMTP relay in front of the Postscale API",
         ".SH SYNOPSIS",
         "\\fBpostscale\\-relay\\fR [\\fBrun\\fR] [\\fIoptions\\fR]", ".br",
+        "\\fBpostscale\\-relay check\\fR [\\fIoptions\\fR]", ".br",
         "\\fBpostscale\\-relay sandbox\\fR [\\fIoptions\\fR]", ".br",
         "\\fBpostscale\\-relay explain\\fR \\fIfile\\fR ...",
         ".SH DESCRIPTION"]
@@ -71,7 +72,11 @@ def page(help, version):
             lines.append(escape(paragraph))
     lines.append(".SH OPTIONS")
     lines += options(run, "SS")
-    for name in ("sandbox", "explain"):
+    # `check` takes the flags of `run`, too; only its own are listed once more.
+    known = [entry.get("names") for entry in run["arguments"]]
+    check = commands["check"]
+    check["arguments"] = [entry for entry in check["arguments"] if entry.get("names") not in known]
+    for name in ("check", "sandbox", "explain"):
         lines += [f'.SH "COMMAND {name.upper()}"', escape(commands[name]["abstract"])]
         lines += options(commands[name], "SS")
     return "\n".join(lines) + "\n" + REST
@@ -115,6 +120,9 @@ certificate that cannot be read. Standard error has the reason.
 .TP
 Try it, without an account:
 .B postscale\-relay \-\-sandbox
+.TP
+Look at everything that the service needs:
+.B postscale\\-relay check \\-\\-config /etc/postscale\\-relay/relay.conf
 .TP
 Check what the service would run:
 .B postscale\-relay \-\-config /etc/postscale\-relay/relay.conf \-\-check\-config

@@ -1,4 +1,5 @@
-// The command line: `postscale-relay [run]`. `sandbox` has a file of its own, `explain` a folder.
+// The command line: `postscale-relay [run]`. `sandbox` has a file of its own, `explain` and `check` have
+// folders.
 
 import ArgumentParser
 import Glibc
@@ -13,7 +14,8 @@ struct PostscaleRelay: ParsableCommand {
         abstract: "An SMTP relay in front of the Postscale API.",
         version: RelayVersion.current,
         subcommands: [
-            RunCommand.self, SandboxCommand.self, ExplainCommand.self, LedgerCommand.self,
+            RunCommand.self, CheckCommand.self, SandboxCommand.self, ExplainCommand.self,
+            LedgerCommand.self,
         ],
         defaultSubcommand: RunCommand.self)
 
@@ -24,8 +26,10 @@ struct PostscaleRelay: ParsableCommand {
     /// what most people want to know.
     static func parseCommand() throws -> any ParsedCommand {
         let arguments = Array(CommandLine.arguments.dropFirst())
-        let isHelp = arguments == ["--help"] || arguments == ["-h"] || arguments == ["help"]
-        if isHelp { return try parseAsRoot(["help", "run"]) }
+        let words = arguments.first == "run" ? Array(arguments.dropFirst()) : arguments
+        if words == ["--help"] || words == ["-h"] || words == ["help"] || words == ["help", "run"] {
+            throw CleanExit.message(RunHelp.text)
+        }
         let isRun = !subcommandNames.contains(arguments.first ?? "")
         let file = isRun ? try ConfigFile(namedIn: arguments) : ConfigFile()
         return try parseAsRoot(file.before(arguments))
@@ -38,6 +42,7 @@ struct RunCommand: ParsableCommand {
         usage: """
             postscale-relay [run] --tls-cert <file> --tls-key <file> [<options>]
             postscale-relay [run] --sandbox [<options>]
+            postscale-relay check [<options>]
             postscale-relay sandbox [<options>]
             postscale-relay explain <file> ...
             postscale-relay ledger <file>

@@ -85,11 +85,10 @@ struct ConfigFile: Equatable {
         return nil
     }
 
-    /// The file's lines, then `arguments` (of `run`, with or without its name).
+    /// The file's lines, then `arguments` (of `check`, or of `run` with or without its name).
     func before(_ arguments: [String]) -> [String] {
-        let isNamed = arguments.first == "run"
-        return (isNamed ? ["run"] : []) + lines.map(\.argument)
-            + arguments.dropFirst(isNamed ? 1 : 0)
+        let named = arguments.prefix { $0 == "run" || $0 == "check" }.prefix(1)
+        return named + lines.map(\.argument) + arguments.dropFirst(named.count)
     }
 
     /// Names of flags whose lines are not the same in `other`, in order.

@@ -286,18 +286,14 @@ public final class Stream {
     /// password). The loop's buffer is overwritten where they lie, when the call returns.
     public func wipeReceived() { wipesDelivered = true }
 
-    /// For the handler, inside `streamReceived`: it has the beginning of something, and can say nothing
-    /// before the rest has come. A peer may wait for the acknowledgement of one piece before it sends
-    /// the next; it gets that at once, and not after the kernel's 40 ms.
+    /// For the handler, inside `streamReceived`: it can say nothing before the rest has come. A peer
+    /// that waits for an acknowledgement gets it at once, and not after the kernel's 40 ms.
     public func awaitRest() { receiving.awaitRest() }
 
+    /// What is about to be sent acknowledges, too.
     private func acknowledge() {
         receiving.acknowledged()
-        // What is about to be sent acknowledges, too.
-        guard role == .accepted, phase == .open || phase == .handshaking, output.hasNothing else {
-            return
-        }
-        loop.backend.acknowledge(token)
+        if role == .accepted, output.hasNothing { loop.backend.acknowledge(token) }
     }
 
     private func wipe(_ bytes: UnsafeRawBufferPointer) {
@@ -470,7 +466,6 @@ public final class Stream {
         noteQueued()
     }
 
-    /// The kernel has taken bytes.
     private func sent(_ byteCount: Int) {
         guard phase != .closed else { return }
         output.consume(byteCount)

@@ -1,0 +1,87 @@
+// Whether clients will accept the relay's certificates, for `check`.
+
+import Glibc
+import Log
+import Reactor
+import Relay
+
+/// Looks at the certificates and their keys.
+struct CertificateCheck {
+    private static let day: Int64 = 86_400
+    /// A certificate that is renewed by a program is renewed earlier than this.
+    private static let daysEnough: Int64 = 14
+
+    private let configuration: Configuration
+
+    init(_ configuration: Configuration) { self.configuration = configuration }
+
+    /// - Parameter now: seconds since 1970.
+    func findings(now: Int64) -> [Finding] {
+        let settings = configuration.reloadable
+        guard case .files(let files) = settings.certificate else {
+            return [
+                .warn(
+                    "certificate", "made at each start; no client can know it",
+                    "give --tls-folder, or --write-certificate for clients that should verify it")
+            ]
+        }
+        let context: TLSContext
+        do {
+            context = try settings.loadCertificates(
+                hostname: configuration.hostname, sealing: TLSTickets())
+        } catch {
+            return [
+                .bad(
+                    "certificate", "\(error)",
+                    "both are PEM, the key belongs to the first certificate of the file, and this "
+                        + "user may read them")
+            ]
+        }
+        var findings = [Self.end(of: context, now: now)]
+        findings.append(name(of: context))
+        return findings + files.compactMap { Self.openKey($0.key) }
+    }
+
+    /// When the first of them ends.
+    private static func end(of context: TLSContext, now: Int64) -> Finding {
+        guard let end = context.notAfter else {
+            return .bad("certificate", "its end cannot be read", "make it anew")
+        }
+        let date = Timestamp.text(seconds: Int(end), milliseconds: 0)
+        if end <= now {
+            return .bad(
+                "certificate", "ended at \(date)", "renew it (certbot renew), then send SIGHUP")
+        }
+        guard end - now > daysEnough * day else {
+            return .warn(
+                "certificate", "ends at \(date)", "renew it (certbot renew), then send SIGHUP")
+        }
+        return .ok("certificate", "good until \(date)")
+    }
+
+    /// Whether one of them is for the relay's name.
+    private func name(of context: TLSContext) -> Finding {
+        let names = context.servedNames.flatMap(\.self)
+        let wanted = configuration.hostname.lowercased()
+        let isThere = names.contains { name in
+            let name = name.lowercased()
+            guard name.hasPrefix("*."), let dot = wanted.firstIndex(of: ".") else {
+                return name == wanted
+            }
+            return wanted[dot...] == name.dropFirst()
+        }
+        let list = names.prefix(5).joined(separator: " ")
+        if isThere { return .ok("certificate", "for \(list)") }
+        return .warn(
+            "certificate", "for \(list), not for \(configuration.hostname)",
+            "clients use a name that it has as their server; give it to --hostname, too")
+    }
+
+    /// A key that everybody may read; nil for a good one.
+    private static func openKey(_ path: String) -> Finding? {
+        var facts = stat()
+        guard stat(path, &facts) == 0, facts.st_mode & 0o004 != 0 else { return nil }
+        return .warn(
+            "certificate", "everybody on this machine may read \(path)", "chmod o-r \(path)")
+    }
+}

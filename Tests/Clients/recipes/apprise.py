@@ -1,0 +1,4 @@
+import logging
+
+logging.basicConfig(level=logging.WARNING)
+exec(open("apprise").read())
