@@ -26,8 +26,11 @@ class Front:
     idle_seconds = 5
     # How long a pause within an upload it bears, when that is less than the row makes one.
     bears_seconds = None
-    # Its kernel acknowledges what the program never reads, so a crossing stays uncertain.
-    acknowledges_unread = False
+    # HTTP versions over which it ends connections at a reload while requests are on their way to it,
+    # or in it: what is left of these is uncertain.
+    breaks_at_reload = ("1.1",)
+    # HTTP versions over which it takes an upload without Content-Length.
+    takes_uploads = ("1.1", "2")
     # HTTP version -> the reply when the API refuses an upload early, where that is not 552.
     early_code = {}
     has_http2 = True
@@ -85,6 +88,10 @@ class Front:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def end(self):
+        """Stops all of it."""
+        self.stop()
 
     def said(self):
         """What it wrote."""
@@ -164,13 +171,17 @@ backend api
 
 class Apache(Front):
     name, version_command = "apache", ["apache2", "-v"]
-    acknowledges_unread = True
+    # Sometimes: its own 502, when the API has closed before it has sent the rest.
+    early_code = {"1.1": "451", "2": "451"}
 
     def command(self):
         modules = "\n".join(
             f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in (
                 "mpm_event", "authz_core", "reqtimeout", "ssl", "socache_shmcb", "http2", "proxy",
                 "proxy_http"))
+        # Debian's; with so few threads to a process, a burst ends idle connections before their time.
+        process, all_of_them = (25, 150) if self.is_default else (300, 300)
+        self.names["threads"] = f"ThreadLimit 300\nThreadsPerChild {process}\nMaxRequestWorkers {all_of_them}"
         configuration = self.write("apache2.conf", modules + """
 ServerRoot @folder@
 ServerName localhost
@@ -185,12 +196,7 @@ MaxKeepAliveRequests 100
 KeepAliveTimeout 5
 RequestReadTimeout header=20-40,minrate=500
 RequestReadTimeout body=10,minrate=500
-StartServers 2
-MinSpareThreads 25
-MaxSpareThreads 75
-ThreadLimit 64
-ThreadsPerChild 25
-MaxRequestWorkers 150
+@threads@
 Protocols h2 http/1.1
 Listen @front@:@port@
 <VirtualHost @front@:@port@>
@@ -231,6 +237,8 @@ https://@front@:@port@ {
 
 class Lighttpd(Front):
     name, version_command = "lighttpd", ["lighttpd", "-v"]
+    breaks_at_reload = ("1.1", "2")
+    takes_uploads = ("1.1",)
 
     def command(self):
         uploads = self.folder / "uploads"
@@ -258,26 +266,28 @@ proxy.server = ( "" => ( ( "host" => "127.0.0.1", "port" => @api@ ) ) )
 
 
 class Varnish(Front):
-    """Hitch ends TLS for it."""
+    """Hitch ends TLS for it. What is reloaded and restarted is Hitch."""
 
     name, version_command = "varnish", ["varnishd", "-V"]
     bears_seconds = 5
-    # Its own 503 takes the place of the API's answer.
-    early_code = {"2": "451"}
+    breaks_at_reload = ("1.1", "2")
+    # Its own 503 takes the place of the API's answer: over HTTP/2 always, over HTTP/1.1 sometimes.
+    early_code = {"1.1": "451", "2": "451"}
     cache = None
 
     def start(self):
+        if self.cache is None:
+            self.start_cache()
+        super().start()
+
+    def start_cache(self):
         rules = self.write("default.vcl", """vcl 4.1;
 backend default { .host = "127.0.0.1"; .port = "@api@"; }
 """)
         self.cache = self.run(
             "varnishd", "-F", "-j", "none", "-n", str(self.folder / "varnish"), "-f", rules,
             "-a", "127.0.0.1:6081,PROXY", "-s", "malloc,256m", "-p", "feature=+http2")
-        self.wait_for_cache()
-        super().start()
-
-    def wait_for_cache(self):
-        """Varnish compiles its rules first. Hitch would take connections meanwhile, and end them."""
+        # It compiles its rules first. Hitch would take connections meanwhile, and end them.
         end = time.monotonic() + 20
         while ":6081" not in subprocess.run(
                 [*self.enter, "ss", "-tlnH"], capture_output=True, text=True).stdout:
@@ -302,14 +312,15 @@ alpn-protos = "h2, http/1.1"
     def reload(self):
         self.process.send_signal(signal.SIGHUP)
 
-    def stop(self):
-        super().stop()
+    def end(self):
+        self.stop()
         self.cache.terminate()
         self.cache.wait(10)
 
 
 class Nghttpx(Front):
     name, version_command = "nghttpx", ["nghttpx", "--version"]
+    breaks_at_reload = ()
     stop_signal = signal.SIGQUIT
 
     def command(self):
@@ -333,6 +344,7 @@ class H2O(Front):
     name, version_command = "h2o", ["h2o", "--version"]
     idle_seconds = 10
     bears_seconds = 10
+    breaks_at_reload = ()
 
     def command(self):
         configuration = self.write("h2o.conf", """

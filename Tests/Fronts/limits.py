@@ -28,8 +28,9 @@ from fronts import API_PORT, FRONTS, PORT  # noqa: E402
 from line import FRONT  # noqa: E402
 
 IDLE_SECONDS_MAX = 320
+ANSWER_SECONDS_MAX = 20
 REQUESTS_MAX = 12_000
-HEAD_KILOBYTES = (1, 2, 4, 7, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1_000)
+HEAD_KILOBYTES = (1, 2, 4, 7, 8, 12, 14, 16, 24, 32, 48, 64, 96, 128, 256)
 BODY_MEGABYTES = (1, 2, 8, 16, 32, 48, 80)
 
 
@@ -97,6 +98,7 @@ async def api(port, path):
 
 class HTTP1:
     alpn = "http/1.1"
+    streams = 1
 
     def __init__(self, sock):
         self.socket, self.file, self.is_ended = sock, sock.makefile("rb"), False
@@ -181,11 +183,11 @@ class HTTP2:
             return 0
 
     def answer(self, body):
-        status, sent = None, 0
-        while True:
+        status, sent, end = None, 0, time.monotonic() + ANSWER_SECONDS_MAX
+        while time.monotonic() < end:
             while sent < len(body):
                 room = min(self.connection.local_flow_control_window(self.stream), 16_384)
-                if room == 0:
+                if room <= 0:
                     break
                 piece = body[sent:sent + room]
                 sent += len(piece)
@@ -208,6 +210,7 @@ class HTTP2:
                     self.flush()
                     return status
             self.flush()
+        return 0
 
     def give_up(self):
         self.begin(f"/given-up/{self.alpn}", 8)
@@ -217,6 +220,11 @@ class HTTP2:
         time.sleep(0.5)
         self.connection.reset_stream(self.stream, 8)
         self.flush()
+
+    @property
+    def streams(self):
+        """How many the front end allows at once; it has said so with its first answer."""
+        return self.connection.remote_settings.max_concurrent_streams
 
     def close(self):
         self.socket.close()
@@ -238,7 +246,7 @@ def connect(kind):
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols([kind.alpn])
-    plain = socket.create_connection((FRONT, PORT), timeout=60)
+    plain = socket.create_connection((FRONT, PORT), timeout=ANSWER_SECONDS_MAX)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock = context.wrap_socket(plain)
     if sock.selected_alpn_protocol() not in (kind.alpn, None):
@@ -268,6 +276,7 @@ def measure(kind, report):
     client = connect(kind)
     found["status"] = client.request()
     found["hint"] = client.hint
+    found["streams"] = client.streams
     start = time.monotonic()
     client.wait_for_end()
     seconds = time.monotonic() - start
@@ -318,7 +327,7 @@ def of(name):
     place = Place(name, "")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         of_versions = list(pool.map(lambda kind: measure(kind, place.report), (HTTP1, HTTP2)))
-    place.front.stop()
+    place.front.end()
     place.api.kill()
     place.line.kill()
     for version, found in zip(("1.1", "2"), of_versions):
