@@ -100,7 +100,7 @@ let package = Package(
         .target(name: "ValkeyModel", path: "Tests/ValkeyModel", swiftSettings: strict),
         tests("WireTests", ["CEpoll", "Wire", "TestSupport"]),
         tests("ReactorTests", ["CEpoll", "Reactor", "TestSupport"]),
-        tests("LogTests", ["Log", "Wire", logging]),
+        tests("LogTests", ["Reactor", "Log", "Wire", logging]),
         tests("APIClientTests", ["Reactor", "Wire", "Log", "HTTP2", "APIClient", "TestSupport"]),
         tests("MappingTests", ["Reactor", "Wire", "APIClient", "Mapping", "TestSupport"]),
         tests("HTTP2Tests", ["Wire", "HTTP2", "TestSupport"]),

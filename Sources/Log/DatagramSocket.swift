@@ -7,7 +7,8 @@ import CEpoll.Process
 import Glibc
 import Reactor
 
-/// Sends datagrams to one path. Used by one thread at a time.
+/// Sends datagrams to one path. Used by one thread at a time, which waits while the listener's queue
+/// is full.
 package final class DatagramSocket: Sendable {
     private let path: String
     private let descriptor: Locked<Int32>
@@ -25,7 +26,7 @@ package final class DatagramSocket: Sendable {
     deinit { descriptor.withLock { _ = close($0) } }
 
     /// Sends one datagram; false when it was not delivered.
-    func send(_ bytes: ArraySlice<UInt8>) -> Bool {
+    func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
         descriptor.withLock { descriptor in
             if Self.send(bytes, to: descriptor) { return true }
             let reason = errno
@@ -40,12 +41,10 @@ package final class DatagramSocket: Sendable {
         }
     }
 
-    private static func send(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
+    private static func send(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
         var sent = -1
         repeat {
-            sent = bytes.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
+            sent = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
         } while sent < 0 && errno == EINTR
         return sent == bytes.count
     }

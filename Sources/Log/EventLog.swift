@@ -1,4 +1,5 @@
-// One line for each event that an operator would ask about, through swift-log.
+// One line for each event that an operator would ask about, through swift-log. What is logged for
+// every message or login goes through `LoopLog`, which costs next to nothing.
 //
 // The caller's thread formats, and a thread of its own writes (LogWriter), so a slow terminal or a
 // full pipe never blocks a loop. Keys and bodies are never passed in here.
@@ -10,11 +11,25 @@ package final class EventLog: Sendable {
     private let logger: Logger
     /// Which levels are logged.
     package let control: LogControl
+    /// Where the lines of loops go past swift-log; nil for a log that is swift-log's alone.
+    let direct: (writer: LogWriter, format: LogFormat)?
 
+    /// A log that is swift-log's alone.
     /// - Parameter control: nil for the logger's own level.
     package init(logger: Logger, control: LogControl? = nil) {
         self.logger = logger
         self.control = control ?? LogControl(level: logger.logLevel)
+        direct = nil
+    }
+
+    /// A log that `writer` writes.
+    /// - Parameter control: what is logged, and what the writer counts dropped lines in.
+    package init(writer: LogWriter, format: LogFormat, control: LogControl) {
+        // The control decides what is logged, because it can change while the relay runs.
+        let handler = LineLogHandler(writer: writer, format: format, level: .trace)
+        logger = Logger(label: "postscale-relay") { _ in handler }
+        self.control = control
+        direct = (writer, format)
     }
 
     /// Logs less or more from now on, and says so.
@@ -54,7 +69,12 @@ package final class EventLog: Sendable {
         for (key, value) in optional() where !value.isEmpty {
             metadata[key.description] = .string(value)
         }
-        logger.log(level: level, "\(name)", metadata: metadata)
+        write(level, name, metadata)
+    }
+
+    /// Hands an event to swift-log, whatever its level.
+    func write(_ level: Logger.Level, _ name: StaticString, _ fields: Logger.Metadata) {
+        logger.log(level: level, "\(name)", metadata: fields)
     }
 }
 

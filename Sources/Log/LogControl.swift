@@ -21,11 +21,11 @@ package final class LogControl: Sendable {
         Self.rank(level) >= threshold.load(ordering: .relaxed)
     }
 
-    /// Lines dropped since the start, because too many waited.
+    /// Lines lost since the start: too many waited, or they could not be written.
     package var droppedLines: Int { dropped.load(ordering: .relaxed) }
 
-    /// One line is lost.
-    func dropLine() { dropped.add(1, ordering: .relaxed) }
+    /// So many more lines are lost.
+    func dropLines(_ count: Int) { dropped.add(count, ordering: .relaxed) }
 
     /// The place in `allCases`, which goes from trace to critical.
     private static func rank(_ level: Logger.Level) -> Int {

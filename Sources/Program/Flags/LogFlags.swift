@@ -38,10 +38,7 @@ struct LogFlags: ParsableArguments {
         } else {
             writer = LogWriter(descriptor: 2, control: control)
         }
-        // The control decides what is logged, because it can change while the relay runs.
-        let handler = LineLogHandler(writer: writer, format: format, level: .trace)
-        let logger = Logger(label: "postscale-relay") { _ in handler }
-        return (EventLog(logger: logger, control: control), writer)
+        return (EventLog(writer: writer, format: format, control: control), writer)
     }
 
     private func value<Value: ExpressibleByArgument & CaseIterable>(

@@ -42,6 +42,8 @@ final class Submission: UploadOwner {
     private(set) var requestIDBytes: [UInt8] = []
     /// For the log.
     private(set) var facts = MessageFacts()
+    /// Whether there are any.
+    var hasFacts: Bool { !facts.isEmpty }
     /// What the message has lost on the way, for its sender; empty unless replies are verbose.
     private var lossWords = ""
 

@@ -63,7 +63,7 @@ final class SMTPListener: ListenerHandler {
         // Over TLS an explanation would cost a handshake.
         if isImplicitTLS, !abuse.admitsHandshake(address, at: worker.loop.now) {
             worker.listenerCounters[index].overHandshakes += 1
-            worker.shared.log.event(.info, "handshake-refused", ["peer": address.host])
+            logRefused("handshake-refused", address)
             return nil
         }
         guard
@@ -71,11 +71,17 @@ final class SMTPListener: ListenerHandler {
                 address, at: worker.loop.now, free: worker.shared.freeSessions)
         else {
             worker.listenerCounters[index].overConnections += 1
-            worker.shared.log.event(.info, "connection-refused", ["peer": address.host])
+            logRefused("connection-refused", address)
             return isImplicitTLS ? nil : turnedAway
         }
         return Session(
             worker: worker, peer: address, isImplicitTLS: isImplicitTLS, listener: index)
+    }
+
+    private func logRefused(_ event: StaticString, _ address: SocketAddress) {
+        guard worker.log.begin(.info, event) else { return }
+        worker.log.text("peer", address.host)
+        worker.log.end()
     }
 
     override var isFull: Bool { worker.shared.isFull }

@@ -61,7 +61,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         machine = SessionMachine(
             options: SessionMachine.Options(worker.configuration),
             isImplicitTLS: isImplicitTLS, at: worker.loop.now)
-        log = SessionLog(worker.shared, peer: peer)
+        log = SessionLog(worker, peer: peer)
         super.init()
     }
 

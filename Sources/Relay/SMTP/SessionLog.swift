@@ -7,6 +7,7 @@
 
 import APIClient
 import Log
+import Logging
 import Reactor
 import Wire
 
@@ -19,6 +20,8 @@ struct SessionLog: ~Copyable {
     private static let recipientBytesMax = 8_192
 
     private let log: EventLog
+    /// For what is logged of every login and message.
+    private let lines: LoopLog
     private let rules: TraceRules
     private let pace: RefusalPace
     private let hasEnvelopes: Bool
@@ -33,8 +36,10 @@ struct SessionLog: ~Copyable {
     private(set) var isTraced = false
     private var tracedUntil = MonotonicTime(nanoseconds: 0)
 
-    init(_ shared: Shared, peer: SocketAddress) {
+    init(_ worker: Worker, peer: SocketAddress) {
+        let shared = worker.shared
         log = shared.log
+        lines = worker.log
         rules = shared.traces
         pace = shared.refusedMail
         hasEnvelopes = shared.configuration.logsEnvelopes
@@ -73,42 +78,53 @@ struct SessionLog: ~Copyable {
     }
 
     func handshakeRefused() {
-        log.event(.info, "handshake-refused", session: session, ["peer": host])
+        log(.info, "handshake-refused", key: "")
     }
 
     /// - Parameter account: of the key; every line of the session names it from now on.
     mutating func loginAccepted(_ account: Account) {
         key = account.nameText
-        log.event(.info, "login-accepted", session: session, ["peer": host, "key": key])
+        log(.info, "login-accepted", key: key)
     }
 
     /// - Parameters:
     ///   - key: its name, if one was given.
     ///   - reason: why the API could not be asked.
     func loginUnavailable(_ key: UInt64?, reason: String) {
-        log.event(
-            .notice, "login-unavailable", session: session, ["peer": host, "reason": reason],
-            optional: ["key": Self.text(key)])
+        log(.notice, "login-unavailable", key: Self.text(key), reason: reason)
     }
 
     /// The key has more sessions than are free.
     func loginOverShare(_ key: UInt64?) {
-        log.event(
-            .notice, "login-over-share", session: session,
-            ["peer": host, "reason": "the key holds as many sessions as are free"],
-            optional: ["key": Self.text(key)])
+        log(
+            .notice, "login-over-share", key: Self.text(key),
+            reason: "the key holds as many sessions as are free")
     }
 
     /// The address of the peer has failed too often; its key was not looked at.
     func loginTurnedAway() {
-        log.event(.info, "login-turned-away", session: session, ["peer": peer.host])
+        log(.info, "login-turned-away", key: "")
     }
 
     /// With the address of the peer, for fail2ban and its kin.
     func loginRefused(_ fault: LoginFault, _ key: UInt64?) {
-        log.event(
-            .info, "login-refused", session: session, ["peer": host, "reason": fault.word],
-            optional: ["key": Self.text(key)])
+        log(.info, "login-refused", key: Self.text(key), reason: fault.word)
+    }
+
+    /// One event of the login; `key` and `reason` are left out when they are empty.
+    private func log(
+        _ level: Logger.Level, _ name: StaticString, key: String, reason: String = ""
+    ) {
+        guard lines.begin(level, name) else { return }
+        lines.optional("key", key)
+        lines.text("peer", host)
+        lines.optional("reason", reason)
+        addSession()
+        lines.end()
+    }
+
+    private func addSession() {
+        if session != 0 { lines.hexadecimal("session", session) }
     }
 
     private static func text(_ key: UInt64?) -> String { key.map(hexadecimal) ?? "" }
@@ -122,13 +138,17 @@ struct SessionLog: ~Copyable {
 
     /// A MAIL that is refused because a limit of the API still runs: one line a minute and key.
     func mailRefused(_ limit: RateLimit, of hash: APIKey.Hash, at now: MonotonicTime) {
-        guard log.control.allows(.info), let count = pace.note(hash, at: now) else { return }
-        log.event(
-            .info, "mail-refused", session: session,
-            ["peer": host, "key": key, "reason": "rate-limit", "refused": "\(count)"],
-            optional: [
-                "limit": limit.kind, "seconds": limit.retryAfterSeconds.map(String.init) ?? "",
-            ])
+        guard log.control.allows(.info), let count = pace.note(hash, at: now),
+            lines.begin(.info, "mail-refused")
+        else { return }
+        lines.text("key", key)
+        lines.optional("limit", limit.kind)
+        lines.text("peer", host)
+        lines.text("reason", "rate-limit")
+        lines.number("refused", count)
+        if let seconds = limit.retryAfterSeconds { lines.number("seconds", seconds) }
+        addSession()
+        lines.end()
     }
 
     /// The outcome of a message; `session` and `message` together name it.
@@ -139,32 +159,37 @@ struct SessionLog: ~Copyable {
         _ outcome: Outcome, _ reply: Reply, _ messages: borrowing SessionMessages,
         contentBytes: Int
     ) {
-        guard log.control.allows(.info) else { return }
-        let fields: KeyValuePairs<StaticString, String> = [
-            "peer": host, "key": key, "message": "\(messages.count)",
-            "recipients": "\(messages.recipientCount)", "bytes": "\(contentBytes)",
-            "outcome": outcome.kind.word, "reply": "\(reply.code)",
-            "message_id": outcome.messageIDText, "request_id": messages.requestID,
-        ]
-        let facts = messages.facts
-        guard hasEnvelopes || !facts.isEmpty else {
-            return log.event(.info, "message", session: session, fields)
+        guard lines.begin(.info, "message") else { return }
+        let facts = messages.hasFacts ? messages.facts : nil
+        if let facts {
+            lines.optional("accepted", facts.acceptedText)
+            lines.optional("api_says", facts.apiText)
         }
-        var (sender, recipients) = ("", "")
+        lines.number("bytes", contentBytes)
+        if let facts {
+            let clientID = String(decoding: facts.clientMessageID, as: UTF8.self)
+            lines.optional("client_message_id", Self.shown(clientID, messages))
+        }
         if hasEnvelopes {
-            sender = messages.senderText.isEmpty ? "<>" : Self.shown(messages.senderText, messages)
-            recipients = Self.shown(
-                messages.recipientsText(bytesMax: Self.recipientBytesMax), messages)
+            let sender = messages.senderText
+            lines.text("from", sender.isEmpty ? "<>" : Self.shown(sender, messages))
         }
-        let clientID = String(decoding: facts.clientMessageID, as: UTF8.self)
-        log.event(
-            .info, "message", session: session, fields,
-            optional: [
-                "api_says": facts.apiText, "ledger": facts.ledgerText,
-                "accepted": facts.acceptedText, "message_ids": facts.messageIDsText,
-                "from": sender, "to": recipients,
-                "client_message_id": Self.shown(clientID, messages),
-            ])
+        lines.text("key", key)
+        if let facts { lines.optional("ledger", facts.ledgerText) }
+        lines.number("message", messages.count)
+        lines.text("message_id", outcome.messageIDBytes)
+        if let facts { lines.optional("message_ids", facts.messageIDsText) }
+        lines.text("outcome", outcome.kind.word)
+        lines.text("peer", host)
+        lines.number("recipients", messages.recipientCount)
+        lines.number("reply", reply.code)
+        lines.text("request_id", messages.requestID)
+        addSession()
+        if hasEnvelopes {
+            let recipients = messages.recipientsText(bytesMax: Self.recipientBytesMax)
+            lines.optional("to", Self.shown(recipients, messages))
+        }
+        lines.end()
     }
 
     /// A client that is badly set up may send its key anywhere.
@@ -253,9 +278,9 @@ struct SessionLog: ~Copyable {
 }
 
 extension Outcome {
-    fileprivate var messageIDText: String {
-        guard case .accepted(let messageID) = self else { return "" }
-        return String(decoding: messageID, as: UTF8.self)
+    fileprivate var messageIDBytes: [UInt8] {
+        guard case .accepted(let messageID) = self else { return [] }
+        return messageID
     }
 }
 

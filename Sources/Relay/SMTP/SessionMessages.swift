@@ -143,6 +143,9 @@ struct SessionMessages: ~Copyable {
     /// Whether `text`, of a client, repeats the key of the message under way.
     func repeatsKey(_ text: String) -> Bool { current?.key.isPart(of: text) ?? false }
 
+    /// Whether the log says more of the message under way than its outcome.
+    var hasFacts: Bool { current?.hasFacts ?? false }
+
     /// What the log says of the message under way besides its outcome.
     var facts: MessageFacts { current?.facts ?? MessageFacts() }
 
@@ -167,7 +170,7 @@ struct SessionMessages: ~Copyable {
     func clientMayBeGone() { current?.clientMayBeGone() }
 
     /// The request ID of the API, of the latest answer for the message under way.
-    var requestID: String { String(decoding: current?.requestIDBytes ?? [], as: UTF8.self) }
+    var requestID: [UInt8] { current?.requestIDBytes ?? [] }
 
     /// The domains of MAIL FROM and of `from` in the request, when the request has one.
     var domains: (sender: String, from: String)? {

@@ -5,6 +5,7 @@
 // Sessions reach everything through it; nothing is global.
 
 import APIClient
+import Log
 import Mapping
 import Reactor
 import Wire
@@ -13,6 +14,8 @@ import Wire
 package final class Worker {
     package let loop: Loop
     package let shared: Shared
+    /// For what is logged of every message and login; `shared.log` for the rest.
+    let log: LoopLog
     package let pool: ConnectionPool
     let keyChecker: KeyChecker
     let ledger: Ledger
@@ -44,6 +47,7 @@ package final class Worker {
         let configuration = shared.configuration
         self.loop = loop
         self.shared = shared
+        log = LoopLog(shared.log)
         self.configuration = configuration
         serverTLS = shared.serverTLS
         sessions = SessionList(startedAt: loop.readWallClock(), loop.now)

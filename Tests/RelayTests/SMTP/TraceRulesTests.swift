@@ -87,8 +87,10 @@ import Wire
     }
 
     @Test func journalEntriesHoldOneFieldALine() {
-        let text = JournalEntry.text(
-            .warning, "api-uncertain", [("reason", "line\nPRIORITY=0"), ("request_id", "req 1")])
+        let entry = LineLogHandler.line(
+            .journald, [], .warning, "api-uncertain",
+            [("reason", "line\nPRIORITY=0"), ("request_id", "req 1")])
+        let text = String(decoding: entry.dropFirst(LineEncoder.entryHeadBytes), as: UTF8.self)
         #expect(
             text == """
                 MESSAGE=api-uncertain reason="line\\u000aPRIORITY=0" request_id="req 1"
