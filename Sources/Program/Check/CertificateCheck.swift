@@ -28,7 +28,8 @@ struct CertificateCheck {
         let context: TLSContext
         do {
             context = try settings.loadCertificates(
-                hostname: configuration.hostname, sealing: TLSTickets())
+                hostname: configuration.hostname, groups: configuration.tlsGroups,
+                sealing: TLSTickets())
         } catch {
             return [
                 .bad(
