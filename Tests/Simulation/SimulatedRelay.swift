@@ -62,7 +62,8 @@ final class SimulatedRelay {
         let shared = Shared(
             configuration: configuration,
             serverTLS: try TLSContext.server(certificateFile: pem, keyFile: key),
-            clientTLS: try TLSContext.client(caFile: pem), log: log,
+            clientTLS: try TLSContext.client(
+                caFile: pem, protocols: configuration.api.http.offered), log: log,
             names: names, ledgerHome: home.ledger)
         shared.temporary.open(folder: folder, bytesMax: 1 << 30)
         self.shared = shared
