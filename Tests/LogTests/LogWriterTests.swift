@@ -301,7 +301,7 @@ struct JournalTests {
         while books.total < count {
             let entry = journal.next()
             guard let message = entry.split(separator: "\n").first else { break }
-            books.note(message.replacing("MESSAGE=", with: ""))
+            books.note(String(message).replacing("MESSAGE=", with: ""))
         }
         #expect(books.isInOrder && books.total == count)
         #expect(books.dropped == log.control.droppedLines)

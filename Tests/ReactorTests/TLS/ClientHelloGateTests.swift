@@ -127,7 +127,7 @@ import Testing
             used += step.used
             outcome = step.outcome
         }
-        #expect(used <= ClientHelloGate.handshakeBytesMax && used > 16_384)
+        #expect(used <= ClientHelloGate.handshakeBytesMax)
         guard case .failed = outcome else {
             Issue.record("\(outcome)")
             return
