@@ -42,9 +42,9 @@ final class RecordedLog: Sendable {
 
         func log(event: LogEvent) {
             let fields = (event.metadata ?? [:]).map { ($0.key, $0.value.description) }
-            let line = LineLogHandler.textLine(
-                "", event.level, event.message.description, fields.sorted { $0.0 < $1.0 })
-            kept.list.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
+            let line = LineLogHandler.line(
+                .text, [], event.level, event.message.description, fields.sorted { $0.0 < $1.0 })
+            kept.list.withLock { $0.append(String(decoding: line.dropLast(), as: UTF8.self)) }
         }
     }
 
