@@ -53,6 +53,8 @@ struct AddressTable {
         var brokenCalls = 0
         /// The flow whose call broke last; nil for the check of a key.
         var lastFault: FlowNumber?
+        /// Until then calls wait for it when no address is usable.
+        var isAwaitedUntil = MonotonicTime(nanoseconds: 0)
         var idleLimit = IdleLimit()
 
         // Since the address became known, for the metrics.
@@ -176,6 +178,17 @@ extension AddressTable {
         entries.contains { isUsable($0, at: now) }
     }
 
+    /// When something may change for calls that wait although no address is usable: an address has
+    /// answered not long ago, and will be tried again. `.never` when there is none to wait for.
+    func awaitedChange(after now: MonotonicTime) -> MonotonicTime {
+        var earliest = MonotonicTime.never
+        for entry in entries where entry.isListed && entry.isAwaitedUntil > now {
+            guard case .resting(let until) = entry.health else { continue }
+            earliest = min(earliest, until, entry.isAwaitedUntil)
+        }
+        return earliest
+    }
+
     /// Whether the address gets neither new connections nor calls.
     func isResting(_ index: AddressIndex) -> Bool {
         if case .resting = entries[index.value].health { return true }
@@ -186,6 +199,10 @@ extension AddressTable {
     struct Rests {
         var shortest: Int
         var longest: Int
+        /// Of an address that calls wait for.
+        var longestWhileAwaited: Int
+        /// For so long after an answer calls wait for its address, if none is usable.
+        var awaited: Int
     }
 
     /// What a failure means for an address.
@@ -200,8 +217,12 @@ extension AddressTable {
     /// Begins a rest. Each is twice as long as the one before, up to the longest.
     /// - Returns: its milliseconds.
     private mutating func beginRest(_ index: Int, at now: MonotonicTime, _ rests: Rests) -> Int {
-        let milliseconds = min(rests.shortest << min(entries[index].rests, 30), rests.longest)
-        entries[index].rests += 1
+        let longest =
+            entries[index].isAwaitedUntil > now ? rests.longestWhileAwaited : rests.longest
+        let doubled = rests.shortest << min(entries[index].rests, 30)
+        let milliseconds = min(doubled, longest)
+        // At its longest it doubles no more, so that it goes on from there when that grows.
+        if doubled < longest { entries[index].rests += 1 }
         entries[index].restBegan = now
         entries[index].openingsRestUntil = now.advanced(byMilliseconds: milliseconds)
         return milliseconds
@@ -258,8 +279,11 @@ extension AddressTable {
 
     /// A call got its answer from the address.
     /// - Returns: whether the address was not healthy before.
-    mutating func callAnswered(_ index: AddressIndex) -> Bool {
+    mutating func callAnswered(
+        _ index: AddressIndex, at now: MonotonicTime, _ rests: Rests
+    ) -> Bool {
         let index = index.value
+        entries[index].isAwaitedUntil = now.advanced(byMilliseconds: rests.awaited)
         entries[index].brokenCalls = 0
         guard entries[index].health != .healthy else { return false }
         entries[index].health = .healthy

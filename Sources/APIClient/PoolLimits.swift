@@ -22,6 +22,10 @@ extension PoolMachine {
         var idleMilliseconds = 30_000
         var restMillisecondsMin = 250
         var restMillisecondsMax = 15_000
+        /// The API restarts now and then. When no address is usable and one has answered a call in
+        /// this time, calls wait for it, and it is tried at least so often.
+        var awaitedMilliseconds = 10_000
+        var awaitedRestMillisecondsMax = 1_000
         /// Calls in a row that may break on an address before it rests like one that refuses.
         var brokenCallsMax = 5
         /// A message waits so long for a fresh connection when there is one of unknown use.
@@ -52,7 +56,10 @@ extension PoolMachine {
         var checkQueueMax: Int { max(64, queueMax / 16) }
 
         var rests: AddressTable.Rests {
-            AddressTable.Rests(shortest: restMillisecondsMin, longest: restMillisecondsMax)
+            AddressTable.Rests(
+                shortest: restMillisecondsMin, longest: restMillisecondsMax,
+                longestWhileAwaited: min(restMillisecondsMax, awaitedRestMillisecondsMax),
+                awaited: awaitedMilliseconds)
         }
         var idleNanoseconds: UInt64 { UInt64(clamping: idleMilliseconds) &* 1_000_000 }
         var crossingNanoseconds: UInt64 {

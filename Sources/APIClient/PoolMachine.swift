@@ -5,16 +5,15 @@
 // queue and not for one call, so an address that does not answer delays no call: the connection
 // that opens first takes the first call.
 //
-// A connection over HTTP/1.1 carries one call at a time, over HTTP/2 as many as its peer allows (RFC
-// 9113 5.1.2). Each call on a connection has a lane (`LaneTable`), and what customers share is how many
-// calls can be carried at once. A further HTTP/2 connection is opened only when those that there are
-// have no room, or before the only one of an address is worn.
+// Over HTTP/1.1 a connection carries one call, over HTTP/2 as many as its peer allows (RFC 9113 5.1.2).
+// Each has a lane (`LaneTable`), and customers share how many there can be. A further HTTP/2 connection
+// is opened only when the others have no room, or before the only one of an address is worn.
 //
 // Customers share by flow (`CallQueue`): checks of keys come first and have a reserve of their own; the
 // next call is one of the flow that holds least; uploads, whose clients may stall, together hold half
 // of what can be carried at most. An address where nothing works rests, with exponential backoff, and
 // comes back through one probing connection (`AddressTable`). When no address is usable, the queue
-// fails at once and does not pile up.
+// waits while one has answered within ten seconds (the API restarts); else it fails at once.
 
 import Reactor
 
@@ -283,7 +282,7 @@ extension PoolMachine {
     ) -> MonotonicTime {
         let connection = lanes.connection(of: lane)
         let index = connections.address(of: connection)
-        if addresses.callAnswered(index) {
+        if addresses.callAnswered(index, at: now, limits.rests) {
             pending.append(.isBack(address: addresses.socketAddress(index)))
         }
         _ = unload(lanes.end(lane))
@@ -548,6 +547,8 @@ extension PoolMachine {
             return assign(message, connection, at: now)
         }
         if isResolved && !addresses.hasUsable(at: now), let call = queue.any {
+            nextChange = min(nextChange, addresses.awaitedChange(after: now))
+            if nextChange < .never { return nil }
             queue.remove(call)
             return .fail(call, .noAddress)
         }

@@ -107,6 +107,42 @@ struct AddressTableTests {
         #expect(bench.verdicts(at: now).first == "rests a 100")
     }
 
+    @Test("Calls wait for an address that answered within ten seconds, and it is tried each second")
+    func awaited() {
+        var bench = PoolBench.resolved(1)
+        bench.submit()
+        _ = bench.verdicts()
+        bench.opened(0)
+        _ = bench.verdicts()
+        bench.answered(0, isReusable: false, at: 100)
+        bench.machine.closed(0)
+        bench.submit()
+        #expect(bench.verdicts(at: 100) == ["open 0 a"])
+        var now = 100
+        for rest in [250, 500] + Array(repeating: 1_000, count: 9) {
+            bench.machine.openingFailed(0, at: .at(now))
+            #expect(bench.verdicts(at: now) == ["rests a \(rest)"])
+            #expect(bench.machine.wakeTime == .at(now + rest))
+            now += rest
+            #expect(bench.verdicts(at: now) == ["open 0 a"])
+        }
+        // It answered 9,750 ms ago.
+        bench.machine.openingFailed(0, at: .at(now))
+        #expect(bench.verdicts(at: now) == ["rests a 1000"])
+        #expect(bench.machine.wakeTime == .at(10_100))
+        #expect(bench.verdicts(at: 10_100).map { $0.suffix(9) } == ["noAddress"])
+        bench.submit()
+        #expect(bench.verdicts(at: 10_101).map { $0.suffix(9) } == ["noAddress"])
+        bench.submit()
+        #expect(bench.verdicts(at: now + 1_000) == ["open 0 a"])
+        bench.machine.openingFailed(0, at: .at(now + 1_000))
+        #expect(bench.verdicts(at: now + 1_000).first == "rests a 1000")
+        bench.submit()
+        #expect(bench.verdicts(at: now + 2_000).last == "open 0 a")
+        bench.machine.openingFailed(0, at: .at(now + 2_000))
+        #expect(bench.verdicts(at: now + 2_000).first == "rests a 2000")
+    }
+
     @Test("A resting address loses its idle connections; a call's answer brings it back")
     func restClosesIdle() {
         var bench = PoolBench.resolved(1, limits: PoolMachine.Limits(brokenCallsMax: 1))
