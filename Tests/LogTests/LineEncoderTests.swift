@@ -34,7 +34,7 @@ struct LineEncoderTests {
     @Test("Values of every kind and length, at each level", arguments: LogFormat.allCases)
     func values(_ format: LogFormat) {
         var random = SeededRandom(20_261_130)
-        for round in 0..<600 {
+        for round in 0..<200 {
             let level = Logger.Level.allCases[round % Logger.Level.allCases.count]
             let fields = ["a", "b_2", "content-type", "to"].map {
                 ($0, String(decoding: random.value(), as: UTF8.self))
@@ -53,7 +53,7 @@ struct LineEncoderTests {
         let loop = LoopLog(log)
         var random = SeededRandom(7)
         var expected: [[(String, String)]] = []
-        for round in 0..<400 {
+        for round in 0..<200 {
             let (bytes, text) = (random.value(), String(decoding: random.value(), as: UTF8.self))
             let number = round.isMultiple(of: 7) ? Int.min : Int(truncatingIfNeeded: random.next())
             let session = random.next() >> UInt64(round % 64)
@@ -72,7 +72,7 @@ struct LineEncoderTests {
         }
         writer.finish()
         let lines = capture.lines
-        try #require(lines.count == 400)
+        try #require(lines.count == 200)
         for (line, fields) in zip(lines, expected) {
             let whole = FormerLines.line(format, "", .info, "message", fields).dropLast()
             #expect(Self.withoutTime(line) == Self.withoutTime(String(decoding: whole, as: UTF8.self)))

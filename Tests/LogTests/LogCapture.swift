@@ -41,9 +41,10 @@ func makeLog(
     return (EventLog(writer: writer, format: format, control: control), writer)
 }
 
-/// One line with a number.
-func write(_ number: Int, to loop: LoopLog) {
+/// One line with a number at its end.
+func write(_ number: Int, to loop: LoopLog, filler: [UInt8] = []) {
     guard loop.begin(.info, "message") else { return }
+    if !filler.isEmpty { loop.text("filler", filler) }
     loop.number("number", number)
     loop.end()
 }

@@ -25,6 +25,13 @@ struct FixedWork: Sendable {
     static let small = FixedWork(
         name: "W2", messageBytes: 4_096, messagesPerConnection: 100, shortCount: 100,
         longCount: 600, isPerMegabyte: false)
+    /// The same, for a relay that logs no messages.
+    static var unlogged: FixedWork {
+        FixedWork(
+            name: "W2-unlogged", messageBytes: small.messageBytes,
+            messagesPerConnection: small.messagesPerConnection, shortCount: small.shortCount,
+            longCount: small.longCount, isPerMegabyte: false)
+    }
     /// Like W3, with smaller messages that are still cut through.
     static let large = FixedWork(
         name: "W3", messageBytes: 4_000_000, messagesPerConnection: 2, shortCount: 2,

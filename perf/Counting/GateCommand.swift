@@ -77,6 +77,11 @@ struct GateCommand: ParsableCommand {
             let chunked = try counter.count(.chunked)
             let alone = try counter.count(.shared(keys: 1))
             let shared = try counter.count(.shared(keys: 8))
+            var quiet = target
+            quiet.arguments += ["--log-level", "warning"]
+            let unlogged = try InstructionCount(workspace: workspace, relay: quiet)
+                .count(.unlogged)
+            counts.append(("W2-own-instructions-log-to-no-log", small.own / unlogged.own))
             counts.append(("W2-own-instructions-eight-keys-to-one", shared.own / alone.own))
             counts.append(("W2-own-instructions-per-message", small.own))
             counts.append(("W3-own-instructions-per-MB", large.own))

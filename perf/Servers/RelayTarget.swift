@@ -1,4 +1,5 @@
-// postscale-relay, with its sandbox API in its own process; every feature is on.
+// postscale-relay, with its sandbox API in its own process; every feature is on, and the log is that of
+// its defaults: a line per message and login, to a file of the workspace, as an operator has it.
 
 import Foundation
 import Glibc
@@ -66,7 +67,7 @@ struct RelayTarget: Target {
                 "--listen", "127.0.0.1:\(startTLSPort)", "--listen-tls", "127.0.0.1:\(port)",
                 "--api-url", "https://127.0.0.1:\(apiPort)", "--api-ca", workspace.certificate,
                 "--max-connections-per-address", "50000",
-                "--max-connections-per-prefix", "50000", "--log-level", "warning",
+                "--max-connections-per-prefix", "50000",
             ] + handshakeLimits + arguments,
             group: group, environment: environment, log: workspace.file("\(name).log"))
         try Workspace.waitForPort(port, of: relay)
