@@ -135,7 +135,7 @@ struct SessionInputTests {
                 "content 58", "250",
                 // A chunk without a message, a message that RSET ends, and chunks after that.
                 "none", "content 64", "503", "from o@p.example", "to q@r.example", "beginChunks",
-                "content 70", "250", "giveUp 250", "none", "content 71", "503", "none",
+                "content 70", "250", "reset", "none", "content 71", "503", "none",
                 "content 71", "503", "from ", "to s@t.example", "beginChunks", "content 72", "250",
                 "quit",
             ])
