@@ -161,9 +161,10 @@ struct LineCursor: ~Copyable {
             case 0..<0x80: appendEscaped(UInt8(scalar.value))
             case 0x80...0x9F, 0x2028, 0x2029, 0x202A...0x202E, 0x2066...0x2069:
                 appendNumber(scalar.value)
-            default: for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter {
-                append(byte)
-            }
+            default:
+                for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter {
+                    append(byte)
+                }
             }
         }
     }

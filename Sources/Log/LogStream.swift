@@ -33,6 +33,11 @@ final class LogBudget: Sendable {
         return false
     }
 
+    /// No more than the bound is taken.
+    var isKept: Bool {
+        used.load(ordering: .relaxed) <= bytesMax.load(ordering: .relaxed)
+    }
+
     /// Takes `bytes` in any case.
     func take(_ bytes: Int) { used.add(bytes, ordering: .relaxed) }
 
@@ -84,6 +89,9 @@ final class LogStream: Sendable {
         budget.take(slab.capacity)
         row.withLock { $0.pieces.append(Piece(slab: slab, start: position)) }
     }
+
+    /// No more bytes wait than may. After a long line, more may wait.
+    var isWithinBudget: Bool { budget.isKept }
 
     /// All lines before `position` are whole.
     @inline(__always)

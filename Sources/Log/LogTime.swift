@@ -39,7 +39,8 @@ struct LineClock {
     mutating func set(seconds: Int, milliseconds: Int) {
         if seconds != second {
             second = seconds
-            for (index, byte) in Timestamp.text(seconds: seconds, milliseconds: 0).utf8.enumerated() {
+            for (index, byte) in Timestamp.text(seconds: seconds, milliseconds: 0).utf8.enumerated()
+            {
                 text[index] = byte
             }
         }

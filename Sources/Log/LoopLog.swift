@@ -36,6 +36,8 @@ package final class LoopLog {
     /// The position in the stream of the slab's first byte, and of the line.
     private var slabStart = 0
     private var lineStart = 0
+    /// A line has moved to a slab that nobody was asked for, so more may wait than should.
+    private var isOver = false
     /// Between `begin` and `end`, when swift-log writes.
     private var event: Event?
 
@@ -58,8 +60,11 @@ package final class LoopLog {
             event = Event(level: level, name: name, fields: [:])
             return true
         }
-        if encoder.cursor.room < Self.usualLineBytes {
-            guard nextSlab(route) else { return false }
+        if isOver || encoder.cursor.room < Self.usualLineBytes {
+            guard hasRoom(route) else {
+                route.writer.dropLine()
+                return false
+            }
         }
         lineStart = slabStart + encoder.cursor.count
         let writing = UnsafeRawBufferPointer(
@@ -80,18 +85,20 @@ package final class LoopLog {
         if encoder.cursor.hasMoved {
             slabStart = lineStart
             route.stream.extend(with: encoder.cursor.slab, at: lineStart)
+            isOver = true
         }
         route.stream.publish(slabStart + encoder.cursor.count)
         route.writer.lineWaits()
     }
 
+    /// Whether a line may be written: in the slab in use, or in the next one.
     @inline(never)
-    private func nextSlab(_ route: Route) -> Bool {
+    private func hasRoom(_ route: Route) -> Bool {
+        guard route.stream.isWithinBudget else { return false }
+        isOver = false
+        guard encoder.cursor.room < Self.usualLineBytes else { return true }
         let end = slabStart + encoder.cursor.count
-        guard let slab = route.stream.extend(at: end) else {
-            route.writer.dropLine()
-            return false
-        }
+        guard let slab = route.stream.extend(at: end) else { return false }
         slabStart = end
         encoder.use(slab)
         route.writer.hurry()

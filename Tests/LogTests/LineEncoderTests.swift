@@ -75,7 +75,8 @@ struct LineEncoderTests {
         try #require(lines.count == 200)
         for (line, fields) in zip(lines, expected) {
             let whole = FormerLines.line(format, "", .info, "message", fields).dropLast()
-            #expect(Self.withoutTime(line) == Self.withoutTime(String(decoding: whole, as: UTF8.self)))
+            #expect(
+                Self.withoutTime(line) == Self.withoutTime(String(decoding: whole, as: UTF8.self)))
         }
     }
 

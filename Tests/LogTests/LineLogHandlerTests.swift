@@ -10,15 +10,18 @@ struct LineLogHandlerTests {
 
     @Test func `a text line quotes values that are not plain`() {
         let line = LineLogHandler.line(
-            .text, Array("T".utf8), .info, "message", [("bytes", "42"), ("from", "x y"), ("none", "")])
+            .text, Array("T".utf8), .info, "message",
+            [("bytes", "42"), ("from", "x y"), ("none", "")])
         #expect(
             String(decoding: line, as: UTF8.self)
                 == "T info message bytes=42 from=\"x y\" none=\"\"\n")
     }
 
     @Test func `whatever a value holds, the event stays one line without controls`() {
-        let text = LineLogHandler.line(.text, Array("T".utf8), .info, "message", [("from", Self.hostile)])
-        let json = LineLogHandler.line(.json, Array("T".utf8), .info, "message", [("from", Self.hostile)])
+        let text = LineLogHandler.line(
+            .text, Array("T".utf8), .info, "message", [("from", Self.hostile)])
+        let json = LineLogHandler.line(
+            .json, Array("T".utf8), .info, "message", [("from", Self.hostile)])
         for line in [text, json].map({ String(decoding: $0, as: UTF8.self) }) {
             #expect(line.filter { $0 == "\n" }.count == 1 && line.hasSuffix("\n"))
             #expect(
@@ -29,7 +32,8 @@ struct LineLogHandlerTests {
     }
 
     @Test func `a JSON line is an object that the reader accepts`() {
-        let bytes = LineLogHandler.line(.json, Array("T".utf8), .info, "message", [("from", Self.hostile)])
+        let bytes = LineLogHandler.line(
+            .json, Array("T".utf8), .info, "message", [("from", Self.hostile)])
         var reader = JSONReader()
         #expect(reader.skipValue(bytes.span) != nil)
         #expect(reader.next(bytes.span) == .end)

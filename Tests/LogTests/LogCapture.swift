@@ -28,7 +28,7 @@ struct LogCapture: ~Copyable {
 
     /// The lines so far, without their ends.
     var lines: [String] {
-        String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+        bytes.split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
     }
 }
 
@@ -71,7 +71,7 @@ struct SeededRandom: RandomNumberGenerator {
             [0xE2, 0x81, 0xA7], [0xE2, 0x80], [0xF0, 0x9F, 0x98, 0x80], [0xED, 0xA0, 0x80], [0xFF],
             [0x65, 0xCC, 0x81],
         ]
-        let length = [0, 1, 7, 8, 9, 15, 16, 17, 40, 300, 5_000].randomElement(using: &self) ?? 0
+        let length = [0, 1, 7, 8, 9, 15, 16, 17, 40, 300].randomElement(using: &self) ?? 0
         let oddPercent = [0, 0, 2, 50].randomElement(using: &self) ?? 0
         var bytes: [UInt8] = []
         while bytes.count < length {
