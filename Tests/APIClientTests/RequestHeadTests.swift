@@ -45,7 +45,8 @@ struct RequestHeadTests {
             written(.checkKey, .none, options: .plain(port: 1))
                 == "GET /v1/emails?limit=1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"
                 + "User-Agent: postscale-relay/0.1.0 (+https://postscale.io)\r\n"
-                + "Connection: keep-alive\r\nAccept: application/json\r\nAuthorization: Bearer ps_test_1\r\n\r\n")
+                + "Connection: keep-alive\r\nAccept: application/json\r\nAuthorization: Bearer ps_test_1\r\n\r\n"
+        )
     }
 
     @Test("Configuration can't break a line, and what does not fit is refused")

@@ -137,7 +137,7 @@ struct KeyCheckerTests {
             let foreign = APIResponse(
                 status: status, requestIDBytes: [], retryAfterSeconds: nil,
                 body: Array(body.utf8))
-            // A 5xx or a redirect says nothing about a key, whoever it is from.
+            // A 5xx or a redirect says nothing about a key, with or without words of the API.
             let whose = foreign.isForeign ? ", not from the API" : ""
             #expect(
                 KeyVerdict(.response(foreign)) == .unavailable(reason: "status \(status)\(whose)"),
