@@ -118,6 +118,7 @@ class Injection(unittest.TestCase):
         return (
             method.encode() + b" " + path + b" HTTP/1\\.1\r\nHost: 127\\.0\\.0\\.1:[0-9]+\r\n"
             + b"User-Agent: postscale-relay/[0-9.a-z-]+ \\(\\+https://postscale\\.io\\)\r\n"
+            + b"Connection: keep-alive\r\n"
             + b"Accept: application/json\r\n" + kind + b"Authorization: Bearer "
             + re.escape(key.encode()) + b"\r\n" + framing + b"\r\n"
         )

@@ -4,6 +4,7 @@
 // and when no descriptor is to spare. It hears why where that costs no handshake.
 
 import Glibc
+import Logging
 import Reactor
 import Wire
 
@@ -63,7 +64,7 @@ final class SMTPListener: ListenerHandler {
         // Over TLS an explanation would cost a handshake.
         if isImplicitTLS, !abuse.admitsHandshake(address, at: worker.loop.now) {
             worker.listenerCounters[index].overHandshakes += 1
-            logRefused("handshake-refused", address)
+            log(.info, "handshake-refused", address)
             return nil
         }
         guard
@@ -71,15 +72,15 @@ final class SMTPListener: ListenerHandler {
                 address, at: worker.loop.now, free: worker.shared.freeSessions)
         else {
             worker.listenerCounters[index].overConnections += 1
-            logRefused("connection-refused", address)
+            log(.info, "connection-refused", address)
             return isImplicitTLS ? nil : turnedAway
         }
         return Session(
             worker: worker, peer: address, isImplicitTLS: isImplicitTLS, listener: index)
     }
 
-    private func logRefused(_ event: StaticString, _ address: SocketAddress) {
-        guard worker.log.begin(.info, event) else { return }
+    private func log(_ level: Logger.Level, _ event: StaticString, _ address: SocketAddress) {
+        guard worker.log.begin(level, event) else { return }
         worker.log.text("peer", address.host)
         worker.log.end()
     }
