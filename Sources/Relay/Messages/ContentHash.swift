@@ -1,9 +1,12 @@
 // A keyed fingerprint of a submission, computed while its bytes pass.
 //
-// Two multiply-and-fold chains of 64 bits, each over every other 16 bytes, under a key that the home
-// of the ledger keeps: what a sender can't predict, a sender can't collide on purpose. Not a MAC. The
-// result depends on the bytes alone, not on how they were cut.
+// The kernels of CEpoll (kernels_hash.h) sum carry-less products under the words of a key, and evaluate a
+// polynomial over the sums. Whoever does not know the key finds two contents with one fingerprint in 2^64
+// tries: what a sender can't predict, a sender can't collide on purpose. Not a MAC. The result depends on
+// the bytes alone, not on how they were cut, nor on the processor.
 
+import CEpoll.Kernels
+import COpenSSL
 import Reactor
 import Wire
 
@@ -34,9 +37,15 @@ extension ContentDigest: Comparable {
 package struct ContentHash: Sendable {
     /// Drawn once for a home of the ledger, and the same for everybody who uses that home.
     package struct Key: Sendable {
-        package var words: (UInt64, UInt64, UInt64, UInt64)
+        package let words: (UInt64, UInt64, UInt64, UInt64)
+        fileprivate let table: Table
 
-        package init(words: (UInt64, UInt64, UInt64, UInt64)) { self.words = words }
+        /// - Parameter words: uniformly random. What the kernels need is made of them, which takes some
+        ///   20 µs.
+        package init(words: (UInt64, UInt64, UInt64, UInt64)) {
+            self.words = words
+            table = Table(words)
+        }
 
         /// A random key.
         package static func random() -> Key {
@@ -46,40 +55,40 @@ package struct ContentHash: Sendable {
     }
 
     let key: Key
-    private var first: UInt64
-    private var second: UInt64
+    private var state = ck_hash_state()
     private var byteCount: UInt64 = 0
-    /// The last `byteCount % 32` bytes, little-endian from the front.
-    private var rest: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    /// The last `byteCount % 16` bytes, and zeroes.
+    private var rest: (UInt64, UInt64) = (0, 0)
 
-    private static let blockBytes = 32
+    private static let wordBytes = CK_HASH_WORD_BYTES
 
-    package init(key: Key) {
-        self.key = key
-        first = key.words.0
-        second = key.words.2
-    }
+    package init(key: Key) { self.key = key }
 
     /// The same, different for each `seed`.
     init(key: Key, seed: UInt64) {
         self.key = key
-        first = Self.fold(seed ^ key.words.0, key.words.1)
-        second = Self.fold(seed ^ key.words.2, key.words.3)
+        state.polynomial = ck_bits(low: seed, high: 1)
     }
 
     /// Adds `bytes`; where one feed ends and the next begins does not matter.
     package mutating func feed(_ bytes: Span<UInt8>) {
-        let restCount = Int(byteCount % UInt64(Self.blockBytes))
+        let restCount = Int(byteCount % UInt64(Self.wordBytes))
         byteCount &+= UInt64(bytes.count)
         var offset = 0
         if restCount > 0 {
-            offset = min(Self.blockBytes - restCount, bytes.count)
+            offset = min(Self.wordBytes - restCount, bytes.count)
             keep(bytes.extracting(0..<offset), at: restCount)
-            guard restCount + offset == Self.blockBytes else { return }
-            mix(rest)
+            guard restCount + offset == Self.wordBytes else { return }
+            addRest()
         }
-        offset = mixBlocks(bytes, from: offset)
-        rest = (0, 0, 0, 0)
+        let wordCount = (bytes.count - offset) / Self.wordBytes
+        if wordCount > 0 {
+            bytes.withUnsafeBufferPointer { memory in
+                guard let start = memory.baseAddress else { return }
+                ck_hash_words(&state, key.table.pointer, start + offset, wordCount)
+            }
+            offset += wordCount * Self.wordBytes
+        }
         keep(bytes.extracting(offset...), at: 0)
     }
 
@@ -93,12 +102,13 @@ package struct ContentHash: Sendable {
     /// The digest of all bytes so far; more may be fed afterwards.
     package func digest() -> ContentDigest {
         var copy = self
-        copy.mix(rest)
-        let high = Self.fold(copy.first ^ key.words.3, copy.second ^ key.words.1 ^ byteCount)
-        let low = Self.fold(
-            copy.second &+ key.words.2, (copy.first &+ key.words.0) ^ (byteCount << 32))
-        return ContentDigest(
-            high: Self.fold(high ^ key.words.0, low ^ key.words.2), low: low ^ copy.first)
+        if byteCount % UInt64(Self.wordBytes) > 0 { copy.addRest() }
+        ck_hash_number(&copy.state, key.table.pointer, byteCount)
+        // The polynomial alone is linear. These two steps lose nothing.
+        let result = copy.state.polynomial
+        let low = result.low ^ Self.fold(result.high ^ key.words.0, key.words.1 | 1)
+        let high = result.high ^ Self.fold(low ^ key.words.2, key.words.3 | 1)
+        return ContentDigest(high: high, low: low)
     }
 
     private mutating func keep(_ bytes: Span<UInt8>, at offset: Int) {
@@ -111,42 +121,46 @@ package struct ContentHash: Sendable {
         }
     }
 
-    private mutating func mix(_ block: (UInt64, UInt64, UInt64, UInt64)) {
-        first = Self.fold(
-            block.0.littleEndian ^ first, block.1.littleEndian ^ key.words.1)
-        second = Self.fold(
-            block.2.littleEndian ^ second, block.3.littleEndian ^ key.words.3)
-    }
-
-    /// Mixes whole blocks straight from the input; returns where the last one ended.
-    private mutating func mixBlocks(_ bytes: Span<UInt8>, from start: Int) -> Int {
-        var (one, two) = (first, second)
-        let (keyOne, keyTwo) = (key.words.1, key.words.3)
-        let end = bytes.withUnsafeBytes { raw in
-            var offset = start
-            guard let base = raw.baseAddress else { return offset }
-            while offset &+ Self.blockBytes <= raw.count {
-                let block = base + offset
-                one = Self.fold(word(block, 0) ^ one, word(block, 8) ^ keyOne)
-                two = Self.fold(word(block, 16) ^ two, word(block, 24) ^ keyTwo)
-                offset &+= Self.blockBytes
-            }
-            return offset
+    private mutating func addRest() {
+        withUnsafeBytes(of: rest) { raw in
+            guard let start = raw.bindMemory(to: UInt8.self).baseAddress else { return }
+            ck_hash_words(&state, key.table.pointer, start, 1)
         }
-        (first, second) = (one, two)
-        return end
+        rest = (0, 0)
     }
 
     /// The 128-bit product, folded to 64 bits.
-    @inline(__always)
     private static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
         let product = a.multipliedFullWidth(by: b)
         return product.high ^ product.low
     }
 }
 
-/// Eight bytes at `base + offset`, little-endian, aligned or not.
-@inline(__always)
-private func word(_ base: UnsafeRawPointer, _ offset: Int) -> UInt64 {
-    UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+extension ContentHash {
+    /// What the kernels read of a key: its words stretched by SHA-256 in counter mode. Never changed.
+    fileprivate final class Table: @unchecked Sendable {
+        let pointer: UnsafePointer<ck_hash_key>
+
+        init(_ words: (UInt64, UInt64, UInt64, UInt64)) {
+            let key = UnsafeMutablePointer<ck_hash_key>.allocate(capacity: 1)
+            key.initialize(to: ck_hash_key())
+            var input: [UInt64] = [words.0, words.1, words.2, words.3, 0].map(\.littleEndian)
+            let room = UnsafeMutableRawBufferPointer(
+                start: key, count: MemoryLayout<ck_hash_key>.size)
+            var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+            for offset in stride(from: 0, to: room.count, by: digest.count) {
+                input[4] = UInt64(offset).littleEndian
+                let status = input.withUnsafeBytes {
+                    EVP_Digest($0.baseAddress, $0.count, &digest, nil, EVP_sha256(), nil)
+                }
+                precondition(status == 1, "OpenSSL has no SHA-256")
+                let count = min(digest.count, room.count - offset)
+                UnsafeMutableRawBufferPointer(rebasing: room[offset...])
+                    .copyBytes(from: digest[0..<count])
+            }
+            pointer = UnsafePointer(key)
+        }
+
+        deinit { pointer.deallocate() }
+    }
 }

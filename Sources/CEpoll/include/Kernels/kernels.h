@@ -93,5 +93,6 @@ static inline size_t ck_find_pair(const uint8_t *_Nullable p, size_t n, uint8_t 
 #include "kernels_json.h"
 #include "kernels_base64.h"
 #include "kernels_text.h"
+#include "kernels_hash.h"
 
 #endif
