@@ -286,6 +286,8 @@ final class APIConnection: StreamHandler, APITransport, APILane {
 
     override func streamPeerEnded(_ stream: Stream) -> Bool {
         hasEndedUnread = call != nil && isUnread(stream)
+        // Before it is closed no call may be put on it.
+        if call == nil { pool.retired(connection) }
         return false
     }
 

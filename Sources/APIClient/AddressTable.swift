@@ -239,9 +239,13 @@ extension AddressTable {
         entries[index].aim = max(1, working)
         let isKnown = start < entries[index].restBegan && now < entries[index].openingsRestUntil
         if working > 0 || entries[index].opening > 0 {
-            guard !isKnown else { return .none }
-            return .limited(
-                connections: entries[index].aim, milliseconds: beginRest(index, at: now, rests))
+            let milliseconds = isKnown ? nil : beginRest(index, at: now, rests)
+            if entries[index].health == .probing, entries[index].opening == 0 {
+                // The probe has failed, whatever still works: there is another one.
+                entries[index].health = .resting(until: entries[index].openingsRestUntil)
+            }
+            guard let milliseconds else { return .none }
+            return .limited(connections: entries[index].aim, milliseconds: milliseconds)
         }
         let milliseconds =
             isKnown

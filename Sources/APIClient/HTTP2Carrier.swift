@@ -370,6 +370,16 @@ final class HTTP2Carrier: StreamHandler, APITransport {
 
     override func streamPeerEnded(_ stream: Stream) -> Bool {
         for lane in active { lane.noteEnd() }
+        isGivenUp = true
+        guard !active.isEmpty else {
+            pool.retired(number)
+            return false
+        }
+        // It answers no more, and nothing that is queued may leave: how far each call has come is
+        // certain now.
+        pool.retiring(number, isByPeer: false)
+        endCalls(CloseReason.peer.words, isEnded: true)
+        stream.abort()
         return false
     }
 

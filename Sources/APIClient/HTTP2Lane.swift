@@ -327,12 +327,11 @@ final class HTTP2Lane: APILane {
         requestStream = nil
         guard let call else { return }
         let reason = "the API reset the stream: \(ending.code)"
-        // A GOAWAY is no fault: it ends a connection in order.
-        let isFault = !(ending.isUnprocessed && session.hasPeerGone)
-        guard ending.isUnprocessed else { return broke(call, reason, isFault: isFault) }
+        guard ending.isUnprocessed else { return broke(call, reason, isFault: true) }
         let progress: RequestProgress =
             isHeadWritten ? .refused(isBodyHeld: call.body?.isHeld ?? true) : .nothingWritten
-        broke(call, reason, isFault: isFault, progress: progress)
+        // No fault: a GOAWAY ends a connection in order, and a peer may allow fewer streams than we knew.
+        broke(call, reason, isFault: false, progress: progress)
     }
 
     /// The stream has failed under the call, and the connection has not.

@@ -51,8 +51,9 @@ struct RequestFields {
         _ fields: inout HTTP2Fields, _ key: APIKey, _ length: Int?, _ body: (HTTP2Fields) -> R
     ) -> R {
         let fixedCount = fields.count
-        addKey(key, to: &fields)
         if let length { addLength(length, to: &fields) }
+        // Last, because a field after it might move it to other memory.
+        addKey(key, to: &fields)
         defer { fields.truncate(to: fixedCount) }
         return body(fields)
     }

@@ -109,12 +109,16 @@ struct UploadLine {
         if isUpload { smallBytes = 0 } else if !isEmpty { smallBytes += byteCount }
     }
 
-    /// Whether the window of the connection lets an upload send a frame: whole, so that uploads hold
-    /// half of the window and at most one frame. A peer that opens the window when half of it is
-    /// used always does.
+    /// Of a large window no more is kept for small bodies.
+    private static let reserveMax = 4 * 1_048_576
+
+    /// Whether the window of the connection lets an upload send a frame: whole, so that uploads leave
+    /// half of the window, or `reserveMax`, but for one frame. A peer that opens a small window when
+    /// half of it is used always does; nginx has one of 2^31 - 1 bytes, and opens it when three
+    /// quarters are used.
     mutating func mayUse(window: Int) -> Bool {
         see(window: window)
-        return window > windowMax / 2
+        return window > min(windowMax / 2, Self.reserveMax)
     }
 
     /// The window of the connection may have grown.

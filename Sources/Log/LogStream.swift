@@ -51,6 +51,14 @@ final class LogStream: Sendable {
         let slab: LogSlab
         /// The position of its first byte.
         let start: Int
+        /// What it takes of the budget, in bytes.
+        var charge: Int
+
+        init(slab: LogSlab, start: Int) {
+            self.slab = slab
+            self.start = start
+            charge = slab.capacity
+        }
     }
 
     private struct Row {
@@ -124,22 +132,38 @@ final class LogStream: Sendable {
                 at = end
                 taken.store(at, ordering: .relaxed)
             }
-            if at == next { release(piece.slab) }
+            if at == next {
+                release(piece.slab)
+            } else if at == position {
+                giveBackExcess()
+            }
         }
+    }
+
+    /// All that there is so far is taken. A long line's slab stays until the next piece begins, and
+    /// that may be never: it counts as a usual one from now on.
+    private func giveBackExcess() {
+        let excess = row.withLock { row in
+            guard row.pieces[0].charge > LogSlab.usualBytes else { return 0 }
+            defer { row.pieces[0].charge = LogSlab.usualBytes }
+            return row.pieces[0].charge - LogSlab.usualBytes
+        }
+        if excess > 0 { budget.give(excess) }
     }
 
     /// All lines of the first slab are taken.
     private func release(_ slab: LogSlab) {
-        budget.give(slab.capacity)
-        row.withLock { row in
-            row.pieces.removeFirst()
+        let charge = row.withLock { row in
+            let charge = row.pieces.removeFirst().charge
             if slab.capacity == LogSlab.usualBytes { row.spare = slab }
+            return charge
         }
+        budget.give(charge)
     }
 
     /// The stream is closed and all its lines are taken: its part of the budget is given back.
     func finish() {
-        row.withLock { row in for piece in row.pieces { budget.give(piece.slab.capacity) } }
+        row.withLock { row in for piece in row.pieces { budget.give(piece.charge) } }
         budget.narrow(LogSlab.usualBytes)
     }
 }

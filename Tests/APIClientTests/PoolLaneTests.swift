@@ -283,6 +283,22 @@ struct PoolLaneTests {
         #expect(submit(1, to: &bench, at: 3).map { $0.suffix(4) } == ["to 0"])
     }
 
+    @Test("A probe that fails beside a connection that works is not the last one")
+    func failedProbe() {
+        let limits = PoolMachine.Limits(offersHTTP2: true, brokenCallsMax: 1)
+        var bench = single(streams: 10, limits)
+        #expect(submit(2, to: &bench).count == 2)
+        bench.broke(0, isFault: true, at: .at(1))
+        #expect(bench.verdicts(at: 1) == ["rests a 250"])
+        #expect(submit(1, to: &bench, at: 300).first == "open 1 a")
+        bench.machine.openingFailed(1, at: .at(310))
+        #expect(bench.verdicts(at: 310).first?.hasPrefix("limited a") == true)
+        for lane in bench.lanes[0] ?? [] { bench.broke(lane: lane, isFault: false, at: .at(320)) }
+        bench.retired(0, at: 320)
+        bench.machine.closed(0)
+        #expect(submit(1, to: &bench, at: 2_000).first == "open 0 a")
+    }
+
     @Test("While an address rests its connections get no calls; an answer brings it back")
     func resting() {
         let limits = PoolMachine.Limits(offersHTTP2: true, brokenCallsMax: 1)

@@ -331,3 +331,26 @@ struct JournalTests {
         journal.stop()
     }
 }
+
+@Suite("The bound on lines that wait")
+struct LogBudgetTests {
+    @Test("A long line that nothing follows takes nothing once it is written")
+    func lastLongLine() {
+        let budget = LogBudget(bytesMax: 0)
+        let stream = LogStream(first: LogSlab(), budget: budget)
+        #expect(budget.isKept)
+        stream.extend(with: LogSlab(capacity: 200_000), at: 0)
+        stream.publish(150_000)
+        #expect(!budget.isKept)
+        stream.take(before: 150_000) { #expect($0.count == 150_000) }
+        #expect(budget.isKept)
+        // The next piece, and the end: nothing is given back twice.
+        #expect(stream.extend(at: 150_000) == nil)
+        stream.extend(with: LogSlab(), at: 150_000)
+        stream.publish(150_010)
+        stream.take(before: 150_010) { #expect($0.count == 10) }
+        #expect(budget.isKept)
+        stream.finish()
+        #expect(budget.takes(0) && !budget.takes(1))
+    }
+}

@@ -15,11 +15,15 @@ struct APICheck {
     private static let skewEnough: Int64 = 10
 
     private let options: APIOptions
+    private let groups: String?
     private let key: [UInt8]?
 
-    /// - Parameter key: what to log in with; nil for none.
-    init(_ options: APIOptions, key: [UInt8]?) {
+    /// - Parameters:
+    ///   - groups: for the key exchange; nil for the usual ones.
+    ///   - key: what to log in with; nil for none.
+    init(_ options: APIOptions, groups: String?, key: [UInt8]?) {
         self.options = options
+        self.groups = groups
         self.key = key
     }
 
@@ -38,26 +42,50 @@ struct APICheck {
         var findings: [Finding] = [
             .ok("dns", "\(endpoint.host) is \(addresses.map(\.host).joined(separator: ", "))")
         ]
-        let tls: TLSContext?
-        do throws(TLSError) { tls = try context([.http11]) } catch {
-            return findings + [.bad("api", error.description, "correct --api-ca")]
+        let answers: [ProbeAnswer]
+        do throws(TLSError) {
+            let tls = try context([.http11])
+            let offered = try context(options.http.offered)
+            answers = addresses.map { look(at: $0, asking: tls, offering: offered) }
+        } catch {
+            return findings + [.bad("api", error.description, "correct --api-ca or --tls-groups")]
         }
-        let answers = addresses.map { ask($0, tls) }
-        findings += zip(addresses, answers).map(Self.reached)
-        guard let index = answers.firstIndex(where: { $0.failure == nil }) else { return findings }
-        findings.append(protocols(addresses[index], answers[index]))
-        findings.append(login(answers[index]))
-        findings.append(Self.clock(answers[index], now: Int64(time(nil))))
+        let good = answers.firstIndex { $0.failure == nil }
+        findings += zip(addresses, answers).map { Self.reached($0, $1, isNeeded: good == nil) }
+        guard let good else { return findings }
+        findings.append(http(addresses[good], answers[good]))
+        guard !answers[good].bytes.isEmpty else {
+            return findings + [
+                .warn(
+                    "login", "not asked: the question of this check is HTTP/1.1",
+                    "send a message to see whether a key is accepted")
+            ]
+        }
+        findings.append(login(answers[good]))
+        findings.append(Self.clock(answers[good], now: Int64(time(nil))))
         return findings
     }
 
     private func context(_ protocols: [TLSApplicationProtocol]) throws(TLSError) -> TLSContext? {
         guard options.endpoint.isTLS else { return nil }
         return try TLSContext.client(
-            caFile: options.caFile, protocols: protocols, resumesSessions: false)
+            caFile: options.caFile, protocols: protocols, groups: groups, resumesSessions: false)
     }
 
     // MARK: The question
+
+    /// The question by HTTP/1.1; where the relay may speak HTTP/2 alone, only the handshake.
+    private func look(
+        at address: SocketAddress, asking tls: TLSContext?, offering offered: TLSContext?
+    ) -> ProbeAnswer {
+        let answer = options.http == .http2 ? nil : ask(address, tls)
+        if let answer, answer.failure == nil || options.http == .http11 { return answer }
+        let handshake = Probe(
+            address: address, tls: offered, serverName: options.endpoint.host
+        ).ask([]) { _ in true }
+        guard let answer else { return handshake }
+        return handshake.tls?.applicationProtocol == .http2 ? handshake : answer
+    }
 
     /// The question that a login is: does this key read? Without a key the answer is 401.
     private func ask(_ address: SocketAddress, _ tls: TLSContext?) -> ProbeAnswer {
@@ -78,7 +106,10 @@ struct APICheck {
         return head
     }
 
-    private static func reached(_ address: SocketAddress, _ answer: ProbeAnswer) -> Finding {
+    /// - Parameter isNeeded: no other address answers.
+    private static func reached(
+        _ address: SocketAddress, _ answer: ProbeAnswer, isNeeded: Bool
+    ) -> Finding {
         guard let failure = answer.failure else {
             return .ok("api", "\(address) answers within \(answer.milliseconds) ms")
         }
@@ -87,20 +118,30 @@ struct APICheck {
             ? "look at the clock, at --api-ca, and at what stands between: "
                 + "openssl s_client -connect \(address)"
             : "open the firewall for outgoing connections to port \(address.port)"
-        return .bad("api", "\(address): \(failure)", advice)
+        let words = "\(address): \(failure)"
+        return isNeeded ? .bad("api", words, advice) : .warn("api", words, advice)
     }
 
     // MARK: What the answer says
 
-    /// The relay itself speaks HTTP/1.1; whether there is HTTP/2, too, is asked in a handshake alone.
-    private func protocols(_ address: SocketAddress, _ answer: ProbeAnswer) -> Finding {
-        guard let version = answer.tls?.version, let both = try? context([.http2, .http11]) else {
-            return .ok("http", "HTTP/1.1 without TLS")
+    /// Which HTTP the relay will speak.
+    private func http(_ address: SocketAddress, _ answer: ProbeAnswer) -> Finding {
+        guard let tls = answer.tls else {
+            let version = options.http == .http2 ? "HTTP/2" : "HTTP/1.1"
+            return .ok("http", "\(version) without TLS")
         }
-        let probe = Probe(address: address, tls: both, serverName: options.endpoint.host)
-        let hasHTTP2 = probe.ask([]) { _ in true }.tls?.applicationProtocol == .http2
-        return .ok(
-            "http", "HTTP/1.1 over \(version); the API offers HTTP/2\(hasHTTP2 ? "" : " not")")
+        if options.http == .http11 { return .ok("http", "HTTP/1.1 over \(tls.version)") }
+        let offered = try? context(options.http.offered)
+        let probe = Probe(address: address, tls: offered, serverName: options.endpoint.host)
+        if probe.ask([], until: { _ in true }).tls?.applicationProtocol == .http2 {
+            return .ok("http", "HTTP/2 over \(tls.version)")
+        }
+        guard options.http == .http2 else {
+            return .ok("http", "HTTP/1.1 over \(tls.version); the API does not offer HTTP/2")
+        }
+        return .bad(
+            "http", "the API does not offer HTTP/2, which --api-http 2 demands",
+            "leave --api-http out: auto speaks what the API offers")
     }
 
     private func login(_ answer: ProbeAnswer) -> Finding {

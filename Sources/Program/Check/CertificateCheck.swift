@@ -19,6 +19,7 @@ struct CertificateCheck {
     func findings(now: Int64) -> [Finding] {
         let settings = configuration.reloadable
         guard case .files(let files) = settings.certificate else {
+            if let fault = Self.fault(of: configuration.tlsGroups) { return [fault] }
             return [
                 .warn(
                     "certificate", "made at each start; no client can know it",
@@ -41,6 +42,14 @@ struct CertificateCheck {
         var findings = [Self.end(of: context, now: now)]
         findings.append(name(of: context))
         return findings + files.compactMap { Self.openKey($0.key) }
+    }
+
+    /// Groups that TLS does not know; nil when it takes them.
+    private static func fault(of groups: String?) -> Finding? {
+        do throws(TLSError) {
+            _ = try TLSContext.selfSignedServer(names: ["localhost"], groups: groups)
+            return nil
+        } catch { return .bad("certificate", error.description, "correct --tls-groups") }
     }
 
     /// When the first of them ends.

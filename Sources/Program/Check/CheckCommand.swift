@@ -42,6 +42,7 @@ struct CheckCommand: ParsableCommand {
         do {
             settings = try relay.settings(environment: environment)
             key = try readKey(environment)
+            _ = try settings.configuration.reloadable.readTicketKeys()
         } catch {
             let reason = CheckCommand.message(for: error)
             return [.bad("settings", reason, "correct the flag; postscale-relay --help lists them")]
@@ -51,7 +52,9 @@ struct CheckCommand: ParsableCommand {
         findings += PortCheck(listeners: configuration.listeners).findings()
         findings += CertificateCheck(configuration).findings(now: Int64(time(nil)))
         if settings.sandbox == nil {
-            findings += APICheck(configuration.api, key: key).findings()
+            findings += APICheck(
+                configuration.api, groups: configuration.tlsGroups, key: key
+            ).findings()
         } else {
             findings.append(.ok("api", "the sandbox of this relay"))
         }
@@ -72,7 +75,8 @@ struct CheckCommand: ParsableCommand {
         while let last = bytes?.last, last == 0x0A || last == 0x0D { bytes?.removeLast() }
         guard let bytes else { return nil }
         guard !bytes.isEmpty, bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-            throw ValidationError("The key is not one: a key is one line of letters and digits.")
+            throw ValidationError(
+                "The key is not one: a key is one line of printable ASCII without blanks.")
         }
         return bytes
     }

@@ -80,12 +80,16 @@ struct LedgerCheck {
             if let failure = answer.failure {
                 return .bad("ledger", "\(address): \(failure)", advice)
             }
-            guard answer.firstLine.hasPrefix("-") else {
+            let replies = answer.bytes.split(separator: 0x0A)
+            guard let refusal = replies.firstIndex(where: { $0.first == 0x2D }) else {
                 return .ok("ledger", "\(address) answers within \(answer.milliseconds) ms")
             }
+            let words = String(decoding: replies[refusal].dropFirst(), as: UTF8.self)
+                .filter { !$0.isNewline }
             return .bad(
-                "ledger", "\(address): \(answer.firstLine.dropFirst())",
-                "correct the file of --ledger-credentials")
+                "ledger", "\(address): \(words)",
+                lines == 1 || refusal < lines - 1
+                    ? "correct the file of --ledger-credentials" : "look at the server's log")
         } catch { return .bad("ledger", "\(address): \(error)", advice) }
     }
 

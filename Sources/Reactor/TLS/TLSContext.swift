@@ -64,7 +64,7 @@ public final class TLSContext: Sendable {
             SSL_CTX_set_ciphersuites(handle, TLSContext.suites) == 1
         else { throw TLSError("TLS policy") }
         // OpenSSL 3.5 takes an empty list, and then no handshake succeeds.
-        if groups == "" { throw TLSError(line: "TLS groups : the list is empty") }
+        if groups == "" { throw TLSError(line: "TLS groups: the list is empty") }
         let lists = groups.map { [$0] } ?? TLSContext.groups
         guard lists.contains(where: { ct_set_groups(handle, $0) == 1 }) else {
             throw TLSError("TLS groups \(lists[lists.count - 1])")

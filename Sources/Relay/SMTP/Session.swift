@@ -438,6 +438,7 @@ package final class Session: KeyCheckOwner, SubmissionOwner {
         let configuration = worker.configuration
         worker.counters.replies.count(250)
         note(isExtended ? "EHLO answered" : "HELO answered")
+        lastRefusal = nil
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reply.ehloBytesMax) { memory in
             var region = Region(memory)
             let hostname = configuration.hostname.utf8.span

@@ -51,14 +51,17 @@ package enum SASL {
         return decode(response, into: &output)
     }
 
-    /// Identities are compared as usernames are: ASCII letters without case.
+    /// Identities are compared as usernames are: ASCII letters without case. Some libraries add a
+    /// domain to one of them.
     private static func isSameIdentity(
         _ bytes: Bytes, _ one: Range<Int>, _ other: Range<Int>
     ) -> Bool {
-        one.count == other.count
-            && zip(one, other).allSatisfy {
-                bytes[$0].asciiLowercased == bytes[$1].asciiLowercased
-            }
+        let isSame = zip(one, other).allSatisfy {
+            bytes[$0].asciiLowercased == bytes[$1].asciiLowercased
+        }
+        let longer = one.count > other.count ? one : other
+        let common = longer.lowerBound + min(one.count, other.count)
+        return isSame && (common == longer.upperBound || bytes[common] == UInt8(ascii: "@"))
     }
 
     /// Decodes all of `base64`; returns the range that was written, or nil, and then nothing is

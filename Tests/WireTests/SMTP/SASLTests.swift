@@ -27,7 +27,7 @@ func naiveBase64(_ bytes: [UInt8]) -> String {
         return (outcome, decoded)
     }
 
-    @Test(arguments: ["", "postscale", "POSTSCALE"])
+    @Test(arguments: ["", "postscale", "POSTSCALE", "postscale@mail.example"])
     func `PLAIN gives username and password`(identity: String) {
         let response = naiveBase64("\(identity)\0postscale\0ps_live_1".bytes)
         for blanks in ["", " ", "\t "] {
@@ -43,6 +43,8 @@ func naiveBase64(_ bytes: [UInt8]) -> String {
 
     @Test(arguments: [
         ("somebody\0postscale\0key", SASL.Outcome.badAuthorizationIdentity),
+        ("postscaler\0postscale\0key", .badAuthorizationIdentity),
+        ("post\0postscale\0key", .badAuthorizationIdentity),
         ("\0postscale", .badFormat), ("postscale", .badFormat), ("", .badFormat),
         ("\0\0key", .badFormat), ("\0postscale\0", .badFormat), ("\0a\0b\0c", .badFormat),
         ("\0\0", .badFormat),
