@@ -83,6 +83,18 @@ struct LineEncoder: ~Copyable {
         }
     }
 
+    /// The same for a value that needs no quotes, and so is not empty.
+    mutating func field(_ key: UnsafeRawBufferPointer, plain value: UnsafeRawBufferPointer) {
+        switch format {
+        case .text:
+            cursor.append(UInt8(ascii: " "))
+            cursor.append(key)
+            cursor.append(UInt8(ascii: "="))
+            cursor.append(value)
+        case .json, .journald: field(key, value)
+        }
+    }
+
     mutating func field(_ key: UnsafeRawBufferPointer, decimal value: Int) {
         var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
         withUnsafeMutableBytes(of: &digits) { digits in
@@ -97,7 +109,7 @@ struct LineEncoder: ~Copyable {
                 at -= 1
                 digits[at] = UInt8(ascii: "-")
             }
-            field(key, UnsafeRawBufferPointer(rebasing: digits[at...]))
+            field(key, plain: UnsafeRawBufferPointer(rebasing: digits[at...]))
         }
     }
 
@@ -109,7 +121,7 @@ struct LineEncoder: ~Copyable {
                 let digit = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * place)) & 0xF
                 digits[place] = digit < 10 ? 0x30 + digit : 0x57 + digit
             }
-            field(key, UnsafeRawBufferPointer(digits))
+            field(key, plain: UnsafeRawBufferPointer(digits))
         }
     }
 

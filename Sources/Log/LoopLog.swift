@@ -56,15 +56,12 @@ package final class LoopLog {
     /// Begins a line. False when it is not to be written: the level is not logged, or too many wait.
     package func begin(_ level: Logger.Level, _ name: StaticString) -> Bool {
         guard control.allows(level) else { return false }
-        guard let route else {
+        guard route != nil else {
             event = Event(level: level, name: name, fields: [:])
             return true
         }
         if isOver || encoder.cursor.room < Self.usualLineBytes {
-            guard hasRoom(route) else {
-                route.writer.dropLine()
-                return false
-            }
+            guard hasRoom() else { return false }
         }
         lineStart = slabStart + encoder.cursor.count
         let writing = UnsafeRawBufferPointer(
@@ -76,7 +73,7 @@ package final class LoopLog {
 
     /// The line is whole.
     package func end() {
-        guard let route else {
+        guard route != nil else {
             if let event { log.write(event.level, event.name, event.fields) }
             event = nil
             return
@@ -84,21 +81,28 @@ package final class LoopLog {
         encoder.end()
         if encoder.cursor.hasMoved {
             slabStart = lineStart
-            route.stream.extend(with: encoder.cursor.slab, at: lineStart)
+            route?.stream.extend(with: encoder.cursor.slab, at: lineStart)
             isOver = true
         }
-        route.stream.publish(slabStart + encoder.cursor.count)
-        route.writer.lineWaits()
+        route?.stream.publish(slabStart + encoder.cursor.count)
+        route?.writer.lineWaits()
     }
 
-    /// Whether a line may be written: in the slab in use, or in the next one.
+    /// Whether a line may be written: in the slab in use, or in the next one. If not, it is counted.
     @inline(never)
-    private func hasRoom(_ route: Route) -> Bool {
-        guard route.stream.isWithinBudget else { return false }
+    private func hasRoom() -> Bool {
+        guard let route else { return false }
+        guard route.stream.isWithinBudget else {
+            route.writer.dropLine()
+            return false
+        }
         isOver = false
         guard encoder.cursor.room < Self.usualLineBytes else { return true }
         let end = slabStart + encoder.cursor.count
-        guard let slab = route.stream.extend(at: end) else { return false }
+        guard let slab = route.stream.extend(at: end) else {
+            route.writer.dropLine()
+            return false
+        }
         slabStart = end
         encoder.use(slab)
         route.writer.hurry()
@@ -113,7 +117,15 @@ package final class LoopLog {
         value.withUTF8 { encoder.field(Self.bytes(key), UnsafeRawBufferPointer($0)) }
     }
 
-    /// The same, left out when empty.
+    /// A word of the relay's own: printable ASCII, without blanks, quotes and backslashes.
+    package func word(_ key: StaticString, _ value: String) {
+        assert(value.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C })
+        guard route != nil, !value.isEmpty else { return text(key, value) }
+        var value = value
+        value.withUTF8 { encoder.field(Self.bytes(key), plain: UnsafeRawBufferPointer($0)) }
+    }
+
+    /// The same as `text`, left out when empty.
     package func optional(_ key: StaticString, _ value: String) {
         if !value.isEmpty { text(key, value) }
     }

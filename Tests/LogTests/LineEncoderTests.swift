@@ -63,11 +63,13 @@ struct LineEncoderTests {
             loop.number("number", number)
             loop.hexadecimal("session", session)
             loop.text("text", text)
+            loop.word("word", round.isMultiple(of: 5) ? "" : "192.0.2.\(round)")
             loop.end()
             let optional = text.isEmpty || round.isMultiple(of: 3) ? [] : [("left_out", text)]
             expected.append(
                 [("bytes", String(decoding: bytes, as: UTF8.self))] + optional + [
                     ("number", "\(number)"), ("session", hexadecimal(session)), ("text", text),
+                    ("word", round.isMultiple(of: 5) ? "" : "192.0.2.\(round)"),
                 ])
         }
         writer.finish()

@@ -1,9 +1,9 @@
 // A keyed fingerprint of a submission, computed while its bytes pass.
 //
 // The kernels of CEpoll (kernels_hash.h) sum carry-less products under the words of a key, and evaluate a
-// polynomial over the sums. Whoever does not know the key finds two contents with one fingerprint in 2^64
-// tries: what a sender can't predict, a sender can't collide on purpose. Not a MAC. The result depends on
-// the bytes alone, not on how they were cut, nor on the processor.
+// polynomial over the sums. Without the key it takes 2^64 tries to find two contents with one fingerprint,
+// and no client is told a fingerprint. Not a MAC. The result depends on the bytes alone, not on how they
+// were cut, nor on the processor.
 
 import CEpoll.Kernels
 import COpenSSL

@@ -174,13 +174,13 @@ struct SessionLog: ~Copyable {
             let sender = messages.senderText
             lines.text("from", sender.isEmpty ? "<>" : Self.shown(sender, messages))
         }
-        lines.text("key", key)
+        lines.word("key", key)
         if let facts { lines.optional("ledger", facts.ledgerText) }
         lines.number("message", messages.count)
         lines.text("message_id", outcome.messageIDBytes)
         if let facts { lines.optional("message_ids", facts.messageIDsText) }
-        lines.text("outcome", outcome.kind.word)
-        lines.text("peer", host)
+        lines.word("outcome", outcome.kind.word)
+        lines.word("peer", host)
         lines.number("recipients", messages.recipientCount)
         lines.number("reply", reply.code)
         lines.text("request_id", messages.requestID)

@@ -116,5 +116,6 @@ struct HashKernelTests {
 }
 
 extension ck_bits: @retroactive Equatable {
+    /// All bits are the same.
     public static func == (a: ck_bits, b: ck_bits) -> Bool { a.low == b.low && a.high == b.high }
 }
