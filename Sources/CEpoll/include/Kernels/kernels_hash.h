@@ -56,12 +56,10 @@ ck_bits ck_hash_sum_portable(
 /* The product in GF(2^128). */
 ck_bits ck_hash_multiply_portable(ck_bits a, ck_bits b);
 
-/* Whether this processor multiplies without carries at 16 bytes (PCLMULQDQ, PMULL), and at 32
- * (VPCLMULQDQ). Call the variants only then; ck_hash_words does. */
+/* Whether this processor multiplies without carries (PCLMULQDQ with AVX, PMULL). Call the variants only
+ * then; ck_hash_words does. */
 int ck_hash_has_narrow(void);
-int ck_hash_has_wide(void);
 ck_bits ck_hash_sum_narrow(const uint8_t *_Nonnull p, const uint64_t *_Nonnull k, size_t count);
 ck_bits ck_hash_multiply_narrow(ck_bits a, ck_bits b);
-ck_bits ck_hash_sum_wide(const uint8_t *_Nonnull p, const uint64_t *_Nonnull k, size_t count);
 
 #endif
