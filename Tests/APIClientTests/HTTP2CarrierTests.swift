@@ -471,6 +471,22 @@ struct HTTP2CarrierTests {
         #expect(owner.summary == ["uncertain"] && server.requests.count == 1)
     }
 
+    @Test("A call that comes after the API's end gets another connection")
+    func ended() throws {
+        let server = try server { peer in
+            HTTP2ScriptedServer.accepting(peer)
+            guard peer.number == 0, !peer.complete.isEmpty else { return }
+            peer.write()
+            peer.stream?.finish()
+        }
+        let pool = pool(server)
+        _ = bench.send([0x7B, 0x7D], to: pool, owner: owner)
+        bench.turn { owner.results.count == 1 }
+        _ = bench.send([0x7B, 0x7D], to: pool, owner: owner)
+        bench.turn { owner.results.count == 2 }
+        #expect(owner.summary == ["202 m0-1", "202 m1-1"])
+    }
+
     @Test("A connection that breaks ends each of its calls as far as it had come")
     func brokenTogether() throws {
         var options = HTTP2Options.server
