@@ -197,6 +197,7 @@ struct EncodedText: ~Copyable {
         let begin = output.count
         if !decoder.finish(into: &output) { isTruncated = true }
         output.replaceControls(from: begin)
+        output.replaceWideControls(from: begin)
         losses.replacedCharacters += decoder.replacedCount
         openCharset = nil
     }

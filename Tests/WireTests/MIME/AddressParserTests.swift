@@ -139,6 +139,14 @@ struct AddressParserTests {
         #expect(parsedAddresses(word.bytes).mailboxes == ["a  Bcc: x<\"a b\"@c.d>"])
     }
 
+    @Test("No control character of 8 bits comes out, also not as the last one of a word")
+    func wideControls() {
+        for word in ["=?x-none?q?a=EF=9D?=", "=?x-none?q?a=9Db?=", "=?windows-1252?q?a=9D?="] {
+            let names = parsedAddresses(Array("\(word) <s@x.example>".utf8))
+            #expect(!"\(names)".unicodeScalars.contains { (0x80..<0xA0).contains($0.value) })
+        }
+    }
+
     @Test("8-bit names that are not UTF-8 are read as windows-1252")
     func undeclaredNames() {
         let found = parsedAddresses([0x4A, 0xFC, 0x72] + " <a@b.c>".bytes)
