@@ -36,7 +36,7 @@ final class HTTP2Carrier: StreamHandler, APITransport {
     private var headless: [HTTP2Lane] = []
     /// They have something to send, and the session takes no stream.
     private var streamless: [HTTP2Lane] = []
-    /// The HEADERS frame that stands in front of a slab and is not written yet.
+    /// The HEADERS frame that was copied into the gap before a slab, and is not written yet.
     private var held: (lane: HTTP2Lane, byteCount: Int)?
     private var isWriting = false
     /// Nothing is written any more; `streamClosed` follows.

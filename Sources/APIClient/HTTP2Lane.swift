@@ -1,9 +1,9 @@
 // One request over one stream of an HTTP/2 connection, and its answer (RFC 9113 sections 5 and 8.1): what
 // `APIConnection` and `RequestWriter` are to HTTP/1.1.
 //
-// The body leaves from the slabs where it lies. The head of each DATA frame stands in front of its
-// content: in the slab's gap, or in the place of bytes that have left already, which are put back. The
-// request's HEADERS frame stands in front of the first frame, so a small message is one record.
+// The body is sent from its slabs without a copy. The head of each DATA frame is written right before its
+// content: into the slab's gap, or over bytes that were sent already and are then restored. The request's
+// HEADERS frame goes before the first of them, so a small message is one record.
 //
 // END_STREAM leaves only with the last byte of a complete body. Whatever ends a request early resets its
 // stream; the other streams go on.
@@ -194,7 +194,7 @@ final class HTTP2Lane: APILane {
     }
 
     /// Writes a DATA frame.
-    /// - Parameter heldCount: bytes of the HEADERS frame that stand in front of it.
+    /// - Parameter heldCount: bytes of the HEADERS frame right before it; 0 when that was written.
     func write(_ frame: HTTP2DataFrame, heldCount: Int) {
         guard let call, let body = call.body else {
             preconditionFailure("a frame belongs to a call with a body")

@@ -4,8 +4,8 @@
  * multiplications", 2016), and over the sums of the blocks a polynomial in GF(2^128), in the
  * representation x^128 + x^7 + x^2 + x + 1.
  *
- * Two different contents of up to 2^30 blocks get the same hash under one key in 2^64 (the sums), and
- * besides in a polynomial's few roots, at most 2^31 of 2^128. Not a MAC.
+ * Under a random key two different contents of up to 2^30 blocks have the same hash with a probability of
+ * at most 2^-64 (the sums) plus 2^-97 (the polynomial). Not a MAC.
  *
  * Part of kernels.h: the same promises hold. All variants give the same hash.
  */
