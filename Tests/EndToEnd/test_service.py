@@ -5,6 +5,8 @@ refused, reset or told 421 counts as an error, and there must be none. Every mes
 must be at the API, once.
 """
 
+import datetime
+import json
 import os
 import pathlib
 import signal
@@ -16,6 +18,21 @@ import unittest
 
 import harness
 import service
+
+
+def slow_sessions(relays):
+    """What the relays logged of sessions that lasted for more than five seconds, or did not end."""
+    for number, relay in enumerate(relays):
+        sessions = {}
+        for event in relay.events():
+            sessions.setdefault(event.get("session"), []).append(event)
+        sessions.pop(None, None)
+        for events in sessions.values():
+            first, last = (
+                datetime.datetime.fromisoformat(event["time"].removesuffix("Z"))
+                for event in (events[0], events[-1]))
+            if (last - first).total_seconds() > 5 or events[-1]["event"] != "session-closed":
+                yield from (f"relay {number}: {json.dumps(event)}" for event in events)
 
 
 class RestartTestCase(unittest.TestCase):
@@ -37,7 +54,7 @@ class RestartTestCase(unittest.TestCase):
         return accepted, errors
 
     def check(self, sandbox, accepted, errors, relays):
-        self.assertEqual(errors, [])
+        self.assertEqual(errors, [], "\n".join(slow_sessions(relays)))
         stored = sorted(message["subject"] for message in sandbox.stored_messages())
         self.assertEqual(stored, sorted(accepted), "every 250 is at the API, once")
         sessions = []
