@@ -121,6 +121,8 @@ class Load(threading.Thread):
         self.key = harness.new_key()
         self.is_stopped = threading.Event()
         self.accepted, self.errors, self.seconds = [], [], []
+        # Of the latest message's client; each error shows it.
+        self.state = ""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self.context = context
@@ -136,7 +138,7 @@ class Load(threading.Thread):
                 self.accepted.append(subject)
                 self.seconds.append(time.monotonic() - start)
             except (OSError, smtplib.SMTPException) as error:
-                self.errors.append((subject, repr(error)))
+                self.errors.append((subject, repr(error), self.state))
 
     def deliver(self, subject, port, is_tls):
         """One try to get a message accepted."""
@@ -144,9 +146,9 @@ class Load(threading.Thread):
 
     def send(self, subject, port, is_tls):
         if is_tls:
-            client = smtplib.SMTP_SSL(self.host, port, "client.test", timeout=30, context=self.context)
+            client = _TLSClient(self, port, context=self.context)
         else:
-            client = smtplib.SMTP(self.host, port, "client.test", timeout=30)
+            client = _Client(self, port)
             client.starttls(context=self.context)
         try:
             client.login("postscale", self.key)
@@ -155,3 +157,30 @@ class Load(threading.Thread):
                 f"From: a@yourdomain.com\r\nTo: b@example.com\r\nSubject: {subject}\r\n\r\nx\r\n")
         finally:
             client.close()
+
+
+class _Told:
+    """A client that keeps its load informed of its port and of what it has sent last."""
+
+    def __init__(self, load, port, **arguments):
+        self.load = load
+        super().__init__(load.host, port, "client.test", timeout=30, **arguments)
+
+    def _get_socket(self, host, port, timeout):
+        made = super()._get_socket(host, port, timeout)
+        self.load.state = f"from port {made.getsockname()[1]}, before a command"
+        return made
+
+    def putcmd(self, cmd, args=""):
+        # What is no verb may be an answer to AUTH.
+        verb = cmd if cmd.isalpha() and len(cmd) <= 8 else "a line"
+        self.load.state = f"{self.load.state.split(',')[0]}, after {verb}"
+        super().putcmd(cmd, args)
+
+
+class _Client(_Told, smtplib.SMTP):
+    pass
+
+
+class _TLSClient(_Told, smtplib.SMTP_SSL):
+    pass

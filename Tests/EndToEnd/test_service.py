@@ -31,7 +31,8 @@ def slow_sessions(relays):
             first, last = (
                 datetime.datetime.fromisoformat(event["time"].removesuffix("Z"))
                 for event in (events[0], events[-1]))
-            if (last - first).total_seconds() > 5 or events[-1]["event"] != "session-closed":
+            is_slow = (last - first).total_seconds() > 5
+            if is_slow or events[-1]["event"] != "session-closed":
                 yield from (f"relay {number}: {json.dumps(event)}" for event in events)
 
 

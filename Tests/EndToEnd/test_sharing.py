@@ -37,8 +37,14 @@ class Sharing(unittest.TestCase):
         self.addCleanup(relay.stop)
         return relay
 
-    def events(self, relay, name):
-        return [event for event in relay.events() if event.get("event") == name]
+    def event(self, relay, name):
+        """The one event of this name, once the relay has written it."""
+
+        def find():
+            return [event for event in relay.events() if event.get("event") == name]
+
+        found, = harness.wait_until(find, what=f"event {name}")
+        return found
 
     def metric(self, name, **labels):
         return value(scrape(self.admin), PREFIX + name, **labels)
@@ -66,7 +72,7 @@ class Folder(Sharing):
                 ([f"HOME={state}"], f"{state}/.local/state/postscale-relay", "HOME")):
             with self.subTest(source):
                 relay = self.relay(environment=environment)
-                event, = self.events(relay, "temporary-folder")
+                event = self.event(relay, "temporary-folder")
                 self.assertEqual((event["folder"], event["from"]), (folder, source))
                 facts = os.statvfs(folder)
                 eighth = facts.f_bavail * facts.f_frsize / 8
@@ -80,14 +86,14 @@ class Folder(Sharing):
 
     def test_without_a_folder_what_needs_one_gets_451(self):
         relay = self.relay(environment=["HOME=/dev/null"])
-        event, = self.events(relay, "no-temporary-folder")
+        event = self.event(relay, "no-temporary-folder")
         self.assertEqual(event["level"], "warning")
         self.assertIn("/dev/null", event["tried"])
         self.assertIn("--temporary-folder", event["remedy"])
         key = harness.new_key()
         self.assertEqual(self.send(relay, key, MEGABYTE), NO_ROOM)
         self.assertEqual(self.send(relay, key, 10_000)[0], 250)
-        refused, = self.events(relay, "no-temporary-room")
+        refused = self.event(relay, "no-temporary-room")
         self.assertEqual(refused["key"], name_of(key))
         self.assertEqual(self.metric("temporary_refused_total", reason="folder"), 1)
         self.assertEqual(self.metric("messages_total", outcome="no-room"), 1)
@@ -103,7 +109,7 @@ class Folder(Sharing):
         relay = self.relay("--temporary-folder", folder, "--temporary-budget", "1GB")
         key = harness.new_key()
         self.assertEqual(self.send(relay, key, 4 * MEGABYTE), NO_ROOM)
-        refused, = self.events(relay, "no-temporary-room")
+        refused = self.event(relay, "no-temporary-room")
         self.assertEqual(refused["reason"], "No space left on device")
         self.assertEqual(self.metric("temporary_refused_total", reason="disk"), 1)
         self.assertEqual(self.metric("temporary_budget_bytes", state="used"), 0)

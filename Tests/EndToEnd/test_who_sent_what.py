@@ -29,6 +29,11 @@ def named(relay, event, **fields):
             and all(found.get(name) == value for name, value in fields.items())]
 
 
+def first(relay, event, **fields):
+    """The first event of this kind, once the relay has written it."""
+    return harness.wait_until(lambda: named(relay, event, **fields), what=event)[0]
+
+
 class WordyAPI:
     """Answers each send with what `answers` says for its recipient; 202 without an entry."""
 
@@ -92,9 +97,6 @@ class WordyAPI:
 
 
 class Lines(AdminTestCase):
-    def one(self, event, **fields):
-        return harness.wait_until(lambda: named(self.relay, event, **fields), what=event)[0]
-
     def refused(self, key, user="postscale"):
         client = self.relay.connect()
         client.ehlo()
@@ -109,8 +111,8 @@ class Lines(AdminTestCase):
             client.sendmail("a@yourdomain.com", "b@example.com", MESSAGE)
             accounts = json.loads(get(self.port, "/debug/accounts")[2])["accounts"]
         self.assertIn(name_of(key), [account["key"] for account in accounts])
-        self.one("login-accepted", key=name_of(key))
-        line = self.one("message", key=name_of(key))
+        first(self.relay, "login-accepted", key=name_of(key))
+        line = first(self.relay, "message", key=name_of(key))
         self.assertEqual(line["outcome"], "accepted")
         # Nothing that is not asked for.
         for field in ("api_says", "ledger", "accepted", "message_ids", "from", "to",
@@ -121,21 +123,21 @@ class Lines(AdminTestCase):
         for key in (harness.secret_key("nonsense_of_a_client"), harness.new_key("auth_down")):
             self.refused(key)
             event = "login-unavailable" if "down" in key else "login-refused"
-            line = self.one(event, key=name_of(key))
+            line = first(self.relay, event, key=name_of(key))
             if "down" in key:
                 self.assertRegex(line["reason"], "^status 5..$")
         self.refused(harness.new_key(), user="somebody")
-        self.assertNotIn("key", self.one("login-refused", reason="username"))
+        self.assertNotIn("key", first(self.relay, "login-refused", reason="username"))
 
     def test_a_refused_command_names_the_key_of_the_login(self):
         key = harness.new_key()
         with self.relay.login(key) as client:
             client.docmd("MAIL FROM:<a@yourdomain.com> NONSENSE=1")
-        self.one("refused", key=name_of(key), reply="555")
+        first(self.relay, "refused", key=name_of(key), reply="555")
         with self.relay.connect() as client:
             client.ehlo()
             client.mail("a@yourdomain.com")
-        self.assertNotIn("key", self.one("refused", reply="502"))
+        self.assertNotIn("key", first(self.relay, "refused", reply="502"))
 
     def test_the_words_of_the_api_are_in_the_line_of_the_message(self):
         for behaviour, status in (("invalid", "400"), ("forbidden", "403"), ("limited", "429")):
@@ -144,7 +146,7 @@ class Lines(AdminTestCase):
             with self.assertRaises(smtplib.SMTPResponseException):
                 client.sendmail("a@yourdomain.com", "b@example.com", MESSAGE)
             client.close()
-            words = self.one("message", key=name_of(key))["api_says"]
+            words = first(self.relay, "message", key=name_of(key))["api_says"]
             self.assertRegex(words, f"^{status} [ -~]+$")
 
     def test_a_message_from_the_ledger_says_so(self):
@@ -168,7 +170,7 @@ class Lines(AdminTestCase):
                 return False
 
         harness.wait_until(is_accepted, what="the answer to the second try")
-        line = self.one("message", key=name_of(key), ledger="message")
+        line = first(self.relay, "message", key=name_of(key), ledger="message")
         self.assertEqual(line["outcome"], "accepted")
         self.assertEqual(line["message_id"], self.sandbox.list()[0]["message_id"])
 
@@ -180,7 +182,7 @@ class Lines(AdminTestCase):
         for _ in range(5):
             self.assertEqual(client.mail("a@yourdomain.com")[0], 452)
         client.close()
-        line = self.one("mail-refused", key=name_of(key))
+        line = first(self.relay, "mail-refused", key=name_of(key))
         self.assertEqual((line["level"], line["refused"], line["limit"]), ("info", "1", "hourly"))
         self.assertGreater(int(line["seconds"]), 60)
         self.assertEqual(len(named(self.relay, "mail-refused", key=name_of(key))), 1)
@@ -337,7 +339,7 @@ class Calls(AdminTestCase):
         self.relay.login(key).quit()
         self.assertEqual(self.difference(before, "key_checks_total", source="api"), 1)
         self.assertEqual(self.forgotten("/keys/forget", {"key": name_of(harness.new_key())}), 0)
-        self.assertEqual(named(self.relay, "key-forgotten")[0]["was_known"], "yes")
+        self.assertEqual(first(self.relay, "key-forgotten")["was_known"], "yes")
 
     def transcript(self, **fields):
         return [(event["side"], event["text"]) for event in named(self.relay, "trace", **fields)]
