@@ -19,9 +19,10 @@ sys.path.insert(0, str(TESTS / "EndToEnd"))
 
 import harness  # noqa: E402
 import senders  # noqa: E402
-from fronts import API_PORT, FRONTS, PORT  # noqa: E402
+from fronts import API_PORT, PORT  # noqa: E402
 from line import FRONT  # noqa: E402
 from rows import ROWS  # noqa: E402
+from servers import ALL  # noqa: E402
 
 DELAY_MILLISECONDS = 20
 
@@ -57,7 +58,7 @@ class Case:
         self.start_relay()
 
     def make_front(self, name, *arguments):
-        return FRONTS[name](*arguments)
+        return ALL[name](*arguments)
 
     def make_certificate(self, folder):
         key = os.path.join(folder, "key.pem")
@@ -67,6 +68,10 @@ class Case:
             + ["-keyout", key, "-out", self.certificate], check=True, capture_output=True)
         os.chmod(key, 0o644)
         return key
+
+    def rows(self):
+        """The names of the rows that apply."""
+        return [row.__name__ for row in ROWS if row.__name__ not in self.front.without]
 
     def set_delay(self, milliseconds):
         """Of each direction."""
@@ -85,12 +90,12 @@ class Case:
             [*self.enter, "curl", "-s", "-m", "20", f"http://127.0.0.1:{API_PORT}{path}"],
             check=True, capture_output=True).stdout)
 
-    def wait_for(self, url, what):
+    def wait_for(self, url, what, seconds=20):
         def answers():
             return subprocess.run(
                 [*self.enter, "curl", "-s", "-m", "2", "-o", "/dev/null", "--cacert",
                  self.certificate, url]).returncode == 0
-        harness.wait_until(answers, 20, what)
+        harness.wait_until(answers, seconds, what)
 
     def ask_front(self):
         """The check of a key, past the relay; whatever the answer is."""
@@ -104,7 +109,7 @@ class Case:
 
     def wait_for_front(self):
         try:
-            self.wait_for(f"https://{FRONT}:{PORT}/", "the front end")
+            self.wait_for(f"https://{FRONT}:{PORT}/", "the front end", self.front.ready_seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.front.said()}") from None
 
@@ -182,7 +187,7 @@ def main():
     case = Case(front, http)
     # The row that keeps most connections comes last over HTTP/2, so that not all cases run it at once.
     for row in ROWS if http == "1.1" else ROWS[1:] + ROWS[:1]:
-        if not names or row.__name__ in names:
+        if row.__name__ in (names or case.rows()):
             case.run(row)
     case.end()
 

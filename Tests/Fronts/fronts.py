@@ -24,6 +24,8 @@ class Front:
     name = version_command = None
     # Seconds after which it closes an idle connection, as set here.
     idle_seconds = 5
+    # How long it may take until it answers, on a busy machine.
+    ready_seconds = 20
     # How long a pause within an upload it bears, when that is less than the row makes one.
     bears_seconds = None
     # HTTP versions over which it ends connections at a reload while requests are on their way to it,
@@ -33,7 +35,11 @@ class Front:
     takes_uploads = ("1.1", "2")
     # HTTP version -> the reply when the API refuses an upload early, where that is not 552.
     early_code = {}
-    has_http2 = True
+    versions = ("1.1", "2")
+    # Rows that do not apply to it.
+    without = ()
+    # Environment of its processes, besides PATH and HOME.
+    environment = {}
     stop_signal = signal.SIGTERM
 
     def __init__(self, folder, certificate, key, enter, is_default=False):
@@ -68,7 +74,8 @@ class Front:
         with log:
             return subprocess.Popen(
                 [*self.enter, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.folder)})
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.folder),
+                     **self.environment})
 
     def start(self):
         self.process = self.run(*self.command())

@@ -26,6 +26,7 @@ sys.path.insert(0, str(FOLDER.parent / "EndToEnd"))
 
 from fronts import API_PORT, FRONTS, PORT  # noqa: E402
 from line import FRONT  # noqa: E402
+from servers import ALL  # noqa: E402
 
 IDLE_SECONDS_MAX = 320
 ANSWER_SECONDS_MAX = 20
@@ -319,18 +320,20 @@ def of(name):
             self.wait_for(f"http://127.0.0.1:{API_PORT}/", "the API")
 
         def make_front(self, name, *arguments):
-            return FRONTS[name](*arguments, is_default=True)
+            return ALL[name](*arguments, is_default=True)
 
         def start_relay(self):
             self.set_delay(0)
 
     place = Place(name, "")
+    versions = ALL[name].versions
+    kinds = [{"1.1": HTTP1, "2": HTTP2}[version] for version in versions]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        of_versions = list(pool.map(lambda kind: measure(kind, place.report), (HTTP1, HTTP2)))
+        of_versions = list(pool.map(lambda kind: measure(kind, place.report), kinds))
     place.front.end()
     place.api.kill()
     place.line.kill()
-    for version, found in zip(("1.1", "2"), of_versions):
+    for version, found in zip(versions, of_versions):
         words = "; ".join(f"{what} {value}" for what, value in found.items())
         print(f"{name} {version}: {words}", flush=True)
 
@@ -342,7 +345,7 @@ def main():
         return of(sys.argv[2])
     import run
 
-    with concurrent.futures.ThreadPoolExecutor(len(FRONTS)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("AT_A_TIME", len(FRONTS)))) as pool:
         done = list(pool.map(lambda name: subprocess.run(
             [*run.ALONE, sys.executable, __file__, "of", name], timeout=560),
             sys.argv[1:] or list(FRONTS)))

@@ -19,6 +19,7 @@ import time
 import case
 from fronts import FRONTS
 from rows import ROWS
+from servers import ALL
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 AT_A_TIME = int(os.environ.get("AT_A_TIME", "8"))
@@ -86,23 +87,23 @@ def table(results):
 
 def main():
     names = sys.argv[1:] or list(FRONTS)
-    unknown = [name for name in names if name not in FRONTS]
+    unknown = [name for name in names if name not in ALL]
     if unknown:
-        sys.exit(f"no such front end: {unknown}; there are {list(FRONTS)}")
+        sys.exit(f"no such front end: {unknown}; there are {list(ALL)}")
     if os.geteuid() != 0:
         sys.exit("only root can make network namespaces")
     start = time.monotonic()
     versions = ["1.1", "2"] if "--api-http" in case.known_flags() else ["1.1"]
     versions = [http for http in versions if http in os.environ.get("HTTP", http)]
     for name in names:
-        print(f"{name}: {FRONTS[name].version()}")
+        print(f"{name}: {ALL[name].version()}")
     rows = os.environ.get("ROWS", "").split()
     cases = [(name, http, rows) for http in versions for name in names
-             if http == "1.1" or FRONTS[name].has_http2]
+             if http in ALL[name].versions]
     with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
         results = [result for of_case in pool.map(lambda each: run(*each), cases) for result in of_case]
     results = judged_alone(results)
-    print(table(sorted(results, key=lambda each: (each["http"], list(FRONTS).index(each["front"])))))
+    print(table(sorted(results, key=lambda each: (each["http"], list(ALL).index(each["front"])))))
     failed = sum(bool(result["faults"]) for result in results)
     print(f"{len(results) - failed} passed, {failed} failed, in {time.monotonic() - start:.0f} s")
     sys.exit(1 if failed or not results else 0)
