@@ -169,7 +169,8 @@ class Case:
         reasons = sorted({
             f"{event['event']}: {event.get('reason', event.get('error', ''))}"
             for event in self.events()
-            if event["event"] in ("api-uncertain", "api-not-sent", "api-foreign-answer")})
+            if event["event"] in (
+                "api-uncertain", "api-not-sent", "api-foreign-answer", "login-unavailable")})
         print(json.dumps({
             "front": self.front.name, "http": self.http, "row": row.__name__, "seen": seen,
             "faults": faults, "reasons": reasons if faults else [],

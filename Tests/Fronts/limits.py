@@ -3,7 +3,8 @@ prints a row for each, and takes as long as the longest idle limit (five minutes
 
 For each: after how long it closes an idle connection, how many requests one may carry, the largest
 head and body that it passes on, what becomes of an upload that its client gives up, and of an interim
-answer of the API; over HTTP/1.1 and HTTP/2. The API is one that takes everything, in this file too.
+answer of the API, how long an upload may pause and an answer may take; over HTTP/1.1 and HTTP/2. The API
+is one that takes everything, in this file too.
 
     limits.py FRONT…            all of it
     limits.py of FRONT          one front end, in namespaces of its own
@@ -30,6 +31,8 @@ from servers import ALL  # noqa: E402
 
 IDLE_SECONDS_MAX = 320
 ANSWER_SECONDS_MAX = 20
+# Of an upload's pause and of the API's answer: more than the relay waits for an answer.
+PATIENCE_SECONDS = 55
 REQUESTS_MAX = 12_000
 HEAD_KILOBYTES = (1, 2, 4, 7, 8, 12, 14, 16, 24, 32, 48, 64, 96, 128, 256)
 BODY_MEGABYTES = (1, 2, 8, 16, 32, 48, 80)
@@ -76,9 +79,13 @@ async def serve(report, reader, writer):
             if b" /103" in head.split(b"\r\n")[0]:
                 writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
                 await asyncio.sleep(0.1)
+            if b" /late" in head.split(b"\r\n")[0]:
+                await asyncio.sleep(PATIENCE_SECONDS)
             writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n"
                          b"Content-Length: 2\r\n\r\n{}")
             await writer.drain()
+            if b"\r\nconnection: close" in head.lower():
+                return
     except (asyncio.IncompleteReadError, ConnectionError, asyncio.LimitOverrunError):
         pass
     finally:
@@ -138,6 +145,21 @@ class HTTP1:
     def give_up(self):
         self.begin(f"/given-up/{self.alpn}", body=b"".join(b"10000\r\n" + b"x" * 65_536 + b"\r\n" for _ in range(16)))
 
+    def pause(self):
+        """Seconds until the front end ends an upload that pauses, and its status."""
+        self.begin("/", length=2, body=b"x")
+        start = time.monotonic()
+        self.socket.settimeout(PATIENCE_SECONDS)
+        try:
+            answer = self.socket.recv(65_536)
+            return time.monotonic() - start, int((answer.split() + [b"", b"0"])[1] or 0)
+        except TimeoutError:
+            self.socket.settimeout(ANSWER_SECONDS_MAX)
+        except OSError:
+            return time.monotonic() - start, 0
+        self.socket.sendall(b"x")
+        return time.monotonic() - start, int((self.socket.recv(65_536).split() + [b"", b"0"])[1] or 0)
+
     def close(self):
         self.file.close()
         self.socket.close()
@@ -161,7 +183,7 @@ class HTTP2:
         self.events, self.socket = h2.events, sock
         self.connection = h2.connection.H2Connection()
         self.connection.initiate_connection()
-        self.stream, self.is_ended, self.hint = -1, False, ""
+        self.stream, self.is_ended, self.hint, self.patience = -1, False, "", ANSWER_SECONDS_MAX
         self.flush()
 
     def flush(self):
@@ -184,7 +206,7 @@ class HTTP2:
             return 0
 
     def answer(self, body):
-        status, sent, end = None, 0, time.monotonic() + ANSWER_SECONDS_MAX
+        status, sent, end = None, 0, time.monotonic() + self.patience
         while time.monotonic() < end:
             while sent < len(body):
                 room = min(self.connection.local_flow_control_window(self.stream), 16_384)
@@ -221,6 +243,32 @@ class HTTP2:
         time.sleep(0.5)
         self.connection.reset_stream(self.stream, 8)
         self.flush()
+
+    def pause(self):
+        """As over HTTP/1.1."""
+        self.begin("/", 8, 2)
+        self.connection.send_data(self.stream, b"x")
+        self.flush()
+        start = time.monotonic()
+        try:
+            while (left := start + PATIENCE_SECONDS - time.monotonic()) > 0:
+                self.socket.settimeout(left)
+                piece = self.socket.recv(65_536)
+                for event in self.connection.receive_data(piece):
+                    if isinstance(event, self.events.ResponseReceived):
+                        return time.monotonic() - start, int(dict(event.headers)[b":status"])
+                    if isinstance(event, (self.events.StreamReset, self.events.ConnectionTerminated)):
+                        return time.monotonic() - start, 0
+                if not piece:
+                    return time.monotonic() - start, 0
+                self.flush()
+        except TimeoutError:
+            pass
+        except Exception:  # noqa: BLE001 - whatever ends the connection
+            return time.monotonic() - start, 0
+        seconds = time.monotonic() - start
+        self.socket.settimeout(ANSWER_SECONDS_MAX)
+        return seconds, self.answer(b"x")
 
     @property
     def streams(self):
@@ -271,17 +319,46 @@ def size(number, unit, sizes):
     return f"{number} {unit}" + (" or more" if number == sizes[-1] else "")
 
 
+def ended(seconds, status):
+    """What became of a pause or of a late answer."""
+    return "borne" if status == 202 else f"{status or 'ended'} after {seconds:.1f} s"
+
+
+def late_answer(kind):
+    client = connect(kind)
+    client.patience = PATIENCE_SECONDS + ANSWER_SECONDS_MAX
+    client.socket.settimeout(client.patience)
+    start = time.monotonic()
+    status = client.request("/late")
+    return ended(time.monotonic() - start, status)
+
+
+def idle_limit(kind):
+    client = connect(kind)
+    client.request()
+    start = time.monotonic()
+    client.wait_for_end()
+    seconds = time.monotonic() - start
+    return f"{seconds:.1f} s" if seconds < IDLE_SECONDS_MAX - 1 else f"over {IDLE_SECONDS_MAX} s"
+
+
 def measure(kind, report):
     """{what: text} over one version of HTTP."""
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        waits = {
+            "idle": pool.submit(idle_limit, kind), "answer": pool.submit(late_answer, kind),
+            "pause": pool.submit(lambda: ended(*connect(kind).pause()))}
+        found = measure_others(kind, report)
+        return found | {what: each.result() for what, each in waits.items()}
+
+
+def measure_others(kind, report):
+    """All that is no matter of waiting."""
     found = {}
     client = connect(kind)
     found["status"] = client.request()
     found["hint"] = client.hint
     found["streams"] = client.streams
-    start = time.monotonic()
-    client.wait_for_end()
-    seconds = time.monotonic() - start
-    found["idle"] = f"{seconds:.1f} s" if seconds < IDLE_SECONDS_MAX - 1 else f"over {IDLE_SECONDS_MAX} s"
     client = connect(kind)
     count = 0
     while count < REQUESTS_MAX and client.request() == 202:

@@ -37,6 +37,7 @@ class Envoy(Front):
     """Its reload is a hot restart: a second Envoy takes over, and the first one drains."""
 
     name, version_command = "envoy", [PYPI / "envoy", "--version"]
+    breaks_at_reload = ()
     epoch = 0
 
     def start(self):
@@ -124,7 +125,7 @@ class Tomcat(Server):
     """With the connector for TLS that Debian's server.xml shows in a comment."""
 
     name = "tomcat"
-    ready_seconds = 60
+    ready_seconds = 90
     version_command = ["sh", "-c", "dpkg-query -W libtomcat10-java; java -version 2>&1 | head -1"]
 
     def command(self):
@@ -166,7 +167,9 @@ class Tomcat(Server):
 
 class Jetty(Server):
     name = "jetty"
-    ready_seconds = 60
+    ready_seconds = 90
+    # The idle limit that is set.
+    bears_seconds = 5
     version_command = ["sh", "-c", "dpkg-query -W libjetty9-java; java -version 2>&1 | head -1"]
 
     def command(self):
@@ -201,7 +204,11 @@ class Hypercorn(Server):
         PYPI / "python", "-c", "import importlib.metadata as m; print(m.version('hypercorn'))"]
 
     def command(self):
-        return [str(PYPI / "hypercorn"), "asgi:app", "--bind", f"{FRONT}:{PORT}",
+        # Over HTTP/2 it leaves the last request that it takes on a connection without an answer.
+        configuration = self.write("hypercorn.toml", """
+keep_alive_max_requests = 1000000000@set@
+""")
+        return [str(PYPI / "hypercorn"), "asgi:app", "--config", configuration, "--bind", f"{FRONT}:{PORT}",
                 "--certfile", str(self.names["certificate"]), "--keyfile", str(self.names["key"])]
 
 
@@ -210,6 +217,7 @@ class Gunicorn(Server):
 
     name, version_command = "gunicorn", [PYPI / "gunicorn", "--version"]
     idle_seconds = 2
+    breaks_at_reload = ("2",)
     without = ()
 
     def command(self):
@@ -225,6 +233,8 @@ class Waitress(Server):
     """It has no TLS: Hitch ends that for it."""
 
     name = "waitress"
+    # The idle limit that is set.
+    bears_seconds = 5
     version_command = [
         PYPI / "python", "-c", "import importlib.metadata as m; print(m.version('waitress'))"]
     versions = ("1.1",)

@@ -19,6 +19,7 @@ public class Forward extends HttpServlet {
   @Override
   protected void service(HttpServletRequest request, HttpServletResponse response) throws IOException {
     try (Socket socket = new Socket("127.0.0.1", PORT)) {
+      socket.setTcpNoDelay(true);
       InputStream answer = new BufferedInputStream(socket.getInputStream());
       try {
         upload(request, socket.getOutputStream(), answer);
