@@ -113,12 +113,13 @@ struct UploadLine {
     private static let reserveMax = 4 * 1_048_576
 
     /// Whether the window of the connection lets an upload send a frame: whole, so that uploads leave
-    /// half of the window, or `reserveMax`, but for one frame. A peer that opens a small window when
-    /// half of it is used always does; nginx has one of 2^31 - 1 bytes, and opens it when three
+    /// half of the window, or `reserveMax`, but for one frame. So more than half is used in the end,
+    /// and a peer that opens a small window then always does: at exactly half Jetty does not, whose
+    /// streams have just that window. nginx has one of 2^31 - 1 bytes, and opens it when three
     /// quarters are used.
     mutating func mayUse(window: Int) -> Bool {
         see(window: window)
-        return window > min(windowMax / 2, Self.reserveMax)
+        return window >= min(windowMax / 2, Self.reserveMax)
     }
 
     /// The window of the connection may have grown.

@@ -84,6 +84,21 @@ import Testing
         #expect(both.server.receivedBytes == 4 * 900_000 + 10 * 20_000)
     }
 
+    @Test("An upload uses more than half of the connection's window: only then does Jetty open it")
+    func moreThanHalf() throws {
+        let both = HTTP2Conversation(server: server(stream: 524_288, connection: 1_048_576))
+        both.run()
+        try both.client.request([UInt8](repeating: 1, count: 900_000), isUpload: true)
+        both.run()
+        #expect(both.server.receivedBytes == 524_288)
+        // The stream's window opens, the connection's does not.
+        let stream = try #require(both.server.streams[1])
+        both.server.session.consumed(276_814, of: stream)
+        both.run()
+        #expect(both.server.receivedBytes > 524_288)
+        #expect(both.server.receivedBytes <= 524_288 + HTTP2DataFrame.countMax)
+    }
+
     @Test("Small messages without end leave uploads a turn")
     func turns() throws {
         let both = HTTP2Conversation()
