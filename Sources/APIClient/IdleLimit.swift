@@ -12,7 +12,8 @@ struct IdleLimit: Equatable {
 
     /// By `Keep-Alive: timeout=N`.
     private var saidSeconds: Int?
-    /// The shortest age at which the address closed a connection, unless another one grew older.
+    /// The shortest age at which the address closed a connection, unless another one grew older
+    /// than that and the margin.
     private var closedAt: UInt64?
     /// A connection lived for our own idle timeout.
     private var isShown = false
@@ -30,16 +31,18 @@ struct IdleLimit: Equatable {
     }
 
     /// The address closed a connection that was idle for so long. A restart of the API closes young
-    /// connections too, so a later connection that grows older counts more.
+    /// connections too, so a later connection that grows older by more than the margin counts more.
+    /// Within it the shortest age counts: an API that looks for idle connections once a second, as
+    /// gunicorn does, closes them at its limit or up to a second later.
     mutating func closed(afterNanoseconds age: UInt64) {
-        closedAt = age
+        closedAt = closedAt.map { isOlder(age, than: $0) ? age : min($0, age) } ?? age
         isShown = false
         update()
     }
 
     /// A connection that is open has been idle for so long.
     mutating func outlived(nanoseconds age: UInt64) {
-        guard let closedAt, age > closedAt else { return }
+        guard let closedAt, isOlder(age, than: closedAt) else { return }
         self.closedAt = age
         update()
     }
@@ -58,6 +61,13 @@ struct IdleLimit: Equatable {
         nanoseconds = isKnown ? min(said ?? .max, seen ?? .max) : IdleLimit.unknownNanoseconds
     }
 
-    /// Less the margin: half of it, and a second at most.
-    private static func less(_ limit: UInt64) -> UInt64 { limit - min(1_000_000_000, limit / 2) }
+    /// By more than the margin.
+    private func isOlder(_ age: UInt64, than other: UInt64) -> Bool {
+        age > other && age - other > IdleLimit.margin(other)
+    }
+
+    private static func less(_ limit: UInt64) -> UInt64 { limit - margin(limit) }
+
+    /// Half of the limit, and a second at most.
+    private static func margin(_ limit: UInt64) -> UInt64 { min(1_000_000_000, limit / 2) }
 }

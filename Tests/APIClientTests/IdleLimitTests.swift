@@ -28,6 +28,11 @@ struct IdleLimitTests {
         ([.closed(second / 100), .outlived(4 * second)], 3_000, true),
         ([.closed(4 * second), .outlived(second)], 3_000, true),
         ([.closed(4 * second), .closed(6 * second)], 5_000, true),
+        // An API that looks once a second closes at its limit or up to a second later.
+        ([.closed(2_900 * second / 1_000), .closed(2 * second)], 1_000, true),
+        ([.closed(2 * second), .closed(2_900 * second / 1_000)], 1_000, true),
+        ([.closed(2 * second), .outlived(2_900 * second / 1_000)], 1_000, true),
+        ([.closed(2 * second), .outlived(3_100 * second / 1_000)], 2_100, true),
         ([.closed(second), .lived], nil, true),
         ([.lived, .closed(10 * second)], 9_000, true),
         ([.said(5), .lived], 4_000, true),
