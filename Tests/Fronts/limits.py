@@ -424,7 +424,7 @@ def main():
 
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("AT_A_TIME", len(FRONTS)))) as pool:
         done = list(pool.map(lambda name: subprocess.run(
-            [*run.ALONE, sys.executable, __file__, "of", name], timeout=560),
+            [*run.ALONE, sys.executable, __file__, "of", name], timeout=1_000),
             sys.argv[1:] or list(FRONTS)))
     sys.exit(any(each.returncode for each in done))
 

@@ -42,7 +42,7 @@ case ${1:-fronts} in
     install_packages --no-install-recommends "${fronts_packages[@]}"
     [ -z "${NAMES:-}" ] || step "Installing and building servers" install_servers
     # shellcheck disable=SC2086 # NAMES are several words
-    timeout -k 10 900 "$PYTHON" Tests/Fronts/limits.py ${NAMES:-} "${@:2}"
+    timeout -k 10 1100 "$PYTHON" Tests/Fronts/limits.py ${NAMES:-} "${@:2}"
     ;;
   *) no_such_job ;;
 esac
