@@ -50,7 +50,7 @@ class Session(socketserver.StreamRequestHandler):
         while line := self.rfile.readline().decode("latin-1").rstrip("\r\n"):
             self.note(mark + line)
             mark = ""
-            verb = line.split(" ")[0]
+            verb = line.split(" ")[0].upper()
             reply = RULES.get(line) or RULES.get(verb) or REPLIES.get(verb, "250 fine")
             self.say(reply)
             if reply.startswith("354"):

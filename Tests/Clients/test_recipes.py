@@ -24,8 +24,8 @@ def authority(folder):
     paths = [str(folder / name) for name in ("ca.pem", "ca.key", "relay.pem", "relay.key")]
     new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     subprocess.run(
-        ["openssl", "req", "-x509", *new, "-subj", "/CN=recipes", "-out", paths[0], "-keyout", paths[1]],
-        check=True, capture_output=True)
+        ["openssl", "req", "-x509", *new, "-subj", "/CN=recipes", "-addext", "keyUsage=critical,keyCertSign",
+         "-out", paths[0], "-keyout", paths[1]], check=True, capture_output=True)
     subprocess.run(
         ["openssl", "req", "-x509", *new, "-subj", "/CN=localhost", "-CA", paths[0], "-CAkey", paths[1],
          "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=DNS:localhost",

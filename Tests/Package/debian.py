@@ -40,20 +40,31 @@ def base(suite=None):
     suite is the name of a release, by default that of this machine.
     """
     folder = FOLDER / f"debian-base{'-' + suite if suite else ''}"
-    if not (folder / "etc/debian_version").exists():
-        shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        # Under its name only when it is whole.
+        begun = folder.with_name(f"{folder.name}.begun")
+        remove(begun)
         own, url = mirror()
         subprocess.run(
-            ["debootstrap", "--variant=minbase", suite or own, folder, url], check=True,
+            ["debootstrap", "--variant=minbase", suite or own, begun, url], check=True,
             stdout=subprocess.DEVNULL)
+        unmount(begun)
+        begun.rename(folder)
     return folder
+
+
+def remove(folder):
+    """What a killed run has left mounted there is this machine's, and must not be removed with it."""
+    unmount(folder)
+    if folder.exists():
+        subprocess.run(["rm", "-r", "--one-file-system", folder], check=True)
 
 
 def copy(source, folder):
     """Makes `folder` a copy of `source` that can install packages as this machine does."""
-    unmount(folder)  # What a killed run has left there is this machine's.
-    shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run(["cp", "-a", source, folder], check=True)
+    remove(folder)
+    unmount(source)
+    subprocess.run(["cp", "-a", "--one-file-system", source, folder], check=True)
     shutil.copy("/etc/resolv.conf", folder / "etc/resolv.conf")
     shutil.rmtree(folder / "etc/apt/apt.conf.d", ignore_errors=True)
     shutil.copytree("/etc/apt/apt.conf.d", folder / "etc/apt/apt.conf.d")
@@ -67,7 +78,7 @@ def mounted(folder, *shared):
     try:
         for what, place in mounts:
             place.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["mount", "--make-private", *what, place], check=True)
+            subprocess.run(["mount", "--make-rprivate", *what, place], check=True)
         yield folder
     finally:
         unmount(folder)
