@@ -144,6 +144,68 @@ extension RequestBody {
     }
 }
 
+// MARK: - The writer's second thoughts
+
+extension RequestBody {
+    /// Copies bytes from `offset` on into an empty region, as many as one slab has; at least one,
+    /// unless the body was discarded.
+    /// - Parameter offset: below `byteCount`. Nothing was handed over yet.
+    package func read(at offset: Int, into region: inout Region) {
+        guard !isDiscarded else { return }
+        precondition(isUntouched && offset >= 0 && offset < byteCount)
+        var left = offset
+        var cursor = slabs.first
+        while let slab = cursor {
+            if left < slab.count {
+                region.append(slab.bytes.extracting(left...))
+                return
+            }
+            left -= slab.count
+            cursor = slabs.slab(after: slab)
+        }
+    }
+
+    /// Takes bytes out, as if they had never been written. Moves less than a slab of others.
+    /// - Parameter range: of the payload, not its first byte. Nothing was handed over yet, and no
+    ///   reader has been told of what is here. A body that was discarded has nothing to take out.
+    package func cut(_ range: Range<Int>) {
+        guard !isDiscarded, !range.isEmpty else { return }
+        // The first slab keeps its room for the HTTP head.
+        precondition(isUntouched && range.lowerBound > 0 && range.upperBound <= byteCount)
+        var kept = SlabChain()
+        var start = 0
+        while let slab = slabs.popFirst() {
+            let end = start + slab.count
+            RequestBody.cut(
+                max(start, min(end, range.lowerBound)) - start..<max(
+                    start, min(end, range.upperBound)) - start, of: slab)
+            if slab.count > 0 { kept.append(slab) } else { pool.give(back: slab) }
+            start = end
+        }
+        slabs.append(contentsOf: &kept)
+        byteCount -= range.count
+        pendingBytes -= range.count
+    }
+
+    /// Nothing was handed over, and nobody waits for the rest.
+    private var isUntouched: Bool {
+        lastHandedOver == nil && !hasGivenBack && !isComplete && openSlab == nil
+    }
+
+    private static func cut(_ range: Range<Int>, of slab: Slab) {
+        guard !range.isEmpty else { return }
+        if range.upperBound == slab.count {
+            slab.end -= range.count
+        } else if range.lowerBound == 0 {
+            slab.start += range.count
+        } else {
+            let place = slab.payload + slab.start + range.lowerBound
+            place.update(from: place + range.count, count: slab.count - range.upperBound)
+            slab.end -= range.count
+        }
+    }
+}
+
 // MARK: - The reader's side
 
 extension RequestBody {
@@ -160,7 +222,8 @@ extension RequestBody {
         let next = lastHandedOver.map { slabs.slab(after: $0) } ?? slabs.first
         guard let slab = next, slab.count > 0 else { return nil }
         let isFull = slab.end >= RequestBody.payloadEnd
-        return isFull || isComplete ? slab : nil
+        // After a cut a slab may be partly full although others follow.
+        return isFull || isComplete || slab.next != nil ? slab : nil
     }
 
     /// `slab`, which was `nextReady`, has been handed to a connection.

@@ -35,7 +35,8 @@ package final class MessageMapper {
     /// - Parameters:
     ///   - scratch: of the loop; used inside each call only.
     ///   - heldBytesMax: memory for a message that is held whole (`Configuration
-    ///     .bufferThresholdBytes`), before it goes to a temporary file.
+    ///     .bufferThresholdBytes`), before it goes to a temporary file. A request that is not complete
+    ///     is not read before it is longer: up to there its bodies may still change.
     package init(
         options: MappingOptions, charsets: CharsetCache, scratch: MapperScratch, pool: SlabPool,
         heldBytesMax: Int
@@ -47,7 +48,7 @@ package final class MessageMapper {
         head = HeadWriter(options: options, charsets: charsets, scratch: scratch, sink: sink)
         parts = PartsWriter(
             options: options, charsets: charsets, scratch: scratch, sink: sink,
-            held: HeldParts(pool: pool))
+            held: HeldParts(pool: pool), heldBytesMax: heldBytesMax)
     }
 
     /// Why the message can't be sent; nothing more is written then.

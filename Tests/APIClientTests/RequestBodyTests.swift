@@ -121,4 +121,85 @@ struct RequestBodyTests {
         #expect(!isShort && body.byteCount == 40_000)
         body.discard()
     }
+
+    /// Edges of slabs, bytes beside them, and the end.
+    private static let edges = [
+        1, 2, 14_845, 14_846, 14_847, 31_000, 31_219, 31_220, 31_221, 47_594, 60_000,
+    ]
+
+    @Test("What is cut out was never written", arguments: edges)
+    func cut(from: Int) {
+        for end in Self.edges where end >= from {
+            let pool = SlabPool()
+            let body = RequestBody(pool: pool)
+            var content = fill(body, 60_000)
+            body.cut(from..<end)
+            content.removeSubrange(from..<end)
+            #expect(body.byteCount == content.count && body.pendingBytes == content.count)
+            #expect(read(body) == content)
+            if let first = body.nextReady { #expect(first.start == RequestBody.headRoom) }
+            content += fill(body, 20_000)
+            var taken = takeReady(body, isHeld: false)
+            #expect(body.pendingBytes <= 16_382, "only the last slab waits")
+            body.complete()
+            taken += takeReady(body, isHeld: false)
+            #expect(taken == content && pool.outstanding == 0)
+        }
+    }
+
+    /// All that is written.
+    private func read(_ body: RequestBody) -> [UInt8] {
+        var bytes: [UInt8] = []
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 5_000) { memory in
+            while bytes.count < body.byteCount {
+                var region = Region(memory)
+                body.read(at: bytes.count, into: &region)
+                bytes.append(bytes: region.bytes)
+            }
+        }
+        return bytes
+    }
+
+    @Test("Cuts give slabs back at once, and any number of them leaves what belongs there")
+    func cuts() {
+        let pool = SlabPool()
+        let body = RequestBody(pool: pool)
+        var content = fill(body, 1_000)
+        var generator = SeededGenerator(seed: 5)
+        for round in 0..<300 {
+            let count = Int.random(in: 0...40_000, using: &generator)
+            content += fill(body, count)
+            let start = Int.random(in: 1...content.count, using: &generator)
+            let end = round % 2 == 0 ? content.count : min(content.count, start + 20_000)
+            body.cut(start..<end)
+            content.removeSubrange(start..<end)
+            #expect(body.byteCount == content.count)
+        }
+        body.cut(1..<content.count)
+        #expect(pool.outstanding == 1 && body.byteCount == 1)
+        body.complete()
+        #expect(takeReady(body, isHeld: true) == Array(content.prefix(1)))
+        body.rewind()
+        #expect(takeReady(body, isHeld: true) == Array(content.prefix(1)))
+        body.discard()
+        #expect(pool.outstanding == 0)
+    }
+
+    @Test("A body that was discarded has nothing to cut out")
+    func cutAfterDiscard() {
+        let pool = SlabPool()
+        let body = RequestBody(pool: pool)
+        _ = fill(body, 50_000)
+        body.discard()
+        body.cut(1..<40_000)
+        #expect(read(body, at: 1).isEmpty && pool.outstanding == 0)
+    }
+
+    private func read(_ body: RequestBody, at offset: Int) -> [UInt8] {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 100) { memory in
+            var region = Region(memory)
+            body.read(at: offset, into: &region)
+            return region.bytes.copied()
+        }
+    }
 }

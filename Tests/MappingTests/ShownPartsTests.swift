@@ -29,6 +29,10 @@ private struct Walk {
     private var number = 0
     /// The texts that memory can't hold, by their place among the leaves.
     var streamed: Set<Int> = []
+    /// Texts go into the request at once, and are taken out again when that is wanted.
+    var goesAtOnce = false
+    /// The texts in the request.
+    private(set) var written = PerBody<Int>()
 
     init(reusing shown: ShownParts = ShownParts()) { self.shown = shown }
 
@@ -56,10 +60,11 @@ private struct Walk {
     ) {
         let leaf = ShownParts.Leaf(
             media: media, isAttachment: isAttachment, hasName: hasName, contentID: Array(id.utf8))
-        let decision = shown.leafStart(leaf, depth: depth)
+        let decision = shown.leafStart(leaf, depth: depth, mayChange: goesAtOnce)
         let place = decisions.count
         decisions.append(decision)
         guard decision == .hold || decision == .holdAside else { return }
+        if goesAtOnce && !isBlank { return shownLeaf(isHTML: media == .html) }
         if streamed.contains(place), shown.mayStream {
             shown.streams()
             shown.leafEnd(isBlank: false, number: -1)
@@ -74,6 +79,24 @@ private struct Walk {
                 blankCount += 1
             }
         }
+    }
+}
+
+extension Walk {
+    private mutating func shownLeaf(isHTML: Bool) {
+        let isWritten = shown.mayStream
+        for kind in [false, true] where shown.effect(onHTML: kind) != .none {
+            // Only what is replaced has gone before the current text is complete.
+            #expect(!isWritten || shown.effect(onHTML: kind) == .replaced && kind == isHTML)
+            shown.isTakenBack(isHTML: kind)
+            written[isHTML: kind] = nil
+        }
+        if isWritten {
+            shown.streams()
+            written[isHTML: isHTML] = number
+        }
+        shown.leafEnd(isBlank: false, number: number)
+        number += 1
     }
 }
 
@@ -249,6 +272,31 @@ struct ShownPartsTests {
             #expect(walk.decisions == decisions)
             #expect(walk.shown.finish() == row.plan)
         }
+    }
+
+    @Test("Texts that are in the request at once are alone in their bodies, and change no plan")
+    func atOnce() {
+        var generator = SeededGenerator(seed: 42)
+        var writtenCount = 0
+        for _ in 0..<5_000 {
+            let part = tree(3, &generator)
+            var waiting = Walk()
+            var early = Walk()
+            early.goesAtOnce = true
+            waiting.take(part)
+            early.take(part)
+            let plan = early.shown.finish()
+            #expect(plan == waiting.shown.finish(), "\(part)")
+            if let text = early.written.text {
+                writtenCount += 1
+                #expect(plan.text == [text] && !plan.html.contains(text), "\(part)")
+            }
+            if let html = early.written.html {
+                writtenCount += 1
+                #expect(plan.html == [html], "\(part)")
+            }
+        }
+        #expect(writtenCount > 1_000)
     }
 
     @Test("Every text of every tree is in a body, a file, or left out for one that is in a body")

@@ -15,6 +15,7 @@ package final class JSONSink {
 
     private var request: RequestBody?
     private var held: SpillBuffer?
+    private var bodies = WrittenBodies()
 
     package init() {}
 
@@ -27,6 +28,7 @@ package final class JSONSink {
     /// A new message: what follows goes to `request`.
     func begin(_ request: RequestBody) {
         replacedCount = 0
+        bodies = WrittenBodies()
         aim(at: request)
     }
 
@@ -38,6 +40,34 @@ package final class JSONSink {
 
     /// Lets go of its targets, until `begin`.
     func rest() { aim(at: nil) }
+
+    /// Whether JSON goes into a request, and is not held back.
+    var isRequest: Bool { request != nil }
+
+    /// Whether JSON goes into a request that was never longer than `bytes`.
+    func isRequest(within bytes: Int) -> Bool {
+        request.map { bodies.isWithin(bytes, $0) } ?? false
+    }
+
+    /// A body begins that may be removed; what follows up to `endBody` is its field. The one before
+    /// with the same key is removed.
+    func beginBody(isHTML: Bool) {
+        if let request { bodies.begin(isHTML: isHTML, in: request) }
+    }
+
+    func endBody(isHTML: Bool) {
+        if let request { bodies.end(isHTML: isHTML, in: request) }
+    }
+
+    /// Only while nothing of the request can have left.
+    func removeBody(isHTML: Bool) {
+        if let request { bodies.remove(isHTML: isHTML, from: request) }
+    }
+
+    /// The text of a body, unescaped, in pieces; when it may be removed.
+    func readBody(isHTML: Bool, _ take: (Bytes) -> Void) {
+        if let request { bodies.read(isHTML: isHTML, from: request, take) }
+    }
 
     /// Lets `body` write into free memory: at least one byte of room.
     @inline(__always)

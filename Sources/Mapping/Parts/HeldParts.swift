@@ -68,6 +68,12 @@ extension HeldParts {
     /// The open text is complete, and has a number now.
     func close() { places.append(start..<byteCount) }
 
+    /// The open text is complete, and is not here. It has a number now.
+    func closeElsewhere() { places.append(byteCount..<byteCount) }
+
+    /// The open text is complete, and is the one with this number, which was not here.
+    func close(as number: Int) { places[number] = start..<byteCount }
+
     /// The open text does not wait any more.
     func forget() { buffer?.forget(after: start) }
 

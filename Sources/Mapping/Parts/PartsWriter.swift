@@ -2,9 +2,11 @@
 //
 // The text of a message without parts goes into its body at once. In a multipart `ShownParts` decides
 // where a leaf goes: attachments are written as they pass, as one list, and texts wait in `HeldParts`
-// until the end of the message shows which body they are in. A text that is too long for memory and
-// has nothing but alternatives around it does not wait: it goes into its body at once. This file is
-// the place to change which kind of part goes where.
+// until the end of the message shows which body they are in. A text with nothing but alternatives and
+// roots around it does not wait: it goes into its body at once. If a later part takes its place, it is
+// cut out again; if a later part belongs beside it, it is taken back to those that wait. Both only
+// while the request is so short that nothing of it has left; then it stays. This file is the place to
+// change which kind of part goes where.
 
 import Wire
 
@@ -46,13 +48,22 @@ struct PartsWriter: ~Copyable {
     private var scopes: [(number: Int, scope: LocationTies.Scope)] = []
     /// The heads of texts that may turn out to be files.
     private var fileHeads: [(number: Int, head: EntityHead)] = []
+    /// The texts that are in the request already.
+    private var written = PerBody<Int>()
+    /// Characters that were replaced in texts that are or were in the request.
+    private var replacedCounts: [(number: Int, count: Int)] = []
+    /// A request that was never longer can be changed, because nothing of it has left.
+    private let changeableBytesMax: Int
 
+    /// - Parameter heldBytesMax: nothing of a request that is not complete leaves before it is
+    ///   longer.
     init(
         options: MappingOptions, charsets: CharsetCache, scratch: MapperScratch, sink: JSONSink,
-        held: HeldParts
+        held: HeldParts, heldBytesMax: Int
     ) {
         self.sink = sink
         self.held = held
+        changeableBytesMax = min(heldBytesMax, HeldParts.memoryBytesMax)
         survey = PartSurvey(options: options)
         text = TextWriter(charsets: charsets, scratch: scratch, held: held, into: sink)
         attachments = AttachmentsWriter(options: options, scratch: scratch, sink: sink)
@@ -79,6 +90,8 @@ struct PartsWriter: ~Copyable {
         isHTML.removeAll(keepingCapacity: true)
         scopes.removeAll(keepingCapacity: true)
         fileHeads.removeAll()
+        written = PerBody()
+        replacedCounts.removeAll(keepingCapacity: true)
     }
 
     /// A multipart begins.
@@ -145,6 +158,8 @@ struct PartsWriter: ~Copyable {
         let head = walker.leafHead
         let madeID = survey.attachmentStart(
             head, depth: walker.leafDepth, isFirst: isFirst, &findings)
+        // HTML may name it by its place.
+        if !head.location.isEmpty, isChangeable { takeBack(isHTML: true) }
         attachments.start(head, isInBody: walker.isInAlternative, madeID: madeID)
         route = .attachment
     }
@@ -174,62 +189,74 @@ extension PartsWriter {
             part.hasName = !head.filename.isEmpty
             part.contentID = head.contentID
         }
-        switch shown.leafStart(part, depth: walker.leafDepth) {
+        switch shown.leafStart(part, depth: walker.leafDepth, mayChange: isChangeable) {
         case .attachment: startAttachment(of: walker, &findings)
         case .leftOut: route = .nowhere
         case .hold where hasTemplate:
             replaceByTemplate(&findings)
-            shown.leafEnd(isBlank: false, number: -1)
+            shown.leafEnd(isBlank: false, number: Self.replaced)
         case .hold:
-            noteScope(of: walker, leaf)
-            hold(leaf, mayStream: shown.mayStream && !attachments.isListOpen, &findings)
+            let waits = mayNamePlaces(leaf, isInRelated: noteScope(of: walker, leaf))
+            let mayStream = shown.mayStream && !attachments.isListOpen
+            let goesAtOnce = mayStream && sink.isRequest && !waits
+            hold(leaf, goesAtOnce: goesAtOnce, mayStream: mayStream, &findings)
         case .holdAside:
-            noteScope(of: walker, leaf)
+            _ = noteScope(of: walker, leaf)
             fileHeads.append((held.nextNumber, walker.leafHead))
             hold(leaf, mayBeFile: true, keepsCharset: media == .limited, &findings)
         }
     }
 
     private mutating func hold(
-        _ leaf: EntityTraits, mayStream: Bool = false, mayBeFile: Bool = false,
-        keepsCharset: Bool = false, _ findings: inout Findings
+        _ leaf: EntityTraits, goesAtOnce: Bool = false, mayStream: Bool = false,
+        mayBeFile: Bool = false, keepsCharset: Bool = false, _ findings: inout Findings
     ) {
         if !keepsCharset { countCharset(leaf, &findings) }
         text.beginHeld(
-            leaf, mayStream: mayStream, mayBeFile: mayBeFile, keepsCharset: keepsCharset)
+            leaf, goesAtOnce: goesAtOnce, mayStream: mayStream, mayBeFile: mayBeFile,
+            keepsCharset: keepsCharset)
         isHTML.append(leaf.media == .textHTML)
         route = .held
     }
 
     /// Of HTML in a multipart/related, which may name parts beside it by their places.
-    private mutating func noteScope(of walker: borrowing PartWalker, _ leaf: EntityTraits) {
-        guard leaf.media == .textHTML, walker.isInAlternative else { return }
+    /// - Returns: whether it is that.
+    private mutating func noteScope(of walker: borrowing PartWalker, _ leaf: EntityTraits) -> Bool {
+        guard leaf.media == .textHTML, walker.isInAlternative else { return false }
         let scope = survey.ties.scope(ofText: walker.leafHead, depth: walker.leafDepth)
-        if scope != .none { scopes.append((held.nextNumber, scope)) }
+        guard scope != .none else { return false }
+        scopes.append((held.nextNumber, scope))
+        return true
+    }
+
+    /// Whether a text is HTML that waits for pictures, because it may name them by their places.
+    private func mayNamePlaces(_ leaf: EntityTraits, isInRelated: Bool) -> Bool {
+        isInRelated || leaf.media == .textHTML && !survey.ties.isEmpty
     }
 
     private mutating func endPart(_ findings: inout Findings) {
         switch text.finish(&findings) {
         case .held(let isBlank):
-            shown.leafEnd(isBlank: isBlank, number: held.nextNumber - 1)
+            let number = held.nextNumber - 1
+            if !isBlank { makeRoom() }
+            shown.leafEnd(isBlank: isBlank, number: number)
         case .blank:
             isHTML.removeLast()
             if scopes.last?.number == held.nextNumber { scopes.removeLast() }
             shown.leafEnd(isBlank: true, number: nil)
             if fileHeads.last?.number == held.nextNumber { fileHeads.removeLast() }
         case .written:
-            isHTML.removeLast()
-            if let last = scopes.indices.last, scopes[last].number == held.nextNumber {
-                scopes[last].number = Self.streamed
-            }
+            let number = held.nextNumber - 1
             hasBody = true
+            written[isHTML: isHTML[number]] = number
+            if text.replacedCount > 0 { replacedCounts.append((number, text.replacedCount)) }
             shown.streams()
-            shown.leafEnd(isBlank: false, number: Self.streamed)
+            shown.leafEnd(isBlank: false, number: number)
         }
     }
 
-    /// The number of a text that is written already.
-    private static let streamed = -1
+    /// The number of texts that a template replaces.
+    private static let replaced = -1
 
     /// RFC 1896 (enriched), its forerunner (RFC 1341's richtext), AMP for Email, and what Apple
     /// sends for its watch.
@@ -249,6 +276,47 @@ extension PartsWriter {
                 || type.equalsIgnoringCase("text/watch-html")
             return isLimited ? .limited : .other
         case .multipart, .messageRFC822, .other: return .other
+        }
+    }
+}
+
+// MARK: - Texts that are in the request already
+
+extension PartsWriter {
+    /// Whether they can be taken out again.
+    private var isChangeable: Bool { sink.isRequest(within: changeableBytesMax) }
+
+    /// The current text is shown, and waits: those in the request go whose place it takes or changes.
+    private mutating func makeRoom() {
+        for isHTML in [false, true] where written[isHTML: isHTML] != nil {
+            switch shown.effect(onHTML: isHTML) {
+            case .none: continue
+            case .replaced:
+                sink.removeBody(isHTML: isHTML)
+                written[isHTML: isHTML] = nil
+                shown.isTakenBack(isHTML: isHTML)
+            case .moved: takeBack(isHTML: isHTML)
+            }
+        }
+    }
+
+    /// Moves a text from the request to those that wait.
+    private mutating func takeBack(isHTML: Bool) {
+        guard let number = written[isHTML: isHTML] else { return }
+        held.open()
+        let held = held
+        sink.readBody(isHTML: isHTML) { held.append($0) }
+        held.close(as: number)
+        sink.removeBody(isHTML: isHTML)
+        written[isHTML: isHTML] = nil
+        shown.isTakenBack(isHTML: isHTML)
+    }
+
+    private func countReplaced(in plan: ShownParts.Plan, _ findings: inout Findings) {
+        guard !replacedCounts.isEmpty else { return }
+        let used = Set(plan.text + plan.html)
+        for (number, count) in replacedCounts where used.contains(number) {
+            findings.count(.charactersReplaced, count)
         }
     }
 }
@@ -278,8 +346,9 @@ extension PartsWriter {
         } else {
             output.addFiles(files)
         }
-        let text = plan.text.filter { $0 != Self.streamed }
-        let html = plan.html.filter { $0 != Self.streamed }
+        countReplaced(in: plan, &findings)
+        let text = plan.text.filter { $0 != Self.replaced && $0 != written.text }
+        let html = plan.html.filter { $0 != Self.replaced && $0 != written.html }
         guard !hasTemplate else {
             return findings.count(.bodiesReplacedByTemplate, Set(text + html).count)
         }
@@ -298,7 +367,7 @@ extension PartsWriter {
         var count = survey.ties.forgottenCount
         for number in texts {
             let isTied =
-                number != Self.streamed
+                number != Self.replaced && number != written.html
                 && (!isHTML[number] || held.byteCount(of: number) <= HeldOutput.tiedBytesMax)
             guard !isTied else { continue }
             let scope = scopes.first { $0.number == number }?.scope ?? .none
@@ -312,7 +381,7 @@ extension PartsWriter {
     /// - Parameter preamble: that text; may be empty.
     mutating func substituteBody(_ preamble: [UInt8], _ findings: inout Findings) {
         guard !preamble.isEmpty else { return output.addSubstitute() }
-        text.beginHeld(EntityTraits(), mayStream: false)
+        text.beginHeld(EntityTraits())
         text.feed(preamble.span)
         guard case .held = text.finish(&findings) else { return output.addSubstitute() }
         output.addText([held.nextNumber - 1])

@@ -86,6 +86,15 @@ struct ShownParts {
         }
     }
 
+    /// What a text that is in the request already has to do when the current text is shown.
+    enum Effect {
+        case none
+        /// It goes, because the current text stands for the same words.
+        case replaced
+        /// It waits with the others: which body it is in, and beside what, is open again.
+        case moved
+    }
+
     /// An open multipart.
     private struct Node {
         var kind: EntityHead.MultipartKind
@@ -113,10 +122,10 @@ struct ShownParts {
     /// Numbers of texts that are shown, perhaps in other forms.
     private var shown: [Int] = []
     private var leftOutCount = 0
-    /// Texts that are written already, because memory could not hold them.
-    private var streamedKinds: (text: Bool, html: Bool) = (false, false)
-    /// The fewest multiparts that were open since then.
-    private var fewestOpen = 0
+    /// Of a text that is in the request already: the fewest multiparts that were open since then.
+    private var written = PerBody<Int>()
+    /// Texts in the request may be taken out again.
+    private var mayChange = false
 
     /// A new message.
     mutating func begin() {
@@ -127,8 +136,7 @@ struct ShownParts {
         files.removeAll(keepingCapacity: true)
         shown.removeAll(keepingCapacity: true)
         leftOutCount = 0
-        streamedKinds = (false, false)
-        fewestOpen = 0
+        written = PerBody()
     }
 
     /// A multipart begins.
@@ -150,9 +158,12 @@ struct ShownParts {
     }
 
     /// A leaf begins.
-    /// - Parameter depth: multiparts around it, at least one.
-    mutating func leafStart(_ leaf: Leaf, depth: Int) -> Decision {
+    /// - Parameters:
+    ///   - depth: multiparts around it, at least one.
+    ///   - mayChange: texts that are in the request already can be taken out until its end.
+    mutating func leafStart(_ leaf: Leaf, depth: Int, mayChange: Bool = false) -> Decision {
         precondition(depth > 0 && current == nil)
+        self.mayChange = mayChange
         close(to: depth)
         guard let top = nodes.indices.last else { return .attachment }
         nodes[top].partCount += 1
@@ -167,8 +178,8 @@ struct ShownParts {
     /// A leaf that is held is complete.
     /// - Parameters:
     ///   - isBlank: it has nothing to see.
-    ///   - number: its own from now on, larger than those before it; negative for a text that is
-    ///     written already or that a template replaces; nil for one that is forgotten.
+    ///   - number: its own from now on, larger than those before it; negative for a text that a
+    ///     template replaces; nil for one that is forgotten.
     mutating func leafEnd(isBlank: Bool, number: Int?) {
         guard let ended = current else { preconditionFailure("no leaf is held") }
         current = nil
@@ -205,36 +216,61 @@ struct ShownParts {
     }
 }
 
-// MARK: - Texts that memory can't hold
+// MARK: - Texts that are in the request already
 
 extension ShownParts {
-    /// Whether the current text is certain of its place, so that it can be written before the parts
-    /// after it are known: nothing but alternatives and roots is around it.
+    /// Whether the current text is certain of its place, as far as is known, so that it can be written
+    /// before the parts after it are known: nothing but alternatives and roots is around it, and none
+    /// of these has another text to be joined with it.
     var mayStream: Bool {
-        guard case .shown(let isHTML) = current else { return false }
-        guard !(isHTML ? streamedKinds.html : streamedKinds.text) else { return false }
-        return !nodes.contains { $0.kind == .other }
+        guard case .shown(let isHTML) = current, effect(onHTML: isHTML) != .moved else {
+            return false
+        }
+        return nodes.allSatisfy { node in
+            switch node.kind {
+            case .alternative: true
+            case .related: node.forms.isEmpty && node.firstText == nil
+            case .other: false
+            }
+        }
     }
 
-    /// The current text is written at once. Texts that would belong into the same body are files
-    /// from now on, or left out when they stand for the same words.
+    /// The current text is in the request, and takes the place of one that `effect` calls replaced.
     mutating func streams() {
         guard case .shown(let isHTML) = current else { preconditionFailure("no text is shown") }
-        if isHTML {
-            streamedKinds.html = true
-        } else {
-            streamedKinds.text = true
-        }
-        fewestOpen = nodes.count
+        written[isHTML: isHTML] = nodes.count
     }
 
-    /// What becomes of a text beside one that is written already; nil when there is none.
-    private func besideStreamed(isHTML: Bool) -> Decision? {
-        guard streamedKinds.text || streamedKinds.html else { return nil }
-        guard fewestOpen > 0, nodes[fewestOpen - 1].kind == .alternative else {
-            return .attachment
+    /// What happens to the text in the request of that kind, if there is one and the current text is
+    /// shown.
+    func effect(onHTML isWrittenHTML: Bool) -> Effect {
+        let isHTML: Bool
+        switch current {
+        case .shown(let kind), .firstText(let kind): isHTML = kind
+        case .limited, nil: return .none
         }
-        return (isHTML ? streamedKinds.html : streamedKinds.text) ? .leftOut : nil
+        guard let open = written[isHTML: isWrittenHTML], open > 0 else { return .none }
+        // Parts of a multipart/related are joined.
+        guard nodes[open - 1].kind == .alternative else { return .moved }
+        guard isWrittenHTML == isHTML else { return .none }
+        return nodes[open...].allSatisfy { $0.kind == .alternative } ? .replaced : .moved
+    }
+
+    /// The text of that kind is not in the request any more.
+    mutating func isTakenBack(isHTML: Bool) { written[isHTML: isHTML] = nil }
+
+    /// What becomes of a text beside those that are in the request and must stay there; nil when they
+    /// do not matter. Texts that would belong into the same body are files, or left out when they
+    /// stand for the same words.
+    private func besideWritten(isHTML: Bool) -> Decision? {
+        guard !mayChange else { return nil }
+        var decision: Decision?
+        for kind in [false, true] {
+            guard let open = written[isHTML: kind] else { continue }
+            guard open > 0, nodes[open - 1].kind == .alternative else { return .attachment }
+            if kind == isHTML { decision = .leftOut }
+        }
+        return decision
     }
 }
 
@@ -255,11 +291,11 @@ extension ShownParts {
                     return first(leaf, isHTML: isHTML)
                 }
             }
-            if let other = besideStreamed(isHTML: isHTML) { return counted(other) }
+            if let other = besideWritten(isHTML: isHTML) { return counted(other) }
             takeRoot()
         } else {
             if leaf.hasName && shownCount > 0 { return .attachment }
-            if let other = besideStreamed(isHTML: isHTML) { return counted(other) }
+            if let other = besideWritten(isHTML: isHTML) { return counted(other) }
         }
         current = .shown(isHTML: isHTML)
         return .hold
@@ -273,7 +309,7 @@ extension ShownParts {
     /// A text of a multipart/related whose root has another name and has not come yet.
     private mutating func first(_ leaf: Leaf, isHTML: Bool) -> Decision {
         let top = nodes.count - 1
-        guard nodes[top].firstText?.forms.isEmpty ?? true, besideStreamed(isHTML: isHTML) == nil,
+        guard nodes[top].firstText?.forms.isEmpty ?? true, besideWritten(isHTML: isHTML) == nil,
             !leaf.hasName || shownCount == 0
         else { return .attachment }
         if let blank = nodes[top].firstText {
@@ -359,6 +395,7 @@ extension ShownParts {
                 nodes[top].hasRoot = true
             }
         }
-        fewestOpen = min(fewestOpen, depth)
+        written.text = written.text.map { min($0, depth) }
+        written.html = written.html.map { min($0, depth) }
     }
 }

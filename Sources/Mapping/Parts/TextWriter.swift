@@ -4,7 +4,7 @@
 // place is certain goes on into its JSON string: line ends to `\n`, escapes on. Each step that the
 // part does not need is left out, so declared UTF-8 without a transfer encoding goes from the
 // received bytes straight into the request. A text whose place is not certain goes to `HeldParts`
-// as it is.
+// as it is. One whose place is certain, unless it is blank, waits there until something is seen.
 
 import Wire
 
@@ -16,7 +16,7 @@ struct TextWriter: ~Copyable {
         case blank
         /// It waits, and has a number.
         case held(isBlank: Bool)
-        /// It is in the request.
+        /// It is in the request; with a number, if it was begun by `beginHeld`.
         case written
     }
 
@@ -40,7 +40,10 @@ struct TextWriter: ~Copyable {
     private var isHTML = false
     /// Whether the text goes to `held`.
     private var isHeld = false
+    /// Whether the text was in `held`, and its field may be removed from the request.
+    private var wasHeld = false
     /// Of a text in `held`.
+    private var goesAtOnce = false
     private var mayStream = false
     private var mayBeFile = false
     private var visible = VisibleText(isHTML: false)
@@ -69,7 +72,11 @@ struct TextWriter: ~Copyable {
         escaper = JSONEscaper(lineEnds: .lineFeed)
         isOpen = false
         isHeld = false
+        wasHeld = false
     }
+
+    /// Characters of the text that is complete which are U+FFFD in its field.
+    var replacedCount: Int { escaper.replacedCount }
 
     private mutating func begin(_ charset: Charset) {
         isPassThrough = false
@@ -78,12 +85,13 @@ struct TextWriter: ~Copyable {
 
     /// A text begins that waits.
     /// - Parameters:
-    ///   - mayStream: it goes into its body at once when memory can't hold it.
+    ///   - goesAtOnce: it goes into its body as soon as it has something to see.
+    ///   - mayStream: it goes into its body when memory can't hold it.
     ///   - mayBeFile: it waits although it is blank.
     ///   - keepsCharset: it is never in a body, and keeps its bytes.
     mutating func beginHeld(
-        _ leaf: EntityTraits, mayStream: Bool, mayBeFile: Bool = false,
-        keepsCharset: Bool = false
+        _ leaf: EntityTraits, goesAtOnce: Bool = false, mayStream: Bool = false,
+        mayBeFile: Bool = false, keepsCharset: Bool = false
     ) {
         begin(leaf)
         if keepsCharset {
@@ -91,6 +99,7 @@ struct TextWriter: ~Copyable {
             isAtStart = false
         }
         isHeld = true
+        self.goesAtOnce = goesAtOnce
         self.mayStream = mayStream
         self.mayBeFile = mayBeFile
         visible = VisibleText(isHTML: isHTML)
@@ -126,8 +135,13 @@ struct TextWriter: ~Copyable {
         let target = target
         target.drive { escaper.finish(into: &$0) }
         target.literal("\"")
-        findings.count(.charactersReplaced, escaper.replacedCount)
         isOpen = false
+        if wasHeld {
+            target.endBody(isHTML: isHTML)
+            held.closeElsewhere()
+        } else {
+            findings.count(.charactersReplaced, escaper.replacedCount)
+        }
         return .written
     }
 
@@ -179,7 +193,7 @@ struct TextWriter: ~Copyable {
         let target = target
         if !isOpen {
             // Only now the part is known not to be empty.
-            target.literal(isHTML ? ",\"html_body\":\"" : ",\"text_body\":\"")
+            target.literal(WrittenBodies.opening(isHTML: isHTML))
             isOpen = true
         }
         var taken = 0
@@ -226,7 +240,9 @@ extension TextWriter {
 extension TextWriter {
     private mutating func hold(_ bytes: Bytes) {
         if !visible.isVisible { visible.feed(bytes) }
-        guard mayStream, !held.hasMemory(for: bytes.count) else { return held.append(bytes) }
+        let goes =
+            goesAtOnce && visible.isVisible || mayStream && !held.hasMemory(for: bytes.count)
+        guard goes else { return held.append(bytes) }
         stream()
         escape(bytes)
     }
@@ -234,6 +250,8 @@ extension TextWriter {
     /// Moves the text from where it waits into its body; what follows goes there at once.
     private mutating func stream() {
         isHeld = false
+        wasHeld = true
+        target.beginBody(isHTML: isHTML)
         var moved = 0
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4_096) { memory in
             while moved < held.openByteCount {
