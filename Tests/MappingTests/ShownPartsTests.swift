@@ -66,7 +66,7 @@ private struct Walk {
         guard decision == .hold || decision == .holdAside else { return }
         if goesAtOnce && !isBlank { return shownLeaf(isHTML: media == .html) }
         if streamed.contains(place), shown.mayStream {
-            shown.streams()
+            shown.streams(as: -1)
             shown.leafEnd(isBlank: false, number: -1)
         } else {
             // A blank text that may be a file waits too.
@@ -92,7 +92,7 @@ extension Walk {
             written[isHTML: kind] = nil
         }
         if isWritten {
-            shown.streams()
+            shown.streams(as: number)
             written[isHTML: isHTML] = number
         }
         shown.leafEnd(isBlank: false, number: number)
@@ -261,6 +261,21 @@ struct ShownPartsTests {
             (
                 .related(.html, .file, .alternative(.plain, .html)), 0,
                 [.hold, .attachment, .attachment, .attachment], Row("", .plain, html: [-1])
+            ),
+            // What is in the request stays, and the letter is whole in the other body.
+            (
+                .alternative(.plain, .mixed(.html, .file, .plain)), 0,
+                [.hold, .hold, .attachment, .hold],
+                Row("", .plain, text: [-1], html: [0, 1])
+            ),
+            (
+                .alternative(.plain, .mixed(.plain, .file)), 0, [.hold, .hold, .attachment],
+                Row("", .plain, text: [-1], leftOut: 1)
+            ),
+            (
+                .alternative(.html, .mixed(.html, .plain), .plain), 0,
+                [.hold, .hold, .hold, .hold],
+                Row("", .plain, text: [2], html: [-1], leftOut: 2)
             ),
             // Inside a mixed nothing is certain.
             (.mixed(.plain, .plain), 0, [.hold, .hold], Row("", .plain, text: [0, 1])),

@@ -147,6 +147,21 @@ struct WrittenBodiesTests {
         }
     }
 
+    @Test("a long file between texts takes nothing from either body")
+    func longFile() {
+        let file =
+            "--m\nContent-Type: application/pdf\nContent-Transfer-Encoding: base64\n\n"
+            + String(repeating: "QUJDREVGR0hJSktM\n", count: 20_000)
+        let content =
+            alternative + plain + "p\n--a\nContent-Type: multipart/mixed; boundary=m\n\n"
+            + "--m\nContent-Type: text/html\n\n<p>h\n" + file + "--m\n\nfooter\n--m--\n--a--\n"
+        let result = bench.map(MappedMessage(crlf(content)))
+        #expect(result.object?["text_body"] as? String == "p")
+        let html = result.object?["html_body"] as? String
+        #expect(html == "<p>h<div style='white-space: pre-wrap'>footer</div>")
+        #expect(result.losses[.alternativesNotShown] == 0)
+    }
+
     // MARK: - One kind again and again
 
     @Test(

@@ -250,7 +250,7 @@ extension PartsWriter {
             hasBody = true
             written[isHTML: isHTML[number]] = number
             if text.replacedCount > 0 { replacedCounts.append((number, text.replacedCount)) }
-            shown.streams()
+            shown.streams(as: number)
             shown.leafEnd(isBlank: false, number: number)
         }
     }

@@ -50,6 +50,13 @@ struct ShownParts {
         var leftOutCount = 0
     }
 
+    /// A text that is in the request already.
+    private struct Written {
+        var number: Int
+        /// The fewest multiparts that were open since then.
+        var fewestOpen: Int
+    }
+
     /// The texts that stand for a part, a multipart or a message.
     private struct Forms {
         /// All of it as plain texts; nil when some of it is HTML only.
@@ -73,15 +80,18 @@ struct ShownParts {
             }
         }
 
-        /// `next` is another alternative for the same words. The last one of each kind counts.
-        mutating func replace(with next: Forms) {
+        /// `next` is another alternative for the same words. The last one of each kind counts,
+        /// unless one is in the request and stays there.
+        mutating func replace(with next: Forms, beside written: PerBody<Written>) {
             guard !next.isEmpty else { return }
             guard !isEmpty else {
                 self = next
                 return
             }
-            if let nextText = next.text { text = nextText }
-            if next.hasHTML || !hasHTML { html = next.html }
+            let keepsText = written.text.map { text?.count == 1 && text?[0] == $0.number } ?? false
+            let keepsHTML = written.html.map { html.count == 1 && html[0] == $0.number } ?? false
+            if let nextText = next.text, !keepsText { text = nextText }
+            if next.hasHTML || !hasHTML, !keepsHTML { html = next.html }
             hasHTML = hasHTML || next.hasHTML
         }
     }
@@ -122,9 +132,9 @@ struct ShownParts {
     /// Numbers of texts that are shown, perhaps in other forms.
     private var shown: [Int] = []
     private var leftOutCount = 0
-    /// Of a text that is in the request already: the fewest multiparts that were open since then.
-    private var written = PerBody<Int>()
-    /// Texts in the request may be taken out again.
+    /// The texts that are in the request already.
+    private var written = PerBody<Written>()
+    /// They can be taken out again.
     private var mayChange = false
 
     /// A new message.
@@ -223,7 +233,8 @@ extension ShownParts {
     /// before the parts after it are known: nothing but alternatives and roots is around it, and none
     /// of these has another text to be joined with it.
     var mayStream: Bool {
-        guard case .shown(let isHTML) = current, effect(onHTML: isHTML) != .moved else {
+        guard case .shown(let isHTML) = current else { return false }
+        guard written[isHTML: isHTML] == nil || effect(onHTML: isHTML) == .replaced else {
             return false
         }
         return nodes.allSatisfy { node in
@@ -236,39 +247,46 @@ extension ShownParts {
     }
 
     /// The current text is in the request, and takes the place of one that `effect` calls replaced.
-    mutating func streams() {
+    /// `leafEnd` follows, with the same number.
+    mutating func streams(as number: Int) {
         guard case .shown(let isHTML) = current else { preconditionFailure("no text is shown") }
-        written[isHTML: isHTML] = nodes.count
+        written[isHTML: isHTML] = Written(number: number, fewestOpen: nodes.count)
     }
 
-    /// What happens to the text in the request of that kind, if there is one and the current text is
-    /// shown.
+    /// What happens to the text in the request of that kind, if there is one that can be taken out,
+    /// and the current text is shown.
     func effect(onHTML isWrittenHTML: Bool) -> Effect {
+        guard mayChange else { return .none }
         let isHTML: Bool
         switch current {
         case .shown(let kind), .firstText(let kind): isHTML = kind
         case .limited, nil: return .none
         }
-        guard let open = written[isHTML: isWrittenHTML], open > 0 else { return .none }
+        guard let open = written[isHTML: isWrittenHTML]?.fewestOpen, open > 0 else { return .none }
         // Parts of a multipart/related are joined.
         guard nodes[open - 1].kind == .alternative else { return .moved }
         guard isWrittenHTML == isHTML else { return .none }
-        return nodes[open...].allSatisfy { $0.kind == .alternative } ? .replaced : .moved
+        return isAlternative(from: open) ? .replaced : .moved
+    }
+
+    /// Whether all open multiparts from that index on are alternatives.
+    private func isAlternative(from index: Int) -> Bool {
+        nodes[index...].allSatisfy { $0.kind == .alternative }
     }
 
     /// The text of that kind is not in the request any more.
     mutating func isTakenBack(isHTML: Bool) { written[isHTML: isHTML] = nil }
 
-    /// What becomes of a text beside those that are in the request and must stay there; nil when they
-    /// do not matter. Texts that would belong into the same body are files, or left out when they
-    /// stand for the same words.
+    /// What becomes of a text beside those that are in the request and stay there; nil when they do
+    /// not matter. Parts of the same multipart are files. A text that stands for the same words is
+    /// left out; inside another multipart it may belong to a body of the other kind, and waits.
     private func besideWritten(isHTML: Bool) -> Decision? {
         guard !mayChange else { return nil }
         var decision: Decision?
         for kind in [false, true] {
-            guard let open = written[isHTML: kind] else { continue }
+            guard let open = written[isHTML: kind]?.fewestOpen else { continue }
             guard open > 0, nodes[open - 1].kind == .alternative else { return .attachment }
-            if kind == isHTML { decision = .leftOut }
+            if kind == isHTML, isAlternative(from: open) { decision = .leftOut }
         }
         return decision
     }
@@ -364,7 +382,7 @@ extension ShownParts {
 
     private mutating func absorb(_ forms: Forms, into index: Int) {
         if nodes[index].kind == .alternative {
-            nodes[index].forms.replace(with: forms)
+            nodes[index].forms.replace(with: forms, beside: written)
         } else {
             nodes[index].forms.join(forms)
         }
@@ -395,7 +413,7 @@ extension ShownParts {
                 nodes[top].hasRoot = true
             }
         }
-        written.text = written.text.map { min($0, depth) }
-        written.html = written.html.map { min($0, depth) }
+        if let open = written.text?.fewestOpen { written.text?.fewestOpen = min(open, depth) }
+        if let open = written.html?.fewestOpen { written.html?.fewestOpen = min(open, depth) }
     }
 }
