@@ -143,6 +143,10 @@ RECIPES = [
         instead=dict.fromkeys(("suppressed", "refused"), "command returned bad code: 7"),
         verifies_not="tls 1.7 verifies only when it is told an authority",
     ),
+    Recipe("roundcube", ("roundcube-core",)),
+    # The programs whose library sends, with their settings; the programs themselves are no packages.
+    Recipe("nextcloud", ("php-symfony-mailer",)),
+    Recipe("gitlab", ("ruby-actionmailer",)),
     Recipe("luasocket", ("lua-socket", "lua5.4", "lua-sec")),
     Recipe(
         "apprise", distribution="apprise",
