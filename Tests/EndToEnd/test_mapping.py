@@ -40,12 +40,43 @@ def addresses(texts):
     return [email.utils.parseaddr(text) for text in texts]
 
 
+def alternative(*texts):
+    """A message of one multipart/alternative; each text is a kind and its words."""
+    parts = [f"--a\r\nContent-Type: text/{kind}\r\n\r\n{text}\r\n" for kind, text in texts]
+    head = "From: a@yourdomain.com\r\nContent-Type: multipart/alternative; boundary=a\r\n\r\n"
+    return head + "".join(parts) + "--a--\r\n"
+
+
+def words(count):
+    return " ".join(f"word{number:07}" for number in range(count // 12))
+
+
 class Mapping(harness.RelayTestCase):
     def send(self, message, **options):
         with self.relay.login(harness.new_key()) as client:
             client.send_message(message, **options)
         self.message_id = self.sandbox.list()[-1]["message_id"]
         return self.sandbox.message(self.message_id)
+
+    def test_texts_that_replace_one_another(self):
+        """What is in the request already is cut out while nothing has left, and stays afterwards."""
+        short, middle, long = words(1_000), words(200_000), words(400_000)
+        rows = [
+            # The texts, and which of them arrives as text_body and as html_body.
+            ([("plain", middle), ("html", short), ("plain", short)], 2, 1),
+            ([("plain", short), ("html", long)], 0, 1),
+            ([("plain", middle), ("html", short), ("plain", short), ("html", long)], 2, 3),
+            ([("html", middle), ("plain", short), ("html", long), ("plain", middle)], 1, 2),
+            ([("plain", long), ("html", short), ("plain", short)], 0, 1),
+            ([("plain", middle)] * 30 + [("html", long)], 29, 30),
+        ]
+        for texts, plain, html in rows:
+            with self.subTest([(kind, len(text)) for kind, text in texts]):
+                with self.relay.login(harness.new_key()) as client:
+                    client.sendmail("a@yourdomain.com", "b@example.com", alternative(*texts))
+                sent = self.sandbox.message(self.sandbox.list()[-1]["message_id"])
+                self.assertTrue(sent["text_body"] == texts[plain][1])
+                self.assertTrue(sent["html_body"] == texts[html][1])
 
     def test_everything_arrives(self):
         sent = self.send(everything())
