@@ -6,6 +6,8 @@
 //
 // Over HTTP/2 the frame's head stands where the chunk's would, and nothing after the payload.
 //
+// Before the reader looks, the writer may take bytes out again (`cut`).
+//
 // One writer, one reader, one loop. A slab is ready to be sent when its payload is full or when it
 // is the last one of a complete body. A slab that is only partly full waits, so every record but
 // the last is a full one.
