@@ -26,6 +26,7 @@ class Server(Front):
     """One that is not reloaded: it is restarted."""
 
     without = ("reload",)
+    ready_seconds = 60
     environment = {"SANDBOX_PORT": str(API_PORT), "PYTHONPATH": str(FOLDER)}
 
     def idle(self, factor=1):
