@@ -137,6 +137,12 @@ package final class APICall {
         if case .onLane(let lane) = place { lane.bodyGrew() }
     }
 
+    /// Nothing was handed over for a while, because nothing was written.
+    /// - Returns: whether a byte of what waits leaves, or is about to.
+    package func trickle() -> Bool {
+        if case .onLane(let lane) = place { lane.trickle() } else { false }
+    }
+
     /// Nothing has to arrive of the body any more. It is not complete: the API has to read before
     /// the rest is written.
     package func bodyIsHere() {

@@ -23,7 +23,8 @@ final class APIConnection: StreamHandler, APITransport, APILane {
     private var reader = ResponseReader()
     /// When an upload that the API does not read is given up.
     private var stallDeadline = MonotonicTime.never
-    /// When the last bytes of an upload were written, and where they end in those of the connection.
+    /// When the last bytes of an upload were written that its client had just brought, and where all
+    /// that was written of it ends in the bytes of the connection.
     private var uploadTime = MonotonicTime.never
     private var uploadEnd: UInt64 = 0
     /// The next slab is allowed on the line.
@@ -80,6 +81,14 @@ final class APIConnection: StreamHandler, APITransport, APILane {
         setDeadline(call)
     }
 
+    func trickle() -> Bool {
+        guard let call, let stream, stream.queuedBytes == 0, call.body?.trickle() == true else {
+            return false
+        }
+        bodyGrew()
+        return true
+    }
+
     override func streamDrained(_ stream: Stream) {
         guard let call else { return }
         advance(call)
@@ -93,10 +102,12 @@ final class APIConnection: StreamHandler, APITransport, APILane {
 
     private func write(_ call: APICall) -> Bool {
         guard let stream else { return false }
+        let pendingBytes = call.body?.pendingBytes ?? 0
         let hasMoved =
             pool.isPaced ? writePaced(call, to: stream) : writer.write(call, to: stream)
         if hasMoved && !call.isHandedOver {
-            uploadTime = now
+            let bytes = pendingBytes - (call.body?.pendingBytes ?? 0)
+            if bytes > RequestBody.trickleBytes { uploadTime = now }
             uploadEnd = stream.sealedEnd()
         }
         return hasMoved

@@ -14,6 +14,11 @@ protocol APILane: AnyObject {
     /// The owner wrote more of the body, or completed it.
     func bodyGrew()
 
+    /// The client of an unfinished upload is silent: sends a byte of what waits, so that nothing in
+    /// front of the API takes the upload for dead. Not while the API is what is waited for.
+    /// - Returns: whether it was made ready.
+    func trickle() -> Bool
+
     /// The line to the API is free for the slab that waits.
     func writeInTurn()
 

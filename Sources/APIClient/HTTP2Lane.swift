@@ -45,6 +45,8 @@ final class HTTP2Lane: APILane {
     /// When the request moved last, and where the last of its body ends in the bytes of the connection.
     private var movedAt = MonotonicTime.never
     private var bodyEnd: UInt64 = 0
+    /// When bytes moved last that the client had just brought.
+    private var broughtAt = MonotonicTime.never
     /// The next slab is allowed on the line.
     private var hasTurn = false
     /// The API has ended the connection, and nothing of the request was acknowledged then.
@@ -77,6 +79,7 @@ final class HTTP2Lane: APILane {
         isOffered = false
         sentOfSlab = 0
         movedAt = now
+        broughtAt = now
         bodyEnd = 0
         hasTurn = false
         hasEndedUnread = false
@@ -87,6 +90,15 @@ final class HTTP2Lane: APILane {
     func bodyGrew() {
         advance()
         carrier.write()
+    }
+
+    func trickle() -> Bool {
+        guard let call, let requestStream, !isOffered, !stream.isAboveHighWater,
+            session.connectionWindow > 0, session.window(of: requestStream) > 0,
+            call.body?.trickle() == true
+        else { return false }
+        bodyGrew()
+        return true
     }
 
     func writeInTurn() {
@@ -150,11 +162,16 @@ final class HTTP2Lane: APILane {
             let isLast = body.isComplete && slab.count == body.pendingBytes
             isOffered = true
             sentOfSlab = 0
-            movedAt = now
+            noteMoved(slab)
             session.offer(slab.count, isLast: isLast, to: requestStream)
         } else if body.isHandedOver {
             session.finish(requestStream)
         }
+    }
+
+    private func noteMoved(_ slab: Slab) {
+        movedAt = now
+        if slab.count > RequestBody.trickleBytes { broughtAt = movedAt }
     }
 
     // MARK: - Writing
@@ -199,11 +216,11 @@ final class HTTP2Lane: APILane {
         guard let call, let body = call.body else {
             preconditionFailure("a frame belongs to a call with a body")
         }
-        movedAt = now
         if frame.count > 0 {
             guard isOffered, let slab = body.nextReady else {
                 preconditionFailure("what was offered is still there")
             }
+            noteMoved(slab)
             if heldCount > 0 { noteHead() }
             writeContent(frame, from: slab, heldCount: heldCount)
             bodyEnd = stream.sealedEnd()
@@ -421,6 +438,6 @@ final class HTTP2Lane: APILane {
         guard !call.isHandedOver, call.pace != .here, let body = call.body, !body.isComplete,
             body.nextReady == nil, !stream.certainlyKept(upTo: bodyEnd)
         else { return false }
-        return now.milliseconds(since: movedAt) >= Self.stallMilliseconds
+        return now.milliseconds(since: broughtAt) >= Self.stallMilliseconds
     }
 }

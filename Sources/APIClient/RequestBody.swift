@@ -8,9 +8,9 @@
 //
 // Before the reader looks, the writer may take bytes out again (`cut`).
 //
-// One writer, one reader, one loop. A slab is ready to be sent when its payload is full or when it
-// is the last one of a complete body. A slab that is only partly full waits, so every record but
-// the last is a full one.
+// One writer, one reader, one loop. A slab is ready to be sent when enough was written after it, or
+// when the body is complete. So every record but the last is a full one, and something of an
+// unfinished body is always left: `trickle` hands it over byte by byte while its writer is silent.
 
 import HTTP2
 import Reactor
@@ -28,11 +28,17 @@ package final class RequestBody {
     static let headRoom = 1_536
     /// The payload of a slab ends here at the latest: a record has at most 16,384 bytes.
     static let payloadEnd = 16_382
+    /// Bytes that are left of an unfinished body, at least, when it trickles.
+    static let keptBytes = 256
+    /// Bytes of a piece that trickles. No other piece of an unfinished body is as small.
+    package static let trickleBytes = 1
 
     private let pool: SlabPool
     private var slabs = SlabChain()
     /// The last slab of `slabs` that was handed over, when the body is held.
     private var lastHandedOver: Slab?
+    /// What trickles; it comes before `slabs`.
+    private var trickling: Slab?
     private var isDiscarded = false
     /// Between `beginWriting` and `endWriting`: where is written.
     private var openSlab: Slab?
@@ -49,7 +55,13 @@ package final class RequestBody {
     /// - Parameter pool: where the slabs come from and go back to; the loop's.
     package init(pool: SlabPool) { self.pool = pool }
 
-    deinit { slabs.removeAll(to: pool) }
+    deinit { giveBackAll() }
+
+    private func giveBackAll() {
+        slabs.removeAll(to: pool)
+        if let trickling { pool.give(back: trickling) }
+        trickling = nil
+    }
 }
 
 // MARK: - The writer's side
@@ -120,7 +132,7 @@ extension RequestBody {
 
     /// Gives all slabs back; what is written afterwards is thrown away.
     package func discard() {
-        slabs.removeAll(to: pool)
+        giveBackAll()
         lastHandedOver = nil
         pendingBytes = 0
         isDiscarded = true
@@ -221,18 +233,38 @@ extension RequestBody {
     /// framing. nil when no slab is ready.
     package var nextReady: Slab? {
         guard pendingBytes > 0 else { return nil }
+        if let trickling { return trickling }
         let next = lastHandedOver.map { slabs.slab(after: $0) } ?? slabs.first
         guard let slab = next, slab.count > 0 else { return nil }
-        let isFull = slab.end >= RequestBody.payloadEnd
-        // After a cut a slab may be partly full although others follow.
-        return isFull || isComplete || slab.next != nil ? slab : nil
+        return isComplete || pendingBytes - slab.count >= RequestBody.keptBytes ? slab : nil
+    }
+
+    /// Makes a piece of `trickleBytes` ready, although its slab is not.
+    /// - Returns: whether it did. Not while something is ready, before something was handed over for
+    ///   good, or when nothing would be left.
+    package func trickle() -> Bool {
+        guard hasGivenBack, !isDiscarded, nextReady == nil, let slab = slabs.first,
+            slab.count > RequestBody.trickleBytes
+        else { return false }
+        let piece = pool.take()
+        piece.reset(at: RequestBody.gapBytes)
+        for _ in 0..<RequestBody.trickleBytes {
+            piece.payload[piece.end] = slab.payload[slab.start]
+            piece.end += 1
+            slab.start += 1
+        }
+        trickling = piece
+        return true
     }
 
     /// `slab`, which was `nextReady`, has been handed to a connection.
     /// - Parameter isHeld: keep the slab, so that the request can be sent again; else it goes back.
     package func handedOver(_ slab: Slab, isHeld: Bool) {
         pendingBytes -= slab.count
-        if isHeld {
+        if let trickling {
+            pool.give(back: trickling)
+            self.trickling = nil
+        } else if isHeld {
             lastHandedOver = slab
         } else {
             precondition(lastHandedOver == nil, "held slabs come before released ones")

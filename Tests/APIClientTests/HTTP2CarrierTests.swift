@@ -199,6 +199,62 @@ struct HTTP2CarrierTests {
         #expect(bench.loop.slabs.outstanding == 0)
     }
 
+    @Test("A silent client's upload goes on byte by byte, and arrives whole")
+    func trickles() throws {
+        let server = try server(script: HTTP2ScriptedServer.accepting)
+        let pool = pool(server)
+        var generator = SeededGenerator(seed: 4)
+        let content = generator.bytes(100_000)
+        let call = bench.upload(to: pool, owner: owner)
+        bench.act {
+            #expect(!call.trickle(), "it waits for a connection")
+            call.body?.append(content.span.extracting(0..<60_000))
+            call.bodyGrew()
+        }
+        bench.turn { (call.body?.pendingBytes ?? .max) < 16_384 }
+        bench.turn { server.requests.first?.body.count == 60_000 - (call.body?.pendingBytes ?? 0) }
+        for _ in 0..<30 {
+            let before = server.requests[0].body.count
+            bench.act { #expect(call.trickle()) }
+            bench.turn { server.requests[0].body.count == before + 1 }
+        }
+        bench.act {
+            call.body?.append(content.span.extracting(60_000..<100_000))
+            call.body?.complete()
+            call.bodyCompleted(deadline: bench.loop.now.advanced(byMilliseconds: 15_000))
+        }
+        bench.turn { owner.results.count == 1 }
+        #expect(owner.summary == ["202 m0-1"] && server.requests[0].body == content)
+        #expect(bench.loop.slabs.outstanding == 0)
+    }
+
+    @Test("Nothing trickles while a window is shut", arguments: [true, false])
+    func tricklesNot(isOfStream: Bool) throws {
+        var options = HTTP2Options.server
+        options.opensWindows = false
+        if isOfStream {
+            options.streamWindowBytes = 14_846
+        } else {
+            options.connectionWindowBytes = 65_535
+        }
+        let server = try server(options, script: HTTP2ScriptedServer.accepting)
+        let pool = pool(server)
+        let count = isOfStream ? 14_846 + 2_000 : 65_535 + 16_000
+        let call = bench.upload(to: pool, owner: owner)
+        // What is ready fits into the window, and fills it.
+        bench.act {
+            call.body?.append([UInt8](repeating: 0x61, count: count).span)
+            call.bodyGrew()
+        }
+        bench.turn { (server.requests.first?.body.count ?? 0) >= 14_846 }
+        bench.turn(milliseconds: 20)
+        bench.act { #expect(!call.trickle()) }
+        bench.act {
+            call.abandon()
+            call.body?.discard()
+        }
+    }
+
     @Test("A client is paused while the windows are shut, and memory stays bounded")
     func windows() throws {
         var options = HTTP2Options.server

@@ -108,6 +108,80 @@ struct RequestBodyTests {
         #expect(pool.outstanding == 0)
     }
 
+    @Test("Of an unfinished body at least 256 bytes are left, also when its slab is full")
+    func keeps() {
+        let body = RequestBody(pool: SlabPool())
+        let slabBytes = RequestBody.payloadEnd - RequestBody.headRoom
+        _ = fill(body, slabBytes + 255)
+        #expect(body.nextReady == nil)
+        body.append([0x20].span)
+        #expect(takeReady(body, isHeld: false).count == slabBytes && body.pendingBytes == 256)
+        body.discard()
+    }
+
+    @Test("A body trickles byte by byte when nothing is ready, until one byte is left")
+    func trickles() throws {
+        let pool = SlabPool()
+        let body = RequestBody(pool: pool)
+        let content = fill(body, 15_200)
+        var taken = takeReady(body, isHeld: false)
+        let left = body.pendingBytes
+        #expect(left == 15_200 - (RequestBody.payloadEnd - RequestBody.headRoom))
+        for round in 1..<left {
+            #expect(body.trickle(), "byte \(round)")
+            #expect(!body.trickle(), "one at a time")
+            let slab = try #require(body.nextReady)
+            #expect(slab.count == 1 && slab.start >= RequestBody.gapBytes)
+            taken += takeReady(body, isHeld: false)
+        }
+        #expect(!body.trickle() && body.pendingBytes == 1 && pool.outstanding == 1)
+        body.complete()
+        taken += takeReady(body, isHeld: false)
+        #expect(taken == content && body.isHandedOver && pool.outstanding == 0)
+    }
+
+    @Test("Nothing trickles that is held, ready, complete or discarded")
+    func tricklesNot() {
+        let pool = SlabPool()
+        let body = RequestBody(pool: pool)
+        _ = fill(body, 2_000)
+        #expect(!body.trickle(), "nothing was handed over, so it may be sent again")
+        _ = fill(body, 40_000)
+        #expect(!body.trickle(), "a slab is ready")
+        _ = takeReady(body, isHeld: false)
+        #expect(body.trickle())
+        body.complete()
+        #expect(takeReady(body, isHeld: false).count > 0 && !body.trickle())
+        let other = RequestBody(pool: pool)
+        _ = fill(other, 40_000)
+        _ = takeReady(other, isHeld: false)
+        #expect(other.trickle())
+        other.discard()
+        #expect(!other.trickle() && pool.outstanding == 0)
+    }
+
+    @Test("What goes in comes out, wherever it trickles", arguments: 1...40)
+    func tricklesAnywhere(_ seed: Int) {
+        var generator = SeededGenerator(seed: UInt64(seed))
+        let pool = SlabPool()
+        let body = RequestBody(pool: pool)
+        let content = generator.bytes(Int.random(in: 1...80_000, using: &generator))
+        var taken: [UInt8] = []
+        var at = 0
+        for length in Splits.plan(for: content.count, longest: 20_000, using: &generator) {
+            let piece = Array(content[at..<at + length])
+            body.append(piece.span)
+            at += length
+            for _ in 0..<Int.random(in: 0...3, using: &generator) {
+                if Bool.random(using: &generator) { _ = body.trickle() }
+                if Bool.random(using: &generator) { taken += takeReady(body, isHeld: false) }
+            }
+        }
+        body.complete()
+        taken += takeReady(body, isHeld: false)
+        #expect(taken == content && body.isHandedOver && pool.outstanding == 0)
+    }
+
     @Test("A writer always has at least one byte of room")
     func room() {
         let body = RequestBody(pool: SlabPool())

@@ -170,6 +170,79 @@ struct UploadTests {
         call.body?.discard()
     }
 
+    @Test("A silent client's upload goes on byte by byte, and arrives whole")
+    func trickles() throws {
+        let server = try ScriptedServer(bench.loop, script: ScriptedServer.accepting)
+        let pool = bench.pool([server.address])
+        var generator = SeededGenerator(seed: 4)
+        let content = generator.bytes(100_000)
+        let call = bench.upload(to: pool, owner: owner)
+        bench.act {
+            call.body?.append(content.span.extracting(0..<60_000))
+            call.bodyGrew()
+        }
+        bench.turn { (call.body?.pendingBytes ?? .max) < 16_384 && !server.peers.isEmpty }
+        for _ in 0..<30 {
+            let before = server.peers[0].received.count
+            bench.act { #expect(call.trickle()) }
+            bench.turn {
+                let received = server.peers[0].received
+                return received.count > before
+                    && received.suffix(9).starts(with: Array("0001\r\n".utf8))
+            }
+        }
+        bench.act {
+            call.body?.append(content.span.extracting(60_000..<100_000))
+            call.body?.complete()
+            call.bodyCompleted(deadline: bench.loop.now.advanced(byMilliseconds: 15_000))
+        }
+        bench.turn { owner.results.count == 1 }
+        #expect(owner.summary == ["202 m0-1"] && server.peers[0].requests[0].body == content)
+        #expect(bench.loop.slabs.outstanding == 0)
+    }
+
+    @Test("Nothing trickles while the API does not read, nor before the request has begun")
+    func tricklesNot() throws {
+        let server = try ScriptedServer(bench.loop) { $0.stream?.pauseReceiving() }
+        let pool = bench.pool([server.address])
+        let call = bench.upload(to: pool, owner: owner)
+        call.body?.append([0x7B].span)
+        #expect(!call.trickle(), "it waits for a connection")
+        bench.turn { !server.peers.isEmpty }
+        bench.turn(milliseconds: 5)
+        bench.act { #expect(!call.trickle(), "there is no request yet") }
+        let content = [UInt8](repeating: 0x61, count: 20_000_000)
+        bench.act {
+            call.body?.append(content.span)
+            call.bodyGrew()
+        }
+        bench.turn(milliseconds: 50)
+        bench.act { #expect(!call.trickle(), "the socket is full") }
+        bench.act {
+            call.abandon()
+            call.body?.discard()
+        }
+    }
+
+    @Test("An upload that trickled and is ended is the fault of its silent client")
+    func tricklesInVain() throws {
+        let server = try ScriptedServer(bench.loop) { _ in }
+        let pool = bench.pool([server.address])
+        let call = bench.upload(to: pool, owner: owner)
+        bench.act {
+            call.body?.append([UInt8](repeating: 0x61, count: 50_000).span)
+            call.bodyGrew()
+        }
+        bench.turn { (call.body?.pendingBytes ?? .max) < 16_384 && !server.peers.isEmpty }
+        bench.turn(milliseconds: 1_020)
+        bench.act { #expect(call.trickle()) }
+        bench.act { server.peers[0].stream?.abort() }
+        bench.turn { owner.results.count == 1 }
+        #expect(owner.summary == ["not sent"])
+        #expect(pool.report.counters.bounds.clientFaults == 1)
+        call.body?.discard()
+    }
+
     @Test("Over TLS it is the same")
     func tls() throws {
         let context = try TLSContext.selfSignedServer(names: ["127.0.0.1"])

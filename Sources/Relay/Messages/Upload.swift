@@ -2,7 +2,8 @@
 //
 // A message has one; a group of hidden recipients has one for each. It keeps what the API has not
 // taken between two marks: above the high one nothing is written, below the low one writing goes on.
-// It has one deadline, and it is the only place that completes a body.
+// It has one deadline, and it is the only place that completes a body. While its client pauses within
+// the content, it lets the body trickle (`TrickleClock`).
 //
 // Before a call is made it looks whether a limit of the API runs. A body that is complete and held
 // waits for the end of a limit that fits into the deadline (`LimitLines`), also after a 429; then the
@@ -23,7 +24,7 @@ protocol UploadOwner: AnyObject {
     func uploadStalled(_ upload: Upload)
 }
 
-/// A body, its call, one deadline, and one stall timer. Used again for the next message of a
+/// A body, its call, one deadline, a stall timer and a trickle timer. Used again for the next message of a
 /// session: `begin`, then `start` and `grow` while it is written, `finish`, `pump`…, `end`.
 final class Upload: TimerHandler, APICallOwner, LimitWaiter {
     /// How far a body has come after its last byte was known.
@@ -65,6 +66,9 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
     /// When `finish` was called.
     private var finishedAt = MonotonicTime(nanoseconds: 0)
     private var timer: LoopTimer?
+    /// Runs while the call carries what a client still brings.
+    private var trickleTimer: LoopTimer?
+    private var trickle = TrickleClock(at: .never)
     /// The address in `from` of the request; memory that is used again. Of no meaning unless
     /// `hasFrom`.
     private var from: [UInt8] = []
@@ -134,6 +138,7 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
         }
         isCalling = true
         if let call { worker.pool.start(call) }
+        if pace != .here, !body.isComplete { beginTrickling() }
     }
 
     /// What the client has shown so far. It has been read all the time: it is paused only when the
@@ -156,6 +161,7 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
         self.deadline = deadline
         finishedAt = worker.loop.now
         let bytes = body.byteCount + source.waitingBytes
+        endTrickling()
         if isCalling {
             call?.bodyIsHere()
         } else if bytes > worker.configuration.messages.bufferThresholdBytes {
@@ -251,6 +257,7 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
     /// Lets go of everything. A body that is incomplete never reaches the API as complete; one that
     /// is complete may still be acted on.
     func end() {
+        endTrickling()
         if let timer {
             timer.cancel()
             self.timer = nil
@@ -268,7 +275,33 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
         owner = nil
     }
 
-    override func timerFired(_ timer: LoopTimer) { owner?.uploadStalled(self) }
+    override func timerFired(_ timer: LoopTimer) {
+        if timer === trickleTimer { lookAtTrickle(timer) } else { owner?.uploadStalled(self) }
+    }
+
+    // MARK: - Pauses of the client
+
+    private func beginTrickling() {
+        let timer = LoopTimer(loop: worker.loop, handler: self)
+        trickleTimer = timer
+        trickle = TrickleClock(at: worker.loop.now)
+        timer.arm(at: worker.loop.now.advanced(byMilliseconds: TrickleClock.lookMilliseconds))
+    }
+
+    private func lookAtTrickle(_ timer: LoopTimer) {
+        let now = worker.loop.now
+        let sentBytes = body.byteCount - body.pendingBytes
+        if trickle.look(sentBytes: sentBytes, at: now), call?.trickle() == true {
+            trickle.trickled(at: now)
+        }
+        timer.arm(at: now.advanced(byMilliseconds: TrickleClock.lookMilliseconds))
+    }
+
+    private func endTrickling() {
+        guard let trickleTimer else { return }
+        trickleTimer.cancel()
+        self.trickleTimer = nil
+    }
 
     // MARK: - The call's events
 
@@ -279,6 +312,7 @@ final class Upload: TimerHandler, APICallOwner, LimitWaiter {
 
     func callFinished(_ call: APICall, _ result: APIResult) {
         isCalling = false
+        endTrickling()
         call.rest()
         if call.status == 429, waits(after: result) { return }
         if (200...299).contains(call.status), mayMeetLimit || isInLines { noteSuccess() }
