@@ -22,7 +22,8 @@ final class APIOpening: StreamHandler {
     /// Connects; the pool hears `opened` or `openingFailed`.
     func begin() {
         let stream = Stream.connect(
-            loop: pool.loop, to: address, tls: pool.tls, serverName: pool.options.endpoint.host,
+            loop: pool.loop, to: address, tls: pool.tls(for: number),
+            serverName: pool.options.endpoint.host,
             handler: self)
         stream.deadline = pool.loop.now.advanced(
             byMilliseconds: pool.options.connectTimeoutMilliseconds)

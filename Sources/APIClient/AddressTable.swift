@@ -8,6 +8,10 @@
 // forgotten when it rests. An address may have connections of both kinds, because several servers may
 // stand behind one. While it is unknown, and for HTTP/2, one connection opens at a time.
 //
+// An address that agrees on HTTP/2 and then demands HTTP/1.1 is used over that until it rests: then it
+// may be another server, or one that does not speak HTTP/1.1 at all. To try HTTP/2 again now and then
+// would cost a message each time that its client must send again; not to try it costs connections.
+//
 // An address with a working connection is believed. When an opening fails beside it, the number of
 // connections aimed at falls to those that work, and rises again by doubling (slow start), through
 // one opening after each rest. Only an address where nothing works rests as a whole.
@@ -16,14 +20,6 @@ import Reactor
 
 /// Addresses with their health and their counts. Indices stay valid while connections exist.
 struct AddressTable {
-    enum Health: Equatable {
-        case healthy
-        /// No new connection before this time; after it, one may probe.
-        case resting(until: MonotonicTime)
-        /// One connection tries whether the address works again.
-        case probing
-    }
-
     /// An HTTP/1.1 connection that carries no call.
     private struct Idle {
         var connection: ConnectionNumber
@@ -38,6 +34,8 @@ struct AddressTable {
     private struct Entry {
         var socketAddress: SocketAddress
         var version: AddressReport.Version
+        /// It agrees on HTTP/2 and refuses it.
+        var isHTTP1Demanded = false
         var health = Health.healthy
         /// In the latest answer of name resolution.
         var isListed = true
@@ -195,23 +193,9 @@ extension AddressTable {
         return false
     }
 
-    /// How long addresses rest, in milliseconds.
-    struct Rests {
-        var shortest: Int
-        var longest: Int
-        /// Of an address that calls wait for.
-        var longestWhileAwaited: Int
-        /// For so long after an answer calls wait for its address, if none is usable.
-        var awaited: Int
-    }
-
-    /// What a failure means for an address.
-    enum Setback: Equatable {
-        case none
-        /// No new connections for so long, and no calls.
-        case rests(milliseconds: Int)
-        /// For so long no more connections than those that work.
-        case limited(connections: Int, milliseconds: Int)
+    private mutating func forgetVersion(of index: Int) {
+        entries[index].isHTTP1Demanded = false
+        entries[index].version = firstVersion
     }
 
     /// Begins a rest. Each is twice as long as the one before, up to the longest.
@@ -253,7 +237,7 @@ extension AddressTable {
             : beginRest(index, at: now, rests)
         entries[index].brokenCalls = 0
         entries[index].health = .resting(until: entries[index].openingsRestUntil)
-        entries[index].version = firstVersion
+        forgetVersion(of: index)
         return .rests(milliseconds: milliseconds)
     }
 
@@ -323,7 +307,7 @@ extension AddressTable {
         entries[index].brokenCalls = 0
         entries[index].aim = 1
         entries[index].health = .resting(until: entries[index].openingsRestUntil)
-        entries[index].version = firstVersion
+        forgetVersion(of: index)
         return .rests(milliseconds: milliseconds)
     }
 }
@@ -615,9 +599,21 @@ extension AddressTable {
     /// A connection to the address is open: over HTTP/2 it carries so many calls at once; nil:
     /// HTTP/1.1.
     mutating func speaks(_ index: AddressIndex, streamsMax: Int?) {
-        entries[index.value].version = streamsMax == nil ? .http1 : .http2
+        let isHTTP1 = streamsMax == nil || entries[index.value].isHTTP1Demanded
+        entries[index.value].version = isHTTP1 ? .http1 : .http2
         if let streamsMax { entries[index.value].shared.expect(streamsMax: streamsMax) }
     }
+
+    /// The address is used over HTTP/1.1 only, until it rests.
+    /// - Returns: whether that is news.
+    mutating func demandHTTP1(_ index: AddressIndex) -> Bool {
+        guard !entries[index.value].isHTTP1Demanded else { return false }
+        entries[index.value].isHTTP1Demanded = true
+        entries[index.value].version = .http1
+        return true
+    }
+
+    func isHTTP1Demanded(_ index: AddressIndex) -> Bool { entries[index.value].isHTTP1Demanded }
 
     /// An HTTP/2 connection carries so many calls at once from now on.
     mutating func streamsChanged(

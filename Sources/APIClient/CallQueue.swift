@@ -34,6 +34,10 @@ struct CallQueue {
         /// When a fault of its calls was counted last.
         fileprivate(set) var faultTime = MonotonicTime.never
         fileprivate var lines = Lines()
+
+        var holdings: FlowHoldings {
+            FlowHoldings(connections: held, uploads: uploads, waiting: waiting)
+        }
     }
 
     /// The lines of one flow.
@@ -71,6 +75,8 @@ struct CallQueue {
     /// comes: most find an idle connection at once, and need no order.
     private var lone = none
     private var flows: [Flow] = []
+    /// When a fault of a check was counted last.
+    private var checkFaultTime = MonotonicTime.never
     private var freeFlows: [Int] = []
     /// Flows with calls of a kind that wait, by the connections that they hold.
     private var complete = FlowOrder()
@@ -132,8 +138,13 @@ extension CallQueue {
     /// An upload of the flow that holds a connection has arrived.
     mutating func uploadArrived(_ flow: FlowNumber) { flows[flow.value].uploads -= 1 }
 
+    /// - Parameter flow: nil for the checks of keys.
     /// - Returns: whether no fault of the flow was counted at this time before.
-    mutating func noteFault(_ flow: FlowNumber, at now: MonotonicTime) -> Bool {
+    mutating func noteFault(_ flow: FlowNumber?, at now: MonotonicTime) -> Bool {
+        guard let flow else {
+            defer { checkFaultTime = now }
+            return checkFaultTime != now
+        }
         guard flows[flow.value].faultTime != now else { return false }
         flows[flow.value].faultTime = now
         return true

@@ -14,7 +14,9 @@ import Wire
 package final class ConnectionPool {
     let loop: Loop
     package let options: APIOptions
-    let tls: TLSContext?
+    private let tls: TLSContext?
+    /// The same, without HTTP/2.
+    private let http1TLS: TLSContext?
     let head: RequestHead
     /// The heads of HTTP/2 requests.
     private(set) var fields: RequestFields
@@ -45,15 +47,19 @@ package final class ConnectionPool {
 
     /// - Parameters:
     ///   - tls: nil for plain HTTP.
+    ///   - http1TLS: offers HTTP/1.1 alone, to an address that agrees on HTTP/2 and then refuses it;
+    ///     nil when such an address is of no use.
     ///   - names: where the endpoint's host is looked up.
     ///   - addresses: these instead of what the endpoint's host resolves to; for tests.
     package init(
-        loop: Loop, options: APIOptions, tls: TLSContext?, log: EventLog,
-        names: any NameService = SystemNameService(), addresses: [SocketAddress]? = nil
+        loop: Loop, options: APIOptions, tls: TLSContext?, http1TLS: TLSContext? = nil,
+        log: EventLog, names: any NameService = SystemNameService(),
+        addresses: [SocketAddress]? = nil
     ) {
         self.loop = loop
         self.options = options
         self.tls = tls
+        self.http1TLS = options.http == .auto ? http1TLS : nil
         self.log = PoolLog(log: log)
         head = RequestHead(options: options)
         fields = RequestFields(options: options)
@@ -247,6 +253,12 @@ extension ConnectionPool {
         serviceLater()
     }
 
+    /// The API has refused an upload over HTTP/2, because it has no Content-Length.
+    func lengthWanted(_ call: APICall) {
+        countAnswer(411, to: call)
+        finish(call, .notSent(reason: "411 over HTTP/2: its next try is made over HTTP/1.1"))
+    }
+
     /// The same for a call without an answer.
     private func finish(_ call: APICall, _ result: APIResult) {
         call.finished(status: 0)
@@ -308,6 +320,21 @@ extension ConnectionPool {
         connections[number.value] = transport
         serviceLater()
         return machine.opened(number, streamsMax: streamsMax, at: loop.now)
+    }
+
+    /// Whether an address that refuses HTTP/2 is used over HTTP/1.1.
+    var fallsBack: Bool { http1TLS != nil }
+
+    /// What the connection is secured with; nil for plain HTTP.
+    func tls(for number: ConnectionNumber) -> TLSContext? {
+        machine.isHTTP1Demanded(on: number) ? http1TLS : tls
+    }
+
+    /// The API wants HTTP/1.1 for what was asked over this HTTP/2 connection.
+    func demandedHTTP1(_ number: ConnectionNumber) {
+        guard fallsBack else { return }
+        machine.demandedHTTP1(number)
+        serviceLater()
     }
 
     /// TLS is up on a connection that is opening.
@@ -469,6 +496,7 @@ extension ConnectionPool {
         case .limited(let address, let connections, let milliseconds):
             log.limited(address, connections: connections, milliseconds: milliseconds)
         case .isBack(let address): log.isBack(address)
+        case .demandsHTTP1(let address): log.demandsHTTP1(address)
         }
         return true
     }

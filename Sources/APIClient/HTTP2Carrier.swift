@@ -144,6 +144,9 @@ final class HTTP2Carrier: StreamHandler, APITransport {
         if let stream, deadline < stream.deadline { stream.deadline = deadline }
     }
 
+    /// The API wants HTTP/1.1 for what was asked over this connection.
+    func demandedHTTP1() { pool.demandedHTTP1(number) }
+
     // MARK: - Writing
 
     /// Writes what the session has to say, as far as the stream queues it, and does what follows.
@@ -272,6 +275,7 @@ final class HTTP2Carrier: StreamHandler, APITransport {
 
     private func goawayCame(_ code: HTTP2ErrorCode) {
         if code != .noError { pool.connectionFailed(address, reason: "GOAWAY: \(code)") }
+        if code == .http11Required { demandedHTTP1() }
         pool.retiring(number, isByPeer: true)
         giveBackStreamless()
     }
@@ -347,19 +351,25 @@ final class HTTP2Carrier: StreamHandler, APITransport {
 
     // MARK: - Ends
 
+    /// The session ends. Its GOAWAY is written, if the stream takes it (RFC 9113 section 5.4.1).
     private func failed() {
         guard let stream else { return }
+        writeOutput()
         breakAll(session.failure?.reason ?? "a fault of HTTP/2", stream, isSilent: false)
     }
 
     /// The connection is of no more use, whatever its calls are waiting for. What is queued is thrown
-    /// away.
+    /// away when some of it is of a call: then it is certain that the API never had that.
+    /// - Parameter isSilent: the API takes nothing any more, so nothing that is queued would leave.
     private func breakAll(_ reason: String, _ stream: Stream, isSilent: Bool) {
         isGivenUp = true
+        let isAborted =
+            isSilent || stream.isAboveHighWater || active.contains { $0.hasQueuedBytes }
         pool.gaveUp(address, reason: reason, isSilent: isSilent)
         pool.retiring(number, isByPeer: false)
         endCalls(reason, isEnded: false)
-        stream.abort()
+        stream.deadline = .never
+        if isAborted { stream.abort() } else { stream.finish() }
     }
 
     private func endCalls(_ reason: String, isEnded: Bool) {

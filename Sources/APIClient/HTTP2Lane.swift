@@ -294,6 +294,9 @@ final class HTTP2Lane: APILane {
     }
 
     private func answered(_ call: APICall, isEnded: Bool) {
+        if answer.status == 411, !holdsBody, pool.fallsBack {
+            return lengthWanted(call, isEnded: isEnded)
+        }
         // Only a Retry-After needs the clock.
         let now = answer.retryAfter.isEmpty ? 0 : pool.loop.readWallClock()
         let response = answer.takeResponse(now: now)
@@ -311,6 +314,16 @@ final class HTTP2Lane: APILane {
                 call, at: carrier.address, reason: "accepted before the end of the request",
                 requestID: response.requestID)
         }
+    }
+
+    /// The API takes no body without Content-Length (411): it was not acted on, and over HTTP/1.1 the
+    /// same may be taken in chunks. What was written of it is gone, so the client has to come again.
+    private func lengthWanted(_ call: APICall, isEnded: Bool) {
+        end(resets: !isEnded || !call.isHandedOver)
+        carrier.demandedHTTP1()
+        carrier.rested(
+            until: pool.answered(number, isReusable: true, keepAliveSeconds: nil))
+        pool.lengthWanted(call)
     }
 
     // MARK: - Ends
@@ -344,6 +357,7 @@ final class HTTP2Lane: APILane {
         requestStream = nil
         guard let call else { return }
         let reason = "the API reset the stream: \(ending.code)"
+        if ending.code == .http11Required { carrier.demandedHTTP1() }
         guard ending.isUnprocessed else { return broke(call, reason, isFault: true) }
         let progress: RequestProgress =
             isHeadWritten ? .refused(isBodyHeld: call.body?.isHeld ?? true) : .nothingWritten
@@ -381,6 +395,13 @@ final class HTTP2Lane: APILane {
     func noteEnd() {
         hasEndedUnread =
             isHeadWritten && call != nil && stream.certainlyUnacknowledged(from: wireStart)
+    }
+
+    /// Whether the stream still has bytes of the request, which an abort would keep from the API.
+    var hasQueuedBytes: Bool {
+        guard let call, isHeadWritten else { return false }
+        let end = call.isHandedOver ? call.wireEnd : max(wireStart + 1, bodyEnd)
+        return stream.certainlyKept(upTo: end)
     }
 
     /// How far the request got when the connection is broken off now, as the kernel has said so far.

@@ -91,6 +91,11 @@ final class PoolLog {
         log.event(.info, "api-address-back", ["address": "\(address)"])
     }
 
+    /// It agrees on HTTP/2 and refuses it.
+    func demandsHTTP1(_ address: SocketAddress) {
+        log.event(.notice, "api-address-http1", ["address": "\(address)"])
+    }
+
     func resolutionFailed(_ host: String, reason: String, at now: MonotonicTime) {
         guard now >= resolutionSilentUntil else { return }
         resolutionSilentUntil = now.advanced(byMilliseconds: PoolLog.intervalMilliseconds)

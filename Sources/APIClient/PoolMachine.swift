@@ -40,8 +40,6 @@ struct PoolMachine {
     private var messagesMax: Int
     /// Checks of keys that are carried.
     private var checksHeld = 0
-    /// When a fault of a check was counted last.
-    private var checkFaultTime = MonotonicTime.never
     /// Since when a message waits for a fresh connection although there is an idle one.
     private var freshWaitBegan: MonotonicTime?
     /// A connection that was wanted was not opened, because of what the address is known to take.
@@ -103,30 +101,40 @@ extension PoolMachine {
         isResolved = true
         guard !list.isEmpty else { return }
         hasDemand = !queue.isEmpty
-        for index in addresses.list(Array(list.prefix(limits.addressesMax))) {
-            closeIdle(of: index)
-            while let connection = addresses.busyShared(of: index) {
-                move(connection, to: .retiring)
-            }
-        }
+        for index in addresses.list(Array(list.prefix(limits.addressesMax))) { retire(index) }
         capacityChanged()
+    }
+
+    /// Closes what is idle of the address; what carries calls over HTTP/2 gets no more.
+    private mutating func retire(_ index: AddressIndex) {
+        closeIdle(of: index)
+        while let connection = addresses.busyShared(of: index) { move(connection, to: .retiring) }
+    }
+
+    /// The address of this HTTP/2 connection refuses HTTP/2. Harmless when that is known.
+    mutating func demandedHTTP1(_ connection: ConnectionNumber) {
+        let index = connections.address(of: connection)
+        guard addresses.demandHTTP1(index) else { return }
+        pending.append(.demandsHTTP1(address: addresses.socketAddress(index)))
+        retire(index)
+        capacityChanged()
+        hasDemand = true
+    }
+
+    /// Whether the connection is to an address that is used over HTTP/1.1 only.
+    func isHTTP1Demanded(on connection: ConnectionNumber) -> Bool {
+        addresses.isHTTP1Demanded(connections.address(of: connection))
     }
 
     /// The host could not be resolved; the addresses of the last good answer are kept.
     mutating func resolutionFailed() { isResolved = true }
 
     private mutating func note(_ setback: AddressTable.Setback, of index: AddressIndex) {
-        let address = addresses.socketAddress(index)
-        switch setback {
-        case .none: break
-        case .rests(let milliseconds):
-            pending.append(.rests(address: address, milliseconds: milliseconds))
-            closeIdle(of: index)
-            capacityChanged()
-        case .limited(let connections, let milliseconds):
-            pending.append(
-                .limited(address: address, connections: connections, milliseconds: milliseconds))
-        }
+        guard let verdict = Verdict(setback, of: addresses.socketAddress(index)) else { return }
+        pending.append(verdict)
+        guard case .rests = setback else { return }
+        closeIdle(of: index)
+        capacityChanged()
     }
 
     private mutating func closeIdle(of index: AddressIndex) {
@@ -214,11 +222,7 @@ extension PoolMachine {
     mutating func removeFlow(_ flow: FlowNumber) { queue.removeFlow(flow) }
 
     /// What the flow has now.
-    func holdings(of flow: FlowNumber) -> FlowHoldings {
-        let flow = queue.flow(flow)
-        return FlowHoldings(
-            connections: flow.held, uploads: flow.uploads, waiting: flow.waiting)
-    }
+    func holdings(of flow: FlowNumber) -> FlowHoldings { queue.flow(flow).holdings }
 }
 
 // MARK: - Connections
@@ -358,7 +362,7 @@ extension PoolMachine {
         if connections.isShared(connection), !connections.noteFault(connection, at: now) {
             return addresses.callBrokeToo(index, of: flow)
         }
-        guard isNewFault(of: flow, at: now) else { return }
+        guard queue.noteFault(flow, at: now) else { return }
         let own = flow.map { queue.flow($0).held + queue.flow($0).waiting }
         let all = messagesHeld + checksHeld + queue.count
         let hasOthers = all > own ?? (checksHeld + queue.checkCount)
@@ -366,13 +370,6 @@ extension PoolMachine {
             addresses.callBroke(
                 index, of: flow, hasOthers: hasOthers, brokenCallsMax: limits.brokenCallsMax,
                 at: now, limits.rests), of: index)
-    }
-
-    private mutating func isNewFault(of flow: FlowNumber?, at now: MonotonicTime) -> Bool {
-        if let flow { return queue.noteFault(flow, at: now) }
-        guard checkFaultTime != now else { return false }
-        checkFaultTime = now
-        return true
     }
 
     /// The message of this lane has arrived whole. Harmless for another call.
@@ -470,10 +467,12 @@ extension PoolMachine {
         return MonotonicTime(nanoseconds: now.nanoseconds &+ useful)
     }
 
-    /// An HTTP/2 connection that nobody expected to be one, beside as many as there may be.
+    /// An HTTP/2 connection that nobody expected to be one, beside as many as there may be, or that was
+    /// opening when its address was found to want HTTP/1.1.
     private func isOneTooMany(_ connection: ConnectionNumber) -> Bool {
         connections.state(of: connection) == .opening
-            && addresses.sharedUsableCount >= limits.http2ConnectionsMax
+            && (addresses.sharedUsableCount >= limits.http2ConnectionsMax
+                || isHTTP1Demanded(on: connection))
     }
 
     /// Every change of a connection's state, with the counts of its address.

@@ -37,5 +37,19 @@ extension PoolMachine {
         case limited(address: SocketAddress, connections: Int, milliseconds: Int)
         /// For the log: the address answers again.
         case isBack(address: SocketAddress)
+        /// For the log: the address agrees on HTTP/2 and refuses it, so it is used over HTTP/1.1.
+        case demandsHTTP1(address: SocketAddress)
+
+        /// What the log is told of a setback.
+        init?(_ setback: AddressTable.Setback, of address: SocketAddress) {
+            switch setback {
+            case .none: return nil
+            case .rests(let milliseconds):
+                self = .rests(address: address, milliseconds: milliseconds)
+            case .limited(let connections, let milliseconds):
+                self = .limited(
+                    address: address, connections: connections, milliseconds: milliseconds)
+            }
+        }
     }
 }

@@ -16,7 +16,11 @@ enum RequestProgress: Hashable, Sendable {
     /// before it could read any of it (RFC 9110 15.5.9, RFC 9112 9.5).
     case unacknowledged(isBodyHeld: Bool)
     /// HTTP/2 only: the API has said that it did not act on the request. It refused the stream
-    /// (REFUSED_STREAM), or the stream is above the last one of its GOAWAY (RFC 9113 8.7).
+    /// (REFUSED_STREAM), or the stream is above the last one of its GOAWAY (RFC 9113 8.7). Or it reset
+    /// the stream with HTTP_1_1_REQUIRED before any answer: it demands that the request be made over
+    /// HTTP/1.1 instead (section 7), which it could not demand of one that it has acted on. A GOAWAY
+    /// with that code says it of the streams above its last one only: the others may have been acted
+    /// on before (section 6.8).
     case refused(isBodyHeld: Bool)
     /// The kernel has taken the last byte, or may have.
     case handedOver

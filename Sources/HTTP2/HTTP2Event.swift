@@ -23,6 +23,7 @@ package struct HTTP2ErrorCode: RawRepresentable, Hashable, Sendable, CustomStrin
     package static let refusedStream = HTTP2ErrorCode(rawValue: 7)
     package static let cancel = HTTP2ErrorCode(rawValue: 8)
     package static let enhanceYourCalm = HTTP2ErrorCode(rawValue: 11)
+    /// The request is to be made over HTTP/1.1 (section 7).
     package static let http11Required = HTTP2ErrorCode(rawValue: 13)
 
     private static let names = [
@@ -61,8 +62,8 @@ package struct HTTP2Head: Equatable, Sendable {
 package struct HTTP2Ending: Equatable, Sendable {
     package let code: HTTP2ErrorCode
     /// Certainly nothing was done with the request: it never left, the peer has refused its stream,
-    /// or its number is above the last one of the peer's GOAWAY (RFC 9113 section 8.7). False as
-    /// soon as an answer has begun.
+    /// its number is above the last one of the peer's GOAWAY (RFC 9113 section 8.7), or the peer
+    /// demands that it be made over HTTP/1.1 (section 7). False as soon as an answer has begun.
     package let isUnprocessed: Bool
 }
 

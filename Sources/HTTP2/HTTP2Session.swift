@@ -48,6 +48,8 @@ package final class HTTP2Session {
     private var now: UInt64 = 0
     private var flood: HTTP2Flood?
     private var hasFailed = false
+    /// It has failed, and what is still to be written ends with GOAWAY (RFC 9113 section 5.4.1).
+    private var hasLastWords = false
     /// Set with the event `.failed`.
     package private(set) var failure: HTTP2Failure?
 
@@ -84,7 +86,7 @@ package final class HTTP2Session {
     package func receive(_ bytes: Bytes, now: UInt64) {
         precondition(inputEvents == 0, "the events of the last input come first")
         heads.removeComplete()
-        guard !hasFailed, flood == nil else { return }
+        guard !hasFailed else { return }
         self.now = now
         let fault = meter.take(bytes, now: now)
         let end = fault?.offset ?? bytes.count
@@ -92,7 +94,7 @@ package final class HTTP2Session {
             guard let start = buffer.baseAddress else { return }
             inputStart = start
             var offset = 0
-            while offset < end, !hasFailed, flood == nil {
+            while offset < end, !hasFailed {
                 let count = min(Self.sliceBytes, end - offset)
                 feed(start + offset, count)
                 offset += count
@@ -104,8 +106,12 @@ package final class HTTP2Session {
 
     private func feed(_ start: UnsafePointer<UInt8>, _ count: Int) {
         let result = nghttp2_session_mem_recv(library, start, count)
+        if result == Int(NGHTTP2_ERR_FLOODED.rawValue) { return note(.unreadOutput) }
         if result < 0 {
-            return fail(.protocolError, String(cString: nghttp2_strerror(Int32(result))))
+            let reason = String(cString: nghttp2_strerror(Int32(result)))
+            // To a client of another protocol GOAWAY says nothing (RFC 9113 section 3.4).
+            return result == Int(NGHTTP2_ERR_BAD_CLIENT_MAGIC.rawValue)
+                ? fail(.protocolError, reason) : terminate(.protocolError, reason)
         }
         if nghttp2_session_get_outbound_queue_size(library) > Self.queuedFramesMax + streams.count {
             note(.unreadOutput)
@@ -162,12 +168,13 @@ package final class HTTP2Session {
     /// it says `.nothing`, or stop earlier when the connection takes no more.
     package func next() -> HTTP2Output {
         wipeOutput()
-        guard !hasFailed || flood != nil else { return .nothing }
+        guard !hasFailed || hasLastWords else { return .nothing }
         if chosen == Self.noSlot, uploads.isDue { isForced = choose() }
         while true {
             var start: UnsafePointer<UInt8>?
             let count = nghttp2_session_mem_send(library, &start)
             if count < 0 {
+                hasLastWords = false
                 fail(.internalError, String(cString: nghttp2_strerror(Int32(count))))
                 return .nothing
             }
@@ -245,7 +252,7 @@ package final class HTTP2Session {
 
     /// Neither side has anything more to say: the connection can be closed.
     package var isOver: Bool {
-        hasFailed && flood == nil
+        hasFailed && !hasLastWords
             || nghttp2_session_want_read(library) == 0
                 && nghttp2_session_want_write(library) == 0
     }
@@ -262,7 +269,7 @@ package final class HTTP2Session {
 
     /// Whether `open` opens no stream any more, however long the owner waits.
     package var isClosedToStreams: Bool {
-        hasFailed || flood != nil || hasPeerGone || isDraining
+        hasFailed || hasPeerGone || isDraining
             || nghttp2_session_check_request_allowed(library) == 0
     }
 
@@ -405,6 +412,13 @@ package final class HTTP2Session {
             nghttp2_session_get_last_proc_stream_id(library), 0, nil, 0)
     }
 
+    /// The session ends because of what the peer has sent: GOAWAY is the last thing that is written.
+    private func terminate(_ code: HTTP2ErrorCode, _ reason: String) {
+        guard !hasFailed else { return }
+        hasLastWords = nghttp2_session_terminate_session(library, code.rawValue) == 0
+        fail(code, reason)
+    }
+
     private func fail(_ code: HTTP2ErrorCode, _ reason: String) {
         guard !hasFailed else { return }
         hasFailed = true
@@ -418,12 +432,11 @@ package final class HTTP2Session {
         events.append(.failed)
     }
 
-    /// The peer sends too much of something: GOAWAY is the last thing that is written.
+    /// The peer sends too much of something.
     private func note(_ flood: HTTP2Flood?) {
-        guard let flood, self.flood == nil, !hasFailed else { return }
+        guard let flood, !hasFailed else { return }
         self.flood = flood
-        nghttp2_session_terminate_session(library, HTTP2ErrorCode.enhanceYourCalm.rawValue)
-        fail(.enhanceYourCalm, "too much of: \(flood.rawValue)")
+        terminate(.enhanceYourCalm, "too much of: \(flood.rawValue)")
     }
 }
 
@@ -565,7 +578,7 @@ extension HTTP2Session {
         let code = HTTP2ErrorCode(rawValue: code)
         let isUnprocessed =
             options.role == .client && !state.hasAnswer
-            && (!state.isHeadSent || code == .refusedStream)
+            && (!state.isHeadSent || code == .refusedStream || code == .http11Required)
         events.append(.closed(stream, HTTP2Ending(code: code, isUnprocessed: isUnprocessed)))
     }
 

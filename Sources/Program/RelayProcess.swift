@@ -18,6 +18,7 @@ struct RelayProcess {
     private let settings: RelaySettings
     private let serverTLS: TLSContext
     private let clientTLS: TLSContext?
+    private let http1TLS: TLSContext?
     private let tickets = TLSTickets()
     private let service = ServiceManager(environment: processEnvironment())
     private let rights: ProcessRights
@@ -38,12 +39,21 @@ struct RelayProcess {
         try tickets.use(try configuration.reloadable.readTicketKeys())
         serverTLS = try configuration.reloadable.loadCertificates(
             hostname: configuration.hostname, groups: configuration.tlsGroups, sealing: tickets)
-        clientTLS =
-            configuration.api.endpoint.isTLS
-            ? try TLSContext.client(
-                caFile: configuration.api.caFile, protocols: configuration.api.http.offered,
-                groups: configuration.tlsGroups) : nil
+        clientTLS = try Self.clientTLS(configuration, offering: configuration.api.http)
+        http1TLS =
+            configuration.api.http == .auto
+            ? try Self.clientTLS(configuration, offering: .http11) : nil
         try temporary.checkFlag()
+    }
+
+    /// For connections to the API; nil for plain HTTP.
+    private static func clientTLS(
+        _ configuration: Configuration, offering http: APIHTTPChoice
+    ) throws -> TLSContext? {
+        guard configuration.api.endpoint.isTLS else { return nil }
+        return try TLSContext.client(
+            caFile: configuration.api.caFile, protocols: http.offered,
+            groups: configuration.tlsGroups)
     }
 
     /// Writes the server certificate (never its key) as PEM.
@@ -65,7 +75,7 @@ struct RelayProcess {
         let ledger = try makeLedger()
         let shared = Shared(
             configuration: withinDescriptors(settings.configuration), serverTLS: serverTLS,
-            clientTLS: clientTLS, log: log, ledgerHome: ledger)
+            clientTLS: clientTLS, http1TLS: http1TLS, log: log, ledgerHome: ledger)
         try rights.forbidCoreDumps()
         let backend = try chooseBackend()
         let roster = WorkerRoster()

@@ -29,25 +29,6 @@ struct HTTP2CarrierTests {
         try HTTP2ScriptedServer(bench.loop, options: options, script: script)
     }
 
-    /// Writes `content` as fast as the call takes it, with at most 128 KiB pending.
-    private func feed(_ content: [UInt8], to call: APICall) {
-        var at = 0
-        let more: (APICall) -> Void = { [loop = bench.loop] call in
-            guard let body = call.body, !body.isComplete else { return }
-            while at < content.count, body.pendingBytes < 131_072 {
-                let piece = Array(content[at..<min(at + 10_000, content.count)])
-                body.append(piece.span)
-                at += piece.count
-                call.bodyGrew()
-            }
-            guard at == content.count else { return }
-            body.complete()
-            call.bodyCompleted(deadline: loop.now.advanced(byMilliseconds: 15_000))
-        }
-        owner.onWanted = more
-        more(call)
-    }
-
     private static let expectedFields = [
         ":method=POST", ":scheme=http", ":path=/v1/send", "accept=application/json",
         "content-type=application/json", "authorization=Bearer ps_test_k", "content-length=7",
@@ -116,7 +97,7 @@ struct HTTP2CarrierTests {
         let server = try server(options, script: HTTP2ScriptedServer.accepting)
         let pool = pool(server)
         let call = bench.upload(to: pool, owner: owner)
-        feed([UInt8](repeating: 0x61, count: 3_000_000), to: call)
+        bench.feed([UInt8](repeating: 0x61, count: 3_000_000), to: call, of: owner)
         bench.turn { (server.requests.first?.body.count ?? 0) >= 100_000 }
         bench.turn(milliseconds: 20)
         #expect((server.requests.first?.body.count ?? 0) < 150_000)
@@ -188,11 +169,11 @@ struct HTTP2CarrierTests {
         _ = bench.send(content, to: pool, owner: owner)
         bench.turn { owner.results.count == 1 }
         let call = bench.upload(to: pool, owner: owner)
-        feed(content, to: call)
+        bench.feed(content, to: call, of: owner)
         bench.turn { owner.results.count == 2 }
         let late = bench.upload(to: pool, owner: owner)
         bench.turn(milliseconds: 5)
-        bench.act { feed(content, to: late) }
+        bench.act { bench.feed(content, to: late, of: owner) }
         bench.turn { owner.results.count == 3 }
         #expect(server.requests.count == 3)
         #expect(server.requests.allSatisfy { $0.body == content && $0.isComplete })
@@ -273,7 +254,7 @@ struct HTTP2CarrierTests {
         var generator = SeededGenerator(seed: 2)
         let content = generator.bytes(3_000_000)
         let call = bench.upload(to: pool, owner: owner)
-        feed(content, to: call)
+        bench.feed(content, to: call, of: owner)
         bench.turn(milliseconds: 100)
         #expect(server.requests.first?.body.count == 65_535)
         #expect((call.body?.byteCount ?? .max) < 400_000 && bench.loop.slabs.outstanding < 32)
@@ -326,7 +307,7 @@ struct HTTP2CarrierTests {
         let pool = pool(server)
         var generator = SeededGenerator(seed: 4)
         let call = bench.upload(to: pool, owner: owner)
-        feed(generator.bytes(40_000), to: call)
+        bench.feed(generator.bytes(40_000), to: call, of: owner)
         bench.turn { owner.results.count == 1 }
         let raw = server.peers[0].raw
         // Another server reads the same bytes, one by one.
@@ -681,7 +662,7 @@ struct HTTP2CarrierTests {
         bench.turn { owner.results.count == 1 }
         #expect(owner.summary == ["uncertain"])
         bench.turn { server.peers[0].closeReason != nil }
-        #expect(server.peers[0].closeReason != .peer)
+        #expect(server.peers[0].goawayCode == .enhanceYourCalm)
         #expect(pool.report.counters.connectionsFaulty == 1)
     }
 

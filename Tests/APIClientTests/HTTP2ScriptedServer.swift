@@ -28,6 +28,8 @@ final class HTTP2ScriptedPeer: StreamHandler {
     /// What came, as bytes of the connection.
     private(set) var raw: [UInt8] = []
     private(set) var closeReason: CloseReason?
+    /// With which the client has said GOAWAY last.
+    private(set) var goawayCode: HTTP2ErrorCode?
     /// For the script only.
     var step = 0
     /// For the script only: what it has done once.
@@ -45,6 +47,12 @@ final class HTTP2ScriptedPeer: StreamHandler {
     var complete: [HTTP2Request] { requests.filter { $0.isComplete } }
 
     override func streamOpened(_ stream: Reactor.Stream) {
+        if let tls = stream.tls, tls.applicationProtocol != .http2 {
+            // A client that has chosen HTTP/1.1 gets a 202 for each message.
+            let peer = ScriptedPeer(number: number, script: ScriptedServer.accepting)
+            stream.handOver(to: peer)
+            return peer.streamOpened(stream)
+        }
         self.stream = stream
         script(self)
         write()
@@ -79,6 +87,7 @@ final class HTTP2ScriptedPeer: StreamHandler {
             case .data(let stream, let range):
                 change(stream) { $0.body += input.extracting(range).copied() }
             case .end(let stream): change(stream) { $0.isComplete = true }
+            case .goaway(_, let code): goawayCode = code
             case .closed(let stream, let ending):
                 change(stream) { if !$0.isComplete { $0.resetCode = ending.code } }
             default: break

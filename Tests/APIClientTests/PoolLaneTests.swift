@@ -83,6 +83,62 @@ struct PoolLaneTests {
         #expect(verdicts.filter { $0.hasSuffix("to 1") }.count == 3)
     }
 
+    @Test("An address that refuses HTTP/2 is used over HTTP/1.1 from then on")
+    func refusesHTTP2() {
+        var bench = single(streams: 100)
+        #expect(submit(2, to: &bench).map { $0.suffix(4) } == ["to 0", "to 0"])
+        bench.machine.demandedHTTP1(0)
+        bench.broke(0, isFault: false, at: .at(0))
+        bench.submit(isRetry: true)
+        #expect(bench.verdicts() == ["http1 a", "open 1 a"])
+        #expect(bench.machine.isHTTP1Demanded(on: 1))
+        bench.opened(1)
+        #expect(bench.verdicts().map { $0.suffix(4) } == ["to 1"])
+        // The other one's reset says the same; then the connection has no call any more.
+        bench.machine.demandedHTTP1(0)
+        bench.broke(0, isFault: false, at: .at(0))
+        #expect(bench.verdicts() == ["close 0"])
+        bench.machine.closed(0)
+        // As over HTTP/1.1, each further call opens a connection.
+        #expect(submit(3, to: &bench) == ["open 0 a", "open 2 a", "open 3 a"])
+        #expect(bench.machine.addressReports[0].version == .http1)
+    }
+
+    @Test("When an address rests it is forgotten that it refused HTTP/2")
+    func refusesHTTP2UntilItRests() {
+        var bench = single(streams: 100)
+        bench.machine.demandedHTTP1(0)
+        #expect(bench.verdicts() == ["http1 a", "close 0", "open 1 a"])
+        bench.machine.closed(0)
+        // It does not speak HTTP/1.1.
+        bench.machine.openingFailed(1, at: .at(0))
+        #expect(bench.verdicts().prefix(1) == ["rests a 250"])
+        bench.submit(at: 20_000)
+        let open = bench.verdicts(at: 20_000)
+        #expect(open.count == 1 && open[0].hasPrefix("open"))
+        #expect(bench.machine.addressReports[0].version == .unknown)
+        for connection in 0...1 {
+            let number = ConnectionNumber(value: connection)
+            guard bench.machine.state(of: number) == .opening else { continue }
+            #expect(!bench.machine.isHTTP1Demanded(on: number))
+        }
+    }
+
+    @Test(
+        "An HTTP/2 connection that was idle, or opening, when its address refused HTTP/2 is closed")
+    func refusesHTTP2Meanwhile() {
+        var bench = single(streams: 1)
+        bench.machine.demandedHTTP1(0)
+        #expect(bench.verdicts().prefix(2) == ["http1 a", "close 0"])
+        var other = single(streams: 1)
+        #expect(submit(2, to: &other).suffix(1) == ["open 1 a"])
+        other.machine.demandedHTTP1(0)
+        #expect(other.verdicts().prefix(1) == ["http1 a"])
+        other.opened(1, streams: 1)
+        #expect(other.verdicts().contains("close 1"))
+        #expect(other.machine.addressReports[0].version == .http1)
+    }
+
     @Test("An address with servers of both kinds keeps connections of both kinds")
     func mixed() {
         var bench = single(streams: 1)

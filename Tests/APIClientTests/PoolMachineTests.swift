@@ -142,6 +142,7 @@ struct PoolBench {
         case .limited(let address, let connections, let milliseconds):
             "limited \(name(address)) \(connections) \(milliseconds)"
         case .isBack(let address): "back \(name(address))"
+        case .demandsHTTP1(let address): "http1 \(name(address))"
         }
     }
 }

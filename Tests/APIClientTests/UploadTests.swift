@@ -12,26 +12,6 @@ struct UploadTests {
     private let bench = Bench()
     private let owner = TestOwner()
 
-    /// Writes `content` as fast as the call takes it, with at most 128 KiB pending.
-    private func feed(_ content: [UInt8], to call: APICall) {
-        var at = 0
-        // The closure holds neither the bench nor the owner, because the owner holds the closure.
-        let more: (APICall) -> Void = { [loop = bench.loop] call in
-            guard let body = call.body, !body.isComplete else { return }
-            while at < content.count, body.pendingBytes < 131_072 {
-                let piece = Array(content[at..<min(at + 10_000, content.count)])
-                body.append(piece.span)
-                at += piece.count
-                call.bodyGrew()
-            }
-            guard at == content.count else { return }
-            body.complete()
-            call.bodyCompleted(deadline: loop.now.advanced(byMilliseconds: 15_000))
-        }
-        owner.onWanted = more
-        more(call)
-    }
-
     @Test("A large body goes out in chunks, at the pace of the API, in bounded memory")
     func chunked() throws {
         let server = try ScriptedServer(bench.loop) { peer in
@@ -41,7 +21,7 @@ struct UploadTests {
         var generator = SeededGenerator(seed: 2)
         let content = generator.bytes(9_000_000)
         let call = bench.upload(to: pool, owner: owner)
-        feed(content, to: call)
+        bench.feed(content, to: call, of: owner)
         bench.turn(milliseconds: 100)
         #expect(call.body?.isComplete == false && (call.body?.byteCount ?? 0) < content.count)
         let peer = try #require(server.peers.first)
@@ -73,11 +53,11 @@ struct UploadTests {
         _ = bench.send(content, to: pool, owner: owner)
         bench.turn { owner.results.count == 1 }
         let call = bench.upload(to: pool, owner: owner)
-        feed(content, to: call)
+        bench.feed(content, to: call, of: owner)
         bench.turn { owner.results.count == 2 }
         let late = bench.upload(to: pool, owner: owner)
         bench.turn(milliseconds: 5)
-        bench.act { feed(content, to: late) }
+        bench.act { bench.feed(content, to: late, of: owner) }
         bench.turn { owner.results.count == 3 }
         #expect(server.peers.flatMap { $0.requests }.allSatisfy { $0.body == content })
         #expect(server.requestCount == 3 && bench.loop.slabs.outstanding == 0)
@@ -256,7 +236,7 @@ struct UploadTests {
         var generator = SeededGenerator(seed: 3)
         let content = generator.bytes(1_000_000)
         let call = bench.upload(to: pool, owner: owner)
-        feed(content, to: call)
+        bench.feed(content, to: call, of: owner)
         bench.turn { owner.results.count == 1 }
         _ = bench.send(content, to: pool, owner: owner)
         bench.turn { owner.results.count == 2 }

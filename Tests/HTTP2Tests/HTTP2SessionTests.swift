@@ -220,6 +220,40 @@ import Wire
         #expect(both.client.failure == nil)
     }
 
+    @Test(
+        "HTTP_1_1_REQUIRED before any answer: the request was not processed",
+        arguments: [false, true])
+    func demandsHTTP1(isAnswered: Bool) throws {
+        let both = HTTP2Conversation(answers: nil)
+        let stream = try both.client.request(Array("{}".utf8))
+        both.run()
+        let request = try #require(both.server.streams[stream.id])
+        if isAnswered {
+            var fields = HTTP2Fields()
+            fields.add(":status", "202")
+            both.server.session.respond(to: request, fields, hasBody: true)
+            both.run()
+        }
+        both.server.session.reset(request, .http11Required)
+        both.run()
+        let ending = HTTP2Ending(code: .http11Required, isUnprocessed: !isAnswered)
+        #expect(both.client.closed[stream.id] == ending)
+    }
+
+    @Test("A peer that breaks the rules gets GOAWAY with the code")
+    func lastWords() {
+        let client = HTTP2Peer(.client)
+        _ = client.write()
+        // DATA on no stream.
+        client.receive([0, 0, 0, 4, 0, 0, 0, 0, 0] + [0, 0, 1, 0, 0, 0, 0, 0, 0, 0x61])
+        let frames = client.write()
+        // An acknowledgement of the settings may come before it.
+        let goaway = frames.firstRange(of: [7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+        #expect(goaway != nil && client.write().isEmpty)
+        client.takeEvents()
+        #expect(client.failure?.code == .protocolError && client.session.isOver)
+    }
+
     @Test("Bytes that are not HTTP/2 end the session, on either side")
     func notHTTP2() {
         let server = HTTP2Peer(.server)

@@ -12,6 +12,9 @@ package final class Shared: Sendable {
     /// As the relay was started. What a session goes by is its worker's, which SIGHUP changes.
     package let configuration: Configuration
     let clientTLS: TLSContext?
+    /// The same without HTTP/2, for an API that agrees on it and then refuses it; nil when there is no
+    /// choice.
+    let http1TLS: TLSContext?
     let keyCache: KeyCache
     let rateLimits: RateLimitMemory
     /// What this relay and the others of its fleet tell one another.
@@ -34,12 +37,14 @@ package final class Shared: Sendable {
     private let leaving = Atomic<Bool>(false)
 
     package init(
-        configuration: Configuration, serverTLS: TLSContext, clientTLS: TLSContext?, log: EventLog,
+        configuration: Configuration, serverTLS: TLSContext, clientTLS: TLSContext?,
+        http1TLS: TLSContext? = nil, log: EventLog,
         names: any NameService = SystemNameService(), ledgerHome: any LedgerHome = MemoryLedger()
     ) {
         self.configuration = configuration
         certificates = Locked(serverTLS)
         self.clientTLS = clientTLS
+        self.http1TLS = http1TLS
         self.log = log
         self.names = names
         traces = configuration.trace ?? TraceRules()

@@ -57,8 +57,8 @@ package final class Worker {
             loop: loop, memory: shared.rateLimits, waitersMax: options.queueMax,
             lease: configuration.api.timeoutMilliseconds)
         pool = ConnectionPool(
-            loop: loop, options: options, tls: shared.clientTLS, log: shared.log,
-            names: shared.names)
+            loop: loop, options: options, tls: shared.clientTLS, http1TLS: shared.http1TLS,
+            log: shared.log, names: shared.names)
         accounts = LoopAccountTable(
             accounts: shared.accounts, pool: pool, temporary: shared.temporary)
         mappers = MapperPool(
