@@ -232,6 +232,22 @@ class Requests:
         self.assertEqual(len(self.api.posts()), 2, "and was not sent again")
         self.assertRegex(submit(client), "^250 ")
 
+    def test_a_pause_of_a_client_is_no_silence_at_the_api(self):
+        """An API, or what is in front of it, that ends an upload after five seconds of silence."""
+        def impatient(connection):
+            connection.socket.settimeout(5)
+            connection.read_rest()
+            connection.socket.settimeout(None)
+            connection.accept()
+
+        self.api.on_post(impatient)
+        client = self.client()
+        first, second = message(CHUNKED)
+        self.assertIsNone(begin(client, first))
+        time.sleep(12)
+        self.assertRegex(client.ask(second[:-2]), "^250 ")
+        self.assertEqual(len(self.api.complete_posts()), 1)
+
     def test_a_client_that_leaves_during_an_upload_leaves_nothing_complete(self):
         client = self.client()
         reached, ended = threading.Event(), threading.Event()

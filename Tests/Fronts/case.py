@@ -113,12 +113,14 @@ class Case:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.front.said()}") from None
 
-    def start_relay(self):
-        """A fresh one, which knows nothing of the front end."""
-        flags = ["--api-http", self.http] if "--api-http" in known_flags() else []
+    def start_relay(self, http=None):
+        """A fresh one, which knows nothing of the front end. It speaks `http` instead of the case's
+        version."""
+        self.relay_http = http or self.http
+        flags = ["--api-http", self.relay_http] if "--api-http" in known_flags() else []
         # Over HTTP/2 a loop has one connection, and only what it sends first after an idle time can
         # cross the front end's end of it.
-        flags += ["--loops", "8" if self.http == "2" else "1"]
+        flags += ["--loops", "8" if self.relay_http == "2" else "1"]
         self.relay = harness.Relay(
             "--api-ca", self.certificate, *flags, "--log-level", "info",
             "--max-handshakes-per-address", "1000000", "--max-handshakes-per-prefix", "1000000",
@@ -127,10 +129,10 @@ class Case:
         self.context = senders.context(self.relay.certificate)
         self.log_mark = 0
 
-    def renew_relay(self):
+    def renew_relay(self, http=None):
         """One that has learnt nothing yet."""
         self.relay.stop()
-        self.start_relay()
+        self.start_relay(http)
 
     def events(self):
         """What the relay has logged since the row began."""
@@ -157,6 +159,8 @@ class Case:
         for path in pathlib.Path(self.store).glob("*.json"):
             path.unlink()
         self.set_delay(DELAY_MILLISECONDS)
+        if self.relay_http != self.http:
+            self.renew_relay()
         self.log_mark = self.relay.log_path.stat().st_size
         start = time.monotonic()
         try:

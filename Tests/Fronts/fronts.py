@@ -26,8 +26,8 @@ class Front:
     idle_seconds = 5
     # How long it may take until it answers, on a busy machine.
     ready_seconds = 20
-    # How long a pause within an upload it bears, when that is less than the row makes one.
-    bears_seconds = None
+    # HTTP version -> seconds within which a request must be whole, however steadily it comes.
+    whole_seconds = {}
     # HTTP versions over which it ends connections at a reload while requests are on their way to it,
     # or in it: what is left of these is uncertain.
     breaks_at_reload = ("1.1",)
@@ -276,7 +276,6 @@ class Varnish(Front):
     """Hitch ends TLS for it. What is reloaded and restarted is Hitch."""
 
     name, version_command = "varnish", ["varnishd", "-V"]
-    bears_seconds = 5
     breaks_at_reload = ("1.1", "2")
     # Its own 503 takes the place of the API's answer: over HTTP/2 always, over HTTP/1.1 sometimes.
     early_code = {"1.1": "451", "2": "451"}
@@ -350,7 +349,7 @@ frontend-http2-read-timeout=5s@set@
 class H2O(Front):
     name, version_command = "h2o", ["h2o", "--version"]
     idle_seconds = 10
-    bears_seconds = 10
+    whole_seconds = {"1.1": 10}
     breaks_at_reload = ()
 
     def command(self):

@@ -169,8 +169,6 @@ class Tomcat(Server):
 class Jetty(Server):
     name = "jetty"
     ready_seconds = 90
-    # The idle limit that is set.
-    bears_seconds = 5
     version_command = ["sh", "-c", "dpkg-query -W libjetty9-java; java -version 2>&1 | head -1"]
 
     def command(self):
@@ -234,8 +232,6 @@ class Waitress(Server):
     """It has no TLS: Hitch ends that for it."""
 
     name = "waitress"
-    # The idle limit that is set.
-    bears_seconds = 5
     version_command = [
         PYPI / "python", "-c", "import importlib.metadata as m; print(m.version('waitress'))"]
     versions = ("1.1",)

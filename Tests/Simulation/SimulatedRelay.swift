@@ -54,6 +54,11 @@ final class SimulatedRelay {
             configuration.memoryBudgetBytes = (crowd.memoryMessages ?? 256) * 262_144
             configuration.api.connectionsMax = crowd.connections
         }
+        if plan.isAboutPauses {
+            folder = "/tmp"
+            configuration.memoryBudgetBytes = 64 * 1_048_576
+            configuration.api.connectionsMax = 256
+        }
         self.configuration = configuration
         names = SimulatedNames(world: world, addresses: apiAddresses)
         let log = plan.isVerbose ? SimulatedLog.make(world) : EventLog.silent()
@@ -63,7 +68,8 @@ final class SimulatedRelay {
             configuration: configuration,
             serverTLS: try TLSContext.server(certificateFile: pem, keyFile: key),
             clientTLS: try TLSContext.client(
-                caFile: pem, protocols: configuration.api.http.offered), log: log,
+                caFile: pem, protocols: configuration.api.http.offered),
+            http1TLS: try TLSContext.client(caFile: pem), log: log,
             names: names, ledgerHome: home.ledger)
         shared.temporary.open(folder: folder, bytesMax: 1 << 30)
         self.shared = shared

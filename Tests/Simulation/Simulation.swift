@@ -23,6 +23,11 @@ struct Plan {
     var crowd: Crowd?
     /// Clients and messages that are the same in every run, for sweeps.
     var isScripted = false
+    /// Clients that pause, before an API that ends uploads which are silent.
+    var isAboutPauses = false
+
+    /// Its messages are of one kind: none is a group.
+    var isOfOneKind: Bool { crowd != nil || isAboutPauses }
 
     /// The plan of a seed.
     /// - Parameter isCounting: many messages and few handshakes, for large counts.
@@ -169,6 +174,7 @@ final class Simulation {
             var restDice = Dice(seed: plan.seed, part: 1_000 + UInt64(number))
             if restDice.happens(0.2) { habits.restMillisecondsMax = restDice.skewed(1...50_000) }
             if plan.isScripted { habits = Scenario.habits(number) }
+            if plan.isAboutPauses { habits = Pauses.habits(&dice) }
             var own: [MailMessage] = []
             var count = plan.isScripted ? 2 : dice.number(1...plan.messagesMax)
             if let crowd = plan.crowd {
@@ -180,8 +186,8 @@ final class Simulation {
                     MailMessage(
                         number: messages.count, dice: &dice,
                         textBytesMax: habits.stalls ? 600_000 : plan.textBytesMax,
-                        oddities: plan.weather.clientOddities, isInCrowd: plan.crowd != nil,
-                        isLarge: habits.stalls))
+                        oddities: plan.weather.clientOddities, isInCrowd: plan.isOfOneKind,
+                        isLarge: habits.stalls || plan.isAboutPauses))
                 own.append(messages[messages.count - 1])
             }
             let client = MailClient(
@@ -193,6 +199,7 @@ final class Simulation {
         }
         ledger.messages = messages.map(\.facts)
         ledger.fairShare = plan.crowd?.terms
+        ledger.expectsSuccess = plan.isAboutPauses
     }
 
     // MARK: For clients and API

@@ -1,7 +1,7 @@
 """Breaks the relay on purpose, one way after the other, and checks that the simulation notices.
 
 Each mutation replaces one piece of a source file in a copy of the project, builds the simulation
-there and runs it: the sweep, and some seeds. If nothing notices a mutation, no test holds that promise.
+there and runs it: the sweep, pauses, and some seeds. If nothing notices a mutation, no test holds that promise.
 The list leaves out mutations that a second guard catches (the submission does not believe an early
 success either; the session's own clock ends an upload that stalls), and one that needs half a million
 messages to show. `mutations.py NAME…` tries those whose names contain one of these words.
@@ -22,6 +22,7 @@ COPY = FOLDER / "tree"
 SEEDS = 1_500
 API = "Sources/APIClient/"
 LEDGER = "Sources/LedgerServer/"
+HTTP2 = "Sources/HTTP2/"
 MESSAGES = "Sources/Relay/Messages/"
 SMTP = "Sources/Relay/SMTP/"
 STREAM = "Sources/Reactor/Stream/"
@@ -35,6 +36,11 @@ MUTATIONS = (
      "case .partlyWritten(isBodyHeld: false), .unacknowledged(isBodyHeld: false): .notSent",
      "case .partlyWritten(isBodyHeld: false): .retryNow\n"
      "        case .unacknowledged(isBodyHeld: false): .notSent"),
+    ("a request whose stream was reset after its end is sent again", HTTP2 + "HTTP2Session.swift",
+     "code == .refusedStream || code == .http11Required",
+     "code == .refusedStream || code == .internalError"),
+    ("an upload does not trickle", MESSAGES + "TrickleClock.swift",
+     "return now.milliseconds(since: since) >= Self.quietMilliseconds", "return now < since"),
     ("the ledger forgets", MESSAGES + "LedgerTable.swift",
      "let place = places[whole], place.record.until > now {",
      "let place = places[whole], place.record.until < now {"),
@@ -142,7 +148,7 @@ def build():
 
 def notice():
     """The first rule that the last build breaks, in the simulation's words; None if it breaks none."""
-    for arguments in (("sweep", "1"), ("seeds", "1", str(SEEDS))):
+    for arguments in (("sweep", "1"), ("pauses", "1", "10"), ("seeds", "1", str(SEEDS))):
         try:
             done = subprocess.run(
                 [FOLDER / "build/release/Simulate", *arguments], cwd=COPY, timeout=900,

@@ -19,6 +19,7 @@ build_simulation() {
 run_seeds() {
   "${simulate[@]}" check-balance
   "${simulate[@]}" sweep "${FIRST:-1}"
+  "${simulate[@]}" pauses "${FIRST:-1}" 30
   "${simulate[@]}" seeds "${FIRST:-1}" "$1"
 }
 

@@ -91,7 +91,7 @@ final class SimulatedAPIConnection: StreamHandler {
         entry = nil
         isSend = request.method == "POST"
         conduct = api.conduct()
-        stream?.deadline = .never
+        listen()
         if !isSend { return }
         switch conduct {
         case .early(let status):
@@ -106,7 +106,17 @@ final class SimulatedAPIConnection: StreamHandler {
         }
     }
 
+    /// More of the request has to come in time.
+    private func listen() {
+        guard let stream else { return }
+        stream.deadline =
+            api.world.weather.apiSilenceMilliseconds.map {
+                stream.loop.now.advanced(byMilliseconds: $0)
+            } ?? .never
+    }
+
     private func take(_ content: Bytes) {
+        listen()
         content.withUnsafeBufferPointer { body.append(contentsOf: $0) }
         if case .cutOff(let count) = conduct, body.count >= count {
             isDeaf = true
@@ -115,6 +125,7 @@ final class SimulatedAPIConnection: StreamHandler {
     }
 
     private func complete() {
+        stream?.deadline = .never
         if !isSend { return answerKeyCheck() }
         let entry = api.note(body, connection: number, conduct)
         self.entry = entry

@@ -2,6 +2,7 @@
 // stream of its own.
 
 import HTTP2
+import Reactor
 import Wire
 
 /// A request whose fate the dice decide after its head.
@@ -20,6 +21,8 @@ final class SimulatedExchange {
     /// What is left of the answer's body, and how the stream ends after it.
     private var rest: [UInt8] = []
     private var isCutShort = false
+    /// When the last of the request came.
+    private var heardAt: MonotonicTime
     /// The index of the request in the ledger.
     private var entry: Int?
     /// The same when the answer is one that the relay must believe.
@@ -32,6 +35,7 @@ final class SimulatedExchange {
         self.connection = connection
         self.isSend = isSend
         self.token = token
+        heardAt = connection.world.now
     }
 
     private var api: SimulatedAPI { connection.api }
@@ -43,6 +47,7 @@ final class SimulatedExchange {
     func begin(_ conduct: Conduct) {
         self.conduct = conduct
         guard isSend else { return }
+        if let silence = api.world.weather.apiSilenceMilliseconds { listen(silence) }
         switch conduct {
         case .early(let status):
             drop()
@@ -56,7 +61,21 @@ final class SimulatedExchange {
         }
     }
 
+    /// Ends the stream when nothing comes of the request for so long.
+    private func listen(_ milliseconds: Int) {
+        let end = heardAt.advanced(byMilliseconds: milliseconds)
+        connection.after(milliseconds: end.milliseconds(since: api.world.now)) { [weak self] in
+            guard let self, !isComplete, !isDropped else { return }
+            guard api.world.now.milliseconds(since: heardAt) >= milliseconds else {
+                return listen(milliseconds)
+            }
+            drop()
+            connection.session.reset(stream, .cancel)
+        }
+    }
+
     func take(_ content: Bytes) {
+        heardAt = api.world.now
         guard !isDeaf else { return }
         connection.session.consumed(content.count, of: stream)
         guard !isDropped else { return }

@@ -42,6 +42,8 @@ final class SimulatedHTTP2Connection: StreamHandler {
         self.stream = stream
         var options = HTTP2Options.server
         options.streamsMax = api.dice.pick([1, 2, 5, 100, 256])
+        // A stream too many is refused, and an upload can't be sent again: that is no pause.
+        if api.world.weather.apiSilenceMilliseconds != nil { options.streamsMax = 100 }
         options.streamWindowBytes = api.dice.pick([1_000, 20_000, 65_535, 8 * 1_048_576])
         options.connectionWindowBytes = api.dice.pick([65_535, 200_000, 16 * 1_048_576])
         options.opensWindows = false
@@ -169,9 +171,9 @@ final class SimulatedHTTP2Connection: StreamHandler {
     }
 
     /// The request is not acted on, and the relay is told so (RFC 9113 section 8.7).
-    func refuse(_ exchange: SimulatedExchange) {
+    func refuse(_ exchange: SimulatedExchange, _ code: HTTP2ErrorCode = .refusedStream) {
         exchange.drop()
-        session.reset(exchange.stream, .refusedStream)
+        session.reset(exchange.stream, code)
     }
 
     /// The API has begun to do something about the request: it can't be taken back.
@@ -189,7 +191,7 @@ final class SimulatedHTTP2Connection: StreamHandler {
             isLeaving = true
         case 1: takeBack()
         case 2: allow(api.dice.pick([0, 1, 3, 50]))
-        case 3: refuse(exchange)
+        case 3: refuse(exchange, api.dice.happens(0.2) ? .http11Required : .refusedStream)
         case 4:
             isDeaf = true
             stream?.pauseReceiving()

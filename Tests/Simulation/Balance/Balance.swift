@@ -372,6 +372,9 @@ struct Balance {
         {
             violations.append("\(name): 421 in place of the reply to a dot")
         }
+        if ledger.expectsSuccess, let code = attempt.code, code != 250 {
+            violations.append("\(name): \(code), and its client did nothing but pause")
+        }
         guard let heard = attempt.dotHeardAt, let sent = attempt.replySentAt else { return }
         let waited = sent.milliseconds(since: heard)
         if waited > ledger.apiTimeoutMilliseconds + 500 {

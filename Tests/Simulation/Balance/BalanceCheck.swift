@@ -155,6 +155,17 @@ enum BalanceCheck {
             }
         ),
         (
+            "a pause that ended in a refusal", "did nothing but pause",
+            {
+                var ledger = order()
+                ledger.expectsSuccess = true
+                ledger.attempts[0].code = 451
+                ledger.attempts[0].messageID = nil
+                ledger.requests = []
+                return ledger
+            }
+        ),
+        (
             "a success reported as a failure", "nobody got its 250",
             {
                 var ledger = order()

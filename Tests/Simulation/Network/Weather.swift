@@ -42,6 +42,8 @@ struct Weather {
     var apiConnectionsMax = Int.max
     /// What the API says with `Keep-Alive: timeout=`, and keeps to; nil: it says nothing.
     var apiKeepAliveSeconds: Int?
+    /// It ends an upload of which nothing came for so long, as proxies do; nil: it never does.
+    var apiSilenceMilliseconds: Int?
 
     // The clients.
     var clientLeaves = 0.0
