@@ -3,7 +3,7 @@
  * allocation, never a read outside [p, p + n).
  *
  * Up to three variants of each: `_portable`, `_narrow` at 16 bytes per step (SSE2, which every
- * x86-64 has; elsewhere the portable one) and `_wide` at 32 (AVX2, kernels_wide.h). The name
+ * x86-64 has, NEON on arm64; elsewhere the portable one) and `_wide` at 32 (AVX2, kernels_wide.h). The name
  * without a suffix chooses. The other names are for the tests, which compare the variants.
  */
 #ifndef CEPOLL_KERNELS_H
@@ -12,18 +12,17 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+
+#include "kernels_vector.h"
 
 /* Offset of the first `byte` in [p, p + n), or n. */
 static inline size_t ck_find_byte(const uint8_t *_Nullable p, size_t n, uint8_t byte) {
     size_t i = 0;
-#if defined(__SSE2__)
-    const __m128i needle = _mm_set1_epi8((char)byte);
+#if defined(CK_HAS_VECTOR)
+    const ck_vector needle = ck_every(byte);
     for (; i + 16 <= n; i += 16) {
-        __m128i chunk = _mm_loadu_si128((const __m128i *)(p + i));
-        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(chunk, needle));
+        ck_vector chunk = ck_load(p + i);
+        unsigned mask = ck_mask(ck_equal(chunk, needle));
         if (mask) return i + (size_t)__builtin_ctz(mask);
     }
 #endif
@@ -35,10 +34,9 @@ static inline size_t ck_find_byte(const uint8_t *_Nullable p, size_t n, uint8_t 
 /* Offset of the first byte of 0x80 or more in [p, p + n), or n: how far the text is ASCII. */
 static inline size_t ck_find_high(const uint8_t *_Nullable p, size_t n) {
     size_t i = 0;
-#if defined(__SSE2__)
+#if defined(CK_HAS_VECTOR)
     for (; i + 16 <= n; i += 16) {
-        unsigned mask =
-            (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(p + i)));
+        unsigned mask = ck_mask(ck_load(p + i));
         if (mask) return i + (size_t)__builtin_ctz(mask);
     }
 #endif
@@ -66,14 +64,13 @@ static inline size_t ck_find_pair_portable(
 static inline size_t ck_find_pair_narrow(
     const uint8_t *_Nullable p, size_t n, uint8_t a, uint8_t b) {
     size_t i = 0;
-#if defined(__SSE2__)
-    const __m128i first = _mm_set1_epi8((char)a);
-    const __m128i second = _mm_set1_epi8((char)b);
+#if defined(CK_HAS_VECTOR)
+    const ck_vector first = ck_every(a);
+    const ck_vector second = ck_every(b);
     for (; i + 17 <= n; i += 16) {
-        __m128i before = _mm_loadu_si128((const __m128i *)(p + i));
-        __m128i behind = _mm_loadu_si128((const __m128i *)(p + i + 1));
-        unsigned mask = (unsigned)_mm_movemask_epi8(
-            _mm_and_si128(_mm_cmpeq_epi8(before, first), _mm_cmpeq_epi8(behind, second)));
+        ck_vector before = ck_load(p + i);
+        ck_vector behind = ck_load(p + i + 1);
+        unsigned mask = ck_mask(ck_and(ck_equal(before, first), ck_equal(behind, second)));
         if (mask) return i + (size_t)__builtin_ctz(mask);
     }
 #endif

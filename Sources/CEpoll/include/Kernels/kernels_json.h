@@ -63,15 +63,15 @@ static inline size_t ck_json_escape_byte(uint8_t c, uint8_t *_Nonnull q) {
     return 6;
 }
 
-#if defined(__SSE2__)
+#if defined(CK_HAS_VECTOR)
 /*
  * Bit i: byte i needs escaping or is not ASCII. The exclusive-or moves the quotation mark to 0x20,
  * so that one signed comparison finds it, the control bytes and everything over 127.
  */
-static inline unsigned ck_json_stops(__m128i c) {
-    __m128i over = _mm_cmpgt_epi8(_mm_xor_si128(c, _mm_set1_epi8(2)), _mm_set1_epi8(0x20));
-    __m128i backslash = _mm_cmpeq_epi8(c, _mm_set1_epi8('\\'));
-    return (unsigned)_mm_movemask_epi8(_mm_andnot_si128(backslash, over)) ^ 0xFFFF;
+static inline unsigned ck_json_stops(ck_vector c) {
+    ck_vector over = ck_greater(ck_xor(c, ck_every(2)), ck_every(0x20));
+    ck_vector backslash = ck_equal(c, ck_every('\\'));
+    return ck_mask(ck_without(over, backslash)) ^ 0xFFFF;
 }
 
 /*
@@ -79,19 +79,19 @@ static inline unsigned ck_json_stops(__m128i c) {
  * of two or three bytes. Sequences of four are left to ck_utf8_sequence. `stops` is
  * ck_json_stops(c).
  */
-static inline unsigned ck_utf8_block(__m128i c, unsigned stops) {
-    unsigned beyond = (unsigned)_mm_movemask_epi8(c);
-    unsigned behind = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(c, _mm_set1_epi8(-64)));
-    unsigned below_c2 = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(c, _mm_set1_epi8(-62)));
-    unsigned from_e0 = beyond & (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(c, _mm_set1_epi8(-33)));
+static inline unsigned ck_utf8_block(ck_vector c, unsigned stops) {
+    unsigned beyond = ck_mask(c);
+    unsigned behind = ck_mask(ck_greater(ck_every(0xC0), c));
+    unsigned below_c2 = ck_mask(ck_greater(ck_every(0xC2), c));
+    unsigned from_e0 = beyond & ck_mask(ck_greater(c, ck_every(0xDF)));
     unsigned lead = beyond & ~behind;
     unsigned expected = lead << 1;
     unsigned stop = (stops & ~beyond) | (lead & below_c2);
     if (from_e0) {
-        unsigned below_a0 = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(c, _mm_set1_epi8(-96)));
-        unsigned e0 = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(c, _mm_set1_epi8((char)0xE0)));
-        unsigned ed = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(c, _mm_set1_epi8((char)0xED)));
-        unsigned from_f0 = (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(c, _mm_set1_epi8(-17)));
+        unsigned below_a0 = ck_mask(ck_greater(ck_every(0xA0), c));
+        unsigned e0 = ck_mask(ck_equal(c, ck_every(0xE0)));
+        unsigned ed = ck_mask(ck_equal(c, ck_every(0xED)));
+        unsigned from_f0 = ck_mask(ck_greater(c, ck_every(0xEF)));
         expected |= from_e0 << 2;
         stop |= (beyond & from_f0) | (e0 << 1 & below_a0) | (ed << 1 & ~below_a0);
     }
@@ -111,15 +111,15 @@ static inline __attribute__((always_inline)) int ck_json_escape_from(
     int has_blocks, size_t end, ck_progress *_Nonnull progress) {
     size_t i = progress->taken, o = progress->written;
     int can_go_on = 1;
-#if defined(__SSE2__)
+#if defined(CK_HAS_VECTOR)
     /* Up to here one byte at a time, so that odd text does not try blocks in vain. */
     size_t slow_end = 0;
 #endif
     while (i < end && room - o >= CK_JSON_ROOM_MIN) {
-#if defined(__SSE2__)
+#if defined(CK_HAS_VECTOR)
         if (has_blocks && i >= slow_end && n - i >= 16) {
-            __m128i c = _mm_loadu_si128((const __m128i *)(p + i));
-            _mm_storeu_si128((__m128i *)(q + o), c);
+            ck_vector c = ck_load(p + i);
+            ck_store(q + o, c);
             unsigned stops = ck_json_stops(c);
             if (stops == 0) {
                 i += 16;
@@ -215,10 +215,10 @@ static inline ck_progress ck_json_escape(
 /* Offset of the first quotation mark, backslash or control byte in [p, p + n), or n. */
 static inline size_t ck_json_find_stop(const uint8_t *_Nonnull p, size_t n) {
     size_t i = 0;
-#if defined(__SSE2__)
+#if defined(CK_HAS_VECTOR)
     for (; i + 16 <= n; i += 16) {
-        __m128i c = _mm_loadu_si128((const __m128i *)(p + i));
-        unsigned stops = ck_json_stops(c) & ~(unsigned)_mm_movemask_epi8(c);
+        ck_vector c = ck_load(p + i);
+        unsigned stops = ck_json_stops(c) & ~ck_mask(c);
         if (stops) return i + (size_t)__builtin_ctz(stops);
     }
 #endif

@@ -34,13 +34,13 @@ static inline int ck_is_http_token(const uint8_t *_Nullable p, size_t n) {
 /* Whether there is a control byte other than the tab: 0 to 31, or 127. */
 static inline int ck_has_controls(const uint8_t *_Nullable p, size_t n) {
     size_t i = 0;
-#if defined(__SSE2__)
+#if defined(CK_HAS_VECTOR)
     for (; i + 16 <= n; i += 16) {
-        __m128i c = _mm_loadu_si128((const __m128i *)(p + i));
-        __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(c, _mm_set1_epi8(0x1F)), c);
-        __m128i tab = _mm_cmpeq_epi8(c, _mm_set1_epi8('\t'));
-        __m128i delete = _mm_cmpeq_epi8(c, _mm_set1_epi8(0x7F));
-        if (_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, low), delete))) return 1;
+        ck_vector c = ck_load(p + i);
+        ck_vector low = ck_equal(ck_least(c, ck_every(0x1F)), c);
+        ck_vector tab = ck_equal(c, ck_every('\t'));
+        ck_vector delete = ck_equal(c, ck_every(0x7F));
+        if (ck_mask(ck_or(ck_without(low, tab), delete))) return 1;
     }
 #endif
     for (; i < n; i++)
