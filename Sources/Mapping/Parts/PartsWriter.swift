@@ -2,8 +2,8 @@
 //
 // The text of a message without parts goes into its body at once. In a multipart `ShownParts` decides
 // where a leaf goes: attachments are written as they pass, as one list, and texts wait in `HeldParts`
-// until the end of the message shows which body they are in. A text with nothing but alternatives and
-// roots around it does not wait: it goes into its body at once. If a later part takes its place, it is
+// until the end of the message shows which body they are in. A text with nothing but alternatives
+// around it does not wait: it goes into its body at once. If a later part takes its place, it is
 // cut out again; if a later part belongs beside it, it is taken back to those that wait. Both only
 // while the request is so short that nothing of it has left; then it stays. This file is the place to
 // change which kind of part goes where.
@@ -198,7 +198,8 @@ extension PartsWriter {
         case .hold:
             let waits = mayNamePlaces(leaf, isInRelated: noteScope(of: walker, leaf))
             let mayStream = shown.mayStream && !attachments.isListOpen
-            let goesAtOnce = mayStream && sink.isRequest && !waits
+            let goesAtOnce =
+                mayStream && shown.isAmongAlternatives && sink.isRequest && !waits
             hold(leaf, goesAtOnce: goesAtOnce, mayStream: mayStream, &findings)
         case .holdAside:
             _ = noteScope(of: walker, leaf)

@@ -116,6 +116,8 @@ struct ShownParts {
         var firstText: (forms: Forms, number: Int)?
         /// Texts that only some programs show, before any that all show.
         var limited: [Int] = []
+        /// A text in it was left out, because one in the request stands for the same words.
+        var hasLeftOut = false
         var forms = Forms()
         /// Parts so far.
         var partCount = 0
@@ -246,6 +248,10 @@ extension ShownParts {
         }
     }
 
+    /// Whether nothing but alternatives is around the current text. In a multipart/related other parts
+    /// may be joined with it, and a request that has left cannot change for them.
+    var isAmongAlternatives: Bool { isAlternative(from: 0) }
+
     /// The current text is in the request, and takes the place of one that `effect` calls replaced.
     /// `leafEnd` follows, with the same number.
     mutating func streams(as number: Int) {
@@ -320,7 +326,9 @@ extension ShownParts {
     }
 
     private mutating func counted(_ decision: Decision) -> Decision {
-        if decision == .leftOut { leftOutCount += 1 }
+        guard decision == .leftOut else { return decision }
+        leftOutCount += 1
+        for index in nodes.indices { nodes[index].hasLeftOut = true }
         return decision
     }
 
@@ -361,7 +369,7 @@ extension ShownParts {
     /// Beside a text that all programs show it is left out; without one it is a file.
     private mutating func limited() -> Decision {
         guard let home = limitedHome else { return .attachment }
-        guard nodes[home...].allSatisfy({ $0.forms.isEmpty }) else {
+        guard nodes[home...].allSatisfy({ $0.forms.isEmpty && !$0.hasLeftOut }) else {
             leftOutCount += 1
             return .leftOut
         }
@@ -399,7 +407,7 @@ extension ShownParts {
                 node.forms.html.sort()
                 node.forms.text?.sort()
             }
-            if node.forms.isEmpty {
+            if node.forms.isEmpty && !node.hasLeftOut {
                 files += node.limited
             } else {
                 leftOutCount += node.limited.count

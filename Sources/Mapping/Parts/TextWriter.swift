@@ -86,7 +86,7 @@ struct TextWriter: ~Copyable {
     /// A text begins that waits.
     /// - Parameters:
     ///   - goesAtOnce: it goes into its body as soon as it has something to see.
-    ///   - mayStream: it goes into its body when memory can't hold it.
+    ///   - mayStream: it goes into its body when memory can't hold it, and it has something to see.
     ///   - mayBeFile: it waits although it is blank.
     ///   - keepsCharset: it is never in a body, and keeps its bytes.
     mutating func beginHeld(
@@ -240,8 +240,9 @@ extension TextWriter {
 extension TextWriter {
     private mutating func hold(_ bytes: Bytes) {
         if !visible.isVisible { visible.feed(bytes) }
+        // What is blank takes nobody's place, however long it is.
         let goes =
-            goesAtOnce && visible.isVisible || mayStream && !held.hasMemory(for: bytes.count)
+            visible.isVisible && (goesAtOnce || mayStream && !held.hasMemory(for: bytes.count))
         guard goes else { return held.append(bytes) }
         stream()
         escape(bytes)
