@@ -63,6 +63,7 @@ private struct Walk {
         let decision = shown.leafStart(leaf, depth: depth, mayChange: goesAtOnce)
         let place = decisions.count
         decisions.append(decision)
+        if decision == .look { return shown.leafEnd(isBlank: isBlank, number: nil) }
         guard decision == .hold || decision == .holdAside else { return }
         if goesAtOnce && !isBlank { return shownLeaf(isHTML: media == .html) }
         if streamed.contains(place), shown.mayStream {
@@ -251,8 +252,12 @@ struct ShownPartsTests {
                 Row("", .plain, text: [-1], html: [0])
             ),
             (
-                .alternative(.plain, .html, .plain), 0, [.hold, .hold, .leftOut],
+                .alternative(.plain, .html, .plain), 0, [.hold, .hold, .look],
                 Row("", .plain, text: [-1], html: [0], leftOut: 1)
+            ),
+            (
+                .alternative(.plain, .html, .blank), 0, [.hold, .hold, .look],
+                Row("", .plain, text: [-1], html: [0])
             ),
             (
                 .alternative(.html, .mixed(.plain, .file)), 0, [.hold, .hold, .attachment],

@@ -148,6 +148,25 @@ struct WrittenBodiesTests {
         }
     }
 
+    @Test(
+        "a blank text beside one that has left is not counted as left out",
+        arguments: [true, false])
+    func blankAboveThreshold(isBlank: Bool) {
+        let blank =
+            "--a\nContent-Transfer-Encoding: base64\n\n" + (isBlank ? "IA0K" : "IA1K") + "\n"
+        let emptyHTML = html + "<html><body>" + (isBlank ? "" : "b") + "</body></html>\n"
+        let content =
+            alternative + html + "<p>a\n" + plain + "short\n" + blank + emptyHTML + "--a--\n"
+        var message = MappedMessage(crlf(content))
+        message.heldBytesMax = 10
+        for plan in Splits.plans(for: message.content.count) {
+            let result = bench.map(message, cut: plan)
+            #expect(result.object?["text_body"] as? String == "short")
+            #expect(result.object?["html_body"] as? String == "<p>a")
+            #expect(result.losses[.alternativesNotShown] == (isBlank ? 0 : 2))
+        }
+    }
+
     @Test("a long file between texts takes nothing from either body")
     func longFile() {
         let file =

@@ -19,6 +19,8 @@ struct PartsWriter: ~Copyable {
         case body
         /// To the texts that wait.
         case held
+        /// Nowhere, once it has something to see.
+        case looked
         case attachment
         /// Nowhere.
         case nowhere
@@ -132,7 +134,7 @@ struct PartsWriter: ~Copyable {
     mutating func feed(_ content: Bytes, _ findings: inout Findings) {
         guard content.count > 0 else { return }
         switch route {
-        case .body, .held: text.feed(content)
+        case .body, .held, .looked: text.feed(content)
         case .attachment: attachments.feed(content, &findings)
         case .nowhere, nil: break
         }
@@ -143,6 +145,8 @@ struct PartsWriter: ~Copyable {
         switch route {
         case .body: if text.finish(&findings) != .blank { hasBody = true }
         case .held: endPart(&findings)
+        case .looked:
+            shown.leafEnd(isBlank: text.finish(&findings) == .blank, number: nil)
         case .attachment: attachments.finish(&findings)
         case .nowhere, nil: break
         }
@@ -192,6 +196,9 @@ extension PartsWriter {
         switch shown.leafStart(part, depth: walker.leafDepth, mayChange: isChangeable) {
         case .attachment: startAttachment(of: walker, &findings)
         case .leftOut: route = .nowhere
+        case .look:
+            text.beginSeen(leaf)
+            route = .looked
         case .hold where hasTemplate:
             replaceByTemplate(&findings)
             shown.leafEnd(isBlank: false, number: Self.replaced)
@@ -246,6 +253,7 @@ extension PartsWriter {
             if scopes.last?.number == held.nextNumber { scopes.removeLast() }
             shown.leafEnd(isBlank: true, number: nil)
             if fileHeads.last?.number == held.nextNumber { fileHeads.removeLast() }
+        case .seen: preconditionFailure("the text was kept")
         case .written:
             let number = held.nextNumber - 1
             hasBody = true

@@ -27,7 +27,7 @@ struct ShownParts {
         var contentID: [UInt8] = []
     }
 
-    /// Where a leaf goes; `leafEnd` follows after each `.hold` and `.holdAside`.
+    /// Where a leaf goes; `leafEnd` follows after each `.hold`, `.holdAside` and `.look`.
     enum Decision: Equatable {
         /// It is a text that is shown, unless it is blank.
         case hold
@@ -36,6 +36,8 @@ struct ShownParts {
         case attachment
         /// Nowhere: others stand for the same words. The plan counts it.
         case leftOut
+        /// Nowhere, for the same reason. The plan counts it unless it is blank.
+        case look
     }
 
     /// What the bodies are made of. A text is named by its number, which `leafEnd` gave it.
@@ -124,7 +126,7 @@ struct ShownParts {
     }
 
     /// The leaf between `leafStart` and `leafEnd`.
-    private enum Current { case shown(isHTML: Bool), firstText(isHTML: Bool), limited }
+    private enum Current { case shown(isHTML: Bool), firstText(isHTML: Bool), limited, leftOut }
 
     private var nodes: [Node] = []
     private var all = Forms()
@@ -187,16 +189,20 @@ struct ShownParts {
         }
     }
 
-    /// A leaf that is held is complete.
+    /// A leaf that is held or looked at is complete.
     /// - Parameters:
     ///   - isBlank: it has nothing to see.
     ///   - number: its own from now on, larger than those before it; negative for a text that a
-    ///     template replaces; nil for one that is forgotten.
+    ///     template replaces; nil for one that is forgotten or was only looked at.
     mutating func leafEnd(isBlank: Bool, number: Int?) {
         guard let ended = current else { preconditionFailure("no leaf is held") }
         current = nil
         guard let top = nodes.indices.last else { return }
         switch (ended, number) {
+        case (.leftOut, _):
+            guard !isBlank else { break }
+            leftOutCount += 1
+            for index in nodes.indices { nodes[index].hasLeftOut = true }
         case (.limited, let number?): nodes[limitedHome ?? top].limited.append(number)
         case (.shown(let isHTML), let number?) where !isBlank:
             shown.append(number)
@@ -266,7 +272,7 @@ extension ShownParts {
         let isHTML: Bool
         switch current {
         case .shown(let kind), .firstText(let kind): isHTML = kind
-        case .limited, nil: return .none
+        case .limited, .leftOut, nil: return .none
         }
         guard let open = written[isHTML: isWrittenHTML]?.fewestOpen, open > 0 else { return .none }
         // Parts of a multipart/related are joined.
@@ -292,7 +298,7 @@ extension ShownParts {
         for kind in [false, true] {
             guard let open = written[isHTML: kind]?.fewestOpen else { continue }
             guard open > 0, nodes[open - 1].kind == .alternative else { return .attachment }
-            if kind == isHTML, isAlternative(from: open) { decision = .leftOut }
+            if kind == isHTML, isAlternative(from: open) { decision = .look }
         }
         return decision
     }
@@ -315,20 +321,18 @@ extension ShownParts {
                     return first(leaf, isHTML: isHTML)
                 }
             }
-            if let other = besideWritten(isHTML: isHTML) { return counted(other) }
+            if let other = besideWritten(isHTML: isHTML) { return noted(other) }
             takeRoot()
         } else {
             if leaf.hasName && shownCount > 0 { return .attachment }
-            if let other = besideWritten(isHTML: isHTML) { return counted(other) }
+            if let other = besideWritten(isHTML: isHTML) { return noted(other) }
         }
         current = .shown(isHTML: isHTML)
         return .hold
     }
 
-    private mutating func counted(_ decision: Decision) -> Decision {
-        guard decision == .leftOut else { return decision }
-        leftOutCount += 1
-        for index in nodes.indices { nodes[index].hasLeftOut = true }
+    private mutating func noted(_ decision: Decision) -> Decision {
+        if decision == .look { current = .leftOut }
         return decision
     }
 

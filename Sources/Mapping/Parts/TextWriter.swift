@@ -16,6 +16,8 @@ struct TextWriter: ~Copyable {
         case blank
         /// It waits, and has a number.
         case held(isBlank: Bool)
+        /// It had something to see; nothing of it is left.
+        case seen
         /// It is in the request; with a number, if it was begun by `beginHeld`.
         case written
     }
@@ -46,6 +48,8 @@ struct TextWriter: ~Copyable {
     private var goesAtOnce = false
     private var mayStream = false
     private var mayBeFile = false
+    /// Whether nothing of the text is kept.
+    private var isOnlySeen = false
     private var visible = VisibleText(isHTML: false)
 
     init(
@@ -72,6 +76,7 @@ struct TextWriter: ~Copyable {
         escaper = JSONEscaper(lineEnds: .lineFeed)
         isOpen = false
         isHeld = false
+        isOnlySeen = false
         wasHeld = false
     }
 
@@ -106,8 +111,17 @@ struct TextWriter: ~Copyable {
         held.open()
     }
 
+    /// A text begins that goes nowhere; `finish` says whether it has something to see.
+    mutating func beginSeen(_ leaf: EntityTraits) {
+        begin(leaf)
+        isHeld = true
+        isOnlySeen = true
+        visible = VisibleText(isHTML: isHTML)
+    }
+
     /// Content of the part, still transfer-encoded; used up.
     mutating func feed(_ content: Bytes) {
+        if isOnlySeen && visible.isVisible { return }
         if isIdentity { return convert(content) }
         var taken = 0
         while taken < content.count {
@@ -240,6 +254,7 @@ extension TextWriter {
 extension TextWriter {
     private mutating func hold(_ bytes: Bytes) {
         if !visible.isVisible { visible.feed(bytes) }
+        guard !isOnlySeen else { return }
         // What is blank takes nobody's place, however long it is.
         let goes =
             visible.isVisible && (goesAtOnce || mayStream && !held.hasMemory(for: bytes.count))
@@ -267,6 +282,7 @@ extension TextWriter {
     private mutating func finishHeld() -> Result {
         isHeld = false
         let isBlank = visible.isBlank
+        guard !isOnlySeen else { return isBlank ? .blank : .seen }
         guard !isBlank || mayBeFile && held.openByteCount > 0 else {
             held.forget()
             return .blank
