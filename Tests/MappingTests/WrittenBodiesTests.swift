@@ -152,8 +152,10 @@ struct WrittenBodiesTests {
         "a blank text beside one that has left is not counted as left out",
         arguments: [true, false])
     func blankAboveThreshold(isBlank: Bool) {
+        // Its bytes are no UTF-8; what nobody gets has no characters that were replaced.
         let blank =
-            "--a\nContent-Transfer-Encoding: base64\n\n" + (isBlank ? "IA0K" : "IA1K") + "\n"
+            "--a\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
+            + (isBlank ? "IA0K" : "IP9K") + "\n"
         let emptyHTML = html + "<html><body>" + (isBlank ? "" : "b") + "</body></html>\n"
         let content =
             alternative + html + "<p>a\n" + plain + "short\n" + blank + emptyHTML + "--a--\n"
@@ -164,6 +166,7 @@ struct WrittenBodiesTests {
             #expect(result.object?["text_body"] as? String == "short")
             #expect(result.object?["html_body"] as? String == "<p>a")
             #expect(result.losses[.alternativesNotShown] == (isBlank ? 0 : 2))
+            #expect(result.losses[.charactersReplaced] == 0)
         }
     }
 

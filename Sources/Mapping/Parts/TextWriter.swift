@@ -140,7 +140,7 @@ struct TextWriter: ~Copyable {
                 isDone = transfer.finish(into: &region)
                 convert(region.bytes)
             }
-            findings.count(.encodingsIrregular, transfer.irregularCount)
+            if !isOnlySeen { findings.count(.encodingsIrregular, transfer.irregularCount) }
         }
         if !isPassThrough { finishCharset(&findings) }
         if flow != nil { finishFlow() }
@@ -166,7 +166,7 @@ struct TextWriter: ~Copyable {
             isDone = decoder.finish(into: &region)
             emit(region.bytes)
         }
-        findings.count(.charactersReplaced, decoder.replacedCount)
+        if !isOnlySeen { findings.count(.charactersReplaced, decoder.replacedCount) }
     }
 
     private mutating func convert(_ bytes: Bytes) {
