@@ -154,33 +154,37 @@ io_uring_granted() {
   fi
 }
 
+# follow NAME COMMAND… [+ NAME COMMAND…]…: runs these side by side, the output in .build/tests/NAME.log, and
+# shows what failed at the end (Tests/runs.py).
+follow() { "$PYTHON" Tests/runs.py "$@"; }
+
 # The three daily tests, with the command of the array `under` in front (Tests/Sanitizers/run.sh).
 under=()
 
 # unit_tests [OPTION OF SWIFT TEST…]: of the build that these options name. FILTER chooses some.
 unit_tests() {
-  POSTSCALE_TEST_BACKEND=epoll "${under[@]}" swift test --skip-build "$@" \
-    ${FILTER:+--filter "$FILTER"}
+  follow "unit tests over epoll" env POSTSCALE_TEST_BACKEND=epoll "${under[@]}" \
+    swift test --skip-build "$@" ${FILTER:+--filter "$FILTER"}
   if io_uring_granted; then
-    POSTSCALE_TEST_BACKEND=io_uring "${under[@]}" swift test --skip-build "$@" \
-      --filter "${FILTER:-$socket_tests}"
+    follow "unit tests over io_uring" env POSTSCALE_TEST_BACKEND=io_uring "${under[@]}" \
+      swift test --skip-build "$@" --filter "${FILTER:-$socket_tests}"
   fi
 }
 
 end_to_end_tests() {
-  RELAY_ARGUMENTS="--backend epoll" "${under[@]}" \
-    "$PYTHON" -m unittest discover -s Tests/EndToEnd -v
+  local tests=("${under[@]}" "$PYTHON" -m unittest discover -s Tests/EndToEnd -v)
+  follow "end to end over epoll" env RELAY_ARGUMENTS="--backend epoll" "${tests[@]}"
   # Once more with HTTP/2 to the API.
   local second=epoll
   if io_uring_granted; then second=io_uring; fi
-  RELAY_API_HTTP=2 RELAY_ARGUMENTS="--backend $second" "${under[@]}" \
-    "$PYTHON" -m unittest discover -s Tests/EndToEnd -v
+  follow "end to end over $second with HTTP2" \
+    env RELAY_API_HTTP=2 RELAY_ARGUMENTS="--backend $second" "${tests[@]}"
 }
 
 # NAMES chooses some, by parts of their names.
 fault_tests() {
   # shellcheck disable=SC2086 # NAMES are several words
-  "${under[@]}" "$PYTHON" Tests/Faults/run.py ${NAMES:-}
+  follow "faults" "${under[@]}" "$PYTHON" Tests/Faults/run.py ${NAMES:-}
 }
 
 # no_such_job: the end of each run.sh's list of jobs.

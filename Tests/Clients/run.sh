@@ -33,14 +33,9 @@ run_clients() {
   needed python_packages recipes "${recipes[@]}"
   use_relay
   # Most recipes wait for their time, so they run beside the others.
-  mkdir -p .build/clients
-  timeout -k 10 900 "$PYTHON" -m unittest discover -s Tests/Clients -p 'test_recipes.py' -v \
-    >.build/clients/recipes.log 2>&1 &
-  local beside=$! status=0
-  timeout -k 10 1500 "$PYTHON" -m unittest discover -s Tests/Clients -p 'test_[!r]*.py' -v || status=$?
-  wait "$beside" || status=$?
-  cat .build/clients/recipes.log
-  return "$status"
+  local tests=("$PYTHON" -m unittest discover -s Tests/Clients -v -p)
+  follow "clients" timeout -k 10 1500 "${tests[@]}" 'test_[!r]*.py' \
+    + "clients of the recipes" timeout -k 10 900 "${tests[@]}" 'test_recipes.py'
 }
 
 case ${1:-clients} in
