@@ -41,7 +41,7 @@ CLIENT_SECONDS = 300 if SANITIZED else 60
 # How long a raw client, or the test beside it, waits for one step.
 PATIENCE_SECONDS = 150 if SANITIZED else 30
 
-_ports = set()
+_ports, _port_blocks = [], []
 _sandbox_ports = set()
 _keys = set()
 _key_count = 0
@@ -65,19 +65,28 @@ def temporary_folder(name):
 
 
 def free_port():
-    """A port that nobody listens on and that no other process of this run was given. It is none of
-    those that the kernel gives to outgoing connections (from 32768 on), of which a crowd may take the
-    port before the relay does."""
+    """A port that nobody listens on and that no process of any tests on this machine was given. Ports come
+    in blocks: while this process lives, an abstract socket (unix(7)) with the number of each of its blocks is
+    its own. They are none of those that the kernel gives to outgoing connections (from 32768 on), of which
+    a crowd may take the port before the relay does."""
     while True:
-        port = random.randrange(10_000, 32_768)
+        if not _ports:
+            block = random.randrange(10_000, 32_700, 100)
+            holder = socket.socket(socket.AF_UNIX)
+            try:
+                holder.bind(f"\0postscale-relay-tests/{block}")
+            except OSError:
+                holder.close()
+                continue
+            _port_blocks.append(holder)
+            _ports.extend(range(block, block + 100))
+        port = _ports.pop()
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
+                return port
             except OSError:
                 continue
-        if port not in _ports:
-            _ports.add(port)
-            return port
 
 
 def new_key(behaviour="", kind="test"):

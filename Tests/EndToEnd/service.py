@@ -110,6 +110,17 @@ def thread_states(process):
         for path in pathlib.Path(f"/proc/{process.pid}/task").glob("*/stat")]
 
 
+def kernel_rows(connection):
+    """What the kernel knows of a connection over IPv4: both ends as far as it has them, and the listening
+    socket with the length of its queue (rx); the rows of proc_net_tcp(5) up to the inode."""
+    ports = [f":{address[1]:04X}" for address in (connection.getsockname(), connection.getpeername())]
+    for row in pathlib.Path("/proc/self/net/tcp").read_text().splitlines():
+        fields = row.split()
+        ends = [field[-5:] for field in fields[1:3]]
+        if sorted(ends) == sorted(ports) or (ends[0] == ports[1] and fields[3] == "0A"):
+            yield " ".join(fields[1:10])
+
+
 class Load(threading.Thread):
     """One client after another, until stopped."""
 
@@ -170,6 +181,12 @@ class _Told:
         made = super()._get_socket(host, port, timeout)
         self.load.state = f"from port {made.getsockname()[1]}, before a command"
         return made
+
+    def close(self):
+        # smtplib closes a connection on which it has waited in vain.
+        if isinstance(sys.exc_info()[1], TimeoutError) and self.sock:
+            self.load.state += "; " + " | ".join(kernel_rows(self.sock))
+        super().close()
 
     def putcmd(self, cmd, args=""):
         # What is no verb may be an answer to AUTH.

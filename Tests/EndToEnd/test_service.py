@@ -9,6 +9,7 @@ import datetime
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -20,9 +21,15 @@ import harness
 import service
 
 
-def slow_sessions(relays):
-    """What the relays logged of sessions that lasted for more than five seconds, or did not end."""
+def suspects(relays, errors):
+    """What the relays logged of the sessions with errors, and of all that lasted for more than five seconds
+    or did not end."""
+    peers = {f"127.0.0.1:{port}" for error in errors for port in re.findall(r"from port (\d+)", error[2])}
     for number, relay in enumerate(relays):
+        yield f"relay {number}: {relay.log.count(b'session-opened')} sessions"
+        yield from (
+            f"relay {number}: {line}" for line in relay.log.decode(errors="replace").splitlines()
+            if not line.startswith("{"))
         sessions = {}
         for event in relay.events():
             sessions.setdefault(event.get("session"), []).append(event)
@@ -32,7 +39,8 @@ def slow_sessions(relays):
                 datetime.datetime.fromisoformat(event["time"].removesuffix("Z"))
                 for event in (events[0], events[-1]))
             is_slow = (last - first).total_seconds() > 5
-            if is_slow or events[-1]["event"] != "session-closed":
+            is_wanted = events[0].get("peer") in peers
+            if is_wanted or is_slow or events[-1]["event"] != "session-closed":
                 yield from (f"relay {number}: {json.dumps(event)}" for event in events)
 
 
@@ -55,7 +63,7 @@ class RestartTestCase(unittest.TestCase):
         return accepted, errors
 
     def check(self, sandbox, accepted, errors, relays):
-        self.assertEqual(errors, [], "\n".join(slow_sessions(relays)))
+        self.assertEqual(errors, [], "\n".join(suspects(relays, errors)))
         stored = sorted(message["subject"] for message in sandbox.stored_messages())
         self.assertEqual(stored, sorted(accepted), "every 250 is at the API, once")
         sessions = []

@@ -17,6 +17,8 @@ AT_A_TIME = 6
 ALONE = ("Kill", "Drain", "Overload", "Descriptors")
 # Whether a class that failed beside others runs once more alone, and that run counts.
 JUDGED_ALONE = False
+# What each process runs after its class.
+AFTER_EACH = ()
 
 
 def classes(names):
@@ -38,7 +40,7 @@ def classes(names):
 
 def run(name):
     start = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "unittest", "-v", name], cwd=FOLDER,
+    done = subprocess.run([sys.executable, "-m", "unittest", "-v", name, *AFTER_EACH], cwd=FOLDER,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
     print(f"\n{name}, {time.monotonic() - start:.0f} s\n{done.stdout.decode()}", flush=True)
     return done.returncode == 0
@@ -49,7 +51,11 @@ def main():
     alone = [name for name in names if any(part in name for part in ALONE)]
     together = [name for name in names if name not in alone]
     with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
-        results = dict(zip(together, pool.map(run, together)))
+        try:
+            results = dict(zip(together, pool.map(run, together)))
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
     for name in alone:
         results[name] = run(name)
     if not results:
@@ -57,7 +63,7 @@ def main():
     for name in [name for name in together if JUDGED_ALONE and not results[name]]:
         print(f"\n{name} failed beside others, and is judged alone:")
         results[name] = run(name)
-    print(f"{sum(results.values())} of {len(results)} classes passed")
+    print(f"{sum(results.values())} of {len(results)} passed")
     sys.exit(0 if all(results.values()) else 1)
 
 
