@@ -149,6 +149,39 @@ class Versions(harness.RelayTestCase):
             what="the reason in the log")
 
 
+class ProvidersOfTheSystem(Versions):
+    """The same where OpenSSL's configuration lists providers."""
+
+    providers = "legacy = on\ndefault = on\n[on]\nactivate = 1\n"
+
+    @classmethod
+    def setUpClass(cls):
+        path = os.path.join(harness.temporary_folder("openssl"), "openssl.cnf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"openssl_conf = all\n[all]\nproviders = list\n[list]\n{cls.providers}")
+        cls.relay = harness.Relay(*cls.arguments, wrapper=("env", f"OPENSSL_CONF={path}"))
+        cls.addClassCleanup(cls.relay.stop)
+        cls.sandbox = cls.relay.sandbox
+
+
+class AnotherProviderOfOurName(ProvidersOfTheSystem):
+    """The same where OpenSSL cannot choose our key derivation, and the key log tells the secrets.
+
+    Any provider's module will do that has no TLS13-KDF.
+    """
+
+    providers = "default = on\npostscale-relay = other\n[on]\nactivate = 1\n"
+
+    @classmethod
+    def setUpClass(cls):
+        told = subprocess.run(["openssl", "version", "-m"], check=True, capture_output=True, text=True).stdout
+        module = os.path.join(told.split('"')[1], "legacy.so")
+        if not os.path.exists(module):
+            raise unittest.SkipTest(f"there is no {module}")
+        cls.providers += f"[other]\nmodule = {module}\nactivate = 1\n"
+        super().setUpClass()
+
+
 class KeysOfTheAPI(unittest.TestCase):
     def test_an_api_server_changes_keys_and_asks_for_new_ones(self):
         folder = harness.temporary_folder("api")

@@ -25,7 +25,11 @@ struct FixedWork: Sendable {
     static let small = FixedWork(
         name: "W2", messageBytes: 4_096, messagesPerConnection: 100, shortCount: 100,
         longCount: 600, isPerMegabyte: false)
-    /// The same, for a relay that logs no messages.
+    /// Like W1: handshake, login and one message of 4 KB.
+    static let single = FixedWork(
+        name: "W1", messageBytes: 4_096, messagesPerConnection: 1, shortCount: 20,
+        longCount: 120, isPerMegabyte: false)
+    /// W2 for a relay that logs no messages.
     static var unlogged: FixedWork {
         FixedWork(
             name: "W2-unlogged", messageBytes: small.messageBytes,

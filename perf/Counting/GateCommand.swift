@@ -72,6 +72,7 @@ struct GateCommand: ParsableCommand {
             print("Instructions are not counted: \(obstacle).")
         } else {
             let counter = InstructionCount(workspace: workspace, relay: target)
+            let single = try counter.count(.single)
             let small = try counter.count(.small)
             let large = try counter.count(.large)
             let chunked = try counter.count(.chunked)
@@ -81,6 +82,8 @@ struct GateCommand: ParsableCommand {
             quiet.arguments += ["--log-level", "warning"]
             let unlogged = try InstructionCount(workspace: workspace, relay: quiet)
                 .count(.unlogged)
+            counts.append(("W1-own-instructions-per-message", single.own))
+            counts.append(("W1-instructions-per-message", single.all))
             counts.append(("W2-own-instructions-log-to-no-log", small.own / unlogged.own))
             counts.append(("W2-own-instructions-eight-keys-to-one", shared.own / alone.own))
             counts.append(("W2-own-instructions-per-message", small.own))

@@ -3,6 +3,7 @@
 // TLS 1.2 and 1.3; forward secrecy and authenticated encryption only (RFC 9325 section 4); no
 // renegotiation, no compression. Buffers are released while a connection is idle.
 
+import CEpoll.KDF
 import CEpoll.TLS
 import Glibc
 
@@ -48,15 +49,16 @@ public final class TLSContext: Sendable {
     ) throws(TLSError) {
         self.tickets = tickets
         self.others = others
-        let method = isServer ? TLS_server_method() : TLS_client_method()
-        guard let handle = SSL_CTX_new(method) else { throw TLSError("TLS") }
+        guard let method = isServer ? TLS_server_method() : TLS_client_method() else {
+            throw TLSError("TLS")
+        }
+        let derives = ct_kdf_load() == 1
+        guard let handle = derives ? ct_kdf_context(method) : SSL_CTX_new(method) else {
+            throw TLSError("TLS")
+        }
         self.handle = handle
         ct_set_mode(handle, Int(SSL_MODE_RELEASE_BUFFERS))
-        // How OpenSSL tells the traffic secrets; they go to the engine and nowhere else.
-        SSL_CTX_set_keylog_callback(handle) { ssl, line in
-            guard let ssl, let line, let owner = ct_owner(ssl) else { return }
-            Unmanaged<TLSEngine>.fromOpaque(owner).takeUnretainedValue().learn(line)
-        }
+        if !derives { Self.readKeyLog(of: handle) }
         ct_set_options(handle)
         if isServer { ct_wipe_plaintext(handle) }
         guard ct_set_versions(handle, TLS1_2_VERSION, TLS1_3_VERSION) == 1,
@@ -73,6 +75,15 @@ public final class TLSContext: Sendable {
     }
 
     deinit { SSL_CTX_free(handle) }
+
+    /// How OpenSSL tells the traffic secrets when the key derivation is not ours; they go to the engine
+    /// and nowhere else. It prints five secrets for each handshake, byte by byte.
+    private static func readKeyLog(of handle: OpaquePointer) {
+        SSL_CTX_set_keylog_callback(handle) { ssl, line in
+            guard let ssl, let line, let owner = ct_owner(ssl) else { return }
+            Unmanaged<TLSEngine>.fromOpaque(owner).takeUnretainedValue().learn(line)
+        }
+    }
 
     /// A server's: PEM chain and key from files.
     /// - Parameter speaksHTTP2: lets clients choose between HTTP/2 and HTTP/1.1 (ALPN, RFC 7301);

@@ -6,6 +6,7 @@
 // engine keeps it for the tickets that come after the handshake; what OpenSSL would write is not sent.
 // A server's engine makes OpenSSL's connection when the ClientHello is whole.
 
+import CEpoll.KDF
 import CEpoll.TLS
 
 /// One side of one TLS connection.
@@ -56,7 +57,7 @@ final class TLSEngine {
     private(set) var passage: TLSTicketPassage?
     private(set) var sealer: TLSRecordSealer?
     private var opener: TLSRecordOpener?
-    /// Between two lines of OpenSSL's key log and the end of the handshake.
+    /// Between the first secret and the end of the handshake.
     private var secrets = TLSTrafficSecrets()
     /// What was negotiated; nil before the handshake is done.
     private(set) var info: TLSInfo?
@@ -137,6 +138,14 @@ final class TLSEngine {
         )
     }
 
+    /// Whether `handshake` with this input would answer a ClientHello, or refuse what is none: the
+    /// expensive step of a server's handshake. It is not a step forward.
+    func completesHello(_ input: UnsafeRawBufferPointer) -> Bool {
+        guard ssl == nil, serverName == nil, info == nil else { return false }
+        var look = gate
+        return look.take(input) != .incomplete
+    }
+
     /// Waits for the whole ClientHello; then there is OpenSSL's connection, and it has read what came
     /// before `input`.
     private func greet(
@@ -166,7 +175,7 @@ final class TLSEngine {
         port.handshake(at: now)
         var outcome = HandshakeOutcome.needsInput
         let used = port.run(input: input, output: output) {
-            let result = SSL_do_handshake(ssl)
+            let result = advance(ssl)
             if result == 1 {
                 outcome = .finished
             } else if SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ {
@@ -294,6 +303,15 @@ final class TLSEngine {
 extension TLSEngine {
     /// A line of OpenSSL's key log.
     func learn(_ line: UnsafePointer<CChar>) { secrets.learn(line) }
+
+    /// `SSL_do_handshake`, and the traffic secrets that are derived meanwhile.
+    private func advance(_ ssl: OpaquePointer) -> Int32 {
+        let hear: ct_hear = { owner, isClients, secret, size in
+            Unmanaged<TLSEngine>.fromOpaque(owner).takeUnretainedValue().secrets.learn(
+                UnsafeBufferPointer(start: secret, count: size), isClients: isClients == 1)
+        }
+        return ct_kdf_handshake(ssl, hear, Unmanaged.passUnretained(self).toOpaque())
+    }
 
     /// The handshake is done: with TLS 1.3 the engine seals and opens records from now on. Without
     /// the secrets, or with another version, OpenSSL continues.

@@ -6,6 +6,7 @@
 // used once: it moves on with every record, also when the record is bad.
 
 import CEpoll.AEAD
+import CEpoll.KDF
 import CEpoll.TLS
 
 /// A cipher suite of TLS 1.3.
@@ -25,7 +26,7 @@ enum TLSSuite {
     var keyBytes: Int { self == .aes128GCM ? 16 : 32 }
     /// Bytes of the hash, and so of a traffic secret.
     var secretBytes: Int { self == .aes256GCM ? 48 : 32 }
-    fileprivate var hash: OpaquePointer { self == .aes256GCM ? EVP_sha384() : EVP_sha256() }
+    fileprivate var isSHA384: Int32 { self == .aes256GCM ? 1 : 0 }
 
     /// Found once: looking for a cipher costs more than a handshake's key schedule.
     fileprivate var cipher: OpaquePointer? {
@@ -135,24 +136,19 @@ final class TLSTrafficKey {
     // MARK: Derivation
 
     /// HKDF-Expand-Label with an empty context (RFC 8446 section 7.1), for at most as many bytes
-    /// as the hash has: one block of HKDF-Expand, which is one HMAC (RFC 5869 section 2.3).
+    /// as the hash has.
     static func expand(
-        _ suite: TLSSuite, _ secret: [UInt8], _ label: String, _ count: Int
+        _ suite: TLSSuite, _ secret: [UInt8], _ label: StaticString, _ count: Int
     ) -> [UInt8]? {
-        precondition(count <= suite.secretBytes)
-        let name = Array("tls13 \(label)".utf8)
-        var info = [0, UInt8(count), UInt8(name.count)]
-        info += name
-        info += [0, 1]
-        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
-        defer { wipe(&digest) }
-        var length: UInt32 = 0
-        guard
-            HMAC(
-                suite.hash, secret, Int32(secret.count), info, info.count, &digest, &length)
-                != nil, Int(length) >= count
-        else { return nil }
-        return Array(digest[..<count])
+        precondition(count <= suite.secretBytes && secret.count == suite.secretBytes)
+        var isDone = false
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { room, size in
+            isDone =
+                ct_expand_label(
+                    suite.isSHA384, secret, label.utf8Start, room.baseAddress!, count) == 1
+            size = isDone ? count : 0
+        }
+        return isDone ? bytes : nil
     }
 
     /// Overwrites a secret before its memory is given back.

@@ -1,8 +1,9 @@
-// The traffic secrets of one handshake, as OpenSSL's key log tells them.
+// The traffic secrets of one handshake, as our key derivation or OpenSSL's key log tells them.
 //
-// OpenSSL reveals them only through the key log (draft-ietf-tls-keylogfile). A line is a label, the
-// client's random and the secret, both in hexadecimal. Only the two secrets of application data are
-// kept, and only until the handshake is over.
+// The key derivation (CEpoll.KDF) has them as bytes. Where OpenSSL uses its own, it reveals them only
+// through the key log (draft-ietf-tls-keylogfile): a line is a label, the client's random and the
+// secret, both in hexadecimal. Only the two secrets of application data are kept, and only until the
+// handshake is over.
 
 import CEpoll.TLS
 import Glibc
@@ -11,6 +12,11 @@ import Glibc
 struct TLSTrafficSecrets {
     private(set) var client: [UInt8] = []
     private(set) var server: [UInt8] = []
+
+    /// Takes one of the two.
+    mutating func learn(_ secret: UnsafeBufferPointer<UInt8>, isClients: Bool) {
+        if isClients { client = Array(secret) } else { server = Array(secret) }
+    }
 
     /// Takes one line; others than those of application data are ignored.
     mutating func learn(_ line: UnsafePointer<CChar>) {
