@@ -1,6 +1,6 @@
 // One event loop on one thread. It shares nothing with the others; `Mailbox` is the only door.
 //
-// A tick: wait, complete, posted work, timers; then the slots that were released become free. After
+// A tick: wait, complete, posted work, timers, handshakes; then the slots that were released become free. After
 // each event the loop settles the streams that the event touched: what was written leaves in as few
 // records and system calls as possible, and handlers hear then, never inside the call, what became
 // due because of calls on their streams.
@@ -33,6 +33,10 @@ public final class Loop {
     /// Streams to settle when the current event is over, and those left for the next tick.
     private var unsettled: [Stream] = []
     private var unsettledNextTick: [Stream] = []
+    /// Connections whose ClientHello waits to be answered.
+    private var handshakes = HandshakeLine()
+    /// Completions of this tick.
+    private var completionCount = 0
     private var laterWork: [LaterWork] = []
     /// The work that runs now. The two arrays change places, so that neither is allocated again.
     private var laterBatch: [LaterWork] = []
@@ -90,6 +94,7 @@ public final class Loop {
         complete()
         runPostedWork()
         fireTimers()
+        answerHandshakes()
         slots.recycle()
     }
 
@@ -117,6 +122,7 @@ public final class Loop {
     /// all, -1 for ever.
     package var waitMilliseconds: Int32 {
         if !laterWork.isEmpty || !unsettledNextTick.isEmpty || mailbox.hasMail { return 0 }
+        if !handshakes.isEmpty { return 0 }
         guard let due = wheel.nextDue else { return -1 }
         guard due > now else { return 0 }
         return Int32(clamping: (due.nanoseconds - now.nanoseconds + 999_999) / 1_000_000)
@@ -125,7 +131,9 @@ public final class Loop {
     private func complete() {
         swap(&unsettled, &unsettledNextTick)
         settle()
+        completionCount = 0
         while let event = backend.next() {
+            completionCount += 1
             switch slots.find(event.token) {
             case .stream(let stream): stream.handle(event.completion)
             case .listener(let listener): listener.handle(event.completion)
@@ -168,6 +176,19 @@ public final class Loop {
         }
     }
 
+    private func answerHandshakes() {
+        guard !handshakes.isEmpty else { return }
+        handshakes.beginTurn(after: completionCount)
+        while let token = handshakes.next() {
+            guard case .stream(let stream) = slots.find(token) else {
+                handshakes.passOver()
+                continue
+            }
+            stream.answerHello()
+            settle()
+        }
+    }
+
     /// What the loop has now. On the loop's thread.
     public var gauges: LoopGauges {
         var gauges = LoopGauges()
@@ -206,6 +227,10 @@ public final class Loop {
     /// Settles `stream` in the next tick, so that others have their turn in between. The stream
     /// asks once until it is settled.
     func settleNextTick(_ stream: Stream) { unsettledNextTick.append(stream) }
+
+    /// Calls the stream's `answerHello` at the end of this turn or of a later one, when those before it
+    /// have had theirs.
+    func joinHandshakes(_ token: Token) { handshakes.join(token) }
 
     private func settle() {
         var index = 0

@@ -16,3 +16,10 @@ struct LingerClock {
         deadline = min(end, now.advanced(byMilliseconds: Stream.lingerMilliseconds))
     }
 }
+
+extension Stream {
+    /// How long an ending stream waits for its peer, without progress, before it is closed.
+    public static let lingerMilliseconds = 2_000
+    /// How long it may wait in all, however slowly the peer takes the queued bytes.
+    public static let lingerMillisecondsMax = 30_000
+}

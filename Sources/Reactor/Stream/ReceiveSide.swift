@@ -5,6 +5,8 @@
 // decrypted only as far as it can be delivered; the rest of one receive waits in slabs: at most 4 KiB
 // of a stranger, in a small one, and 64 KiB of others.
 
+import Glibc
+
 /// What a stream knows about its incoming bytes.
 struct ReceiveSide: ~Copyable {
     /// Why nothing is delivered now.
@@ -35,6 +37,8 @@ struct ReceiveSide: ~Copyable {
     /// long.
     private(set) var arrivedAt = MonotonicTime(nanoseconds: 0)
     private var arrivals = ArrivalClock()
+    /// The bytes that are being delivered are wiped after the call.
+    private var wipesDelivered = false
     /// Bytes that came after our own end.
     private var discardedBytes = 0
     /// What was read last is so small that the peer may wait for its acknowledgement before it sends
@@ -75,6 +79,17 @@ struct ReceiveSide: ~Copyable {
 
     /// What was read is whole for TLS; the handler will say whether it is for itself.
     mutating func delivered() { owesAcknowledgement = false }
+
+    /// What is being delivered holds a secret.
+    mutating func holdsSecret() { wipesDelivered = true }
+
+    /// Overwrites what was delivered if it held one.
+    mutating func wipeIfSecret(_ bytes: UnsafeRawBufferPointer) {
+        guard wipesDelivered else { return }
+        wipesDelivered = false
+        guard let start = UnsafeMutableRawPointer(mutating: bytes.baseAddress) else { return }
+        explicit_bzero(start, bytes.count)
+    }
 
     /// What was delivered is the beginning of something.
     mutating func awaitRest() { owesAcknowledgement = isPiece }

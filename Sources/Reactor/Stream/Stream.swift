@@ -7,21 +7,8 @@
 //
 // Back pressure: the stream does not read from a peer that does not read, whatever the owner wants.
 
-import Glibc
-
 /// A TCP connection on one loop, with or without TLS: plaintext to and from its handler.
 public final class Stream {
-    /// The high mark of `StreamBounds.known`.
-    public static let highWater = 256 * 1024
-    /// Its low mark.
-    public static let lowWater = 64 * 1024
-    /// Plaintext bytes of one full TLS record (RFC 8446 section 5.1).
-    public static let recordBytesMax = 16_384
-    /// How long an ending stream waits for its peer, without progress, before it is closed.
-    public static let lingerMilliseconds = 2_000
-    /// How long it may wait in all, however slowly the peer takes the queued bytes.
-    public static let lingerMillisecondsMax = 30_000
-
     /// The loop that it belongs to.
     public let loop: Loop
     /// Which side opened it.
@@ -38,6 +25,7 @@ public final class Stream {
 
     private var descriptor: Int32 = -1
     private var engine: TLSEngine?
+    private var helloTurn = HelloTurn.notYet
     /// In the loop's list of streams to settle.
     private var isUnsettled = false
 
@@ -55,8 +43,6 @@ public final class Stream {
 
     private var ownDeadline: MonotonicTime = .never
     private var linger = LingerClock()
-    /// The bytes that are being delivered are wiped after the call.
-    private var wipesDelivered = false
 
     private init(
         loop: Loop, role: Role, handler: StreamHandler, peerAddress: SocketAddress, phase: Phase,
@@ -279,12 +265,12 @@ public final class Stream {
     private func deliver(_ bytes: UnsafeRawBufferPointer) {
         receiving.delivered()
         bytes.withMemoryRebound(to: UInt8.self) { handler.streamReceived(self, $0.span) }
-        if wipesDelivered { wipe(bytes) }
+        receiving.wipeIfSecret(bytes)
     }
 
     /// For the handler, inside `streamReceived`: the bytes that it was given hold a secret (a key, a
     /// password). The loop's buffer is overwritten where they lie, when the call returns.
-    public func wipeReceived() { wipesDelivered = true }
+    public func wipeReceived() { receiving.holdsSecret() }
 
     /// For the handler, inside `streamReceived`: it can say nothing before the rest has come. A peer
     /// that waits for an acknowledgement gets it at once, and not after the kernel's 40 ms.
@@ -294,12 +280,6 @@ public final class Stream {
     private func acknowledge() {
         receiving.acknowledged()
         if role == .accepted, output.hasNothing { loop.backend.acknowledge(token) }
-    }
-
-    private func wipe(_ bytes: UnsafeRawBufferPointer) {
-        wipesDelivered = false
-        guard let start = UnsafeMutableRawPointer(mutating: bytes.baseAddress) else { return }
-        explicit_bzero(start, bytes.count)
     }
 
     /// The peer's FIN or close_notify: what is queued still leaves, then the stream ends.
@@ -353,6 +333,7 @@ public final class Stream {
             switch phase {
             case .open: !receiving.isStopped && receiving.held.isEmpty && !receiving.hasEnded
             case .draining: awaitsEnd
+            case .handshaking: helloTurn != .waiting
             default: true
             }
         guard receiving.arm(isWanted) else { return }
@@ -521,14 +502,34 @@ public final class Stream {
     /// Continues the handshake with the bytes that were held before it began.
     private func shakeHeldHands() {
         while phase == .handshaking, !isCondemned, let slab = receiving.held.first {
-            let used = shakeHands(
-                UnsafeRawBufferPointer(start: slab.payload + slab.start, count: slab.count))
+            let bytes = UnsafeRawBufferPointer(
+                start: slab.payload + slab.start, count: slab.count)
+            guard !mustWaitForTurn(bytes) else { return }
+            let used = shakeHands(bytes)
             // When the stream has been ended, what was held may have gone with it.
             guard phase <= .open, !isCondemned else { return }
             let isUsedUp = used == slab.count
             receiving.useHeld(used, in: loop.slabs)
             guard isUsedUp else { return }
         }
+    }
+
+    /// Whether `bytes` are to be held: they complete a ClientHello, which is answered when it is this
+    /// stream's turn.
+    private func mustWaitForTurn(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if helloTurn == .notYet, let engine, engine.completesHello(bytes) {
+            helloTurn = .waiting
+            receiving.delivered()  // The answer acknowledges.
+            loop.joinHandshakes(token)
+        }
+        return helloTurn == .waiting
+    }
+
+    /// It is this stream's turn: the ClientHello that is held is answered.
+    func answerHello() {
+        helloTurn = .had
+        shakeHeldHands()
+        settleLater()
     }
 
     /// Waits for a ClientHello, or sends one.
@@ -543,7 +544,7 @@ public final class Stream {
     private func receiveTLS(_ bytes: UnsafeRawBufferPointer) {
         var used = 0
         if receiving.held.isEmpty {
-            if phase == .handshaking { used = shakeHands(bytes) }
+            if phase == .handshaking, !mustWaitForTurn(bytes) { used = shakeHands(bytes) }
             used += decrypt(UnsafeRawBufferPointer(rebasing: bytes[used...]))
         }
         if phase <= .open, used < bytes.count {
@@ -648,7 +649,6 @@ public final class Stream {
         awaitsEnd = awaitingEnd
         output.discardGathered()
         receiving.discardHeld(to: loop.slabs)
-        // What still comes is thrown away in as few turns as it takes.
         if descriptor >= 0 { loop.backend.limitReceives(token, to: TLSPort.plaintextBytesMax) }
         armLinger()
         settleLater()

@@ -37,6 +37,13 @@ public struct StreamBounds: Equatable, Sendable {
 }
 
 extension Stream {
+    /// The high mark of `StreamBounds.known`.
+    public static let highWater = 256 * 1024
+    /// Its low mark.
+    public static let lowWater = 64 * 1024
+    /// Plaintext bytes of one full TLS record (RFC 8446 section 5.1).
+    public static let recordBytesMax = 16_384
+
     /// Where a stream is in its life. It only moves down, except that `startTLS` leads back from
     /// open to handshaking.
     package enum Phase: UInt8, Comparable {
@@ -46,6 +53,14 @@ extension Stream {
         case closed
 
         package static func < (a: Phase, b: Phase) -> Bool { a.rawValue < b.rawValue }
+    }
+
+    /// Whether a server has answered the ClientHello.
+    enum HelloTurn: UInt8 {
+        case notYet
+        /// It is whole, and held until others have had their turn.
+        case waiting
+        case had
     }
 
     /// Which side opened the connection. It decides about back pressure.
