@@ -294,6 +294,8 @@ static int begin(
 static void load(void) {
     OPENSSL_init_ssl(0, NULL); /* Reads the system's configuration. */
     has_hashes = find_hash(&sha256, "SHA2-256") && find_hash(&sha384, "SHA2-384");
+    /* A later OpenSSL may ask in another way, and a refused derivation is a failed handshake. */
+    if (OPENSSL_version_major() != 3 || OPENSSL_version_minor() > CT_KDF_MINOR_MAX) return;
     /* The usual providers still load by themselves when they are needed: the last argument. */
     if (has_hashes && OSSL_PROVIDER_add_builtin(NULL, NAME, begin))
         loaded = OSSL_PROVIDER_try_load(NULL, NAME, 1);

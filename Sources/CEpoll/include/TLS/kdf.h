@@ -23,9 +23,13 @@ enum { CT_SECRET_BYTES_MAX = 48 };
 /* Prefers the provider where it has an algorithm (property(7)). */
 #define CT_KDF_PROPERTIES "?provider=postscale-relay"
 
+/* The newest OpenSSL 3 that the provider was tried with. */
+enum { CT_KDF_MINOR_MAX = 5 };
+
 /*
- * Loads the provider, once per process. Returns whether OpenSSL chooses it for CT_KDF_PROPERTIES; it does
- * not where the system's configuration demands other properties, such as fips=yes.
+ * Loads the provider, once per process, unless OpenSSL is newer than those it was tried with. Returns whether
+ * OpenSSL chooses it for CT_KDF_PROPERTIES; it does not where the system's configuration demands other
+ * properties, such as fips=yes.
  */
 int ct_kdf_load(void);
 
