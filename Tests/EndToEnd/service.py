@@ -175,7 +175,7 @@ class _Told:
 
     def __init__(self, load, port, **arguments):
         self.load = load
-        super().__init__(load.host, port, "client.test", timeout=30, **arguments)
+        super().__init__(load.host, port, "client.test", timeout=harness.CLIENT_SECONDS, **arguments)
 
     def _get_socket(self, host, port, timeout):
         made = super()._get_socket(host, port, timeout)

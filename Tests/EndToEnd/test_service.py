@@ -22,8 +22,8 @@ import service
 
 
 def suspects(relays, errors):
-    """What the relays logged of the sessions with errors, and of all that lasted for more than five seconds
-    or did not end."""
+    """What the relays logged of their own lives, of the sessions with errors, and of all that lasted for more
+    than five seconds or did not end. A client that gives up before a relay accepts it has a short session."""
     peers = {f"127.0.0.1:{port}" for error in errors for port in re.findall(r"from port (\d+)", error[2])}
     for number, relay in enumerate(relays):
         yield f"relay {number}: {relay.log.count(b'session-opened')} sessions"
@@ -32,6 +32,8 @@ def suspects(relays, errors):
             if not line.startswith("{"))
         sessions = {}
         for event in relay.events():
+            if event["event"] in ("ready", "draining", "stopped"):
+                yield f"relay {number}: {json.dumps(event)}"
             sessions.setdefault(event.get("session"), []).append(event)
         sessions.pop(None, None)
         for events in sessions.values():
@@ -56,7 +58,7 @@ class RestartTestCase(unittest.TestCase):
         for load in loads:
             load.is_stopped.set()
         for load in loads:
-            load.join(60)
+            load.join(2 * harness.CLIENT_SECONDS)
             self.assertFalse(load.is_alive())
         errors = [error for load in loads for error in load.errors]
         accepted = [subject for load in loads for subject in load.accepted]
