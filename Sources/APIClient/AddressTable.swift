@@ -20,77 +20,8 @@ import Reactor
 
 /// Addresses with their health and their counts. Indices stay valid while connections exist.
 struct AddressTable {
-    /// An HTTP/1.1 connection that carries no call.
-    private struct Idle {
-        var connection: ConnectionNumber
-        var since: MonotonicTime
-        /// How long its opening took: no round trip is longer. 0 when it is fresh.
-        var roundTrip: UInt64
-
-        /// Its age when a request that is sent now arrives, in nanoseconds.
-        func age(at now: MonotonicTime) -> UInt64 { now.nanoseconds(since: since) &+ roundTrip }
-    }
-
-    private struct Entry {
-        var socketAddress: SocketAddress
-        var version: AddressReport.Version
-        /// It agrees on HTTP/2 and refuses it.
-        var isHTTP1Demanded = false
-        var health = Health.healthy
-        /// In the latest answer of name resolution.
-        var isListed = true
-        /// Rests in a row; the exponent of the backoff.
-        var rests = 0
-        /// When the latest rest began. Openings that began before say nothing about it.
-        var restBegan = MonotonicTime(nanoseconds: 0)
-        /// Before this time no connection is opened beyond those aimed at.
-        var openingsRestUntil = MonotonicTime(nanoseconds: 0)
-        /// Connections that the address takes, as far as is known; `Int.max`: no limit is known.
-        var aim = Int.max
-        /// Calls in a row that broke.
-        var brokenCalls = 0
-        /// The flow whose call broke last; nil for the check of a key.
-        var lastFault: FlowNumber?
-        /// Until then calls wait for it when no address is usable.
-        var isAwaitedUntil = MonotonicTime(nanoseconds: 0)
-        var idleLimit = IdleLimit()
-
-        // Since the address became known, for the metrics.
-        var calls = 0
-        var opened = 0
-        var failed = 0
-
-        // Connections by state, see `connectionMoved`.
-        var opening = 0
-        /// HTTP/1.1 connections that carry a call.
-        var busy = 0
-        /// Idle HTTP/1.1 connections. The one that was used last is taken first, so the others can
-        /// grow old and close.
-        var idle: [Idle] = []
-        var shared = SharedConnections()
-
-        /// Calls that it carries.
-        var inFlight: Int { busy + shared.callCount }
-        /// Connections that are open and can be given calls.
-        var working: Int { busy + idle.count + shared.usableCount }
-        var connectionCount: Int { opening + working }
-        /// No connection points to it.
-        var isUnused: Bool { connectionCount == 0 && shared.isEmpty }
-
-        /// A call can be put on an HTTP/2 connection.
-        var hasStream: Bool {
-            guard shared.hasRoom else { return false }
-            if case .resting = health { return false }
-            return true
-        }
-
-        /// Whether one more may be opened, beside those that there are.
-        func mayOpen(at now: MonotonicTime) -> Bool {
-            guard opening == 0 || version == .http1 else { return false }
-            let count = connectionCount
-            return count < aim || count == aim && openingsRestUntil <= now
-        }
-    }
+    /// For so long an answer that came after another one is no news to other loops.
+    private static let newsMilliseconds = 500
 
     private var entries: [Entry] = []
     /// What an address speaks of which nothing is known.
@@ -185,6 +116,31 @@ extension AddressTable {
             earliest = min(earliest, until, entry.isAwaitedUntil)
         }
         return earliest
+    }
+
+    /// Whether other loops are to hear of an answer that has just come: twice a second, as
+    /// long as answers come.
+    mutating func isNews(_ index: AddressIndex, at now: MonotonicTime) -> Bool {
+        guard entries[index.value].isNewsFrom <= now else { return false }
+        entries[index.value].isNewsFrom = now.advanced(
+            byMilliseconds: AddressTable.newsMilliseconds)
+        return true
+    }
+
+    /// When addresses answered last, on whichever loop: calls wait for these as if the answers had come here. One
+    /// that rests is tried soon.
+    mutating func heard(_ answers: [LastAnswers.Answer], at now: MonotonicTime, _ rests: Rests) {
+        for answer in answers {
+            let place = entries.firstIndex { $0.socketAddress == answer.address }
+            guard let place else { continue }
+            let end = answer.time.advanced(byMilliseconds: rests.awaited)
+            entries[place].isAwaitedUntil = max(entries[place].isAwaitedUntil, end)
+            guard end > now, case .resting(let until) = entries[place].health else { continue }
+            let soon = min(
+                until, entries[place].restBegan.advanced(byMilliseconds: rests.longestWhileAwaited))
+            entries[place].health = .resting(until: soon)
+            entries[place].openingsRestUntil = soon
+        }
     }
 
     /// Whether the address gets neither new connections nor calls.
@@ -656,33 +612,38 @@ extension AddressTable {
 // MARK: - How many calls can be carried at once
 
 extension AddressTable {
-    /// Calls that the listed addresses take together, as far as is known, on so many connections
-    /// of each version.
-    func capacity(http1ConnectionsMax: Int, http2ConnectionsMax: Int) -> Int {
+    /// Calls that the listed addresses take together, as far as is known.
+    func capacity(_ limits: PoolMachine.Limits) -> Int {
         var connections = 0
         var streams = 0
-        var left = http2ConnectionsMax
+        var left = limits.http2ConnectionsMax
         for entry in entries where entry.isListed {
             if entry.version == .http2 {
                 let count = min(entry.aim, left)
                 streams += count * entry.shared.streamsMax
                 left -= count
-            } else if connections < http1ConnectionsMax {
-                connections += min(entry.aim, http1ConnectionsMax)
+            } else if connections < limits.connectionsMax {
+                connections += min(entry.aim, limits.connectionsMax)
             }
         }
-        return min(connections, http1ConnectionsMax) + streams
+        return min(connections, limits.connectionsMax) + streams
+    }
+
+    /// Messages that may be carried at once.
+    func messagesMax(_ limits: PoolMachine.Limits) -> Int {
+        let streams = streamCount(http2ConnectionsMax: limits.http2ConnectionsMax)
+        return (mayUseHTTP1 ? limits.messagesMax : 0) + limits.messagesMax(ofStreams: streams)
     }
 
     /// Whether some address speaks HTTP/1.1, or may come to.
-    var mayUseHTTP1: Bool {
+    private var mayUseHTTP1: Bool {
         let http2 = entries.count { $0.isListed && $0.version == .http2 }
         return http2 == 0 || entries.contains { $0.isListed && $0.version != .http2 }
     }
 
     /// Streams of the HTTP/2 connections that there are, and of those that can be opened beside them:
     /// each may have as many as the address with most, and one at least.
-    func streamCount(http2ConnectionsMax: Int) -> Int {
+    private func streamCount(http2ConnectionsMax: Int) -> Int {
         var sum = 0
         var most = 0
         for entry in entries {

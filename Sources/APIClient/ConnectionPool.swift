@@ -21,6 +21,7 @@ package final class ConnectionPool {
     /// The heads of HTTP/2 requests.
     private(set) var fields: RequestFields
     private let log: PoolLog
+    private let answers: LastAnswers
     private var machine: PoolMachine
     /// Turns on the line to the API, when its rate is given.
     private var line: SendLine?
@@ -49,14 +50,16 @@ package final class ConnectionPool {
     ///   - tls: nil for plain HTTP.
     ///   - http1TLS: offers HTTP/1.1 alone, to an address that agrees on HTTP/2 and then refuses it;
     ///     nil when such an address is of no use.
+    ///   - answers: shared by the pools of all loops.
     ///   - names: where the endpoint's host is looked up.
     ///   - addresses: these instead of what the endpoint's host resolves to; for tests.
     package init(
         loop: Loop, options: APIOptions, tls: TLSContext?, http1TLS: TLSContext? = nil,
-        log: EventLog, names: any NameService = SystemNameService(),
-        addresses: [SocketAddress]? = nil
+        log: EventLog, answers: LastAnswers = LastAnswers(),
+        names: any NameService = SystemNameService(), addresses: [SocketAddress]? = nil
     ) {
         self.loop = loop
+        self.answers = answers
         self.options = options
         self.tls = tls
         self.http1TLS = options.http == .auto ? http1TLS : nil
@@ -452,6 +455,9 @@ extension ConnectionPool {
 
     fileprivate func service() {
         isServiceDue = false
+        if machine.queuedCount > 0, !machine.isReady(at: loop.now) {
+            machine.heard(answers.all, at: loop.now)
+        }
         while carryOut(machine.next(at: loop.now)) {}
         if isPaced {
             while let lane = line?.next(at: loop.now) { self.lane(lane)?.writeInTurn() }
@@ -491,6 +497,7 @@ extension ConnectionPool {
         case .fail(let call, let refusal): fail(call, refusal)
         case .close(let connection): connections[connection.value]?.close()
         case .breakOffUpload(let lane): self.lane(lane)?.breakOffUpload()
+        case .answers(let address): answers.note(address, at: loop.now)
         case .rests(let address, let milliseconds):
             log.rests(address, milliseconds: milliseconds)
         case .limited(let address, let connections, let milliseconds):

@@ -12,8 +12,8 @@
 // Customers share by flow (`CallQueue`): checks of keys come first and have a reserve of their own; the
 // next call is one of the flow that holds least; uploads, whose clients may stall, together hold half
 // of what can be carried at most. An address where nothing works rests, with exponential backoff, and
-// comes back through one probing connection (`AddressTable`). When no address is usable, the queue
-// waits while one has answered within ten seconds (the API restarts); else it fails at once.
+// comes back through one probing connection (`AddressTable`). When no address is usable, the queue fails
+// at once, unless one has answered within ten seconds, here or on another loop: the API restarts.
 
 import Reactor
 
@@ -72,7 +72,7 @@ struct PoolMachine {
         return checksHeld + queue.checkCount < max(1, capacity / 2)
     }
 
-    /// What the metrics show of the addresses.
+    /// For the metrics.
     var addressReports: [AddressReport] { addresses.reports }
 
     /// What a connection is doing.
@@ -129,6 +129,11 @@ extension PoolMachine {
     /// The host could not be resolved; the addresses of the last good answer are kept.
     mutating func resolutionFailed() { isResolved = true }
 
+    /// What other loops have told; to be said when calls wait and no address is usable.
+    mutating func heard(_ answers: [LastAnswers.Answer], at now: MonotonicTime) {
+        addresses.heard(answers, at: now, limits.rests)
+    }
+
     private mutating func note(_ setback: AddressTable.Setback, of index: AddressIndex) {
         guard let verdict = Verdict(setback, of: addresses.socketAddress(index)) else { return }
         pending.append(verdict)
@@ -148,17 +153,11 @@ extension PoolMachine {
 
     /// What can be carried at once may have changed.
     private mutating func capacityChanged() {
-        messagesMax = addresses.mayUseHTTP1 ? limits.messagesMax : 0
-        messagesMax += limits.messagesMax(
-            ofStreams: addresses.streamCount(http2ConnectionsMax: limits.http2ConnectionsMax))
+        messagesMax = addresses.messagesMax(limits)
     }
 
     /// Calls that can be carried at once, as far as is known.
-    private var capacity: Int {
-        addresses.capacity(
-            http1ConnectionsMax: limits.connectionsMax,
-            http2ConnectionsMax: limits.http2ConnectionsMax)
-    }
+    private var capacity: Int { addresses.capacity(limits) }
 }
 
 // MARK: - Calls
@@ -288,6 +287,9 @@ extension PoolMachine {
         let index = connections.address(of: connection)
         if addresses.callAnswered(index, at: now, limits.rests) {
             pending.append(.isBack(address: addresses.socketAddress(index)))
+        }
+        if addresses.isNews(index, at: now) {
+            pending.append(.answers(address: addresses.socketAddress(index)))
         }
         _ = unload(lanes.end(lane))
         if connections.isShared(connection) {
@@ -557,10 +559,9 @@ extension PoolMachine {
         return assignInNeed(message, at: now)
     }
 
-    /// The API was found to take fewer connections, or fewer calls on them, than uploads had been
-    /// given a share of. When uploads hold all that there are, and a check or a complete message
-    /// waits, one of them is broken off: their clients may stall for a minute, and the others must
-    /// not.
+    /// The API takes fewer calls than uploads had been given a share of. When uploads hold all that
+    /// there are, and a check or a complete message waits, one upload is broken off: its client may
+    /// stall for a minute, and the others must not.
     private mutating func reclaim(at now: MonotonicTime) -> Verdict? {
         guard queue.checkCount + queue.completeCount > 0, uploadsHeld > 1, uploadsFree < 0,
             messagesHeld + checksHeld == uploadsHeld, !addresses.hasIdle,

@@ -31,6 +31,8 @@ extension PoolMachine {
         /// Break off this upload, because others wait and uploads hold more than their share; then
         /// say `broke`.
         case breakOffUpload(LaneNumber)
+        /// Other loops should hear that this address has answered now.
+        case answers(address: SocketAddress)
         /// For the log: no new connections to this address for so long.
         case rests(address: SocketAddress, milliseconds: Int)
         /// For the log: for so long no more connections to this address than those that work.

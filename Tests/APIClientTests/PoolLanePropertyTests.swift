@@ -161,7 +161,7 @@ private struct RandomLanes {
                     carried.values.allSatisfy { $0.kind.isUpload }, "there are others than uploads")
                 check(waiting.values.contains { !$0.kind.isUpload }, "nobody needs it")
                 end(lane.value, isAnswered: false, isFault: false)
-            case .rests, .limited, .isBack, .demandsHTTP1: break
+            case .answers, .rests, .limited, .isBack, .demandsHTTP1: break
             }
         }
     }

@@ -24,6 +24,8 @@ struct PoolBench {
     private(set) var lanes: [Int: [LaneNumber]] = [:]
     /// Made when they are named first.
     private var flows: [FlowNumber] = []
+    /// What other loops were to hear: "a at 100".
+    private(set) var news: [String] = []
 
     init(_ count: Int, limits: PoolMachine.Limits = PoolMachine.Limits()) {
         machine = PoolMachine(limits: limits)
@@ -111,11 +113,16 @@ struct PoolBench {
         machine.retired(connection, isByPeer: isByPeer, at: .at(now))
     }
 
+    /// What is to be done now, without what other loops are to hear.
     mutating func verdicts(at now: Int = 0) -> [String] {
         var result: [String] = []
         while true {
             let verdict = machine.next(at: .at(now))
             if verdict == .nothing { return result }
+            if case .answers(let address) = verdict {
+                news.append("\(name(address)) at \(now)")
+                continue
+            }
             result.append(describe(verdict))
             if case .assign(_, let connection, let lane) = verdict {
                 lanes[connection.value, default: []].append(lane)
@@ -132,7 +139,7 @@ struct PoolBench {
 
     private func describe(_ verdict: PoolMachine.Verdict) -> String {
         switch verdict {
-        case .nothing: "nothing"
+        case .nothing, .answers: ""
         case .open(let connection, let address): "open \(connection.value) \(name(address))"
         case .assign(let call, let connection, _): "assign \(call.value) to \(connection.value)"
         case .fail(let call, let refusal): "fail \(call.value) \(refusal)"

@@ -500,7 +500,7 @@ private struct RandomPool {
                 check(carried.removeValue(forKey: connection.value) != nil, "it carries nothing")
                 bench.machine.broke(lane, isFault: false, at: .at(now))
                 closing.insert(connection.value)
-            case .rests, .limited, .isBack, .demandsHTTP1: break
+            case .answers, .rests, .limited, .isBack, .demandsHTTP1: break
             }
         }
     }

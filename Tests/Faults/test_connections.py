@@ -1,5 +1,6 @@
 """Faults on the way to the API: nobody there, nobody answering, TLS that fails, too few connections."""
 
+import concurrent.futures
 import os
 import socket
 import threading
@@ -56,6 +57,30 @@ class Connections:
         type(self).api = ScriptedAPI(port=port)
         self.addClassCleanup(self.api.close)
         self.recover()
+
+    def test_a_restart_refuses_nobody_on_any_loop(self):
+        """Some of eight loops have had an answer; then the API is away for a second. Clients come to
+        all loops meanwhile."""
+        api = ScriptedAPI()
+        self.addCleanup(api.close)
+        relay = harness.Relay(
+            "--backend", self.backend, "--loops", "8", "--api-timeout", "10s",
+            api_url=f"http://127.0.0.1:{api.port}")
+        self.addCleanup(relay.stop)
+        first = relay.raw()
+        self.addCleanup(first.__exit__)
+        first.log_in(harness.new_key())
+        api.close()
+        with concurrent.futures.ThreadPoolExecutor(25) as pool:
+            logins = [pool.submit(log_in, relay) for _ in range(24)]
+            sent = pool.submit(submit, first)
+            time.sleep(1)
+            self.assertFalse(any(login.done() for login in logins), "nobody is answered yet")
+            api = ScriptedAPI(port=api.port)
+            self.addCleanup(api.close)
+            self.assertRegex(sent.result(), "^250 ")
+            for login in logins:
+                self.assertRegex(login.result(), "^235 ")
 
     def test_accepted_and_reset(self):
         """Whether or not a request is on the wire when the reset comes: the API never acts on

@@ -56,14 +56,14 @@ package final class Bench {
 
     package func pool(
         _ servers: [SocketAddress], tls: TLSContext? = nil, http1TLS: TLSContext? = nil,
-        adjust: (inout APIOptions) -> Void = { _ in }
+        answers: LastAnswers = LastAnswers(), adjust: (inout APIOptions) -> Void = { _ in }
     ) -> ConnectionPool {
         var options = APIOptions.plain(port: servers.first?.port ?? 1)
         options.endpoint.isTLS = tls != nil
         adjust(&options)
         return ConnectionPool(
             loop: loop, options: options, tls: tls, http1TLS: http1TLS, log: .silent(),
-            addresses: servers)
+            answers: answers, addresses: servers)
     }
 
     /// A send whose body is complete.

@@ -103,12 +103,13 @@ package final class ScriptedServer: ListenerHandler {
     package var address: SocketAddress { listener!.address }
     package var requestCount: Int { peers.reduce(0) { $0 + $1.requests.count } }
 
-    package init(_ loop: Loop, tls: TLSContext? = nil, script: @escaping ScriptedPeer.Script) throws
-    {
+    package init(
+        _ loop: Loop, at address: SocketAddress = SocketAddress("127.0.0.1:0")!,
+        tls: TLSContext? = nil, script: @escaping ScriptedPeer.Script
+    ) throws {
         self.script = script
         super.init()
-        listener = try Listener(
-            loop: loop, address: SocketAddress("127.0.0.1:0")!, tls: tls, handler: self)
+        listener = try Listener(loop: loop, address: address, tls: tls, handler: self)
     }
 
     package override func accepted(

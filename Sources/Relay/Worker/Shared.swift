@@ -30,6 +30,8 @@ package final class Shared: Sendable {
     package let temporary = TemporaryBudget()
     package let abuse: AbuseThrottle
     package let log: EventLog
+    /// When the API answered last.
+    let answers = LastAnswers()
     /// Where the API's host is looked up.
     let names: any NameService
     private let certificates: Locked<TLSContext>

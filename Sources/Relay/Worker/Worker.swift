@@ -58,7 +58,7 @@ package final class Worker {
             lease: configuration.api.timeoutMilliseconds)
         pool = ConnectionPool(
             loop: loop, options: options, tls: shared.clientTLS, http1TLS: shared.http1TLS,
-            log: shared.log, names: shared.names)
+            log: shared.log, answers: shared.answers, names: shared.names)
         accounts = LoopAccountTable(
             accounts: shared.accounts, pool: pool, temporary: shared.temporary)
         mappers = MapperPool(
