@@ -34,7 +34,7 @@ final class HTTP2Carrier: StreamHandler, APITransport {
     private var spare: [HTTP2Lane] = []
     /// Their streams are open, and their HEADERS are not written.
     private var headless: [HTTP2Lane] = []
-    /// They have something to send, and the session takes no stream.
+    /// They have something to send, and the session takes no stream, or not yet.
     private var streamless: [HTTP2Lane] = []
     /// The HEADERS frame that was copied into the gap before a slab, and is not written yet.
     private var held: (lane: HTTP2Lane, byteCount: Int)?
@@ -109,6 +109,7 @@ final class HTTP2Carrier: StreamHandler, APITransport {
         while lanes.count <= requestStream.slot { lanes.append(nil) }
         lanes[requestStream.slot] = lane
         headless.append(lane)
+        if !streamless.isEmpty { streamless.removeAll { $0 === lane } }
     }
 
     /// The lane opens its stream as soon as the session takes one.
@@ -217,7 +218,7 @@ final class HTTP2Carrier: StreamHandler, APITransport {
     /// - Returns: whether there is something to write.
     private func openStreams() -> Bool {
         var hasOpened = false
-        while session.canOpen, !streamless.isEmpty {
+        while session.canOpen, session.hasPeerSettings, !streamless.isEmpty {
             streamless.removeFirst().advance()
             hasOpened = true
         }
@@ -270,7 +271,7 @@ final class HTTP2Carrier: StreamHandler, APITransport {
 
     private func settingsCame(_ streamsMax: Int) {
         pool.streamsChanged(number, to: streamsMax)
-        if active.count > streamsMax { giveBackStreamless() }
+        giveBackStreamless(active.count - streamsMax)
     }
 
     private func goawayCame(_ code: HTTP2ErrorCode) {
@@ -280,11 +281,11 @@ final class HTTP2Carrier: StreamHandler, APITransport {
         giveBackStreamless()
     }
 
-    /// Other connections take the calls that have no stream yet.
-    private func giveBackStreamless() {
-        let waiting = streamless
-        streamless = []
-        for lane in waiting { lane.giveBack() }
+    /// Other connections take calls that have no stream yet: so many at most, the latest ones.
+    private func giveBackStreamless(_ count: Int = .max) {
+        let excess = streamless.suffix(max(0, count))
+        streamless.removeLast(excess.count)
+        for lane in excess { lane.giveBack() }
     }
 
     // MARK: - Time

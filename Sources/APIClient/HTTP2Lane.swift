@@ -114,7 +114,9 @@ final class HTTP2Lane: APILane {
         carrier.wakeUp(at: call.deadline)
         if requestStream == nil {
             guard hasSomething(call), mayOffer(call) else { return }
-            guard session.canOpen else { return carrier.waitForStream(self) }
+            guard session.canOpen, session.hasPeerSettings || isRepeatable(call) else {
+                return carrier.waitForStream(self)
+            }
             open(call)
         }
         offer(call)
@@ -123,6 +125,10 @@ final class HTTP2Lane: APILane {
     private func hasSomething(_ call: APICall) -> Bool {
         call.body.map { $0.isHandedOver || $0.nextReady != nil } ?? true
     }
+
+    /// Whether the call can be sent again when the peer refuses its stream. Any other waits until the
+    /// peer has said how many streams it takes.
+    private func isRepeatable(_ call: APICall) -> Bool { call.body?.isComplete ?? true }
 
     /// Whether it is the turn of the call's customer on the line, when that has a rate.
     private func mayOffer(_ call: APICall) -> Bool {
@@ -137,7 +143,7 @@ final class HTTP2Lane: APILane {
 
     private func open(_ call: APICall) {
         let body = call.body
-        holdsBody = body?.isComplete ?? true
+        holdsBody = isRepeatable(call)
         let isUpload = body.map { !$0.isComplete || $0.byteCount > Self.smallBytesMax } ?? false
         let length = holdsBody ? body?.byteCount : nil
         requestStream = pool.withFields(of: call, length: length) { fields in

@@ -61,6 +61,8 @@ package final class HTTP2Session {
 
     /// The number of streams of ours that the peer takes at once: 100 until it has said.
     package private(set) var peerStreamsMax = 100
+    /// The peer has said how many streams it takes, which its first frame does (RFC 9113 section 3.4).
+    package private(set) var hasPeerSettings = false
     /// The peer has sent GOAWAY.
     package private(set) var hasPeerGone = false
     /// We have sent GOAWAY.
@@ -533,6 +535,7 @@ extension HTTP2Session {
 
     private func settingsCame(_ flags: UInt8) {
         guard flags & 1 == 0 else { return }
+        hasPeerSettings = true
         peerStreamsMax = Int(
             nghttp2_session_get_remote_settings(
                 library, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
