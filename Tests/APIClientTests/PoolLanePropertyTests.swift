@@ -1,5 +1,5 @@
 // A pool whose addresses speak HTTP/2 (some of them HTTP/1.1) under random events: openings, answers,
-// GOAWAY, other numbers of streams, resets, connections that fail. What it must never do.
+// GOAWAY, other numbers of streams, resets, demands for HTTP/1.1, connections that fail. What it must never do.
 
 import Reactor
 import TestSupport
@@ -42,6 +42,7 @@ private struct RandomLanes {
     var now = 1
     var ended = 0
     var submitted = 0
+    var demands = 0
     var faults: [String] = []
 
     init(seed: Int) {
@@ -134,6 +135,10 @@ private struct RandomLanes {
             }
         }
         check(usable <= limits.http2ConnectionsMax, "too many connections")
+        for (number, connection) in connections where connection.streams != nil {
+            let isRefused = bench.machine.isHTTP1Demanded(on: ConnectionNumber(value: number))
+            check(!isRefused || connection.isRetiring, "HTTP/2 to an address that refuses it")
+        }
         let report = bench.machine.addressReports
         check(
             report.reduce(0) { $0 + $1.callsInFlight } == carried.count, "lanes are miscounted")
@@ -205,7 +210,8 @@ private struct RandomLanes {
     private mutating func disturb() {
         let shared = connections.filter { $0.value.streams != nil }.keys
         guard let number = pick(shared), let connection = connections[number] else { return }
-        switch roll(isStrict ? 3 : 4) {
+        switch roll(isStrict ? 3 : 5) {
+        case 4: demandHTTP1(over: number, to: connection.address)
         case 0:
             let count = [0, 1, 3, 8, 20][roll(5)]
             bench.machine.streamsChanged(ConnectionNumber(value: number), to: count)
@@ -227,6 +233,16 @@ private struct RandomLanes {
             bench.machine.closed(ConnectionNumber(value: number))
             connections[number] = nil
         }
+    }
+
+    /// The address wants HTTP/1.1, as one of its connections has said.
+    private mutating func demandHTTP1(over number: Int, to address: SocketAddress) {
+        bench.machine.demandedHTTP1(ConnectionNumber(value: number))
+        for (number, connection) in connections
+        where connection.streams != nil && connection.address == address {
+            connections[number]?.isRetiring = true
+        }
+        demands += 1
     }
 
     private mutating func submit() {
@@ -297,5 +313,6 @@ struct PoolLanePropertyTests {
         for _ in 0..<600 where pool.faults.isEmpty { pool.step() }
         if pool.faults.isEmpty { pool.finish() }
         #expect(pool.faults == [])
+        #expect(pool.isStrict || pool.demands > 0)
     }
 }
