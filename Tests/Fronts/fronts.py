@@ -77,6 +77,17 @@ class Front:
                 env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.folder),
                      **self.environment})
 
+    def run_until_it_listens(self, port, *command):
+        """The same, and waits until a process of the namespace listens on the port."""
+        process = self.run(*command)
+        end = time.monotonic() + 20
+        while f":{port} " not in subprocess.run(
+                [*self.enter, "ss", "-tlnH"], capture_output=True, text=True).stdout:
+            if time.monotonic() > end:
+                raise AssertionError(self.said())
+            time.sleep(0.05)
+        return process
+
     def start(self):
         self.process = self.run(*self.command())
 
@@ -290,16 +301,10 @@ class Varnish(Front):
         rules = self.write("default.vcl", """vcl 4.1;
 backend default { .host = "127.0.0.1"; .port = "@api@"; }
 """)
-        self.cache = self.run(
-            "varnishd", "-F", "-j", "none", "-n", str(self.folder / "varnish"), "-f", rules,
-            "-a", "127.0.0.1:6081,PROXY", "-s", "malloc,256m", "-p", "feature=+http2")
         # It compiles its rules first. Hitch would take connections meanwhile, and end them.
-        end = time.monotonic() + 20
-        while ":6081" not in subprocess.run(
-                [*self.enter, "ss", "-tlnH"], capture_output=True, text=True).stdout:
-            if time.monotonic() > end:
-                raise AssertionError(self.said())
-            time.sleep(0.05)
+        self.cache = self.run_until_it_listens(
+            6081, "varnishd", "-F", "-j", "none", "-n", str(self.folder / "varnish"), "-f", rules,
+            "-a", "127.0.0.1:6081,PROXY", "-s", "malloc,256m", "-p", "feature=+http2")
 
     def command(self):
         configuration = self.write("hitch.conf", """

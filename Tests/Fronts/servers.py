@@ -239,14 +239,8 @@ class Waitress(Server):
     def start(self):
         limits = [] if self.is_default else [
             f"--channel-timeout={self.idle_seconds}", "--cleanup-interval=1"]
-        self.behind = self.run(
-            str(PYPI / "waitress-serve"), "--listen=127.0.0.1:6081", *limits, "wsgi:app")
-        end = time.monotonic() + 20
-        while ":6081" not in subprocess.run(
-                [*self.enter, "ss", "-tlnH"], capture_output=True, text=True).stdout:
-            if time.monotonic() > end:
-                raise AssertionError(self.said())
-            time.sleep(0.05)
+        self.behind = self.run_until_it_listens(
+            6081, str(PYPI / "waitress-serve"), "--listen=127.0.0.1:6081", *limits, "wsgi:app")
         super().start()
 
     def command(self):
