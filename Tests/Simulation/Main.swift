@@ -4,6 +4,8 @@
 //     Simulate replay SEED            one run, with every step
 //     Simulate pauses FIRST COUNT     clients that pause, before an API that ends silent uploads
 //     Simulate replay-pauses SEED     one of those runs over each HTTP version, with every step
+//     Simulate absences FIRST COUNT   an API that restarts
+//     Simulate replay-absences SEED   one of those runs over each HTTP version, with every step
 //     Simulate sweep SEED             the scripted scenario, failing operation 1, 2, 3, …
 //     Simulate messages FIRST COUNT   runs until COUNT messages reached DATA, and the totals
 //     Simulate replay-counting SEED   one of those runs, with every step
@@ -33,16 +35,21 @@ nonisolated func simulate(_ arguments: [String]) -> Int32 {
     case ("seeds", 2): return Runner().runSeeds(from: numbers[0], count: Int(numbers[1]))
     case ("replay", 1): return Runner().replay(numbers[0], isCounting: false)
     case ("replay-counting", 1): return Runner().replay(numbers[0], isCounting: true)
-    case ("pauses", 2): return Runner().runPauses(from: numbers[0], count: Int(numbers[1]))
+    case ("pauses", 2):
+        return Runner().run("pauses", Pauses.plan, from: numbers[0], count: Int(numbers[1]))
     case ("replay-pauses", 1):
-        return Runner().runPauses(from: numbers[0], count: 1, isVerbose: true)
+        return Runner().run("pauses", Pauses.plan, from: numbers[0], count: 1, isVerbose: true)
+    case ("absences", 2):
+        return Runner().run("absences", Absence.plan, from: numbers[0], count: Int(numbers[1]))
+    case ("replay-absences", 1):
+        return Runner().run("absences", Absence.plan, from: numbers[0], count: 1, isVerbose: true)
     case ("sweep", 1): return Runner().sweep(seed: numbers[0])
     case ("messages", 2): return Runner().runMessages(from: numbers[0], count: Int(numbers[1]))
     case ("check-balance", 0): return BalanceCheck.run()
     default:
         print(
-            "Simulate seeds|messages|pauses FIRST COUNT | replay|replay-pauses|sweep SEED"
-                + " | check-balance")
+            "Simulate seeds|messages|pauses|absences FIRST COUNT"
+                + " | replay|replay-pauses|replay-absences|sweep SEED | check-balance")
         return 2
     }
 }

@@ -88,23 +88,25 @@ struct Runner {
         return result.violations.isEmpty && again.traceHash == result.traceHash ? 0 : 1
     }
 
-    /// Two runs about pauses for each seed, over HTTP/1.1 and over HTTP/2; 1 if any does not balance.
-    func runPauses(from first: UInt64, count: Int, isVerbose: Bool = false) -> Int32 {
+    /// Two runs about one thing for each seed, over HTTP/1.1 and over HTTP/2; 1 if any does not balance.
+    func run(
+        _ name: String, _ plan: (UInt64, Bool, Bool) -> Plan, from first: UInt64, count: Int,
+        isVerbose: Bool = false
+    ) -> Int32 {
         var counts = Counts()
         var failed = 0
         for index in 0..<UInt64(count) {
             let seed = first + index
             for speaksHTTP2 in [false, true] {
-                let result = run(
-                    Pauses.plan(seed: seed, speaksHTTP2: speaksHTTP2, isVerbose: isVerbose))
+                let result = run(plan(seed, speaksHTTP2, isVerbose))
                 counts.add(result.counts)
                 if result.violations.isEmpty { continue }
                 failed += 1
-                report("pauses \(seed), \(speaksHTTP2 ? "HTTP/2" : "HTTP/1.1")", result)
+                report("\(name) \(seed), \(speaksHTTP2 ? "HTTP/2" : "HTTP/1.1")", result)
             }
         }
         print(
-            "pauses: \(count) seeds from \(first), \(counts.messages) messages, "
+            "\(name): \(count) seeds from \(first), \(counts.messages) messages, "
                 + "\(failed) runs do not balance")
         return failed == 0 ? 0 : 1
     }

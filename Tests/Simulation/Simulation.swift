@@ -25,9 +25,14 @@ struct Plan {
     var isScripted = false
     /// Clients that pause, before an API that ends uploads which are silent.
     var isAboutPauses = false
+    /// An API that is away for some seconds.
+    var isAboutAbsence = false
+
+    /// Nothing goes wrong that the relay may pass on.
+    var expectsSuccess: Bool { isAboutPauses || isAboutAbsence }
 
     /// Its messages are of one kind: none is a group.
-    var isOfOneKind: Bool { crowd != nil || isAboutPauses }
+    var isOfOneKind: Bool { crowd != nil || expectsSuccess }
 
     /// The plan of a seed.
     /// - Parameter isCounting: many messages and few handshakes, for large counts.
@@ -175,6 +180,7 @@ final class Simulation {
             if restDice.happens(0.2) { habits.restMillisecondsMax = restDice.skewed(1...50_000) }
             if plan.isScripted { habits = Scenario.habits(number) }
             if plan.isAboutPauses { habits = Pauses.habits(&dice) }
+            if plan.isAboutAbsence { habits = Absence.habits(&dice) }
             var own: [MailMessage] = []
             var count = plan.isScripted ? 2 : dice.number(1...plan.messagesMax)
             if let crowd = plan.crowd {
@@ -199,7 +205,7 @@ final class Simulation {
         }
         ledger.messages = messages.map(\.facts)
         ledger.fairShare = plan.crowd?.terms
-        ledger.expectsSuccess = plan.isAboutPauses
+        ledger.expectsSuccess = plan.expectsSuccess
     }
 
     // MARK: For clients and API

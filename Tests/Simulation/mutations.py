@@ -1,7 +1,7 @@
 """Breaks the relay on purpose, one way after the other, and checks that the simulation notices.
 
 Each mutation replaces one piece of a source file in a copy of the project, builds the simulation
-there and runs it: the sweep, pauses, and some seeds. If nothing notices a mutation, no test holds that promise.
+there and runs it: the sweep, pauses, absences, and some seeds. If nothing notices a mutation, no test holds that promise.
 The list leaves out mutations that a second guard catches (the submission does not believe an early
 success either; the session's own clock ends an upload that stalls), and one that needs half a million
 messages to show. `mutations.py NAME…` tries those whose names contain one of these words.
@@ -39,6 +39,10 @@ MUTATIONS = (
     ("a request whose stream was reset after its end is sent again", HTTP2 + "HTTP2Session.swift",
      "code == .refusedStream || code == .http11Required",
      "code == .refusedStream || code == .internalError"),
+    ("what other loops heard of the API does not count", API + "ConnectionPool.swift",
+     "machine.heard(answers.all, at: loop.now)", ""),
+    ("uploads do not wait for the API's settings", API + "HTTP2Lane.swift",
+     "session.hasPeerSettings || isRepeatable(call)", "session.isClosedToStreams == false"),
     ("an upload does not trickle", MESSAGES + "TrickleClock.swift",
      "return now.milliseconds(since: since) >= Self.quietMilliseconds", "return now < since"),
     ("the ledger forgets", MESSAGES + "LedgerTable.swift",
@@ -148,7 +152,7 @@ def build():
 
 def notice():
     """The first rule that the last build breaks, in the simulation's words; None if it breaks none."""
-    for arguments in (("sweep", "1"), ("pauses", "1", "10"), ("seeds", "1", str(SEEDS))):
+    for arguments in (("sweep", "1"), ("pauses", "1", "10"), ("absences", "1", "10"), ("seeds", "1", str(SEEDS))):
         try:
             done = subprocess.run(
                 [FOLDER / "build/release/Simulate", *arguments], cwd=COPY, timeout=900,

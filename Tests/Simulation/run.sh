@@ -20,6 +20,7 @@ run_seeds() {
   "${simulate[@]}" check-balance
   "${simulate[@]}" sweep "${FIRST:-1}"
   "${simulate[@]}" pauses "${FIRST:-1}" 30
+  "${simulate[@]}" absences "${FIRST:-1}" 30
   "${simulate[@]}" seeds "${FIRST:-1}" "$1"
 }
 

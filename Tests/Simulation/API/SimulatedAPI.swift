@@ -29,7 +29,10 @@ final class SimulatedAPI: ListenerHandler {
     let host: SimulatedHost
     let simulation: Simulation
     var dice: Dice
+    private let addresses: [SocketAddress]
+    private let tls: TLSContext
     private var listeners: [Listener] = []
+    private var hasBeenAway = false
     private var accepted = 0
     private(set) var openConnections = 0
     /// Answers over HTTP/2, and where they left.
@@ -41,13 +44,30 @@ final class SimulatedAPI: ListenerHandler {
     ) throws {
         self.simulation = simulation
         self.host = host
+        self.addresses = addresses
+        self.tls = tls
         world = simulation.world
         dice = Dice(seed: seed, part: 2)
         super.init()
+        try listen()
+    }
+
+    private func listen() throws {
         guard let loop = host.loop else { return }
         for address in addresses {
             listeners.append(
                 try Listener(loop: loop, address: address, tls: tls, handler: self))
+        }
+    }
+
+    /// Lets no connection in for a while, after the first request. Those that there are go on.
+    private func goAway(_ absence: (after: Int, length: Int)) {
+        hasBeenAway = true
+        world.after(microseconds: absence.after * 1_000) { [weak self] in self?.close() }
+        world.after(microseconds: (absence.after + absence.length) * 1_000) { [weak self] in
+            do { try self?.listen() } catch {
+                self?.complain("the API did not come back: \(error)")
+            }
         }
     }
 
@@ -77,6 +97,7 @@ final class SimulatedAPI: ListenerHandler {
     /// What happens to the next request.
     func conduct() -> Conduct {
         let weather = world.weather
+        if let absence = weather.apiAbsence, !hasBeenAway { goAway(absence) }
         if dice.happens(weather.apiFaults) { return fault() }
         if dice.happens(weather.apiRefusals) {
             return .refuse(dice.pick([400, 401, 403, 413, 422, 429, 429, 404, 503]))

@@ -42,8 +42,6 @@ final class SimulatedHTTP2Connection: StreamHandler {
         self.stream = stream
         var options = HTTP2Options.server
         options.streamsMax = api.dice.pick([1, 2, 5, 100, 256])
-        // A stream too many is refused, and an upload can't be sent again: that is no pause.
-        if api.world.weather.apiSilenceMilliseconds != nil { options.streamsMax = 100 }
         options.streamWindowBytes = api.dice.pick([1_000, 20_000, 65_535, 8 * 1_048_576])
         options.connectionWindowBytes = api.dice.pick([65_535, 200_000, 16 * 1_048_576])
         options.opensWindows = false

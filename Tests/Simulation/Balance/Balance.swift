@@ -48,6 +48,9 @@ struct Balance {
             violations += FairShare(ledger, terms).violations
         }
         for attempt in ledger.attempts { checkReply(attempt) }
+        for login in ledger.logins where ledger.expectsSuccess && login.code != 235 {
+            violations.append("a login: \(login.code), and nothing explains it")
+        }
         for facts in ledger.messages {
             let attempts = ledger.attempts.filter { $0.message == facts.number }
             let requests = ledger.requests.filter { $0.message == facts.number }
@@ -373,7 +376,7 @@ struct Balance {
             violations.append("\(name): 421 in place of the reply to a dot")
         }
         if ledger.expectsSuccess, let code = attempt.code, code != 250 {
-            violations.append("\(name): \(code), and its client did nothing but pause")
+            violations.append("\(name): \(code), and nothing explains it")
         }
         guard let heard = attempt.dotHeardAt, let sent = attempt.replySentAt else { return }
         let waited = sent.milliseconds(since: heard)

@@ -155,13 +155,24 @@ enum BalanceCheck {
             }
         ),
         (
-            "a pause that ended in a refusal", "did nothing but pause",
+            "a pause that ended in a refusal", "nothing explains it",
             {
                 var ledger = order()
                 ledger.expectsSuccess = true
                 ledger.attempts[0].code = 451
                 ledger.attempts[0].messageID = nil
                 ledger.requests = []
+                return ledger
+            }
+        ),
+        (
+            "a login that was refused for nothing", "a login: 451",
+            {
+                var ledger = order()
+                ledger.expectsSuccess = true
+                ledger.logins = [
+                    Login(account: 0, askedAt: at(0), answeredAt: at(1), code: 451)
+                ]
                 return ledger
             }
         ),

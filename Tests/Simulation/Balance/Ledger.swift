@@ -111,7 +111,7 @@ struct Ledger {
     var earlyAnswers: [(at: MonotonicTime, status: Int)] = []
     /// Of a run about shares: what nobody may wait longer than.
     var fairShare: FairShare.Terms?
-    /// Nothing goes wrong in the run but pauses of clients: each try is accepted.
+    /// Nothing goes wrong in the run that the relay may pass on: each try and each login is accepted.
     var expectsSuccess = false
     /// The times at which a relay ended; the next relay does not have its memory.
     var restarts: [MonotonicTime] = []

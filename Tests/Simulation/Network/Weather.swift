@@ -42,6 +42,9 @@ struct Weather {
     var apiConnectionsMax = Int.max
     /// What the API says with `Keep-Alive: timeout=`, and keeps to; nil: it says nothing.
     var apiKeepAliveSeconds: Int?
+    /// It lets no connection in, once: so long after its first request, and for so long, in
+    /// milliseconds; nil: never.
+    var apiAbsence: (after: Int, length: Int)?
     /// It ends an upload of which nothing came for so long, as proxies do; nil: it never does.
     var apiSilenceMilliseconds: Int?
 
