@@ -152,6 +152,9 @@ extension OutputQueue {
 
 /// The heap of this process. Glibc's own figures, read through malloc_info(3).
 enum Heap {
+    /// A sanitizer brings an allocator of its own, of which `bytesInUse` knows nothing.
+    static let isMeasured = getenv("SANITIZED") == nil
+
     /// Bytes that are allocated now.
     static func bytesInUse() -> Int {
         typealias Report = @convention(c) (Int32, UnsafeMutablePointer<FILE>) -> Int32

@@ -135,7 +135,8 @@ import Testing
         _ = output.taken()
     }
 
-    @Test func `a ClientHello that comes slowly costs its bytes`() async {
+    @Test(.enabled(if: Heap.isMeasured))
+    func `a ClientHello that comes slowly costs its bytes`() async {
         await #expect(processExitsWith: .success) {
             let test = try TestLoop()
             let pair = try TrustedPair()
