@@ -42,7 +42,10 @@ final class SimulatedHTTP2Connection: StreamHandler {
         self.stream = stream
         var options = HTTP2Options.server
         options.streamsMax = api.dice.pick([1, 2, 5, 100, 256])
-        options.streamWindowBytes = api.dice.pick([1_000, 20_000, 65_535, 8 * 1_048_576])
+        // Over a long line a small window makes an upload slower than the relay's patience: that is no pause.
+        let isAboutPauses = api.world.weather.apiSilenceMilliseconds != nil
+        options.streamWindowBytes = api.dice.pick(
+            isAboutPauses ? [65_535, 8 * 1_048_576] : [1_000, 20_000, 65_535, 8 * 1_048_576])
         options.connectionWindowBytes = api.dice.pick([65_535, 200_000, 16 * 1_048_576])
         options.opensWindows = false
         streamsMax = options.streamsMax
