@@ -158,7 +158,7 @@ static int extract(
     return is_good;
 }
 
-/* Who hears the secrets of the handshake that this thread is in. */
+/* The listener to the secrets of the handshake that this thread is in. */
 static _Thread_local struct {
     ct_hear hear;
     void *owner;

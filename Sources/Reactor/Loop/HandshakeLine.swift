@@ -25,7 +25,7 @@ struct HandshakeLine: ~Copyable {
     /// One more, at the end. It stands here once only.
     mutating func join(_ token: Token) { waiting.append(token) }
 
-    /// A turn begins. Who joins during the turn may have its place in it.
+    /// A turn begins. A connection that joins during the turn may have its place in it.
     /// - Parameter completions: what the turn has handled before.
     mutating func beginTurn(after completions: Int) {
         left = Self.perTurn + completions / Self.completionsEach
