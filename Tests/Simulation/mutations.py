@@ -125,8 +125,9 @@ MUTATIONS = (
 def copy_tree():
     """Copies the project's files as they are. The build folder stays, so later builds are short."""
     COPY.mkdir(parents=True, exist_ok=True)
-    for name in ("Sources", "Tests/Simulation", "Tests/Fuzz", "Tests/TestSupport", "perf",
-                 "Package.swift", "Package.resolved"):
+    manifest = (ROOT / "Package.swift").read_text()
+    named = set(re.findall(r'\bpath: "(Tests/[^/"]+)', manifest))
+    for name in ("Sources", "perf", *sorted(named), "Package.swift", "Package.resolved"):
         target = COPY / name
         if target.is_dir():
             shutil.rmtree(target)
@@ -136,7 +137,7 @@ def copy_tree():
             continue  # Package.resolved, before the first build
         shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
     # The manifest needs a folder with a source file for each test target; nothing builds them.
-    for name in re.findall(r'\btests\(\s*"(\w+)"', (ROOT / "Package.swift").read_text()):
+    for name in re.findall(r'\btests\(\s*"(\w+)"', manifest):
         (COPY / "Tests" / name).mkdir(exist_ok=True)
         (COPY / "Tests" / name / "Empty.swift").write_text("")
 
