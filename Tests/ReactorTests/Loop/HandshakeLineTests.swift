@@ -42,7 +42,7 @@ import Testing
         #expect(Self.turn(&line, after: completions) == Array(0..<answered))
     }
 
-    @Test func `who is gone takes no place of the turn`() {
+    @Test func `a connection that is gone takes no place of the turn`() {
         var line = HandshakeLine()
         for slot in 0..<100 { line.join(Self.token(slot)) }
         let gone = Set(0..<50)
