@@ -101,11 +101,9 @@ struct AttachmentsWriter {
     }
 
     /// An attachment begins whose transfer encoding was taken off before it was known to be a file.
-    /// - Parameter isUTF8: it was decoded to UTF-8 too.
-    mutating func startDecoded(_ head: EntityHead, isUTF8: Bool) {
+    mutating func startDecoded(_ head: EntityHead) {
         current = Current()
-        current.mediaType =
-            head.mediaType + (isUTF8 ? Array("; charset=utf-8".utf8) : head.typeParameters)
+        current.mediaType = head.mediaType + head.typeParameters
         current.filename = filename(of: head)
         current.contentID = head.contentID
     }

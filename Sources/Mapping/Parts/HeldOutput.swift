@@ -18,6 +18,16 @@ struct HeldOutput {
         /// A text that is a file after all.
         case file(Int, EntityHead)
         case endOfFiles
+        /// A text that is no file: from its own charset to UTF-8.
+        case decoding(Int, EntityTraits)
+
+        /// The text that it writes into a body.
+        var text: Int? {
+            switch self {
+            case .text(let number), .tied(let number, _), .escaped(let number): number
+            case .literal, .file, .endOfFiles, .decoding: nil
+            }
+        }
     }
 
     private let held: HeldParts
@@ -104,13 +114,20 @@ struct HeldOutput {
         pieces.append(.endOfFiles)
     }
 
+    /// A text that waits in its own charset, and is shown; before any body.
+    mutating func addDecoding(_ number: Int, _ leaf: EntityTraits) {
+        pieces.append(.decoding(number, leaf))
+        byteCount += held.byteCount(of: number)
+    }
+
     /// `text_body` of a message without any text.
     mutating func addSubstitute() { pieces.append(.literal(",\"text_body\":\"\\n\"")) }
 
     /// Writes about `bytes` at most.
     /// - Returns: whether all of it is written; false after a failure or a refusal.
     mutating func move(
-        upTo bytes: Int, files: inout AttachmentsWriter, _ findings: inout Findings
+        upTo bytes: Int, files: inout AttachmentsWriter, texts: inout TextWriter,
+        _ findings: inout Findings
     ) -> Bool {
         var moved = 0
         while index < pieces.count {
@@ -126,6 +143,8 @@ struct HeldOutput {
             case .endOfFiles:
                 files.close()
                 index += 1
+            case .decoding(let number, let leaf):
+                moved += decode(number, leaf, &texts, &findings)
             }
         }
         return held.failure == nil
@@ -226,7 +245,7 @@ struct HeldOutput {
         _ number: Int, _ head: EntityHead, _ files: inout AttachmentsWriter,
         _ findings: inout Findings
     ) -> Int {
-        if offset == 0 { files.startDecoded(head, isUTF8: head.media != .textOther) }
+        if offset == 0 { files.startDecoded(head) }
         var region = scratch.convertedRegion
         let count = held.read(number, at: offset, into: &region)
         offset += count
@@ -234,6 +253,31 @@ struct HeldOutput {
         files.feed(region.bytes, &findings)
         guard offset == held.byteCount(of: number) else { return count }
         files.finish(&findings)
+        offset = 0
+        index += 1
+        return count
+    }
+
+    private mutating func decode(
+        _ number: Int, _ leaf: EntityTraits, _ texts: inout TextWriter,
+        _ findings: inout Findings
+    ) -> Int {
+        if offset == 0 {
+            var traits = leaf
+            traits.encoding = .identity
+            texts.beginHeld(traits)
+        }
+        var region = scratch.decodedRegion
+        let count = held.read(number, at: offset, into: &region)
+        offset += count
+        byteCount -= count
+        texts.feed(region.bytes)
+        guard offset == held.byteCount(of: number) else { return count }
+        if case .held = texts.finish(&findings) {
+            held.moveLast(to: number)
+            let more = held.byteCount(of: number) - offset
+            byteCount += more * pieces[index...].count { $0.text == number }
+        }
         offset = 0
         index += 1
         return count

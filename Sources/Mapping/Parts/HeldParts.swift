@@ -1,7 +1,7 @@
 // Texts that wait for the end of the message, because parts after them decide their place.
 //
-// They are UTF-8 without a transfer encoding, not yet escaped, one after the other in one
-// `SpillBuffer`: in memory up to a bound and beyond that in a file. That they found no room shows in
+// They are UTF-8 without a transfer encoding, not yet escaped (those that may be files in their own
+// charset), one after the other in one `SpillBuffer`: in memory up to a bound and beyond that in a file. That they found no room shows in
 // `failure`; the message is then refused.
 
 import Reactor
@@ -71,8 +71,11 @@ extension HeldParts {
     /// The open text is complete, and is not here. It has a number now.
     func closeElsewhere() { places.append(byteCount..<byteCount) }
 
-    /// The open text is complete, and is the one with this number, which was not here.
+    /// The open text is complete, and is the one with this number from now on.
     func close(as number: Int) { places[number] = start..<byteCount }
+
+    /// The last complete text takes the place of the one with this number, and loses its own.
+    func moveLast(to number: Int) { places[number] = places.removeLast() }
 
     /// The open text does not wait any more.
     func forget() { buffer?.forget(after: start) }

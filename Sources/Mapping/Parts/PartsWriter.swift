@@ -85,9 +85,9 @@ struct PartsWriter: ~Copyable {
         isFirst = true
         attachments.begin()
         output.begin()
+        survey.begin()
         guard hasParts else { return }
         hasParts = false
-        survey.begin()
         shown.begin()
         isHTML.removeAll(keepingCapacity: true)
         scopes.removeAll(keepingCapacity: true)
@@ -211,18 +211,17 @@ extension PartsWriter {
         case .holdAside:
             _ = noteScope(of: walker, leaf)
             fileHeads.append((held.nextNumber, walker.leafHead))
-            hold(leaf, mayBeFile: true, keepsCharset: media == .limited, &findings)
+            hold(leaf, mayBeFile: true, &findings)
         }
     }
 
     private mutating func hold(
         _ leaf: EntityTraits, goesAtOnce: Bool = false, mayStream: Bool = false,
-        mayBeFile: Bool = false, keepsCharset: Bool = false, _ findings: inout Findings
+        mayBeFile: Bool = false, _ findings: inout Findings
     ) {
-        if !keepsCharset { countCharset(leaf, &findings) }
+        if !mayBeFile { countCharset(leaf, &findings) }
         text.beginHeld(
-            leaf, goesAtOnce: goesAtOnce, mayStream: mayStream, mayBeFile: mayBeFile,
-            keepsCharset: keepsCharset)
+            leaf, goesAtOnce: goesAtOnce, mayStream: mayStream, mayBeFile: mayBeFile)
         isHTML.append(leaf.media == .textHTML)
         route = .held
     }
@@ -361,6 +360,11 @@ extension PartsWriter {
         guard !hasTemplate else {
             return findings.count(.bodiesReplacedByTemplate, Set(text + html).count)
         }
+        let isShown = Set(text + html)
+        for (number, head) in fileHeads where isShown.contains(number) {
+            countCharset(head.traits, &findings)
+            output.addDecoding(number, head.traits)
+        }
         output.addText(text)
         if survey.ties.isEmpty {
             output.addHTML(html) { isHTML[$0] }
@@ -399,6 +403,6 @@ extension PartsWriter {
     /// Writes what waits, about `bytes` at most.
     /// - Returns: whether all of it is written; false after a failure or a refusal.
     mutating func writeWaiting(upTo bytes: Int, _ findings: inout Findings) -> Bool {
-        output.move(upTo: bytes, files: &attachments, &findings)
+        output.move(upTo: bytes, files: &attachments, texts: &text, &findings)
     }
 }

@@ -4,12 +4,21 @@
 // place is certain goes on into its JSON string: line ends to `\n`, escapes on. Each step that the
 // part does not need is left out, so declared UTF-8 without a transfer encoding goes from the
 // received bytes straight into the request. A text whose place is not certain goes to `HeldParts`
-// as it is. One whose place is certain, unless it is blank, waits there until something is seen.
+// as it is. One whose place is certain, unless it is blank, waits there until something is seen. One
+// that may be a file waits there in its own charset, and comes here again if it is shown.
 
 import Wire
 
 /// One text after the other: `begin` or `beginHeld`, `feed`…, `finish`.
 struct TextWriter: ~Copyable {
+    /// What of a text goes to `held`.
+    private enum Kept {
+        case text
+        /// What is left without the transfer encoding.
+        case bytes
+        case nothing
+    }
+
     /// What became of a text.
     enum Result: Equatable {
         /// It had nothing to see; nothing of it is left.
@@ -47,9 +56,7 @@ struct TextWriter: ~Copyable {
     /// Of a text in `held`.
     private var goesAtOnce = false
     private var mayStream = false
-    private var mayBeFile = false
-    /// Whether nothing of the text is kept.
-    private var isOnlySeen = false
+    private var kept = Kept.text
     private var visible = VisibleText(isHTML: false)
 
     init(
@@ -76,7 +83,7 @@ struct TextWriter: ~Copyable {
         escaper = JSONEscaper(lineEnds: .lineFeed)
         isOpen = false
         isHeld = false
-        isOnlySeen = false
+        kept = .text
         wasHeld = false
     }
 
@@ -92,21 +99,16 @@ struct TextWriter: ~Copyable {
     /// - Parameters:
     ///   - goesAtOnce: it goes into its body as soon as it has something to see.
     ///   - mayStream: it goes into its body when memory can't hold it, and it has something to see.
-    ///   - mayBeFile: it waits although it is blank.
-    ///   - keepsCharset: it is never in a body, and keeps its bytes.
+    ///   - mayBeFile: its bytes wait, even if it is blank. To show it, they are fed once more.
     mutating func beginHeld(
         _ leaf: EntityTraits, goesAtOnce: Bool = false, mayStream: Bool = false,
-        mayBeFile: Bool = false, keepsCharset: Bool = false
+        mayBeFile: Bool = false
     ) {
         begin(leaf)
-        if keepsCharset {
-            isPassThrough = true
-            isAtStart = false
-        }
         isHeld = true
         self.goesAtOnce = goesAtOnce
         self.mayStream = mayStream
-        self.mayBeFile = mayBeFile
+        kept = mayBeFile ? .bytes : .text
         visible = VisibleText(isHTML: isHTML)
         held.open()
     }
@@ -115,13 +117,13 @@ struct TextWriter: ~Copyable {
     mutating func beginSeen(_ leaf: EntityTraits) {
         begin(leaf)
         isHeld = true
-        isOnlySeen = true
+        kept = .nothing
         visible = VisibleText(isHTML: isHTML)
     }
 
     /// Content of the part, still transfer-encoded; used up.
     mutating func feed(_ content: Bytes) {
-        if isOnlySeen && visible.isVisible { return }
+        if kept == .nothing && visible.isVisible { return }
         if isIdentity { return convert(content) }
         var taken = 0
         while taken < content.count {
@@ -140,7 +142,9 @@ struct TextWriter: ~Copyable {
                 isDone = transfer.finish(into: &region)
                 convert(region.bytes)
             }
-            if !isOnlySeen { findings.count(.encodingsIrregular, transfer.irregularCount) }
+            if kept != .nothing {
+                findings.count(.encodingsIrregular, transfer.irregularCount)
+            }
         }
         if !isPassThrough { finishCharset(&findings) }
         if flow != nil { finishFlow() }
@@ -166,10 +170,14 @@ struct TextWriter: ~Copyable {
             isDone = decoder.finish(into: &region)
             emit(region.bytes)
         }
-        if !isOnlySeen { findings.count(.charactersReplaced, decoder.replacedCount) }
+        if kept == .text { findings.count(.charactersReplaced, decoder.replacedCount) }
     }
 
     private mutating func convert(_ bytes: Bytes) {
+        if kept == .bytes {
+            held.append(bytes)
+            guard !visible.isVisible else { return }
+        }
         if isPassThrough {
             if !isAtStart || !CharsetDecoder.mayBeMark(bytes) {
                 if bytes.count > 0 { isAtStart = false }
@@ -254,7 +262,7 @@ extension TextWriter {
 extension TextWriter {
     private mutating func hold(_ bytes: Bytes) {
         if !visible.isVisible { visible.feed(bytes) }
-        guard !isOnlySeen else { return }
+        guard kept == .text else { return }
         // What is blank takes nobody's place, however long it is.
         let goes =
             visible.isVisible && (goesAtOnce || mayStream && !held.hasMemory(for: bytes.count))
@@ -282,8 +290,8 @@ extension TextWriter {
     private mutating func finishHeld() -> Result {
         isHeld = false
         let isBlank = visible.isBlank
-        guard !isOnlySeen else { return isBlank ? .blank : .seen }
-        guard !isBlank || mayBeFile && held.openByteCount > 0 else {
+        guard kept != .nothing else { return isBlank ? .blank : .seen }
+        guard !isBlank || kept == .bytes && held.openByteCount > 0 else {
             held.forget()
             return .blank
         }

@@ -74,6 +74,26 @@ struct CorpusTests {
         }
     }
 
+    /// One customer's message must not show in another's.
+    @Test("A message leaves nothing to the next of the same mapper")
+    func sequence() throws {
+        let probes = try [
+            "pictures/content-location-alone", "pictures/content-location-that-no-part-has",
+            "structure/related-start-names-nothing", "structure/plain-text",
+        ].map { ($0, try CorpusPair($0)) }
+        let bench = MapperBench()
+        let mapper = MessageMapper(
+            options: MappingOptions(), charsets: bench.charsets, scratch: bench.scratch,
+            pool: bench.slabs, heldBytesMax: 262_144)
+        for name in pairNames {
+            let golden = try CorpusPair(name)
+            try check(bench.map(golden.message, with: mapper), golden, name)
+            for (probe, pair) in probes {
+                try check(bench.map(pair.message, with: mapper), pair, "\(probe) after \(name)")
+            }
+        }
+    }
+
     private func check(_ result: MappedRequest, _ golden: CorpusPair, _ name: String) throws {
         let losses = Dictionary(
             uniqueKeysWithValues: MappingLosses.Kind.allCases.map {
