@@ -103,6 +103,15 @@ package final class MapperBench {
         return request
     }
 
+    /// Feeds the first `count` bytes, and ends the message there, as for a client that leaves.
+    package func abandon(_ message: MappedMessage, after count: Int, with mapper: MessageMapper) {
+        let body = RequestBody(pool: slabs)
+        begin(message, mapper, body)
+        mapper.feed(message.content.span.extracting(0..<count))
+        mapper.end()
+        body.discard()
+    }
+
     private func begin(_ message: MappedMessage, _ mapper: MessageMapper, _ body: RequestBody) {
         let sender = Array(message.sender.utf8)
         mapper.begin(
