@@ -1,30 +1,23 @@
-"""Runs the test classes of this folder as Tests/Faults/run.py does its own: some at a time, each in
-its own process. `run.py NAME…` runs the classes whose names contain one of these."""
+"""Runs the test classes of this folder, some at a time, each in its own process. `run.py NAME…` runs the
+classes whose names contain one of these."""
 
-import importlib.util
 import pathlib
+import sys
 
 FOLDER = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(FOLDER.parent))
+from side_by_side import SideBySide, chosen, classes, has_part
 
-spec = importlib.util.spec_from_file_location("side_by_side", FOLDER.parent / "Faults/run.py")
-side_by_side = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(side_by_side)
-side_by_side.FOLDER = FOLDER
-side_by_side.AT_A_TIME = 5
-# Those that keep both cores busy.
-side_by_side.ALONE = ("Commands", "Queue")
-# They measure how long others wait. Beside four other attacks on two cores that may be longer, and
-# says nothing of the attack.
-side_by_side.JUDGED_ALONE = True
+HOSTILE = SideBySide(
+    FOLDER, at_a_time=5,
+    # Those that keep both cores busy.
+    alone=("Commands", "Queue"),
+    # They measure how long others wait. Beside four other attacks on two cores that may be longer, and
+    # says nothing of the attack.
+    is_judged_alone=True)
 # Those that wait for most of a minute begin first.
 LONG = ("Trickles", "Idle", "Handshakes", "Guesses")
 
-
-def classes(names, of_folder=side_by_side.classes):
-    return sorted(of_folder(names), key=lambda name: not any(part in name for part in LONG))
-
-
-side_by_side.classes = classes
-
 if __name__ == "__main__":
-    side_by_side.main()
+    names = sorted(classes(FOLDER), key=lambda name: not has_part(name, LONG))
+    HOSTILE.run(chosen(names, sys.argv[1:]))

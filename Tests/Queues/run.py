@@ -16,33 +16,17 @@ import subprocess
 import sys
 import tempfile
 import time
-import unittest
 
 import servers
 
 FOLDER = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(FOLDER.parent))
+import side_by_side
+
 AT_A_TIME = int(os.environ.get("AT_A_TIME", "12"))
 TEST_SECONDS = 150
 # Waits for five minutes, so it begins first.
 LONG, LONG_SECONDS = "BelievedLimits", 330
-
-
-def tests(names):
-    found = []
-
-    def walk(suite):
-        for item in suite:
-            if isinstance(item, unittest.TestSuite):
-                walk(item)
-            else:
-                found.append(item.id())
-
-    loader = unittest.TestLoader()
-    walk(loader.discover(str(FOLDER)))
-    if loader.errors:
-        sys.exit("\n".join(loader.errors))
-    chosen = [name for name in found if not names or any(part in name for part in names)]
-    return sorted(chosen, key=lambda name: LONG not in name)
 
 
 def run(slot, name):
@@ -93,7 +77,8 @@ def shown(cell):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
     start = time.monotonic()
-    names = tests(sys.argv[1:])
+    names = side_by_side.chosen(side_by_side.tests(FOLDER), sys.argv[1:])
+    names.sort(key=lambda name: LONG not in name)
     if not names:
         sys.exit("no such tests")
     # What every test needs is fetched once, not by each.
