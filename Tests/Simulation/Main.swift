@@ -36,13 +36,11 @@ nonisolated func simulate(_ arguments: [String]) -> Int32 {
     case ("replay", 1): return Runner().replay(numbers[0], isCounting: false)
     case ("replay-counting", 1): return Runner().replay(numbers[0], isCounting: true)
     case ("pauses", 2):
-        return Runner().run("pauses", Pauses.plan, from: numbers[0], count: Int(numbers[1]))
-    case ("replay-pauses", 1):
-        return Runner().run("pauses", Pauses.plan, from: numbers[0], count: 1, isVerbose: true)
+        return Runner().run(.pauses, from: numbers[0], count: Int(numbers[1]))
+    case ("replay-pauses", 1): return Runner().run(.pauses, from: numbers[0], isVerbose: true)
     case ("absences", 2):
-        return Runner().run("absences", Absence.plan, from: numbers[0], count: Int(numbers[1]))
-    case ("replay-absences", 1):
-        return Runner().run("absences", Absence.plan, from: numbers[0], count: 1, isVerbose: true)
+        return Runner().run(.absences, from: numbers[0], count: Int(numbers[1]))
+    case ("replay-absences", 1): return Runner().run(.absences, from: numbers[0], isVerbose: true)
     case ("sweep", 1): return Runner().sweep(seed: numbers[0])
     case ("messages", 2): return Runner().runMessages(from: numbers[0], count: Int(numbers[1]))
     case ("check-balance", 0): return BalanceCheck.run()

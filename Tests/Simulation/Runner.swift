@@ -90,23 +90,23 @@ struct Runner {
 
     /// Two runs about one thing for each seed, over HTTP/1.1 and over HTTP/2; 1 if any does not balance.
     func run(
-        _ name: String, _ plan: (UInt64, Bool, Bool) -> Plan, from first: UInt64, count: Int,
-        isVerbose: Bool = false
+        _ topic: Topic, from first: UInt64, count: Int = 1, isVerbose: Bool = false
     ) -> Int32 {
         var counts = Counts()
         var failed = 0
         for index in 0..<UInt64(count) {
             let seed = first + index
             for speaksHTTP2 in [false, true] {
-                let result = run(plan(seed, speaksHTTP2, isVerbose))
+                let result = run(
+                    topic.plan(seed: seed, speaksHTTP2: speaksHTTP2, isVerbose: isVerbose))
                 counts.add(result.counts)
                 if result.violations.isEmpty { continue }
                 failed += 1
-                report("\(name) \(seed), \(speaksHTTP2 ? "HTTP/2" : "HTTP/1.1")", result)
+                report("\(topic) \(seed), \(speaksHTTP2 ? "HTTP/2" : "HTTP/1.1")", result)
             }
         }
         print(
-            "\(name): \(count) seeds from \(first), \(counts.messages) messages, "
+            "\(topic): \(count) seeds from \(first), \(counts.messages) messages, "
                 + "\(failed) runs do not balance")
         return failed == 0 ? 0 : 1
     }

@@ -23,13 +23,11 @@ struct Plan {
     var crowd: Crowd?
     /// Clients and messages that are the same in every run, for sweeps.
     var isScripted = false
-    /// Clients that pause, before an API that ends uploads which are silent.
-    var isAboutPauses = false
-    /// An API that is away for some seconds.
-    var isAboutAbsence = false
+    /// Set in a run about one thing.
+    var topic: Topic?
 
     /// Nothing goes wrong that the relay may pass on.
-    var expectsSuccess: Bool { isAboutPauses || isAboutAbsence }
+    var expectsSuccess: Bool { topic != nil }
 
     /// Its messages are of one kind: none is a group.
     var isOfOneKind: Bool { crowd != nil || expectsSuccess }
@@ -179,8 +177,7 @@ final class Simulation {
             var restDice = Dice(seed: plan.seed, part: 1_000 + UInt64(number))
             if restDice.happens(0.2) { habits.restMillisecondsMax = restDice.skewed(1...50_000) }
             if plan.isScripted { habits = Scenario.habits(number) }
-            if plan.isAboutPauses { habits = Pauses.habits(&dice) }
-            if plan.isAboutAbsence { habits = Absence.habits(&dice) }
+            if let topic = plan.topic { habits = topic.habits(&dice) }
             var own: [MailMessage] = []
             var count = plan.isScripted ? 2 : dice.number(1...plan.messagesMax)
             if let crowd = plan.crowd {
@@ -193,7 +190,7 @@ final class Simulation {
                         number: messages.count, dice: &dice,
                         textBytesMax: habits.stalls ? 600_000 : plan.textBytesMax,
                         oddities: plan.weather.clientOddities, isInCrowd: plan.isOfOneKind,
-                        isLarge: habits.stalls || plan.isAboutPauses))
+                        isLarge: habits.stalls || plan.topic == .pauses))
                 own.append(messages[messages.count - 1])
             }
             let client = MailClient(
