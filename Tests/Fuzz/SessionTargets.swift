@@ -184,8 +184,9 @@ private final class SessionRun {
             current = index
             leave(withReset: false)
         }
-        // Let the clocks of a waiting message expire.
-        for _ in 0..<4 where worker.sessions.count > 0 {
+        // Let the clocks of a waiting message expire, and of one whose client has gone before the answer.
+        for _ in 0..<4
+        where worker.sessions.count > 0 || worker.shared.budget.reservedBytes > 0 {
             backend.move(milliseconds: 61_000)
             settle()
         }
