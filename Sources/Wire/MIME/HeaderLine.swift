@@ -4,11 +4,12 @@
 // must not take for text. Every answer looks at a line once.
 
 enum HeaderLine {
-    /// A line without its line end.
+    /// A line without its line end, CRLF or LF. A lone CR is content.
     @_lifetime(copy line)
     static func withoutLineEnd(_ line: Bytes) -> Bytes {
         var end = line.count
-        if end > 0, line[end - 1] == .lineFeed { end -= 1 }
+        guard end > 0, line[end - 1] == .lineFeed else { return line }
+        end -= 1
         if end > 0, line[end - 1] == .carriageReturn { end -= 1 }
         return line.extracting(0..<end)
     }

@@ -30,6 +30,8 @@ struct HeaderScannerTests {
             ("A: 1\r\n \r\n b\r\nC: 2", ["A=1\r\n \r\n b", "C=2"], 0),
             ("A: lone\rCR\r\nB: 2", ["A=lone\rCR", "B=2"], 0),
             ("A: x:y\r\n", ["A=x:y"], 0),
+            ("A: x;\r\nb=c\r", ["A=x;\r\nb=c\r"], 0),
+            ("A: x;\r\nb=\r", ["A=x;\r\nb=\r"], 0),
             ("", [], 0), ("\r\n", [], 0), ("\n\nA: b", [], 0),
         ] as [(String, [String], Int)])
     func blocks(block: String, expected: [String], malformed: Int) {
