@@ -10,6 +10,8 @@ extension AddressTable {
         var since: MonotonicTime
         /// How long its opening took: no round trip is longer. 0 when it is fresh.
         var roundTrip: UInt64
+        /// It has carried no call.
+        var isFresh: Bool
 
         /// Its age when a request that is sent now arrives, in nanoseconds.
         func age(at now: MonotonicTime) -> UInt64 { now.nanoseconds(since: since) &+ roundTrip }
@@ -39,7 +41,7 @@ extension AddressTable {
         var isAwaitedUntil = MonotonicTime(nanoseconds: 0)
         /// From then on an answer is news to other loops.
         var isNewsFrom = MonotonicTime(nanoseconds: 0)
-        var idleLimit = IdleLimit()
+        var idleLimits = IdleLimits()
 
         // Since the address became known, for the metrics.
         var calls = 0

@@ -317,14 +317,15 @@ extension AddressTable {
     }
 
     /// A connection is idle from now on.
-    /// - Parameter roundTrip: to the API, in nanoseconds, as far as it counts as its age.
+    /// - Parameter roundTrip: to the API, in nanoseconds; nil: the connection is fresh.
     mutating func keep(
         _ connection: ConnectionNumber, of index: AddressIndex, isShared: Bool,
-        since now: MonotonicTime, roundTrip: UInt64
+        since now: MonotonicTime, roundTrip: UInt64?
     ) {
         if isShared { return entries[index.value].shared.rested(connection, at: now) }
+        let isFresh = roundTrip == nil
         entries[index.value].idle.append(
-            Idle(connection: connection, since: now, roundTrip: roundTrip))
+            Idle(connection: connection, since: now, roundTrip: roundTrip ?? 0, isFresh: isFresh))
     }
 
     private mutating func removeIdle(_ connection: ConnectionNumber, of index: Int) {
@@ -340,38 +341,44 @@ extension AddressTable {
 
 extension AddressTable {
     /// Idle connections of an address that are kept beyond the age at which they are used, so that
-    /// the limit of the API is learnt from how long they live.
+    /// the limits of the API are learnt from how long they live: so many that have carried a call, and
+    /// so many fresh ones.
     private static let learnersMax = 2
 
     /// An answer of the address said `Keep-Alive: timeout=N`.
     mutating func keepAliveSaid(_ index: AddressIndex, seconds: Int) {
-        entries[index.value].idleLimit.said(seconds: seconds)
+        entries[index.value].idleLimits.said(seconds: seconds)
     }
 
     /// How long a connection that is idle from now on may be given messages: at most `longest`.
+    /// - Parameter roundTrip: to the API, in nanoseconds; nil: the connection is fresh.
     func usefulNanoseconds(
-        _ index: AddressIndex, roundTrip: UInt64, upTo longest: UInt64
+        _ index: AddressIndex, roundTrip: UInt64?, upTo longest: UInt64
     ) -> UInt64 {
-        guard entries[index.value].idleLimit.isKnown else { return longest }
-        let limit = entries[index.value].idleLimit.nanoseconds
-        guard limit < longest else { return longest }
-        return limit > roundTrip ? limit - roundTrip : 0
+        let limit = entries[index.value].idleLimits[isFresh: roundTrip == nil]
+        guard limit.isKnown, limit.nanoseconds < longest else { return longest }
+        return limit.nanoseconds - min(limit.nanoseconds, roundTrip ?? 0)
     }
 
-    /// How long an idle connection has been idle, in nanoseconds.
-    func idleAge(
-        of connection: ConnectionNumber, _ index: AddressIndex, at now: MonotonicTime
-    ) -> UInt64 {
-        let entry = entries[index.value]
-        let since =
-            entry.idle.first { $0.connection == connection }?.since
-            ?? entry.shared.idleSince(connection)
-        return since.map { now.nanoseconds(since: $0) } ?? 0
+    /// The API has closed an idle connection.
+    mutating func idleClosed(
+        _ connection: ConnectionNumber, of index: AddressIndex, at now: MonotonicTime
+    ) {
+        let index = index.value
+        if let idle = entries[index].idle.first(where: { $0.connection == connection }) {
+            let age = now.nanoseconds(since: idle.since)
+            entries[index].idleLimits.closed(isFresh: idle.isFresh, afterNanoseconds: age)
+        } else if let since = entries[index].shared.idleSince(connection), since < now {
+            // One that is idle since this moment may be so because its last calls broke with it.
+            entries[index].idleLimits.closed(
+                isFresh: entries[index].shared.isFresh(connection),
+                afterNanoseconds: now.nanoseconds(since: since))
+        }
     }
 
-    /// The API has closed a connection that had been idle for so long.
-    mutating func idleClosed(_ index: AddressIndex, afterNanoseconds age: UInt64) {
-        entries[index.value].idleLimit.closed(afterNanoseconds: age)
+    /// The API has closed a connection that had been idle for so long before it got its last call.
+    mutating func crossed(_ index: AddressIndex, afterNanoseconds age: UInt64) {
+        entries[index.value].idleLimits.closed(isFresh: false, afterNanoseconds: age)
     }
 
     /// What becomes of a connection that has been idle for its time.
@@ -382,15 +389,22 @@ extension AddressTable {
         longest: UInt64
     ) -> MonotonicTime? {
         let index = index.value
-        let idle = entries[index].idle.firstIndex { $0.connection == connection }
-        let since =
-            idle.map { entries[index].idle[$0].since }
-            ?? entries[index].shared.idleSince(connection)
-        guard let since else { return nil }
-        let place = idle ?? entries[index].shared.idlePlace(connection)
+        let since: MonotonicTime
+        let isFresh: Bool
+        let place: Int
+        let idle = entries[index].idle
+        if let own = idle.first(where: { $0.connection == connection }) {
+            (since, isFresh) = (own.since, own.isFresh)
+            place = idle.prefix { $0.connection != connection }.count { $0.isFresh == isFresh }
+        } else if let begun = entries[index].shared.idleSince(connection) {
+            (since, isFresh) = (begun, entries[index].shared.isFresh(connection))
+            place = entries[index].shared.idlePlace(connection)
+        } else {
+            return nil
+        }
         let end = MonotonicTime(nanoseconds: since.nanoseconds &+ longest)
         guard now < end else {
-            entries[index].idleLimit.livedToTheEnd()
+            entries[index].idleLimits.livedToTheEnd(isFresh: isFresh)
             return nil
         }
         return place < AddressTable.learnersMax ? end : nil
@@ -400,8 +414,9 @@ extension AddressTable {
     /// messages: one is opened in its place.
     func obsoleteIdle(at now: MonotonicTime, isFull: Bool) -> ConnectionNumber? {
         for entry in entries where isUsable(entry, at: now) && (isFull || !entry.mayOpen(at: now)) {
-            guard let oldest = entry.idle.first, entry.idleLimit.isKnown else { continue }
-            if oldest.age(at: now) > entry.idleLimit.nanoseconds { return oldest.connection }
+            guard let oldest = entry.idle.first else { continue }
+            let limit = entry.idleLimits[isFresh: oldest.isFresh]
+            if limit.isKnown, oldest.age(at: now) > limit.nanoseconds { return oldest.connection }
         }
         return nil
     }
@@ -456,11 +471,11 @@ extension AddressTable {
     }
 
     private mutating func stream(of index: Int, at now: MonotonicTime) -> ConnectionNumber? {
-        let connection = entries[index].shared.roomiest
-        if entries[index].idleLimit.isKnown,
-            let since = connection.flatMap({ entries[index].shared.idleSince($0) })
-        {
-            entries[index].idleLimit.outlived(nanoseconds: now.nanoseconds(since: since))
+        guard let connection = entries[index].shared.roomiest else { return nil }
+        if let since = entries[index].shared.idleSince(connection) {
+            entries[index].idleLimits.outlived(
+                isFresh: entries[index].shared.isFresh(connection),
+                nanoseconds: now.nanoseconds(since: since))
         }
         return connection
     }
@@ -468,14 +483,21 @@ extension AddressTable {
     private mutating func isYoung(
         _ idle: Idle, of index: Int, _ need: Need, at now: MonotonicTime
     ) -> Bool {
-        if entries[index].idleLimit.isKnown {
-            if let oldest = entries[index].idle.first {
-                entries[index].idleLimit.outlived(nanoseconds: now.nanoseconds(since: oldest.since))
-            }
+        if entries[index].idleLimits[isFresh: idle.isFresh].isKnown {
+            learnFromOldest(of: index, at: now)
         } else if need == .messageInNeed {
             return true
         }
-        return idle.age(at: now) <= entries[index].idleLimit.nanoseconds
+        return idle.age(at: now) <= entries[index].idleLimits[isFresh: idle.isFresh].nanoseconds
+    }
+
+    /// The connections that are kept to learn from are the oldest ones.
+    private mutating func learnFromOldest(of index: Int, at now: MonotonicTime) {
+        for place in 0..<min(2 * AddressTable.learnersMax, entries[index].idle.count) {
+            let oldest = entries[index].idle[place]
+            entries[index].idleLimits.outlived(
+                isFresh: oldest.isFresh, nanoseconds: now.nanoseconds(since: oldest.since))
+        }
     }
 
     /// Whether there is an idle HTTP/1.1 connection.

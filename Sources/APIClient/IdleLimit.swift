@@ -4,8 +4,43 @@
 // became of the message. So a connection is not used when its age is near the limit of the API, which
 // is learnt in three ways: the API says it (`Keep-Alive: timeout=N`, RFC 2068 19.7.1), the API closes
 // an idle connection, or a connection lives until we close it. A value; ages are arguments.
+//
+// Servers give a connection another time for its first request than for the next one (nginx:
+// `client_header_timeout` and `keepalive_timeout`; nghttpx: 60 s, whatever is set for the next). So a
+// connection that has carried no call yet tells nothing about the others, and they nothing about it.
 
-/// What is known of one address.
+/// What is known of one address: of connections that have carried a call, and of fresh ones.
+struct IdleLimits: Equatable {
+    private var used = IdleLimit()
+    private var fresh = IdleLimit()
+
+    /// The one to go by. As long as nothing is known of fresh ones, it is that of the others.
+    subscript(isFresh isFresh: Bool) -> IdleLimit { isFresh && fresh.isKnown ? fresh : used }
+
+    /// An answer said `Keep-Alive: timeout=N`.
+    mutating func said(seconds: Int) { used.said(seconds: seconds) }
+
+    /// The address closed a connection that was idle for so long.
+    mutating func closed(isFresh: Bool, afterNanoseconds age: UInt64) {
+        if isFresh {
+            fresh.closed(afterNanoseconds: age)
+        } else {
+            used.closed(afterNanoseconds: age)
+        }
+    }
+
+    /// A connection that is open has been idle for so long.
+    mutating func outlived(isFresh: Bool, nanoseconds age: UInt64) {
+        if isFresh { fresh.outlived(nanoseconds: age) } else { used.outlived(nanoseconds: age) }
+    }
+
+    /// A connection was open when our own idle timeout ended it.
+    mutating func livedToTheEnd(isFresh: Bool) {
+        if isFresh { fresh.livedToTheEnd() } else { used.livedToTheEnd() }
+    }
+}
+
+/// The limit of one kind of connections.
 struct IdleLimit: Equatable {
     /// Believed as long as nothing is known.
     static let unknownNanoseconds: UInt64 = 2_000_000_000

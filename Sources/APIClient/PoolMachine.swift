@@ -239,7 +239,7 @@ extension PoolMachine {
         connections.opened(connection, isShared: streamsMax != nil, at: now)
         addresses.speaks(index, streamsMax: streamsMax.map { min(max($0, 0), limits.streamsMax) })
         // A fresh one is good for a message however short the API's limit is.
-        let deadline = keepOrClose(connection, roundTrip: 0, at: now)
+        let deadline = keepOrClose(connection, roundTrip: nil, at: now)
         let isBack = addresses.opened(
             index, begunAt: connections.openedAt(connection), at: now,
             connectionsMax: streamsMax == nil ? limits.connectionsMax : limits.http2ConnectionsMax)
@@ -331,7 +331,7 @@ extension PoolMachine {
             move(connection, to: .closing)
         }
         if isUnanswered, idle >= limits.crossedIdleNanosecondsMin {
-            addresses.idleClosed(index, afterNanoseconds: idle)
+            addresses.crossed(index, afterNanoseconds: idle)
         } else if isFault {
             noteFault(of: flow, on: connection, index, at: now)
         }
@@ -401,11 +401,8 @@ extension PoolMachine {
         _ connection: ConnectionNumber, isByPeer: Bool, at now: MonotonicTime
     ) {
         guard connections.state(of: connection) == .idle else { return }
-        let index = connections.address(of: connection)
-        let age = addresses.idleAge(of: connection, index, at: now)
-        // An HTTP/2 connection may be idle since this moment because its last calls broke with it.
-        if isByPeer, age > 0 || !connections.isShared(connection) {
-            addresses.idleClosed(index, afterNanoseconds: age)
+        if isByPeer {
+            addresses.idleClosed(connection, of: connections.address(of: connection), at: now)
         }
         move(connection, to: .closing)
     }
@@ -447,10 +444,10 @@ extension PoolMachine {
         for index in addresses.indices { closeIdle(of: index) }
     }
 
-    /// - Parameter roundTrip: to the API, in nanoseconds, as far as it counts as the connection's age.
+    /// - Parameter roundTrip: to the API, in nanoseconds; nil: the connection has carried no call.
     /// - Returns: until when it may be idle.
     private mutating func keepOrClose(
-        _ connection: ConnectionNumber, roundTrip: UInt64, at now: MonotonicTime
+        _ connection: ConnectionNumber, roundTrip: UInt64?, at now: MonotonicTime
     ) -> MonotonicTime {
         let index = connections.address(of: connection)
         let isShared = connections.isShared(connection)

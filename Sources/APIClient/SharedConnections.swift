@@ -152,9 +152,17 @@ struct SharedConnections {
         items.first { $0.connection == connection && $0.isIdle }?.idleSince
     }
 
-    /// Idle connections that were opened before this one.
+    /// Whether the connection has carried no call.
+    func isFresh(_ connection: ConnectionNumber) -> Bool {
+        items[place(of: connection)].served == 0
+    }
+
+    /// Idle connections that were opened before this one, and have carried a call as it has, or none
+    /// as it has.
     func idlePlace(_ connection: ConnectionNumber) -> Int {
-        items.prefix { $0.connection != connection }.count { $0.isIdle }
+        let isFresh = isFresh(connection)
+        return items.prefix { $0.connection != connection }
+            .count { $0.isIdle && ($0.served == 0) == isFresh }
     }
 
     // MARK: - Counts

@@ -53,4 +53,21 @@ struct IdleLimitTests {
         #expect(limit.nanoseconds == row.milliseconds.map { $0 * 1_000_000 } ?? .max)
         #expect(limit.isKnown == row.isKnown)
     }
+
+    @Test("Connections that have carried no call have a limit of their own once one is known")
+    func fresh() {
+        var limits = IdleLimits()
+        limits.said(seconds: 5)
+        #expect(limits[isFresh: true] == limits[isFresh: false])
+        limits.outlived(isFresh: true, nanoseconds: 60 * Self.second)
+        #expect(limits[isFresh: true].nanoseconds == 4 * Self.second, "said, but of others")
+        limits.closed(isFresh: true, afterNanoseconds: 60 * Self.second)
+        #expect(limits[isFresh: true].nanoseconds == 59 * Self.second)
+        #expect(limits[isFresh: false].nanoseconds == 4 * Self.second)
+        limits.livedToTheEnd(isFresh: true)
+        #expect(limits[isFresh: true].nanoseconds == .max)
+        limits.closed(isFresh: false, afterNanoseconds: 3 * Self.second)
+        #expect(limits[isFresh: true].nanoseconds == .max)
+        #expect(limits[isFresh: false].nanoseconds == 2 * Self.second)
+    }
 }

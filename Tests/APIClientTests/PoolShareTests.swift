@@ -332,6 +332,66 @@ struct PoolShareTests {
         #expect(bench.machine.idleTimedOut(0, at: .at(1_101)) == .at(30_700))
     }
 
+    /// A pool with two idle connections: the first has carried two calls, the second none.
+    private func usedAndFresh() -> PoolBench {
+        var bench = PoolBench.resolved(1)
+        bench.submit()
+        bench.submit()
+        #expect(bench.verdicts() == ["open 0 a", "open 1 a"])
+        bench.opened(0)
+        _ = bench.verdicts()
+        bench.answered(0, isReusable: true, at: 0)
+        #expect(bench.verdicts() == ["assign 1 to 0"])
+        bench.answered(0, isReusable: true, at: 0)
+        bench.opened(1)
+        return bench
+    }
+
+    /// Sends a message on a connection that is opened for it.
+    /// - Returns: until when the connection may be idle then.
+    private func sendOnFresh(
+        _ connection: ConnectionNumber, _ bench: inout PoolBench, at time: Int
+    ) -> MonotonicTime {
+        bench.submit()
+        #expect(bench.verdicts(at: time) == ["open \(connection.value) a"])
+        bench.opened(connection, at: time)
+        #expect(bench.verdicts(at: time).map { $0.suffix(5) } == [" to \(connection.value)"])
+        return bench.answered(connection, isReusable: true, at: time)
+    }
+
+    @Test("A connection that has carried no call does not show that others may be older")
+    func freshLivesLonger() {
+        var bench = usedAndFresh()
+        bench.retired(0, at: 5_000)
+        bench.machine.closed(0)
+        // Connection 1 has been idle for 9 s by now, and is open.
+        #expect(sendOnFresh(0, &bench, at: 9_000) == .at(13_000), "5 s less one")
+        // Both stay to learn from, as long as they are open.
+        #expect(bench.machine.idleTimedOut(1, at: .at(9_000)) == .at(30_000))
+        #expect(bench.machine.idleTimedOut(0, at: .at(13_000)) == .at(39_000))
+        bench.retired(0, at: 14_000)
+        bench.machine.closed(0)
+        #expect(bench.machine.idleTimedOut(1, at: .at(30_000)) == nil)
+        bench.machine.closed(1)
+        #expect(sendOnFresh(1, &bench, at: 30_001) == .at(34_001), "5 s less one, as before")
+    }
+
+    @Test("An API that ends a connection before its first call may keep others for longer")
+    func freshLivesShorter() {
+        var bench = usedAndFresh()
+        bench.retired(1, at: 3_000)
+        bench.machine.closed(1)
+        #expect(bench.machine.idleTimedOut(0, at: .at(30_000)) == nil)
+        bench.machine.closed(0)
+        #expect(sendOnFresh(0, &bench, at: 40_000) == .at(70_000), "our own idle timeout")
+        bench.submit()
+        bench.submit()
+        _ = bench.verdicts(at: 40_000)
+        bench.answered(0, isReusable: true, at: 40_000)
+        _ = bench.verdicts(at: 40_000)
+        #expect(bench.opened(1, at: 40_000) == .at(42_000), "3 s less one")
+    }
+
     @Test("A restart that closes young connections does not spoil reuse for ever")
     func restart() {
         var bench = PoolBench.resolved(1)
