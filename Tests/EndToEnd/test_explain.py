@@ -46,6 +46,24 @@ class Explain(unittest.TestCase):
         self.assertEqual(line["request"]["to"], ["Bob <bob@example.com>", "cy@example.com"])
         self.assertEqual(line["request"]["attachments"][0]["content"], "AAEC")
 
+    def test_a_file_is_counted_as_it_is_sent_and_a_text_with_what_follows_its_base64(self):
+        def structure(kind, body):
+            head = f"From: a@example.com\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n"
+            _, output, _ = explain("--json", "-", message=f"{head}\r\n{body}".encode())
+            line = json.loads(output)
+            return line["structure"][0], line["request"]
+
+        for kind in "image/png", "text/plain\r\nContent-Disposition: attachment":
+            # The line after the padding is text: a sign that is no letter of base64 (RFC 2045 6.8).
+            for body in "AA=*\r\n-=\r\n", "AA==\r\nOur list\r\n", "AA=\r\n=\r\n":
+                leaf, request = structure(kind, body)
+                self.assertEqual(request["attachments"][0]["content"], "AA==")
+                self.assertEqual((leaf["bytes"], leaf["sha256"]), (1, hashlib.sha256(b"\0").hexdigest()))
+        leaf, request = structure("text/plain", "SGk=\r\n_____\r\nOur list\r\n")
+        text = "Hi\r\n_____\r\nOur list\r\n"
+        self.assertEqual(request["text_body"], text.replace("\r", ""))
+        self.assertEqual((leaf["bytes"], leaf["sha256"]), (len(text), hashlib.sha256(text.encode()).hexdigest()))
+
     def test_signed_mail_is_explained_or_refused(self):
         message = (b"From: a@example.com\r\nContent-Type: multipart/signed; boundary=b;"
                    b" protocol=\"application/pgp-signature\"\r\n\r\n--b\r\n\r\nHello\r\n--b--\r\n")

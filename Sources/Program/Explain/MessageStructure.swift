@@ -14,7 +14,8 @@ struct MessageStructure {
         var depth: Int
         var isMultipart: Bool
         var head: EntityHead
-        /// Content without its transfer encoding; nothing for a multipart.
+        /// Content without its transfer encoding; of what its head makes a file, as it is sent: without text
+        /// after its base64. Nothing for a multipart.
         var byteCount = 0
         /// Lower-case hexadecimal; empty for a multipart.
         var sha256 = ""
@@ -40,7 +41,7 @@ struct MessageStructure {
                     Entity(
                         depth: walker.leafDepth - 1, isMultipart: true, head: walker.leafHead))
             case .leafStart:
-                leaf.begin(walker.leafHead.encoding)
+                leaf.begin(walker.leafHead.traits)
                 entities.append(
                     Entity(depth: walker.leafDepth, isMultipart: false, head: walker.leafHead))
             case .content(let place):
@@ -60,6 +61,8 @@ struct MessageStructure {
 private struct LeafDigest: ~Copyable {
     private let context: OpaquePointer
     private var decoder = TransferDecoder(.identity)
+    /// What a file's base64 passes first: text after it is not of the file.
+    private var filter: Base64Filter?
     private var byteCount = 0
 
     init() {
@@ -69,13 +72,27 @@ private struct LeafDigest: ~Copyable {
 
     deinit { EVP_MD_CTX_free(context) }
 
-    mutating func begin(_ encoding: TransferEncoding) {
-        decoder = TransferDecoder(encoding)
+    mutating func begin(_ traits: EntityTraits) {
+        decoder = TransferDecoder(traits.encoding)
+        let isShown = traits.media == .textPlain || traits.media == .textHTML
+        let isFile = traits.isAttachment || !isShown
+        filter = isFile && traits.encoding == .base64 ? Base64Filter() : nil
         byteCount = 0
         precondition(EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1, "no SHA-256")
     }
 
     mutating func feed(_ content: Bytes) {
+        guard filter != nil else { return decodeAll(content) }
+        var taken = 0
+        while taken < content.count {
+            passFilter { filter, region in
+                taken += filter.feed(content.extracting(taken...), into: &region)
+                return true
+            }
+        }
+    }
+
+    private mutating func decodeAll(_ content: Bytes) {
         var taken = 0
         while taken < content.count {
             decode { decoder, region in
@@ -86,6 +103,7 @@ private struct LeafDigest: ~Copyable {
     }
 
     mutating func finish() -> (count: Int, sha256: String) {
+        while !passFilter({ $0.finish(into: &$1) }) {}
         while !decode({ $0.finish(into: &$1) }) {}
         let hex = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { digest in
             var length: UInt32 = 0
@@ -95,6 +113,19 @@ private struct LeafDigest: ~Copyable {
             }.joined()
         }
         return (byteCount, hex)
+    }
+
+    /// One step of the filter, if there is one, and the decoding of what it lets through.
+    @discardableResult
+    private mutating func passFilter(_ step: (inout Base64Filter, inout Region) -> Bool) -> Bool {
+        guard var passing = filter else { return true }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 8_192) { memory in
+            var region = Region(memory)
+            let isDone = step(&passing, &region)
+            filter = passing
+            decodeAll(region.bytes)
+            return isDone
+        }
     }
 
     @discardableResult
