@@ -65,6 +65,15 @@ private func run(
 
 @Suite("Work of decoders", .serialized)
 struct DecoderWorkTests {
+    @Test("Work that grows with the square of its input is seen")
+    func square() {
+        var sum = 0
+        let isLinear = growsLinearly(from: 128, make: { Array(0..<$0) }) { numbers in
+            for one in numbers { for other in numbers { sum &+= one ^ other } }
+        }
+        #expect(!isLinear, "\(sum)")
+    }
+
     @Test("Charsets take linear time", arguments: labels)
     func charsets(label: String) {
         let cache = CharsetCache()
