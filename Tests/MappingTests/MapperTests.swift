@@ -25,10 +25,16 @@ struct MapperTests {
             ("{\"a\": 1", "bad X-Postscale-Metadata: invalid JSON at byte 7"),
             ("{\"a\" 1}", "bad X-Postscale-Metadata: invalid JSON at byte 5"),
             ("{} x", "bad X-Postscale-Metadata: invalid JSON at byte 3"),
-            ("", "bad X-Postscale-Metadata: invalid JSON at byte 0"),
+            ("{", "bad X-Postscale-Metadata: invalid JSON at byte 1"),
         ])
     func badMetadata(value: String, expected: String) {
         #expect(reason("X-Postscale-Metadata: \(value)\n\nb") == expected)
+    }
+
+    @Test("an empty field is no metadata", arguments: ["", "  ", "\n "])
+    func emptyMetadata(value: String) {
+        #expect(reason("X-Postscale-Metadata:\(value)\n\nb") == nil)
+        #expect(reason("X-Postscale-Variables:\(value)\n\nb") == nil)
     }
 
     @Test("variables must be an object")

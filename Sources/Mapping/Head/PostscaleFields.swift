@@ -59,7 +59,8 @@ struct PostscaleFields {
         sink.string(tag)
     }
 
-    /// X-Postscale-Metadata and X-Postscale-Metadata-NAME, then other services' keys that are new.
+    /// X-Postscale-Metadata and X-Postscale-Metadata-NAME, then other services' keys that are new. An
+    /// empty X-Postscale-Metadata is none.
     private func writeMetadata(
         _ block: Bytes, _ fields: inout HeaderFields, _ findings: inout Findings,
         _ foreign: Metadata?
@@ -69,6 +70,7 @@ struct PostscaleFields {
             switch field.id {
             case .postscaleMetadata:
                 fields.decode(field, in: block)
+                if fields.text.isEmpty { continue }
                 if let fault = metadata.add(object: fields.text) {
                     findings.refuse(unparsable: "bad X-Postscale-Metadata: \(fault)")
                 }
@@ -129,6 +131,7 @@ struct PostscaleFields {
         var isWritten = false
         for field in fields.list where field.id == .postscaleVariables {
             fields.decode(field, in: block)
+            if fields.text.isEmpty { continue }
             if let fault = Metadata.fault(inObject: fields.text) {
                 findings.refuse(unparsable: "bad X-Postscale-Variables: \(fault)")
             } else if isWritten {
