@@ -3,7 +3,8 @@
 // Lenient as the RFC demands of mail readers: characters outside the alphabet are skipped, and
 // counted unless they are blanks or line ends. Padding ends a quad anywhere, so pieces that were
 // encoded separately and joined are decoded correctly. Text after the base64 is kept as it stands
-// (`Base64Tail`), on a line of its own.
+// (`Base64Tail`), on a line of its own; lines that have blanks, and one that the input cuts off, are
+// looked at before they are decoded.
 
 import CEpoll.Kernels
 
@@ -37,6 +38,7 @@ package struct Base64Decoder {
     /// - Returns: how much of `input` was taken; less than all only when `output` is full.
     package mutating func feed(_ input: Bytes, into output: inout Region) -> Int {
         var taken = 0
+        var lines = Base64Lines()
         while spill.drain(into: &output) && taken < input.count {
             if isText {
                 guard writeHeldText(into: &output) else { break }
@@ -48,9 +50,13 @@ package struct Base64Decoder {
                 continue
             }
             if quadCount == 0 && paddingDue == 0 {
-                taken += decodeRun(input, from: taken, into: &output)
-                if taken == input.count { break }
-                if hasDecoded, isRowOfSigns(input, at: taken) {
+                let end =
+                    hasDecoded && isLineStart(input, at: taken)
+                    ? lines.endOfRun(input, from: taken) : lines.endOfLine(input, from: taken)
+                let isRun = taken < end
+                taken += decodeRun(input.extracting(taken..<end), into: &output)
+                if isRun, taken == end { continue }
+                if !isRun || hasDecoded && isRowOfSigns(input, at: taken) {
                     tail = Base64Tail()
                     tail?.beginLine(isStrict: true)
                     continue
@@ -79,14 +85,12 @@ package struct Base64Decoder {
         return spill.drain(into: &output)
     }
 
-    private mutating func decodeRun(
-        _ input: Bytes, from start: Int, into output: inout Region
-    ) -> Int {
+    private mutating func decodeRun(_ input: Bytes, into output: inout Region) -> Int {
+        guard !input.isEmpty else { return 0 }
         var progress = ck_progress()
         input.withUnsafeBufferPointer { source in
             output.withRoom { memory, room in
-                progress = ck_base64_decode(
-                    source.baseAddress! + start, source.count - start, memory, room)
+                progress = ck_base64_decode(source.baseAddress!, source.count, memory, room)
                 return progress.written
             }
         }
@@ -141,11 +145,14 @@ package struct Base64Decoder {
 // MARK: - Text after it
 
 extension Base64Decoder {
+    private func isLineStart(_ input: Bytes, at: Int) -> Bool {
+        (at > 0 ? input[at - 1] : lastByte) == .lineFeed
+    }
+
     /// Whether a line that has no letter begins at `at`.
     private func isRowOfSigns(_ input: Bytes, at: Int) -> Bool {
-        let before = at > 0 ? input[at - 1] : lastByte
         let byte = input[at]
-        return before == .lineFeed && byte.base64Value == nil && !byte.isWhitespace
+        return isLineStart(input, at: at) && byte.base64Value == nil && !byte.isWhitespace
             && byte != .equalsSign
     }
 
@@ -206,5 +213,30 @@ extension Base64Decoder {
         guard let line = tail?.held, replayed < line.count else { return true }
         replayed += output.append(line.span.extracting(replayed..<line.count))
         return replayed == line.count
+    }
+}
+
+/// Where lines of one input end. What was found is kept, so that each byte is searched once.
+private struct Base64Lines {
+    private var lineEnd = 0
+    private var blank = -1
+    private var runEnd = 0
+
+    /// The end of the line that goes on at `at`.
+    mutating func endOfLine(_ input: Bytes, from at: Int) -> Int {
+        if at >= lineEnd {
+            lineEnd = input.firstIndex(of: .lineFeed, from: at).map { $0 + 1 } ?? input.count
+        }
+        return lineEnd
+    }
+
+    /// The end of the whole lines without a blank from `at`, where a line begins.
+    mutating func endOfRun(_ input: Bytes, from at: Int) -> Int {
+        if at > blank {
+            blank = input.firstIndex(of: 0x20, from: at) ?? input.count
+            runEnd = blank
+            while runEnd > at, input[runEnd - 1] != .lineFeed { runEnd -= 1 }
+        }
+        return runEnd
     }
 }

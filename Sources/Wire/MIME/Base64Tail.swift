@@ -21,13 +21,15 @@ struct Base64Tail {
     private(set) var isAfterPadding = false
     private var isStrict = false
     private var hasInk = false
+    /// Blanks stand before the line's first sign; without padding before it they are not kept.
+    private var isIndented = false
 
-    /// A line begins after padding; or strictly, one that begins with a sign that base64 does not
-    /// have, without padding before it.
+    /// A line begins after padding; or strictly, without padding before it.
     mutating func beginLine(isStrict: Bool) {
         isAtLine = true
         self.isStrict = isStrict
         hasInk = false
+        isIndented = false
         held.removeAll(keepingCapacity: true)
     }
 
@@ -37,8 +39,9 @@ struct Base64Tail {
     /// Takes a byte of the line.
     mutating func add(_ byte: UInt8) -> Verdict {
         if byte.isWhitespace, !hasInk {
+            isIndented = byte.isBlank || isIndented && byte != .lineFeed
             // More empty lines say nothing to either.
-            if held.count < Self.blanksMax { held.append(byte) }
+            if !isStrict, held.count < Self.blanksMax { held.append(byte) }
             return .needMore
         }
         hasInk = true
@@ -58,6 +61,8 @@ struct Base64Tail {
     private func judge() -> Verdict {
         let line = held.span.extracting(held.span.trimmed(0..<held.count))
         if isStrict {
+            let isSign = line[0].base64Value == nil && line[0] != .equalsSign
+            guard isSign, !isIndented else { return Self.isWords(line) ? .text : .base64 }
             let hasGap = line.firstBlank(from: 0) != nil
             return hasGap || (line.count > 1 && line[0] == line[1]) ? .text : .base64
         }
@@ -88,6 +93,43 @@ struct Base64Tail {
         }
         if strays == 0 { return (letters + paddings) % 4 == 0 && isInQuads(line) }
         return gaps == 0 && strays * 16 <= letters
+    }
+
+    /// Whether half of what `line` has between its blanks, two at least, are words of three letters
+    /// or more. Pieces of base64 that blanks broke up hardly ever have one case.
+    private static func isWords(_ line: Bytes) -> Bool {
+        guard !isInQuads(line) else { return false }
+        var words = 0
+        var pieces = 0
+        var start = 0
+        while start < line.count {
+            let end = line.firstIndex(of: 0x20, from: start) ?? line.count
+            if end - start > 2 {
+                pieces += 1
+                if isWord(line.extracting(start..<end)) { words += 1 }
+            }
+            start = end + 1
+        }
+        return words >= 2 && words * 2 >= pieces
+    }
+
+    /// Letters of one case, or a capital before small ones; at the end a sign may stand.
+    private static func isWord(_ piece: Bytes) -> Bool {
+        let last = piece.count - 1
+        guard last > 0 else { return false }
+        let hasSign = piece[last] < 0x80 && piece[last].base64Value == nil
+        let count = hasSign ? last : last + 1
+        guard count > 1, isLetter(piece[0]) else { return false }
+        let isSmall = piece[1] & 0x20 != 0 || piece[1] >= 0x80
+        for i in 1..<count {
+            guard isLetter(piece[i]) else { return false }
+            if piece[i] < 0x80, (piece[i] & 0x20 != 0) != isSmall { return false }
+        }
+        return isSmall || piece[0] & 0x20 == 0
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        byte >= 0x80 || byte.asciiLowercased &- 0x61 < 26
     }
 
     private static func isInQuads(_ line: Bytes) -> Bool {

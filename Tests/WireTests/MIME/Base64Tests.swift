@@ -116,6 +116,39 @@ private func wrapped(_ text: String, _ width: Int, _ lineEnd: String = "\r\n") -
         }
     }
 
+    @Test(arguments: [
+        ("VGhl\nThis was sent to the list.\n", "The\r\nThis was sent to the list.\n"),
+        ("VGhl\r\n\r\n  Virus checked\r\nBye", "The\r\nVirus checked\r\nBye"),
+        ("VGhl\nVGhl\nÜberprüft durch Prüfer", "TheThe\r\nÜberprüft durch Prüfer"),
+        ("VGhl\nCHECKED: by the Scanner", "The\r\nCHECKED: by the Scanner"),
+        ("VGhl\nVGhl IHBs\n", "TheThe pl"), ("VGhl\nVG hlIHB s\n", "TheThe pl"),
+        ("VGhl\nVGhl \nIHBs\n", "TheThe pl"), ("VGhl\nVGhlIHBs\t\n\tIHBs", "TheThe pl pl"),
+        ("VGhl\n\n\n-- \nA b", "The\r\n-- \nA b"),
+    ])
+    func `a text ends where words begin a line`(input: String, expected: String) {
+        for plan in Splits.plans(for: input.utf8.count, random: 6) {
+            for regionBytes in regionSizes {
+                #expect(decoded(input.bytes, plan, regionBytes).bytes?.text == expected)
+            }
+        }
+    }
+
+    @Test(arguments: 0..<60)
+    func `lines with blanks and words are read alike in any cut`(seed: Int) {
+        var generator = SeededGenerator(seed: UInt64(seed))
+        let pieces = [
+            "VGhl", "VGhlIHBs", "VG", "hl", " ", "\t", "\n", "\r\n", "\n\n", "The list ", "-", "==",
+        ]
+        var input: [UInt8] = "VGhlIHBs\n".bytes
+        for _ in 0..<12 { input += pieces[Int(generator.next() % 12)].bytes }
+        let content = decoded(input, [input.count], 4_000)
+        for plan in Splits.plans(for: input.count, seed: UInt64(seed)) {
+            for regionBytes in [1, 7, 100] {
+                #expect(decoded(input, plan, regionBytes) == content, "\(input.text)")
+            }
+        }
+    }
+
     @Test func `every byte is either in the alphabet, blank or stray, at every place in a line`() {
         let alphabet = Set(
             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".bytes)
