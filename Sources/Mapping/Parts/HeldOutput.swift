@@ -13,6 +13,8 @@ struct HeldOutput {
         case text(Int)
         /// An HTML text that may name other parts by their places.
         case tied(Int, LocationTies.Scope)
+        /// What closes the HTML text before it, because another text follows.
+        case endOfMarkup
         /// A plain text in HTML.
         case escaped(Int)
         /// A text that is a file after all.
@@ -25,7 +27,7 @@ struct HeldOutput {
         var text: Int? {
             switch self {
             case .text(let number), .tied(let number, _), .escaped(let number): number
-            case .literal, .file, .endOfFiles, .decoding: nil
+            case .literal, .endOfMarkup, .file, .endOfFiles, .decoding: nil
             }
         }
     }
@@ -39,6 +41,7 @@ struct HeldOutput {
     private var offset = 0
     private var escaper = JSONEscaper(lineEnds: .lineFeed)
     private var html = HTMLEscaper()
+    private var markup = OpenMarkup()
     private var ties = LocationTies()
     /// The current text with the ids of parts in place of their places; empty before it is made.
     private var tiedText: [UInt8] = []
@@ -62,6 +65,7 @@ struct HeldOutput {
         guard !pieces.isEmpty else { return }
         pieces.removeAll(keepingCapacity: true)
         counted.removeAll(keepingCapacity: true)
+        markup = OpenMarkup()
         ties = LocationTies()
         tiedText = []
         index = 0
@@ -93,13 +97,14 @@ struct HeldOutput {
         self.ties = ties
         guard !numbers.isEmpty else { return }
         pieces.append(.literal(",\"html_body\":\""))
-        for number in numbers {
+        for (place, number) in numbers.enumerated() {
             if !ties.isEmpty, isHTML(number), held.byteCount(of: number) <= Self.tiedBytesMax {
                 let scope = scopes.first { $0.number == number }?.scope
                 pieces.append(.tied(number, scope ?? .none))
             } else {
                 pieces.append(isHTML(number) ? .text(number) : .escaped(number))
             }
+            if isHTML(number), place + 1 < numbers.count { pieces.append(.endOfMarkup) }
             byteCount += held.byteCount(of: number)
         }
         pieces.append(.literal("\""))
@@ -139,6 +144,10 @@ struct HeldOutput {
             case .text(let number): moved += moveText(number, isEscaped: false, &findings)
             case .tied(let number, let scope): moved += moveTied(number, scope, &findings)
             case .escaped(let number): moved += moveText(number, isEscaped: true, &findings)
+            case .endOfMarkup:
+                let sink = sink
+                markup.close { sink.literal($0) }
+                index += 1
             case .file(let number, let head): moved += moveFile(number, head, &files, &findings)
             case .endOfFiles:
                 files.close()
@@ -148,6 +157,12 @@ struct HeldOutput {
             }
         }
         return held.failure == nil
+    }
+
+    /// Whether the current text is HTML that another text follows.
+    private var isClosed: Bool {
+        guard index + 1 < pieces.count, case .endOfMarkup = pieces[index + 1] else { return false }
+        return true
     }
 
     private mutating func moveText(
@@ -162,6 +177,7 @@ struct HeldOutput {
         let count = held.read(number, at: offset, into: &region)
         offset += count
         byteCount -= count
+        if isClosed { markup.feed(region.bytes) }
         let written = isEscaped ? writeEscaped(region.bytes) : write(region.bytes)
         guard offset == held.byteCount(of: number) else { return written }
         let sink = sink
@@ -186,6 +202,7 @@ struct HeldOutput {
         }
         let end = min(offset + Self.tiedStepBytes, tiedText.count)
         let text = tiedText
+        if isClosed { markup.feed(text.span.extracting(offset..<end)) }
         let written = write(text.span.extracting(offset..<end))
         offset = end
         byteCount -= written
