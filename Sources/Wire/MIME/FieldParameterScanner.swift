@@ -176,6 +176,15 @@ extension FieldParameterScanner {
         return isWellKnown(value.extracting(start..<end))
     }
 
+    /// Whether `range` begins with a parameter's name and `=`.
+    static func isParameter(_ value: Bytes, _ range: Range<Int>) -> Bool {
+        var i = range.lowerBound
+        while i < range.upperBound, isAttributeByte(value[i]) { i += 1 }
+        guard i > range.lowerBound else { return false }
+        i = skipBlanks(value, from: i)
+        return i < range.upperBound && value[i] == 0x3D
+    }
+
     private static func isWellKnown(_ name: Bytes) -> Bool {
         name.equalsIgnoringCase("charset") || name.equalsIgnoringCase("boundary")
             || name.equalsIgnoringCase("format") || name.equalsIgnoringCase("delsp")

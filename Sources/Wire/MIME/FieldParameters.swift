@@ -8,7 +8,7 @@
 /// RFC 2045 5.1 and RFC 2231: "type/subtype; a=b; c*0*=…", "attachment; filename*=…".
 package struct FieldParameters: Sendable {
     /// The value before the first `;` without comments and blanks around it: "text/plain",
-    /// "attachment". Empty when there is none.
+    /// "attachment". Empty when there is none, also when the field begins with a parameter.
     package let main: Range<Int>
     /// Where the first parameter may begin.
     private let start: Int
@@ -23,9 +23,11 @@ package struct FieldParameters: Sendable {
     package init(_ value: Bytes) {
         var comments = CommentSearch()
         let end = FieldParameterScanner.endOfValue(value, from: 0, &comments)
-        main = FieldParameterScanner.withoutComments(value, 0..<end)
-        start = end
-        var scanner = FieldParameterScanner(from: end)
+        let first = FieldParameterScanner.withoutComments(value, 0..<end)
+        let hasMain = !FieldParameterScanner.isParameter(value, first)
+        main = hasMain ? first : first.lowerBound..<first.lowerBound
+        start = hasMain ? end : first.lowerBound
+        var scanner = FieldParameterScanner(from: start)
         var lengths: UInt32 = 0
         while let parameter = scanner.next(value) {
             lengths |= 1 << UInt32(min(parameter.name.count, 31))

@@ -55,7 +55,8 @@ struct FieldParametersTests {
             ("text / (x) plain (y)", "text/plain"), ("(a) text (b) / plain", "text/plain"),
             ("attachment", "attachment"), ("", ""), (";charset=x", ""), ("/", "/"),
             ("text/plain charset=utf-8", "text/plain"), ("text/plain\r\n name=x", "text/plain"),
-            ("inline(x", "inline(x"),
+            ("inline(x", "inline(x"), ("charset=utf-8", ""), (" name = \"a/b\"", ""),
+            ("=?us-ascii?q?attachment?=", "=?us-ascii?q?attachment?="),
         ])
     func main(value: String, expected: String) {
         #expect(mainValue(value.bytes) == expected)
