@@ -53,6 +53,21 @@ struct ProtectionTests {
         }
     }
 
+    @Test("S/MIME of a gateway that does not know the type: by the name, as the first part only")
+    func octets() {
+        let rows: [(String, Protection?)] = [
+            ("application/octet-stream; name=smime.p7m", .encryption),
+            ("Application/Octet-Stream; name=\"Mail.P7M\"", .encryption),
+            ("application/octet-stream; name=smime.p7s", nil),
+            ("application/octet-stream", nil), ("application/pdf; name=smime.p7m", nil),
+        ]
+        for (type, wanted) in rows {
+            let head = head("Content-Type: \(type)")
+            #expect(Protection(leaf: head, isFirst: true) == wanted, "\(type)")
+            #expect(Protection(leaf: head, isFirst: false) == nil, "\(type)")
+        }
+    }
+
     @Test("A file with a name of its own, after other parts, is a file")
     func files() {
         let type = "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\n"

@@ -25,15 +25,19 @@ enum Protection: Equatable {
 
     /// Of a leaf; nil for nearly all. S/MIME has one type for what is signed, encrypted, compressed,
     /// or nothing but certificates, and a parameter that says which; old programs leave that out.
+    /// Gateways that do not know the type write application/octet-stream; the name says it then (RFC
+    /// 8551 3.9).
     /// - Parameter isFirst: no leaf came before it. A file with a name of its own that came after
     ///   other parts is only a file.
     init?(leaf head: EntityHead, isFirst: Bool) {
         let type = head.mediaType.span
+        let name = head.filename.span
         guard
             type.equalsIgnoringCase("application/pkcs7-mime")
                 || type.equalsIgnoringCase("application/x-pkcs7-mime")
+                || isFirst && type.equalsIgnoringCase("application/octet-stream")
+                    && Self.ends(name, ".p7m")
         else { return nil }
-        let name = head.filename.span
         guard isFirst || !head.isAttachment || name.isEmpty || name.startsIgnoringCase("smime.")
         else { return nil }
         switch Self.smimeType(head.typeParameters) {
