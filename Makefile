@@ -45,13 +45,17 @@ clean: ## Remove everything that was built
 
 .PHONY: test
 test: ## Unit tests, end to end, faults, another parser, counts
-	@$(LIB) parts deps test-unit test-e2e test-faults check-mime test-gate
+	@$(LIB) parts deps test-unit test-relay
 
 .PHONY: test-unit
 test-unit: ## Unit tests and dialogs, over epoll and io_uring (FILTER=name for some of them)
 	@$(LIB) install_packages "$${build_packages[@]}"
 	swift build --build-tests
-	@$(LIB) unit_tests
+	@$(LIB) unit_tests "$$(unit_tests_program)" --testing-library swift-testing
+
+.PHONY: test-relay
+test-relay: deps gate-packages perf-build ## test-e2e, test-faults, check-mime and test-gate, side by side
+	@$(LIB) use_relay && relay_tests $(PERF)
 
 .PHONY: test-e2e
 test-e2e: deps ## End to end: the built relay, its sandbox, real clients, over epoll and io_uring

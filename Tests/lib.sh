@@ -20,8 +20,9 @@ fronts_packages=(
   nginx haproxy apache2-bin caddy lighttpd lighttpd-mod-openssl varnish hitch nghttp2-proxy h2o
 )
 
-# The tests that open sockets: they run over epoll, then over io_uring.
+# The tests that make loops: they run over epoll, then over io_uring.
 socket_tests='ReactorTests|HTTPServerTests|APIClientTests|RelayTests|SandboxTests|PerfTests'
+socket_tests+='|LedgerServerTests|LedgerFileTests'
 
 # install_packages [OPTION OF APT-GET…] PACKAGE…: installs what is missing of Debian's packages, and says what
 # to do where it may not.
@@ -148,7 +149,7 @@ relay_version() {
 
 # Whether tests can run over io_uring here; says so.
 io_uring_granted() {
-  if "$PYTHON" Tests/EndToEnd/uring.py granted; then echo "Again, over io_uring"; else
+  if "$PYTHON" Tests/EndToEnd/uring.py granted; then echo "Over io_uring too"; else
     echo "This kernel does not allow io_uring: its tests are skipped"
     return 1
   fi
@@ -161,29 +162,52 @@ follow() { "$PYTHON" Tests/runs.py "$@"; }
 # The three daily tests, with the command of the array `under` in front (Tests/Sanitizers/run.sh).
 under=()
 
-# unit_tests [OPTION OF SWIFT TEST…]: of the build that these options name. FILTER chooses some.
+# The program of the unit tests that `swift build --build-tests` has made. Tests run without `swift test`, because a
+# second one waits until the first has ended.
+unit_tests_program() {
+  echo "$(swift build --show-bin-path)"/*PackageTests.xctest
+}
+
+# unit_tests COMMAND…: the command runs all, or those of `--filter`. FILTER chooses some. In three parts at once:
+# most tests wait, and each holds one of the few threads that Swift Testing has in one process. With `under` one
+# part follows the other, because it makes each take long.
 unit_tests() {
-  follow "unit tests over epoll" env POSTSCALE_TEST_BACKEND=epoll "${under[@]}" \
-    swift test --skip-build "$@" ${FILTER:+--filter "$FILTER"}
+  local tests=("${under[@]}" env NO_COLOR=1 "$@")
+  local over=("${tests[@]}" --filter "${FILTER:-$socket_tests}") uring=() others=()
+  local epoll=("unit tests over epoll" env POSTSCALE_TEST_BACKEND=epoll "${over[@]}")
   if io_uring_granted; then
-    follow "unit tests over io_uring" env POSTSCALE_TEST_BACKEND=io_uring "${under[@]}" \
-      swift test --skip-build "$@" --filter "${FILTER:-$socket_tests}"
+    uring=(+ "unit tests over io_uring" env POSTSCALE_TEST_BACKEND=io_uring "${over[@]}")
+  fi
+  [ -n "${FILTER:-}" ] || others=(+ "unit tests without loops" "${tests[@]}" --skip "$socket_tests")
+  if [ ${#under[@]} = 0 ]; then
+    follow "${epoll[@]}" "${uring[@]}" "${others[@]}"
+  else
+    follow "${epoll[@]}"
+    [ ${#uring[@]} = 0 ] || follow "${uring[@]:1}"
+    [ ${#others[@]} = 0 ] || follow "${others[@]:1}"
   fi
 }
 
-# Over both backends at once, the second time with HTTP/2 to the API: the tests mostly wait.
+# end_to_end_tests [+ NAME COMMAND…]…: over both backends at once, the second time with HTTP/2 to the API, and
+# beside these commands: the tests mostly wait.
 end_to_end_tests() {
   local tests=("${under[@]}" "$PYTHON" Tests/EndToEnd/run.py) second=epoll
   if io_uring_granted; then second=io_uring; fi
   follow "end to end over epoll" env RELAY_ARGUMENTS="--backend epoll" "${tests[@]}" \
     + "end to end over $second with HTTP2" \
-    env RELAY_API_HTTP=2 RELAY_ARGUMENTS="--backend $second" "${tests[@]}"
+    env RELAY_API_HTTP=2 RELAY_ARGUMENTS="--backend $second" "${tests[@]}" "$@"
 }
 
-# NAMES chooses some, by parts of their names.
-fault_tests() {
-  # shellcheck disable=SC2086 # NAMES are several words
-  follow "faults" "${under[@]}" "$PYTHON" Tests/Faults/run.py ${NAMES:-}
+# NAMES chooses some of the faults, by parts of their names.
+# shellcheck disable=SC2206 # they are several words
+faults=("$PYTHON" Tests/Faults/run.py ${NAMES:-})
+
+fault_tests() { follow "faults" "${under[@]}" "${faults[@]}"; }
+
+# relay_tests RELAY_PERF: all daily tests of the built relay, side by side. Counts do not depend on what else runs.
+relay_tests() {
+  end_to_end_tests + "faults" timeout -k 10 900 "${faults[@]}" + "generated messages" Tests/Mime/run.sh mime \
+    + "counts" "$1" gate --portable
 }
 
 # no_such_job: the end of each run.sh's list of jobs.

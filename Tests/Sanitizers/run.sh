@@ -27,7 +27,7 @@ unit_tests_under() {
   install_packages "${build_packages[@]}"
   unset RELAY_BINARY
   swift build "${options[@]}" "${defines[@]}" --build-tests --disable-xctest
-  unit_tests --disable-xctest "${options[@]}"
+  unit_tests swift test --skip-build --disable-xctest "${options[@]}"
 }
 
 # relay_tests_under SANITIZER CONFIGURATION
