@@ -32,10 +32,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("RELAY_BINARY", str(ROOT / ".build/release/postscale-relay"))
 RELAY_ARGUMENTS = os.environ.get("RELAY_ARGUMENTS", "").split()
 API_HTTP = os.environ.get("RELAY_API_HTTP", "")
-READY_SECONDS = 10
-STOP_SECONDS = 45
 # Tests/Sanitizers/under.sh sets it to the sanitizer that the relay was built with.
 SANITIZED = os.environ.get("SANITIZED", "")
+READY_SECONDS = 60 if SANITIZED else 10
+STOP_SECONDS = 45
 # How long a client waits for one step, such as sending 500 MB at once.
 CLIENT_SECONDS = 300 if SANITIZED else 60
 # How long a raw client, or the test beside it, waits for one step.
