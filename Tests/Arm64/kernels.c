@@ -133,6 +133,8 @@ static void hash(const uint8_t *p, size_t n) {
     size_t words = n / CK_HASH_WORD_BYTES;
     ck_bits a = ck_hash_sum_portable(p, key, words), b = ck_hash_sum_narrow(p, key, words);
     if (a.low != b.low || a.high != b.high) fail("ck_hash_sum", n);
+    if (ck_hash_has_wide()) b = ck_hash_sum_wide(p, key, words);
+    if (a.low != b.low || a.high != b.high) fail("ck_hash_sum_wide", n);
     ck_bits x = {next(), next()}, y = {next(), next()};
     a = ck_hash_multiply_portable(x, y);
     b = ck_hash_multiply_narrow(x, y);

@@ -84,6 +84,9 @@ struct HashKernelTests {
             if ck_hash_has_narrow() != 0 {
                 #expect(ck_hash_sum_narrow(start, words, count) == expected)
             }
+            if ck_hash_has_wide() != 0 {
+                #expect(ck_hash_sum_wide(start, words, count) == expected)
+            }
         }
     }
 

@@ -62,4 +62,8 @@ int ck_hash_has_narrow(void);
 ck_bits ck_hash_sum_narrow(const uint8_t *_Nonnull p, const uint64_t *_Nonnull k, size_t count);
 ck_bits ck_hash_multiply_narrow(ck_bits a, ck_bits b);
 
+/* Whether it does so with four words at once (VPCLMULQDQ with AVX-512); then it has the narrow way too. */
+int ck_hash_has_wide(void);
+ck_bits ck_hash_sum_wide(const uint8_t *_Nonnull p, const uint64_t *_Nonnull k, size_t count);
+
 #endif
