@@ -120,7 +120,7 @@ public protocol Backend: AnyObject {
 
     /// Receives, one completion for each piece, until `stopReceiving`, the end, or a failure.
     func receive(_ token: Token)
-    /// From now on a piece has at most this many bytes, 65,536 at most and at first.
+    /// From now on a piece has at most this many bytes, `Stream.receiveBytesMax` at most and at first.
     func limitReceives(_ token: Token, to byteCount: Int)
     /// Delivers nothing from now on; what arrives is kept, by the kernel or by the backend.
     func stopReceiving(_ token: Token)

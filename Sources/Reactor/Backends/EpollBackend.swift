@@ -3,7 +3,7 @@
 //
 // An edge only sets a mark on the socket. Sockets that are ready for an operation wait in one
 // queue; pulling a completion takes the first socket and makes one system call for it, so a busy
-// peer waits in line with all others. One 64 KiB buffer receives for all sockets of the loop.
+// peer waits in line with all others. One buffer receives for all sockets of the loop.
 
 import CEpoll.System
 import Glibc
@@ -13,8 +13,6 @@ import Glibc
 /// The calls that a small message makes often are inlined into the protocol's witness, so that a
 /// call through `any Backend` is one indirect call, not two.
 package final class EpollBackend: Backend {
-    /// Bytes received by one system call at most.
-    package static let receiveBytesMax = 65_536
     /// Edges taken from the kernel by one wait.
     private static let eventsMax = 512
     /// Slabs handed to one `sendmsg`.
@@ -40,7 +38,7 @@ package final class EpollBackend: Backend {
     package init() throws(SystemError) {
         epoll = cs_epoll_create()
         guard epoll >= 0 else { throw SystemError(operation: "epoll_create1", errno: -epoll) }
-        receiveBuffer = .allocate(byteCount: EpollBackend.receiveBytesMax, alignment: 64)
+        receiveBuffer = .allocate(byteCount: Stream.receiveBytesMax, alignment: 64)
         events = .allocate(capacity: EpollBackend.eventsMax)
         parts = .allocate(capacity: EpollBackend.gatherMax)
     }
@@ -252,7 +250,7 @@ package final class EpollBackend: Backend {
     }
 
     package func limitReceives(_ token: Token, to byteCount: Int) {
-        precondition(byteCount > 0 && byteCount <= EpollBackend.receiveBytesMax)
+        precondition(byteCount > 0 && byteCount <= Stream.receiveBytesMax)
         sockets.find(token)?.pointee.receiveBytesMax = Int32(byteCount)
     }
 
@@ -377,7 +375,7 @@ private struct EpollSocket: SlotSocket {
     var descriptor: Int32
     var marks: Marks
     /// Bytes received by one system call at most.
-    var receiveBytesMax = Int32(EpollBackend.receiveBytesMax)
+    var receiveBytesMax = Int32(Stream.receiveBytesMax)
     /// First slab of the send that waits.
     var sending: Slab?
 

@@ -2,7 +2,7 @@
 // call that waits for their completions, so a busy loop makes one system call for them per tick.
 //
 // There is one way of receiving, as over epoll: a multishot poll says when a socket has bytes, and
-// recv(2) reads them, up to 64 KiB at a time, into one buffer that all sockets of the loop share.
+// recv(2) reads them, up to 128 KiB at a time, into one buffer that all sockets of the loop share.
 // So a paused socket keeps nothing here, and a flood waits in line with everyone else. Sockets are
 // blocking ones, because io_uring answers EAGAIN for others instead of waiting. A listening socket that
 // others have too stays as it is: a poll says when to accept from it. Memory given to `send` and a
@@ -15,8 +15,6 @@ import Glibc
 
 /// The backend for kernels that allow io_uring (6.1 and newer).
 package final class UringBackend: Backend {
-    /// Bytes received by one system call at most.
-    fileprivate static let receiveBytesMax = 65_536
     private static let entries: UInt32 = 1_024
     /// Sends that wait for the end of a batch at most; then they leave in its middle, so that in a
     /// long batch the first are not answered last.
@@ -44,7 +42,7 @@ package final class UringBackend: Backend {
         let status = cu_open(&ring, UringBackend.entries, &operation)
         guard status == 0, let ring else { throw UringBackend.error(operation, status) }
         self.ring = ring
-        receiveBuffer = .allocate(byteCount: UringBackend.receiveBytesMax, alignment: 64)
+        receiveBuffer = .allocate(byteCount: Stream.receiveBytesMax, alignment: 64)
         parts = .allocate(capacity: Int(CU_GATHER_MAX))
     }
 
@@ -319,7 +317,7 @@ package final class UringBackend: Backend {
     }
 
     package func limitReceives(_ token: Token, to byteCount: Int) {
-        precondition(byteCount > 0 && byteCount <= UringBackend.receiveBytesMax)
+        precondition(byteCount > 0 && byteCount <= Stream.receiveBytesMax)
         sockets.find(token)?.pointee.receiveBytesMax = Int32(byteCount)
     }
 
@@ -518,7 +516,7 @@ private struct UringSocket: SlotSocket {
     /// A listening socket that others have too.
     var isShared = false
     /// Bytes received by one system call at most.
-    var receiveBytesMax = Int32(UringBackend.receiveBytesMax)
+    var receiveBytesMax = Int32(Stream.receiveBytesMax)
     /// `close` was called; requests are still in flight.
     var isClosing = false
     /// Stands in the queue of those with something to do.

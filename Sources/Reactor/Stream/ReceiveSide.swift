@@ -3,7 +3,7 @@
 //
 // A value without a descriptor, a clock or a handler: `Stream` feeds it and asks it. Ciphertext is
 // decrypted only as far as it can be delivered; the rest of one receive waits in slabs: at most 4 KiB
-// of a stranger, in a small one, and 64 KiB of others.
+// of a stranger, in a small one, and one receive of others.
 
 import Glibc
 
@@ -41,6 +41,8 @@ struct ReceiveSide: ~Copyable {
     private var wipesDelivered = false
     /// Bytes that came after our own end.
     private var discardedBytes = 0
+    /// Bytes of one receive at most, as the backend knows.
+    private(set) var limit = Stream.receiveBytesMax
     /// What was read last is so small that the peer may wait for its acknowledgement before it sends
     /// more (RFC 1122 4.2.3.4, Nagle's algorithm), and the kernel for something to send.
     private var isPiece = false
@@ -75,6 +77,24 @@ struct ReceiveSide: ~Copyable {
         if held.isEmpty { arrivedAt = arrival }
         isPiece = byteCount <= Self.pieceBytesMax
         owesAcknowledgement = isPiece
+    }
+
+    /// The backend has been told of another limit.
+    mutating func limited(to byteCount: Int) { limit = byteCount }
+
+    /// The limit under which the next receive cuts no record, because the rest of a record that is cut must
+    /// be copied.
+    /// - Parameters:
+    ///   - byteCount: bytes of the last receive. Only one that was full says that more are on the way.
+    ///   - cut: where the records of the last receive have ended.
+    /// - Returns: nil when the limit that holds is good.
+    func nextLimit(after byteCount: Int, in cut: TLSRecordCut?, _ bounds: StreamBounds) -> Int? {
+        guard byteCount == limit, held.isEmpty, let cut, cut.recordBytes > 0 else { return nil }
+        let most = bounds.receiveBytesMax
+        let room = most - cut.missingBytes
+        let whole = room - room % cut.recordBytes
+        let next = whole > 0 ? cut.missingBytes + whole : most
+        return next == limit ? nil : next
     }
 
     /// What was read is whole for TLS; the handler will say whether it is for itself.

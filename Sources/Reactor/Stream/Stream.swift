@@ -69,24 +69,23 @@ public final class Stream {
     /// `streamClosed` has been, or is being, called.
     public var isClosed: Bool { phase == .closed }
 
-    /// Makes another handler receive all events from now on. May be called from inside a call of
-    /// the present handler.
+    /// Another handler receives all events from now on, also when the present one calls this.
     public func handOver(to handler: StreamHandler) { self.handler = handler }
 
-    /// What it may bind now: `StreamBounds.known` when we opened it, and its listener's at first when
-    /// we accepted it.
+    /// What it may bind now: at first its listener's, or `StreamBounds.known` when we opened it.
     public var bounds: StreamBounds { output.bounds }
 
     /// Other bounds hold from now on: the owner knows the peer (after a login, for example).
     public func raiseBounds(to bounds: StreamBounds = .known) {
         output.use(bounds)
-        limitReceives()
+        limitReceives(to: bounds.receiveBytesMax)
         settleLater()
     }
 
-    private func limitReceives() {
+    private func limitReceives(to byteCount: Int) {
+        receiving.limited(to: byteCount)
         guard descriptor >= 0, phase != .closed else { return }
-        loop.backend.limitReceives(token, to: output.bounds.receiveBytesMax)
+        loop.backend.limitReceives(token, to: byteCount)
     }
 
     // MARK: Settling
@@ -195,7 +194,7 @@ public final class Stream {
         stream.descriptor = descriptor
         let errno = stream.loop.backend.adopt(descriptor, stream.token)
         if errno != 0 { stream.condemn(.system(errno: errno)) }
-        stream.limitReceives()
+        stream.limitReceives(to: listener.bounds.receiveBytesMax)
         stream.settleLater()
         if let tls = listener.tls, !handler.beginsInPlaintext {
             stream.beginHandshake(tls, serverName: nil)
@@ -550,6 +549,8 @@ public final class Stream {
         if phase <= .open, used < bytes.count {
             receiving.hold(UnsafeRawBufferPointer(rebasing: bytes[used...]), in: loop.slabs)
         }
+        let limit = receiving.nextLimit(after: bytes.count, in: engine?.recordCut, bounds)
+        if let limit { limitReceives(to: limit) }
     }
 
     /// Continues the handshake; returns the number of bytes used.
@@ -569,8 +570,7 @@ public final class Stream {
         return used
     }
 
-    /// Decrypts and delivers until the input is used up, the handler pauses, or the stream is held
-    /// back; returns the number of bytes used.
+    /// Decrypts and delivers as long as it may; returns the number of bytes used.
     private func decrypt(_ bytes: UnsafeRawBufferPointer) -> Int {
         var used = 0
         while delivers, let engine {
@@ -649,7 +649,7 @@ public final class Stream {
         awaitsEnd = awaitingEnd
         output.discardGathered()
         receiving.discardHeld(to: loop.slabs)
-        if descriptor >= 0 { loop.backend.limitReceives(token, to: TLSPort.plaintextBytesMax) }
+        limitReceives(to: min(bounds.discardBytesMax, Stream.receiveBytesMax))
         armLinger()
         settleLater()
     }

@@ -13,7 +13,7 @@ public struct StreamBounds: Equatable, Sendable {
     /// Bytes below which `streamDrained` is called, and receiving goes on.
     public let outputLowWater: Int
     /// Bytes of one receive at most, and so of what is left over when the stream stops in its
-    /// middle; 65,536 at most.
+    /// middle; `Stream.receiveBytesMax` at most.
     public let receiveBytesMax: Int
     /// Bytes that are read and thrown away at most after the stream's own end; then it is closed.
     let discardBytesMax: Int
@@ -33,7 +33,7 @@ public struct StreamBounds: Equatable, Sendable {
     /// Of streams that we opened, and of accepted ones whose owner trusts the peer.
     public static let known = StreamBounds(
         outputHighWater: Stream.highWater, outputLowWater: Stream.lowWater,
-        receiveBytesMax: 65_536, discardBytesMax: .max, usesSmallSlabs: false)
+        receiveBytesMax: Stream.receiveBytesMax, discardBytesMax: .max, usesSmallSlabs: false)
 }
 
 extension Stream {
@@ -43,6 +43,10 @@ extension Stream {
     public static let lowWater = 64 * 1024
     /// Plaintext bytes of one full TLS record (RFC 8446 section 5.1).
     public static let recordBytesMax = 16_384
+    /// Bytes of one receive at most: eight full records of TLS 1.3, with what is around them. Half as
+    /// many bytes cost a large message twice as many turns of the loop.
+    package static let receiveBytesMax =
+        8 * (TLSRecordSealer.headerBytes + TLSRecordOpener.bodyBytesMax)
 
     /// Where a stream is in its life. It only moves down, except that `startTLS` leads back from
     /// open to handshaking.

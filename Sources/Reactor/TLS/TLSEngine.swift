@@ -294,6 +294,9 @@ final class TLSEngine {
         }
     }
 
+    /// Where what was decrypted so far has ended; nil while OpenSSL reads.
+    var recordCut: TLSRecordCut? { opener?.cut }
+
     /// Whether the handshake has resumed an earlier session.
     var isResumed: Bool { info?.resumed ?? false }
 }

@@ -8,8 +8,9 @@ import CEpoll.TLS
 
 /// Where ciphertext and OpenSSL meet on one loop.
 package final class TLSPort {
-    /// Most plaintext bytes that one call delivers: as much as one receive can hold.
-    static let plaintextBytesMax = 65_536
+    /// Most plaintext bytes that one call delivers: as much as one receive can hold, and room to look
+    /// for one more record.
+    static let plaintextBytesMax = 8 * Stream.recordBytesMax + TLSRecordOpener.roomBytes
 
     /// The struct that the BIOs point to.
     let pointer: UnsafeMutablePointer<ct_port>

@@ -145,6 +145,14 @@ struct TLSRecordSealer {
     }
 }
 
+/// Where the input of an opener has ended.
+struct TLSRecordCut: Equatable {
+    /// Bytes of the last record, its header included; 0 before there was one.
+    var recordBytes: Int
+    /// Bytes that it lacks; 0 when the input has ended where it does.
+    var missingBytes: Int
+}
+
 /// Finds and opens records, at whatever places receives cut them.
 final class TLSRecordOpener {
     /// The result for some input.
@@ -174,6 +182,8 @@ final class TLSRecordOpener {
     private var body: UnsafeMutablePointer<UInt8>?
     private var bodyCount = 0
     private var bodyCapacity = 0
+    /// Bytes of the last record of which the header was whole.
+    private var recordBytes = 0
     private var updates = 0
     private let contentBytesMax: Int
 
@@ -184,6 +194,13 @@ final class TLSRecordOpener {
     }
 
     deinit { body?.deallocate() }
+
+    /// Where the input so far has ended. A record of which not even the header is whole is taken to be as
+    /// long as the one before.
+    var cut: TLSRecordCut {
+        let missing = headerCount == 0 ? 0 : max(0, recordBytes - headerCount - bodyCount)
+        return TLSRecordCut(recordBytes: recordBytes, missingBytes: missing)
+    }
 
     /// The next record of `input` from `offset` on, which is moved forward.
     /// - Parameter destination: at least `roomBytes`; holds the content afterwards.
@@ -201,7 +218,8 @@ final class TLSRecordOpener {
         guard left >= TLSRecordSealer.headerBytes + count else {
             return keep(bytes, &offset, destination)
         }
-        offset += TLSRecordSealer.headerBytes + count
+        recordBytes = TLSRecordSealer.headerBytes + count
+        offset += recordBytes
         return open(start, start + TLSRecordSealer.headerBytes, count, destination)
     }
 
@@ -237,6 +255,7 @@ final class TLSRecordOpener {
                 Self.fault($0.baseAddress!.assumingMemoryBound(to: UInt8.self), count)
             }
             if let fault { return fault }
+            recordBytes = TLSRecordSealer.headerBytes + count
         }
         let taken = min(count - bodyCount, input.count - offset)
         let memory = reserve(bodyCount + taken, of: count)

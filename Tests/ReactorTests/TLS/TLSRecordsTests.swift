@@ -68,6 +68,25 @@ private struct Direction {
 }
 
 @Suite struct TLSRecordsTests {
+    @Test func `the opener says what a cut record lacks`() throws {
+        let direction = try Direction()
+        let first = direction.sealed([UInt8](repeating: 1, count: 1_000))
+        #expect(direction.opener.cut == TLSRecordCut(recordBytes: 0, missingBytes: 0))
+        _ = direction.opened([first])
+        #expect(direction.opener.cut == TLSRecordCut(recordBytes: 1_022, missingBytes: 0))
+        // Of another length; the first bytes of the header do not say so.
+        let second = direction.sealed([UInt8](repeating: 2, count: 500))
+        for (index, byte) in second.enumerated() {
+            _ = direction.opened([[byte]])
+            let count = index + 1
+            let expected =
+                count < 5
+                ? TLSRecordCut(recordBytes: 1_022, missingBytes: 1_022 - count)
+                : TLSRecordCut(recordBytes: 522, missingBytes: 522 - count)
+            #expect(direction.opener.cut == expected, "after \(count) bytes")
+        }
+    }
+
     /// RFC 8448 section 3, the keys of the server's application data.
     @Test func `key and nonce match the RFC's example`() {
         let secret = hex(
