@@ -232,7 +232,7 @@ class Connections:
         self.assertTrue(held.wait(5))
         api.on_post(never)
         # The relay stops reading when the request passes the threshold, after 3,542 lines of 74
-        # bytes as JSON has them, and at most one read of 64 KiB later. What it leaves then is less
+        # bytes as JSON has them, and at most one read of 128 KiB later. What it leaves then is less
         # than 62,000 bytes, however its reads were cut. That fits into the kernel's smallest receive
         # buffer, so the final dot has arrived at the relay's host.
         self.assertIsNone(begin(second, b"Subject: s\r\n\r\n"))

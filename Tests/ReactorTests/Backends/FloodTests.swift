@@ -39,7 +39,8 @@ import Testing
         // is sent when the one before has come back, so that each is its own burst.
         let sizes =
             [1, 8_191, 8_192, 8_193, 1, 65_535, 65_536, 65_537, 3]
-            + [16_384, 16_385, 524_287, 524_288, 600_000, 131_072, 131_247, 131_248, 131_249] + Array(repeating: 10, count: 20)
+            + [16_384, 16_385, 524_287, 524_288, 600_000, 131_072, 131_247, 131_248, 131_249]
+            + Array(repeating: 10, count: 20)
         let bodies = sizes.enumerated().map { testBytes($1, seed: UInt64($0 + 1)) }
         let client = Recorder()
         var next = 0
