@@ -252,7 +252,7 @@ private final class SlowReading: TimerHandler {
     func rest(_ stream: Stream) {
         self.stream = stream
         stream.pauseReceiving()
-        timer?.arm(at: stream.loop.now.advanced(byMilliseconds: 50))
+        timer?.arm(at: stream.loop.now.advanced(byMilliseconds: 100))
     }
 
     /// Releases the stream and the timer, which also hold this object.
