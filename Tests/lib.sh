@@ -104,7 +104,7 @@ parts() {
   if [ -s "$times" ]; then
     echo "This takes about $(clock "$(cat "$times")") minutes here, as it did the last time."
   else
-    echo "This takes 20 to 60 minutes the first time, on two cores; most of that is compiling."
+    echo "This takes 10 to 30 minutes the first time, on two cores; half of that is compiling."
   fi
   for part in "$@"; do
     number=$((number + 1)) begun=$SECONDS
