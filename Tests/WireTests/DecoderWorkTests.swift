@@ -115,16 +115,23 @@ struct DecoderWorkTests {
             "=\r\n", "=4", "=41", "\t\n", " =", "é", "begin ", "begin 644 a\n", "#", "M", "end\n",
             "a b\n", "YWJj\n",
         ]
+        func decode(_ input: Bytes, _ memory: UnsafeMutableBufferPointer<UInt8>) {
+            var decoder = TransferDecoder(encoding)
+            run(
+                input, memory, feed: { decoder.feed($0, into: &$1) },
+                finish: { decoder.finish(into: &$0) })
+        }
         for front in ["", "YQ==\n", "begin 644 a\n"] {
             for unit in units {
-                let isLinear = isLinear(unit.bytes, after: front.bytes) { input, memory in
-                    var decoder = TransferDecoder(encoding)
-                    run(
-                        input, memory, feed: { decoder.feed($0, into: &$1) },
-                        finish: { decoder.finish(into: &$0) })
-                }
+                let isLinear = isLinear(unit.bytes, after: front.bytes, decode)
                 #expect(isLinear, "\(front) \(unit)")
             }
+        }
+        // What a fast search passes at once is seen in long input only.
+        let long = String(repeating: "YWJj", count: 19)
+        for unit in ["A", "YWJj\n", "YWJj YWJj\n", long + "\r\n", long + " " + long + "\n"] {
+            let isLinear = isLinear(unit.bytes, from: 262_144, regionBytes: 4_096, decode)
+            #expect(isLinear, "long \(unit)")
         }
     }
 

@@ -50,9 +50,12 @@ package struct Base64Decoder {
                 continue
             }
             if quadCount == 0 && paddingDue == 0 {
+                // No farther than what fits into the output, so that each byte is searched once or twice.
+                let front = input.extracting(
+                    0..<min(input.count, taken + 2 * output.room + Base64Tail.lineBytesMax))
                 let end =
                     hasDecoded && isLineStart(input, at: taken)
-                    ? lines.endOfRun(input, from: taken) : lines.endOfLine(input, from: taken)
+                    ? lines.endOfRun(front, from: taken) : lines.endOfLine(front, from: taken)
                 let isRun = taken < end
                 taken += decodeRun(input.extracting(taken..<end), into: &output)
                 if isRun, taken == end { continue }
