@@ -77,9 +77,8 @@ struct RequestBalance {
         _ attachment: [UInt8], _ leaf: FuzzedLeaf, _ content: [UInt8], isIrregular: Bool
     ) -> Bool {
         attachment == content || attachment == leaf.content
-            || isIrregular
-                && (content.starts(with: attachment)
-                    || leaf.encoding == .base64 && attachment == filtered(leaf))
+            || isIrregular && content.starts(with: attachment)
+            || leaf.encoding == .base64 && attachment == filtered(leaf)
     }
 
     /// Content whose base64 was passed on, decoded by another implementation.
