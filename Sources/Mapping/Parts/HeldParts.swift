@@ -1,8 +1,8 @@
 // Texts that wait for the end of the message, because parts after them decide their place.
 //
 // They are UTF-8 without a transfer encoding, not yet escaped (those that may be files in their own
-// charset), one after the other in one `SpillBuffer`: in memory up to a bound and beyond that in a file. That they found no room shows in
-// `failure`; the message is then refused.
+// charset), one after the other in one `SpillBuffer`: in memory up to a bound and beyond that in a
+// file. That they found no room shows in `failure`; the message is then refused.
 
 import Reactor
 import Wire
