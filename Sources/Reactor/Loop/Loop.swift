@@ -31,15 +31,15 @@ public final class Loop {
     package private(set) lazy var tlsPort = TLSPort()
 
     /// Streams to settle when the current event is over, and those left for the next tick.
-    private var unsettled: [Stream] = []
-    private var unsettledNextTick: [Stream] = []
+    private var unsettled = WorkList<Stream>()
+    private var unsettledNextTick = WorkList<Stream>()
     /// Connections whose ClientHello waits to be answered.
     private var handshakes = HandshakeLine()
     /// Completions of this tick.
     private var completionCount = 0
-    private var laterWork: [LaterWork] = []
-    /// The work that runs now. The two arrays change places, so that neither is allocated again.
-    private var laterBatch: [LaterWork] = []
+    private var laterWork = WorkList<LaterWork>()
+    /// The work that runs now; what it adds runs in the next turn. The two lists change places.
+    private var laterBatch = WorkList<LaterWork>()
     private var endWork: [LaterWork] = []
     private var isStopping = false
     /// Why the loop has ended by itself: the kernel refuses the backend. Nil while it works.
@@ -157,11 +157,10 @@ public final class Loop {
         }
         guard !laterWork.isEmpty else { return }
         swap(&laterBatch, &laterWork)
-        for work in laterBatch {
+        while let work = laterBatch.next() {
             work.run()
             settle()
         }
-        laterBatch.removeAll(keepingCapacity: true)
     }
 
     private func fireTimers() {
@@ -233,12 +232,7 @@ public final class Loop {
     func joinHandshakes(_ token: Token) { handshakes.join(token) }
 
     private func settle() {
-        var index = 0
-        while index < unsettled.count {
-            unsettled[index].settle()
-            index += 1
-        }
-        if index > 0 { unsettled.removeAll(keepingCapacity: true) }
+        while let stream = unsettled.next() { stream.settle() }
     }
 
     // MARK: The end
