@@ -3,7 +3,7 @@
 
 /// A series of workloads; the others are compared with the first.
 enum ScaleSeries: String, CaseIterable, Sendable {
-    case sizes, connections, loops, hold
+    case sizes, rates, connections, loops, hold
 
     struct Step: Sendable {
         let workload: Workload
@@ -16,6 +16,7 @@ enum ScaleSeries: String, CaseIterable, Sendable {
     var title: String {
         switch self {
         case .sizes: "Cost against size"
+        case .rates: "Cost against load, in an open loop"
         case .connections: "Cost against open connections, at the same rate"
         case .loops: "Cost against loops"
         case .hold: "Idle connections, held"
@@ -25,6 +26,7 @@ enum ScaleSeries: String, CaseIterable, Sendable {
     var axis: String {
         switch self {
         case .sizes: "bytes per message"
+        case .rates: "messages per s"
         case .connections: "connections"
         case .loops: "loops"
         case .hold: "connections"
@@ -35,7 +37,7 @@ enum ScaleSeries: String, CaseIterable, Sendable {
     var metric: Metric {
         switch self {
         case .sizes: .cpuPerMegabyte
-        case .connections, .loops: .cpuPerMessage
+        case .rates, .connections, .loops: .cpuPerMessage
         case .hold: .memoryGrowth
         }
     }
@@ -45,6 +47,7 @@ enum ScaleSeries: String, CaseIterable, Sendable {
     func steps(holdConnections: Int, holdMinutes: Double) -> [Step] {
         switch self {
         case .sizes: Self.messageSizes.map(Self.size)
+        case .rates: [100, 1_000, 5_000].map(Self.rate)
         case .connections: [100, 1_000, 10_000].map(Self.connections)
         case .loops: [1, 2].map(Self.loops)
         case .hold: [Self.hold(holdConnections, minutes: holdMinutes)]
@@ -75,6 +78,17 @@ enum ScaleSeries: String, CaseIterable, Sendable {
                 warmUpMessages: min(500, max(10, messages / 8)), messages: messages,
                 mix: .fixed(bytes: bytes)),
             place: Double(bytes))
+    }
+
+    /// More and more messages per second over the same connections. A message counts from when it is
+    /// due, so its latency shows what waits when the relay, the client or the API cannot keep up.
+    private static func rate(_ perSecond: Int) -> Step {
+        Step(
+            workload: Workload(
+                "rates \(perSecond)", "4 KB over 100 connections, handshakes not counted",
+                connections: 100, messagesPerConnection: 1_000_000, warmUpMessages: 1_000,
+                ratePerSecond: Double(perSecond), durationSeconds: 10),
+            place: Double(perSecond))
     }
 
     /// The same number of messages per second over more and more connections, which send in turns.

@@ -51,6 +51,9 @@ struct Workload: Sendable {
             "W1", "4 KB, one message per connection, 50 at a time", connections: 50,
             warmUpMessages: 200, messages: 2_000),
         Workload(
+            "W1r", "W1 in an open loop, 200 connections per second", connections: 50,
+            warmUpMessages: 200, ratePerSecond: 200, durationSeconds: 10),
+        Workload(
             "W2", "4 KB, 100 per connection, 50 at a time", connections: 50,
             messagesPerConnection: 100, warmUpMessages: 5_000, messages: 20_000),
         Workload(
