@@ -78,6 +78,9 @@ final class ServerDesk: StreamHandler {
     private var isEnded = false
     private var errand = Errand.none
 
+    /// The first connection is under way: it has neither opened nor failed.
+    private var isNew = true
+
     private var waits: [Int: Wait] = [:]
     /// Asked before the first connection was there.
     private var parked: [Wait] = []
@@ -255,6 +258,7 @@ final class ServerDesk: StreamHandler {
 
     /// The connection is gone, or there was none to be had.
     private func failed() {
+        isNew = false
         home.note(.unreachable(failure), of: number, at: now)
         tried = 0
         hasOpened = false
@@ -322,6 +326,7 @@ final class ServerDesk: StreamHandler {
     }
 
     private func begin(_ lost: [LedgerChange]) {
+        isNew = false
         talk.restore(lost, at: now)
         noteCondition()
         unpark()
@@ -398,7 +403,7 @@ final class ServerDesk: StreamHandler {
         let late = waits.filter { isOver($0.value) }.sorted { $0.key < $1.key }
         let lateParked = parked.filter(isOver)
         parked.removeAll(where: isOver)
-        if !late.isEmpty { noteCondition() }
+        if !late.isEmpty || !lateParked.isEmpty { noteCondition() }
         home.countTimeouts(late.count + lateParked.count)
         for (id, wait) in late {
             waits[id] = nil
@@ -436,6 +441,10 @@ extension ServerDesk: LedgerDesk {
         mayHold(ticket, talk.mayHoldRecipients) { home.mayHoldRecipients(scope) }
     }
 
+    /// A loop that has just begun asks the server, too: what it knows is worth waiting for, unless it is
+    /// known to be out of reach.
+    private var waitsForFirst: Bool { !talk.isOpen && isNew && !home.isFailing }
+
     /// The server can be asked. When it owes an answer for too long that is noted.
     private func isInReach() -> Bool {
         guard talk.isOpen else { return false }
@@ -447,7 +456,7 @@ extension ServerDesk: LedgerDesk {
     private func mayHold(
         _ ticket: UInt64, _ server: (UInt64) -> Bool, memory: () -> Bool
     ) -> Bool {
-        guard isInReach() else { return !talk.isOpen && home.isNew || memory() }
+        guard isInReach() else { return waitsForFirst || memory() }
         if ticket == 0 || server(ticket) {
             if talk.isUnsent(ticket) { flushSoon() }
             return true
@@ -464,7 +473,7 @@ extension ServerDesk: LedgerDesk {
             home.countQuestion()
             waits[talk.lookUp(question, at: now)] = wait
             flushSoon()
-        } else if !talk.isOpen, home.isNew {
+        } else if waitsForFirst {
             parked.append(wait)
         } else {
             return home.answer(question, at: now)

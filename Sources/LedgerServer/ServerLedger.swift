@@ -102,6 +102,8 @@ package final class ServerLedger: LedgerHome {
         let desk = runAlone(milliseconds: Self.startMilliseconds) { $0.endsWhenSettled() }
         guard desk == nil else { return }
         note(.unreachable("no answer for \(Self.startMilliseconds) ms"), of: -1, at: .readClock())
+        // From now on the loops' desks know better.
+        forgetDesk(-1)
     }
 
     package func desk(on loop: Loop) -> any LedgerDesk {
@@ -195,8 +197,8 @@ package final class ServerLedger: LedgerHome {
 
     var hashKey: ContentHash.Key { state.withLock { $0.hashKey } }
 
-    /// The server was never reached, and has not failed yet.
-    var isNew: Bool { state.withLock { $0.life == nil && !$0.isReported } }
+    /// The server was out of reach, and has not been good for a while since.
+    var isFailing: Bool { state.withLock { $0.isReported } }
 
     func mayHold(_ scope: LedgerScope) -> Bool {
         held.load(ordering: .acquiring) > 0 && state.withLock { $0.table.mayHold(scope) }

@@ -77,12 +77,20 @@ private final class LoopbackServer: ListenerHandler {
 }
 
 private final class DeskBench {
-    let bench = Bench()
+    let bench: Bench
     let server: LoopbackServer
     let home: ServerLedger
     let desk: any LedgerDesk
 
+    private init(_ first: DeskBench, _ desk: any LedgerDesk) {
+        (bench, server, home, self.desk) = (first.bench, first.server, first.home, desk)
+    }
+
+    /// The same server and loop, another desk.
+    func with(_ desk: any LedgerDesk) -> DeskBench { DeskBench(self, desk) }
+
     init(at port: UInt16? = nil, _ prepare: (LoopbackServer) -> Void = { _ in }) throws {
+        bench = Bench()
         server = LoopbackServer(on: bench.loop)
         prepare(server)
         var address = LedgerServerAddress(host: "127.0.0.1")
@@ -126,6 +134,9 @@ private final class DeskBench {
         return isWritten
     }
 
+    /// For a message whose MAIL the desk did not hear.
+    func mayHoldAtOnce() -> Bool { desk.mayHold(scope, ticket: 0) }
+
     func mayHold() -> Bool {
         var ticket: UInt64 = 0
         bench.act { [self] in ticket = desk.mailBegan(scope) }
@@ -158,6 +169,45 @@ struct ServerDeskTests {
         #expect(answer == LedgerAnswer(recipients: []))
         #expect(milliseconds < 40)
         #expect(desk.home.status.isReachable)
+    }
+
+    @Test("A loop that begins after others asks the server, and not only memory")
+    func lateLoop() throws {
+        let desk = try DeskBench()
+        desk.reach()
+        let other = try ServerLedger(options: desk.home.options, log: .silent())
+        let neighbour = desk.with(other.desk(on: desk.bench.loop))
+        desk.bench.turn { other.status.isReachable }
+        #expect(neighbour.put(.accepted(messageID: id), 1))
+        let late = desk.with(desk.home.desk(on: desk.bench.loop))
+        #expect(late.mayHoldAtOnce())
+        let (answer, milliseconds) = late.ask(1)
+        #expect(answer?.whole == .accepted(messageID: id))
+        #expect(milliseconds < 40)
+    }
+
+    @Test("A first connection that takes too long is noted, and memory answers")
+    func lateFirst() throws {
+        let desk = try DeskBench { $0.isSilent = true }
+        let (answer, milliseconds) = desk.ask(1)
+        #expect(answer == LedgerAnswer(recipients: []))
+        #expect(milliseconds <= 150)
+        #expect(desk.home.status.failures == 1)
+        #expect(desk.home.isFailing)
+        #expect(desk.ask(2).milliseconds < 30)
+        desk.server.speak()
+        desk.bench.turn { desk.home.status.isReachable }
+    }
+
+    @Test("A server that is silent at the start is in reach once it answers")
+    func silentStart() throws {
+        let desk = try DeskBench { $0.isSilent = true }
+        desk.home.start()
+        #expect(desk.home.isFailing)
+        #expect(!desk.home.status.isReachable)
+        #expect(desk.ask(1).milliseconds < 30)
+        desk.server.speak()
+        desk.bench.turn { desk.home.status.isReachable && !desk.home.isFailing }
     }
 
     @Test("A silent server: nobody waits longer than 50 ms, memory answers, and it catches up")
