@@ -6,6 +6,10 @@
 //     Simulate replay-pauses SEED     one of those runs over each HTTP version, with every step
 //     Simulate absences FIRST COUNT   an API that restarts
 //     Simulate replay-absences SEED   one of those runs over each HTTP version, with every step
+//     Simulate groups FIRST COUNT     large messages to hidden recipients, and an API that takes few streams
+//     Simulate replay-groups SEED     one of those runs over each HTTP version, with every step
+//     Simulate returns FIRST COUNT    clients that hear nothing, and come back at once
+//     Simulate replay-returns SEED    one of those runs over each HTTP version, with every step
 //     Simulate sweep SEED             the scripted scenario, failing operation 1, 2, 3, …
 //     Simulate messages FIRST COUNT   runs until COUNT messages reached DATA, and the totals
 //     Simulate replay-counting SEED   one of those runs, with every step
@@ -41,13 +45,20 @@ nonisolated func simulate(_ arguments: [String]) -> Int32 {
     case ("absences", 2):
         return Runner().run(.absences, from: numbers[0], count: Int(numbers[1]))
     case ("replay-absences", 1): return Runner().run(.absences, from: numbers[0], isVerbose: true)
+    case ("groups", 2):
+        return Runner().run(.groups, from: numbers[0], count: Int(numbers[1]))
+    case ("replay-groups", 1): return Runner().run(.groups, from: numbers[0], isVerbose: true)
+    case ("returns", 2):
+        return Runner().run(.returns, from: numbers[0], count: Int(numbers[1]))
+    case ("replay-returns", 1): return Runner().run(.returns, from: numbers[0], isVerbose: true)
     case ("sweep", 1): return Runner().sweep(seed: numbers[0])
     case ("messages", 2): return Runner().runMessages(from: numbers[0], count: Int(numbers[1]))
     case ("check-balance", 0): return BalanceCheck.run()
     default:
         print(
-            "Simulate seeds|messages|pauses|absences FIRST COUNT"
-                + " | replay|replay-pauses|replay-absences|sweep SEED | check-balance")
+            "Simulate seeds|messages|pauses|absences|groups FIRST COUNT"
+                + " | replay|replay-pauses|replay-absences|replay-groups|sweep SEED | check-balance"
+        )
         return 2
     }
 }

@@ -1,5 +1,7 @@
 // The ledger's home in the simulation: records that outlive the relay, or do not, and writes that take
 // their time. A killed relay loses what was not written; a drained one writes everything first.
+//
+// It looks at its own answers too: see `check`.
 
 import Reactor
 import Relay
@@ -37,6 +39,10 @@ final class SimulatedLedger: LedgerHome, @unchecked Sendable {
     /// What is on its way to the disk, in order.
     private var writing: [(number: Int, changes: [LedgerChange], now: MonotonicTime)] = []
     private var writes = 0
+    /// Acceptances that a question was told, until a change says what has become of them.
+    private var told: [ContentDigest: MonotonicTime] = [:]
+    /// What was wrong with answers.
+    private(set) var complaints: [String] = []
 
     init(world: World, seed: UInt64) {
         self.world = world
@@ -60,6 +66,7 @@ final class SimulatedLedger: LedgerHome, @unchecked Sendable {
         age += 1
         if isInOrder { while !writing.isEmpty { writeFirst() } }
         writing = []
+        told = [:]
         if !nature.outlives { disk = LedgerTable() }
         // Leases are not written, and an acceptance that was told to nobody's use is there again.
         memory = nature.outlives ? disk : LedgerTable()
@@ -73,6 +80,7 @@ final class SimulatedLedger: LedgerHome, @unchecked Sendable {
         _ answer: @escaping (LedgerAnswer) -> Void
     ) -> LedgerAnswer? {
         let found = memory.answer(question, at: now)
+        check(found, to: question, at: now)
         guard nature.answerMicroseconds > 0 else { return found }
         later(nature.answerMicroseconds, on: loop) { answer(found) }
         return nil
@@ -81,7 +89,11 @@ final class SimulatedLedger: LedgerHome, @unchecked Sendable {
     func apply(
         _ changes: [LedgerChange], at now: MonotonicTime, on loop: Loop, written: (() -> Void)?
     ) -> Bool {
-        for change in changes { memory.apply(change, at: now) }
+        for change in changes {
+            memory.apply(change, at: now)
+            if case .settle = change.kind { continue }
+            told[change.digest] = nil
+        }
         let lasting = changes.filter { change in
             if case .put(.pending, _) = change.kind { false } else { true }
         }
@@ -98,6 +110,21 @@ final class SimulatedLedger: LedgerHome, @unchecked Sendable {
         guard let written else { return false }
         later(nature.writeMicroseconds, on: loop, written)
         return false
+    }
+
+    /// An acceptance is told once, because the next message that is the same may be one on purpose. Whether the
+    /// client has seen it is known in a moment, so for a second others wait.
+    private func check(_ found: LedgerAnswer, to question: LedgerQuestion, at now: MonotonicTime) {
+        guard let whole = question.whole else { return }
+        switch found.whole {
+        case .accepted:
+            if told[whole] != nil { complaints.append("the ledger has told an acceptance twice") }
+            told[whole] = now
+        case .pending: break
+        default:
+            guard let before = told[whole], now.milliseconds(since: before) < 1_000 else { return }
+            complaints.append("the ledger has forgotten at once what it told")
+        }
     }
 
     private func writeFirst() {

@@ -54,7 +54,7 @@ final class SimulatedRelay {
             configuration.memoryBudgetBytes = (crowd.memoryMessages ?? 256) * 262_144
             configuration.api.connectionsMax = crowd.connections
         }
-        if plan.topic == .absences { configuration.loops = 2 }
+        if plan.expectsSuccess && plan.topic != .pauses { configuration.loops = 2 }
         if plan.expectsSuccess {
             folder = "/tmp"
             configuration.memoryBudgetBytes = 64 * 1_048_576

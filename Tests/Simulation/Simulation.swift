@@ -27,10 +27,16 @@ struct Plan {
     var topic: Topic?
 
     /// Nothing goes wrong that the relay may pass on.
-    var expectsSuccess: Bool { topic != nil }
+    var expectsSuccess: Bool { topic?.expectsSuccess ?? false }
 
-    /// Its messages are of one kind: none is a group.
-    var isOfOneKind: Bool { crowd != nil || expectsSuccess }
+    /// The chance that a message is a group.
+    var groups: Double {
+        if topic == .groups { return 1 }
+        return crowd != nil || topic != nil ? 0 : 0.12
+    }
+
+    /// Its messages are all as large as they may be.
+    var isLarge: Bool { topic == .pauses || topic == .groups }
 
     /// The plan of a seed.
     /// - Parameter isCounting: many messages and few handshakes, for large counts.
@@ -189,8 +195,8 @@ final class Simulation {
                     MailMessage(
                         number: messages.count, dice: &dice,
                         textBytesMax: habits.stalls ? 600_000 : plan.textBytesMax,
-                        oddities: plan.weather.clientOddities, isInCrowd: plan.isOfOneKind,
-                        isLarge: habits.stalls || plan.topic == .pauses))
+                        oddities: plan.weather.clientOddities, groups: plan.groups,
+                        isLarge: habits.stalls || plan.isLarge))
                 own.append(messages[messages.count - 1])
             }
             let client = MailClient(
@@ -272,7 +278,7 @@ final class Simulation {
             self.relays.last?.leftovers().isEmpty ?? true
         }
         let balance = Balance(ledger)
-        result.violations += balance.violations
+        result.violations += balance.violations + home.complaints
         counts.repetitions = balance.repetitions
         result.violations += relays.last?.leftovers() ?? []
         result.violations += tearDown()

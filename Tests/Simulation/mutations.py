@@ -1,7 +1,8 @@
 """Breaks the relay on purpose, one way after the other, and checks that the simulation notices.
 
 Each mutation replaces one piece of a source file in a copy of the project, builds the simulation
-there and runs it: the sweep, pauses, absences, and some seeds. If nothing notices a mutation, no test holds that promise.
+there and runs it: the sweep, pauses, absences, groups, returns, and some seeds. If nothing notices a mutation, no test
+holds that promise.
 The list leaves out mutations that a second guard catches (the submission does not believe an early
 success either; the session's own clock ends an upload that stalls), and one that needs half a million
 messages to show. `mutations.py NAME…` tries those whose names contain one of these words.
@@ -9,6 +10,7 @@ messages to show. `mutations.py NAME…` tries those whose names contain one of 
 part of `make test`, because each mutation takes a build.
 """
 
+import fcntl
 import pathlib
 import re
 import shutil
@@ -20,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".build-mutations"
 COPY = FOLDER / "tree"
 SEEDS = 1_500
+TOPICS = ("pauses", "absences", "groups", "returns")
 API = "Sources/APIClient/"
 LEDGER = "Sources/LedgerServer/"
 HTTP2 = "Sources/HTTP2/"
@@ -153,13 +156,16 @@ def build():
 
 def notice():
     """The first rule that the last build breaks, in the simulation's words; None if it breaks none."""
-    for arguments in (("sweep", "1"), ("pauses", "1", "10"), ("absences", "1", "10"), ("seeds", "1", str(SEEDS))):
+    runs = [("sweep", "1"), *((topic, "1", "30") for topic in TOPICS), ("seeds", "1", str(SEEDS))]
+    for arguments in runs:
         try:
             done = subprocess.run(
                 [FOLDER / "build/release/Simulate", *arguments], cwd=COPY, timeout=900,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         except subprocess.TimeoutExpired:
             return "it does not end"
+        if done.returncode == 2:
+            sys.exit(done.stdout.decode())
         if done.returncode:
             lines = [line.strip() for line in done.stdout.decode().splitlines()]
             rules = [line for line in lines if line and "does not balance" not in line]
@@ -183,6 +189,12 @@ def main(names):
         return 0
     chosen = [m for m in MUTATIONS if not names or any(name in m[0] for name in names)]
     check(chosen)
+    FOLDER.mkdir(exist_ok=True)
+    lock = open(FOLDER / "lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"another run uses {FOLDER}")
     copy_tree()
     unnoticed = []
     for name, file, old, new in chosen:

@@ -21,6 +21,8 @@ run_seeds() {
   "${simulate[@]}" sweep "${FIRST:-1}"
   "${simulate[@]}" pauses "${FIRST:-1}" 30
   "${simulate[@]}" absences "${FIRST:-1}" 30
+  "${simulate[@]}" groups "${FIRST:-1}" 30
+  "${simulate[@]}" returns "${FIRST:-1}" 30
   "${simulate[@]}" seeds "${FIRST:-1}" "$1"
 }
 

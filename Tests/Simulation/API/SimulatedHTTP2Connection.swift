@@ -41,7 +41,7 @@ final class SimulatedHTTP2Connection: StreamHandler {
         self.number = number
         self.stream = stream
         var options = HTTP2Options.server
-        options.streamsMax = api.dice.pick([1, 2, 5, 100, 256])
+        options.streamsMax = api.world.weather.apiStreamsMax ?? api.dice.pick([1, 2, 5, 100, 256])
         // Over a long line a small window makes an upload slower than the relay's patience: that is no pause.
         let isAboutPauses = api.world.weather.apiSilenceMilliseconds != nil
         options.streamWindowBytes = api.dice.pick(

@@ -37,13 +37,15 @@ struct MailMessage {
             hasMessageID: hasMessageID, isMixed: isMixed)
     }
 
-    /// - Parameter textBytesMax: bounds the size; one of a few messages is near it.
+    /// - Parameters:
+    ///   - textBytesMax: bounds the size; one of a few messages is near it.
+    ///   - groups: the chance that it is a group.
     init(
-        number: Int, dice: inout Dice, textBytesMax: Int, oddities: Double, isInCrowd: Bool = false,
-        isLarge: Bool = false
+        number: Int, dice: inout Dice, textBytesMax: Int, oddities: Double, groups: Double,
+        isLarge: Bool
     ) {
         self.number = number
-        isGroup = dice.happens(isInCrowd ? 0 : 0.12)
+        isGroup = dice.happens(groups)
         hasMessageID = dice.happens(0.8)
         announcesSize = dice.happens(0.5)
         isMalformed = dice.happens(oddities * 0.2)

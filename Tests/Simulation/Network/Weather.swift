@@ -36,6 +36,8 @@ struct Weather {
     var apiDeadAddresses = 0
     /// It speaks HTTP/2 with those that offer it.
     var apiSpeaksHTTP2 = false
+    /// Streams that it takes on a connection; nil leaves it to the dice.
+    var apiStreamsMax: Int?
     /// Every answer takes as long, in milliseconds; nil leaves it to the dice.
     var apiServiceMilliseconds: Int?
     /// Connections that the API lets in; it closes more at once.
