@@ -56,9 +56,20 @@ struct RecipientPlannerTests {
             to: ["A@x"],
             cc: ["a@x"], expected: ["to A@x", "cc a@x"]),
         RecipientCase(
-            name: "only the recipient in the same case is named", envelope: ["a@x", "A@x"],
-            to: ["A@x"],
-            expected: ["to A@x", "bcc a@x"]),
+            name: "one in another case is named too, if it is named nowhere else",
+            envelope: ["a@x", "A@x", "b@x"], to: ["A@x", "b@x"],
+            expected: ["to a@x", "to A@x", "to b@x"]),
+        RecipientCase(
+            name: "the same in Cc", envelope: ["a@x", "A@x", "b@x"], to: ["b@x"], cc: ["a@x"],
+            expected: ["to b@x", "cc a@x", "cc A@x"]),
+        RecipientCase(
+            name: "of To and Cc, To comes first for the one in another case",
+            envelope: ["ab@x", "AB@x", "Ab@x"], to: ["AB@x"], cc: ["ab@x"],
+            expected: ["to AB@x", "to Ab@x", "cc ab@x"]),
+        RecipientCase(
+            name: "an address in a third case does not take one out of its place",
+            envelope: ["ab@x", "AB@x"], to: ["AB@x"], cc: ["ab@x", "Ab@x"],
+            expected: ["to AB@x", "cc ab@x"]),
         RecipientCase(
             name: "neither is in the same case: both are named", envelope: ["ab@x", "AB@x"],
             to: ["aB@x"],

@@ -67,6 +67,9 @@ struct RecipientPlanner {
     /// What was named with another case of the local part, by the first recipient that is the same
     /// without case.
     private var foldedMarks: [Recipient] = []
+    /// The same of what was named in the case of another recipient: it names those that are named
+    /// nowhere else. Empty unless local parts of recipients differ in case alone.
+    private var twinMarks: [Recipient] = []
     private var named: Int32 = 0
     /// Made when an address is not found as it is written, but may be there in another form.
     private var forms: RecipientForms?
@@ -80,6 +83,7 @@ struct RecipientPlanner {
         list.order.removeAll(keepingCapacity: true)
         isGroup = false
         strangerCount = 0
+        if !twinMarks.isEmpty { twinMarks = [] }
         named = 0
         if forms != nil { forms = nil }
         exact.reset(forCount: recipientCount)
@@ -97,34 +101,50 @@ struct RecipientPlanner {
         if let first = folded.find(address, in: list.addresses, orInsert: index) {
             recipient.next = list.recipients[Int(first)].next
             list.recipients[Int(first)].next = index
+            twinMarks.append(Recipient())
         }
         list.addresses.append(address)
         list.recipients.append(recipient)
         foldedMarks.append(Recipient())
     }
 
-    /// One mailbox of a To or Cc header. An address that is a recipient's in the same case names
-    /// that recipient alone; else it names those that differ in the case of the local part.
+    /// One mailbox of a To or Cc header. It names the recipient whose address it is in the same case,
+    /// and those that differ in the case of the local part and are named nowhere else. If it is no
+    /// recipient's, it names all that differ in that case.
     mutating func name(_ address: Bytes, displayName: Bytes, in field: Field) {
         let position = named
         if named < .max { named += 1 }
         if let index = exact.find(address, in: list.addresses) {
             let isPlaced = Self.isPlaced(list.recipients[Int(index)], in: field)
             if !isPlaced {
-                place(&list.recipients[Int(index)], field, position, keep(displayName))
+                Self.place(&list.recipients[Int(index)], field, position, keep(displayName))
             }
+            if !twinMarks.isEmpty { markTwins(of: address, displayName, field, position) }
         } else if let index = folded.find(address, in: list.addresses) {
             if !Self.isPlaced(foldedMarks[Int(index)], in: field) {
-                place(&foldedMarks[Int(index)], field, position, keep(displayName))
+                Self.place(&foldedMarks[Int(index)], field, position, keep(displayName))
             }
         } else if let (index, isExact) = otherForm(of: address) {
             if isExact, !Self.isPlaced(list.recipients[Int(index)], in: field) {
-                place(&list.recipients[Int(index)], field, position, keep(displayName))
+                Self.place(&list.recipients[Int(index)], field, position, keep(displayName))
             } else if !isExact, !Self.isPlaced(foldedMarks[Int(index)], in: field) {
-                place(&foldedMarks[Int(index)], field, position, keep(displayName))
+                Self.place(&foldedMarks[Int(index)], field, position, keep(displayName))
             }
         } else {
             strangerCount += 1
+        }
+    }
+
+    /// `address` is a recipient's, and perhaps another's in another case.
+    private mutating func markTwins(
+        of address: Bytes, _ displayName: Bytes, _ field: Field, _ position: Int32
+    ) {
+        guard let first = folded.find(address, in: list.addresses),
+            list.recipients[Int(first)].next >= 0
+        else { return }
+        while twinMarks.count < list.recipients.count { twinMarks.append(Recipient()) }
+        if !Self.isPlaced(twinMarks[Int(first)], in: field) {
+            Self.place(&twinMarks[Int(first)], field, position, keep(displayName))
         }
     }
 
@@ -142,7 +162,7 @@ struct RecipientPlanner {
         recipient.position != .max && recipient.field.rawValue <= field.rawValue
     }
 
-    private func place(
+    private static func place(
         _ recipient: inout Recipient, _ field: Field, _ position: Int32, _ name: Range<Int>
     ) {
         recipient.field = field
@@ -197,13 +217,26 @@ struct RecipientPlanner {
     private mutating func applyFoldedMarks() {
         for first in list.recipients.indices where foldedMarks[first].position != .max {
             let mark = foldedMarks[first]
-            var index = Int32(first)
-            while index >= 0 {
-                if !Self.isPlaced(list.recipients[Int(index)], in: mark.field) {
-                    place(&list.recipients[Int(index)], mark.field, mark.position, mark.name)
-                }
-                index = list.recipients[Int(index)].next
+            forEachTwin(of: first) { recipient in
+                guard !Self.isPlaced(recipient, in: mark.field) else { return }
+                Self.place(&recipient, mark.field, mark.position, mark.name)
             }
+        }
+        for first in twinMarks.indices where twinMarks[first].position != .max {
+            let mark = twinMarks[first]
+            forEachTwin(of: first) { recipient in
+                guard recipient.position == .max else { return }
+                Self.place(&recipient, mark.field, mark.position, mark.name)
+            }
+        }
+    }
+
+    /// The recipient and those that are the same without case.
+    private mutating func forEachTwin(of first: Int, _ body: (inout Recipient) -> Void) {
+        var index = Int32(first)
+        while index >= 0 {
+            body(&list.recipients[Int(index)])
+            index = list.recipients[Int(index)].next
         }
     }
 

@@ -11,7 +11,7 @@ struct AddressEntry {
         case again
     }
 
-    /// Where the entry's last token ended.
+    /// Where the entry's last token ended, or the next entry begins.
     private(set) var end = 0
     /// The tokens before `<`, or all tokens while there is none.
     private var phrase = 0..<0
@@ -35,11 +35,23 @@ struct AddressEntry {
     /// address they are a name's ("Lee, Ann <ann@example.com>").
     private let isDecoded: Bool
     private var wordCount = 0
+    /// A second address without brackets ends the entry: no `<` comes up to this offset.
+    private var splitEnd = 0
+    /// Two words are whole addresses, and nothing is in brackets: a comma is missing between them.
+    private(set) var hasSecondAddress = false
+    private var isSecondSought = false
 
     init(isDecoded: Bool = false) { self.isDecoded = isDecoded }
 
+    /// No `<` comes before `end`: there a second address ends the entry.
+    mutating func split(before end: Int) { splitEnd = end }
+
     /// Forgets the tokens so far.
-    mutating func clear() { self = AddressEntry(isDecoded: isDecoded) }
+    mutating func clear() {
+        let splitEnd = splitEnd
+        self = AddressEntry(isDecoded: isDecoded)
+        self.splitEnd = splitEnd
+    }
 
     /// Where the addr-spec is; nil when the entry has none.
     var address: Range<Int>? { angle ?? bare }
@@ -99,10 +111,19 @@ struct AddressEntry {
             if comment.isEmpty { comment = content }
         case .angle(let range):
             if angle != nil { return .again }
+            hasSecondAddress = false
             angle = value.trimmed(range.lowerBound + 1..<range.upperBound)
             end = range.upperBound
             extend(range.lowerBound..<min(range.upperBound + 1, value.count))
-        case .word(let range): takeWord(range, value)
+        case .word(let range):
+            if bare != nil, isSecondAddress(range, value) {
+                if range.lowerBound < splitEnd {
+                    end = range.lowerBound
+                    return .again
+                }
+                hasSecondAddress = true
+            }
+            takeWord(range, value)
         case .quoted(let range):
             if value.extracting(range).firstIndex(of: 0x3D) != nil { hasEncodedWords = true }
             takeWord(range, value)
@@ -138,6 +159,29 @@ struct AddressEntry {
         isJoinedToNext = !isQuoted && Self.joins(value[range.upperBound - 1])
         if runHasAt { bare = run }
     }
+
+    /// Whether a word is a whole address after one that is whole too. "a@x b@y" misses a comma; in
+    /// "a@x b@y <c@z>" they are a name.
+    private mutating func isSecondAddress(_ word: Range<Int>, _ value: Bytes) -> Bool {
+        guard let bare, angle == nil, !isSecondSought, !isOpen(value, word),
+            Self.isWholeAddress(value.extracting(word))
+        else { return false }
+        isSecondSought = true
+        return Self.isWholeAddress(value.extracting(bare))
+    }
+
+    /// Whether `word` has one `@` with a domain after it. No words of a name look so.
+    private static func isWholeAddress(_ word: Bytes) -> Bool {
+        guard let mark = word.firstIndex(of: 0x40), mark > 0, mark + 1 < word.count,
+            isLetter(word[mark + 1]), isLetter(word[word.count - 1])
+        else { return false }
+        for i in mark + 1..<word.count {
+            guard isLetter(word[i]) || word[i] == 0x2E || word[i] == .hyphen else { return false }
+        }
+        return true
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool { byte.isAlphanumeric || byte >= 0x80 }
 
     /// Whether the word `next` continues the current run: an `@` or a dot is between them, or they
     /// touch.

@@ -1,11 +1,11 @@
 // Address lists: From, To, Cc and the like. RFC 5322 3.4 and 4.4, RFC 6532.
 //
-// Promises: linear time, no recursion, a bounded number of tokens. Groups are
-// flattened and their names dropped; routes are dropped; a comment is the display name if there is
-// no other. Tolerated: `;` between mailboxes, dots and `@` in display names, missing commas between
-// `<…>`, names without `<…>` around the address, unclosed quotes, comments and brackets, empty
-// entries, encoded words anywhere. An entry whose address is in encoded words (Go programs and
-// older mailers encode "Name <address>" as one) is decoded first and then read; only that allocates.
+// Promises: linear time, no recursion, a bounded number of tokens. Groups are flattened and their
+// names dropped; routes are dropped; a comment is the display name if there is no other. Tolerated:
+// `;` between mailboxes, dots and `@` in display names, missing commas, names without `<…>` around
+// the address, unclosed quotes, comments and brackets, empty entries, encoded words anywhere. An
+// entry whose address is in encoded words (Go programs and older mailers encode "Name <address>" as
+// one) is decoded first and then read; only that allocates.
 // No text that is written has a `=?`, which a reader would take for an encoded word.
 
 import Glibc
@@ -78,18 +78,41 @@ package struct AddressParser: Sendable {
         _ entry: inout AddressEntry, _ value: Bytes, _ scanner: inout AddressScanner,
         _ tokens: inout Int
     ) -> Bool {
+        entry.split(before: scanner.splitEnd)
+        var begin = (offset: scanner.offset, tokens: tokens)
         while tokens <= tokensMax {
-            guard let token = scanner.next(value) else { return !entry.isEmpty }
+            guard let token = scanner.next(value) else {
+                guard entry.hasSecondAddress else { return !entry.isEmpty }
+                split(&entry, &scanner, from: begin.offset)
+                tokens = begin.tokens
+                continue
+            }
             tokens += 1
             switch entry.take(token, value) {
             case .more: continue
             case .again: scanner.goBack(to: entry.end)
-            case .complete: break
+            case .complete:
+                if entry.hasSecondAddress {
+                    split(&entry, &scanner, from: begin.offset)
+                    tokens = begin.tokens
+                    continue
+                }
             }
             if !entry.isEmpty { return true }
             entry.clear()
+            begin = (scanner.offset, tokens)
         }
         return false
+    }
+
+    /// Reads an entry once more, as several: commas are missing between addresses without brackets.
+    /// Each byte is read so at most once.
+    private static func split(
+        _ entry: inout AddressEntry, _ scanner: inout AddressScanner, from begin: Int
+    ) {
+        scanner.split(from: begin)
+        entry.clear()
+        entry.split(before: scanner.splitEnd)
     }
 
     /// Writes the texts of an entry; nil when it has no valid addr-spec.

@@ -25,13 +25,22 @@ struct AddressScanner: Sendable {
         case groupStart
     }
 
-    private var offset = 0
+    /// Where the next token is looked for.
+    private(set) var offset = 0
+    /// Up to here addresses stand without brackets, and commas are missing (`AddressEntry.split`).
+    private(set) var splitEnd = 0
     private var comments = CommentSearch()
     private var areQuotesClosed = true
     private var terminator = TerminatorSearch()
 
-    /// Continues at `offset`, where a token ended.
+    /// Continues at `offset`, where a token ended or an entry began.
     mutating func goBack(to offset: Int) { self.offset = offset }
+
+    /// Continues at `begin`: up to where it is now addresses stand without brackets.
+    mutating func split(from begin: Int) {
+        splitEnd = offset
+        offset = begin
+    }
 
     mutating func next(_ value: Bytes) -> Token? {
         while offset < value.count {

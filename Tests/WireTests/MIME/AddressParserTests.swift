@@ -167,6 +167,7 @@ struct AddressParserTests {
         "\\", "(\\", "\"a\" ", "a@b<", "<a@b>", "@", ".", " ", ",", "=?utf-8?q?", "<a,", "(<",
         "g:", "g:a@b;", "a.", "=?utf-8?q?a?= ", "=?utf-8?q?a=40b?=,", "=?utf-8?q?a=40b?=",
         "=?utf-8?q?=2C?=", "=?utf-8?q?\" ", "a@=?utf-8?q?b?=, ", "<=?utf-8?q?a=40b?=>",
+        "a@b ", "a@b c ", "a@b- ", "a@b a@b <a@b> ",
     ]
 
     @Test("Lists made to be slow take linear time", arguments: slowParts)
@@ -178,7 +179,8 @@ struct AddressParserTests {
     func randomLists() {
         var generator = SeededGenerator(seed: 5322)
         let parts = [
-            "a@b.c", "<a@b.c>", "\"", "(", ")", "<", ">", ",", ";", ":", " ", "\r\n ", "\\", "é",
+            "a@b.c", " d@e.f ", "<a@b.c>", "\"", "(", ")", "<", ">", ",", ";", ":", " ", "\r\n ",
+            "\\", "é",
             "=?utf-8?q?x=E9?=", "Jane", ".", "@", "[", "]", "=?", "=?utf-8?q?a=40b.c?=", "?=", "=",
             "=?utf-8?b?Wm/DqyA8YUBiLmM+?=", "=?utf-8?q?=2C?=", "=?x?q?=FF?=", "=?utf-8?q?=3D=3F?=",
         ].map(\.bytes)
