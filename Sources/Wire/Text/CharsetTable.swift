@@ -135,17 +135,30 @@ enum CharsetTable {
             "MACINTOSH",
             """
             macintosh csmacintosh mac xmacroman macroman xmac cp10000 xmacwestern macwestern \
-            xmacintosh
+            xmacintosh macosroman appleroman
             """,
             [(0xC6, 0x2206), (0xF0, 0xF8FF)]),
         single(
-            "MAC-UK", "xmaccyrillic xmacukrainian cp10007 cp10017 maccyrillic macukrainian macuk",
+            "MAC-UK",
+            "xmaccyrillic xmacukrainian cp10007 cp10017 maccyrillic macukrainian macuk macukraine",
             [(0xFF, 0x20AC)]),
+        single(
+            "MACINTOSH", "xmacturkish macturkish cp10081",
+            MacTables.turkish),
+        single(
+            "MACINTOSH", "xmaccroatian maccroatian cp10082",
+            MacTables.croatian),
+        single(
+            "MACINTOSH",
+            "xmacromanian macromanian cp10010 macromania",
+            MacTables.romanian),
+        single(
+            "MACINTOSH", "xmacgreek macgreek cp10006", MacTables.greek),
         single(
             "MAC-CENTRALEUROPE",
             """
             xmacce macce maccentraleurope xmaccentraleurroman xmaccentraleurope cp10029 \
-            maccentraleuropean
+            maccentraleuropean maclatin2
             """
         ),
         single("CP437", "cp437 ibm437 437 dos437 cspc8codepage437"),

@@ -83,6 +83,18 @@ let charsetSamples: [CharsetSample] = [
     CharsetSample(labels: "cp1257 windows-1257 x-cp1257", bytes: [0xE0, 0x80], text: "ą€"),
     CharsetSample(
         labels: "cp1258 windows-1258 x-cp1258", bytes: [0x61, 0xCC, 0xFE], text: "a\u{300}₫"),
+    CharsetSample(
+        labels: "x-mac-greek mac-greek cp10006 x-MacGreek",
+        bytes: [0xA1, 0xE5, 0xE9, 0xC0, 0x20, 0x9C, 0xCD, 0xFE, 0xDF], text: "Γειά €ΆΰΏ"),
+    CharsetSample(
+        labels: "x-mac-turkish mac-turkish cp10081 x-MacTurkish",
+        bytes: [0xDC, 0xDF, 0x8D, 0x69, 0xDA, 0x8E, 0xC6], text: "İşçiĞé∆"),
+    CharsetSample(
+        labels: "x-mac-croatian mac-croatian cp10082 x-MacCroatian",
+        bytes: [0xA9, 0xF0, 0xC8, 0xE6, 0xBE, 0x8E, 0xB4, 0xDE], text: "ŠđČćžé∆Æ"),
+    CharsetSample(
+        labels: "x-mac-romanian x-mac-romania cp10010 x-MacRomania",
+        bytes: [0xAF, 0xDF, 0xAE, 0xBE, 0x89, 0xC6], text: "ȘțĂăâ∆"),
     CharsetSample(labels: "x-mac-cyrillic x-mac-ukrainian", bytes: [0x80, 0xB6], text: "Аґ"),
     CharsetSample(
         labels: "chinese csgb2312 csiso58gb231280 gb2312 gb_2312 gb_2312-80 gbk iso-ir-58 x-gbk "
