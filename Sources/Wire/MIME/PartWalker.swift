@@ -233,6 +233,14 @@ package struct PartWalker: ~Copyable {
                     mergedHead = headers.read(
                         found.header, into: &head, isInDigest: isInDigest,
                         textCharset: textCharset, charsets: charsets, losses: &losses)
+                    if mayHoldMessage,
+                        let inner = InnerHeader(
+                            headers.gathered.extracting(found.header), isInDigest: isInDigest,
+                            media: head.media, charsets: charsets)
+                    {
+                        headers.unread(from: found.header.lowerBound + inner.start)
+                        take(inner)
+                    }
                 }
                 return endHeader(found, place: Place(source: .held, range: found.header))
             }
@@ -241,9 +249,31 @@ package struct PartWalker: ~Copyable {
                 mergedHead = head.read(
                     input.extracting(range), isInDigest: isInDigest, textCharset: textCharset,
                     charsets: charsets, losses: &losses)
+                if mayHoldMessage,
+                    let inner = InnerHeader(
+                        input.extracting(range), isInDigest: isInDigest, media: head.media,
+                        charsets: charsets)
+                {
+                    offset = range.lowerBound + inner.start
+                    take(inner)
+                }
             }
             return endHeader(found, place: Place(source: .input, range: range))
         }
+    }
+
+    /// Whether the header block that was read is that of a part which is a message.
+    private var mayHoldMessage: Bool {
+        guard let level = levels.last else { return false }
+        return level.isDigest || head.media == .messageRFC822
+    }
+
+    /// The header of an attached message has run into the block of its part: where it begins, the part's
+    /// content begins.
+    private mutating func take(_ inner: InnerHeader) {
+        head = inner.head
+        mergedHead = nil
+        oddities.headerLines += 1
     }
 
     private mutating func endHeader(_ found: HeaderBlockFinder.Found, place: Place) -> Event? {
