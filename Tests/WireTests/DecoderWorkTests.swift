@@ -140,7 +140,7 @@ struct DecoderWorkTests {
         let units = [
             "=", "YQ==", "YQ==\n", "\n", " ", "_", "\n__", "YQ==\n__", "A", "é", "\u{0}", "\"",
             "\\",
-            "\r", "\u{1F600}", "a b\n",
+            "\r", "\u{1F600}", "a b\n", "YWJj\n\n", "\n\nab cd\n", "\n\n-", "\n \n", "YWJj\n\n_\n",
         ]
         for unit in units.map(\.bytes) + [[0x80], [0xE2, 0x82], [0xC3]] {
             let isFilterLinear = isLinear(unit) { input, memory in

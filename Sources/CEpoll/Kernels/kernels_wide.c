@@ -183,9 +183,11 @@ WIDE ck_progress ck_base64_filter_wide(const uint8_t *p, size_t n, uint8_t *q, s
             q[o++] = p[i++];
         } else if (value == 0x40) {
             expected = o - line;
+            size_t feeds = expected == 0;
             line = o;
-            do i++;
+            do feeds += p[i++] == '\n';
             while (i < n && ck_base64_value(p[i]) == 0x40);
+            if (feeds > 1) break;
         } else {
             break;
         }

@@ -61,7 +61,7 @@ package struct Base64Decoder {
                 if isRun, taken == end { continue }
                 if !isRun || hasDecoded && isRowOfSigns(input, at: taken) {
                     tail = Base64Tail()
-                    tail?.beginLine(isStrict: true)
+                    tail?.beginLine(.strict)
                     continue
                 }
             }
@@ -170,7 +170,7 @@ extension Base64Decoder {
         let byte = input[start]
         guard tail?.isAtLine == true else {
             take(byte)
-            if byte == .lineFeed { tail?.beginLine(isStrict: false) }
+            if byte == .lineFeed { tail?.beginLine(.afterPadding) }
             return 1
         }
         switch tail?.add(byte) {
@@ -194,7 +194,7 @@ extension Base64Decoder {
         if tail?.isAfterPadding == false {
             tail = nil
         } else if line.last == .lineFeed {
-            tail?.beginLine(isStrict: false)
+            tail?.beginLine(.afterPadding)
         }
         return true
     }

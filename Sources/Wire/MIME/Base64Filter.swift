@@ -4,7 +4,8 @@
 // Every attachment goes through here, so most bytes go through one kernel that copies while it
 // checks. If padding turns out to be in the middle (parts that were encoded separately and joined),
 // the text after it is decoded and encoded again until both are in step. Readable text after the
-// base64 (`Base64Tail`) is no part of the file and is left out.
+// base64 (`Base64Tail`) is no part of the file and is left out; the kernel stops after an empty line,
+// where it most often begins.
 
 import CEpoll.Kernels
 
@@ -39,6 +40,8 @@ package struct Base64Filter {
     /// Text followed the base64, and was left out.
     package private(set) var hasText = false
     private var lastByte = UInt8.lineFeed
+    /// Line feeds in the white space at the end of what was taken.
+    private var lineFeeds = 0
 
     package init() {}
 
@@ -50,19 +53,34 @@ package struct Base64Filter {
                 taken += feedTail(input, from: taken)
                 continue
             }
+            if taken == 0, lineFeeds > 0, input[0].isWhitespace {
+                // Whether there is an empty line is seen at its end.
+                while taken < input.count, input[taken].isWhitespace { taken += 1 }
+                continue
+            }
+            if beginsAfterEmptyLine(input, at: taken) {
+                tail = Base64Tail()
+                tail?.beginLine(.afterEmptyLine)
+                continue
+            }
             if carryCount == 0 && !isPadded && output.room >= 8 {
+                let start = taken
                 taken += copyRun(input, from: taken, into: &output)
                 if taken == input.count { break }
+                if taken > start, input[taken - 1].isWhitespace { continue }
             }
             if quadCount == 0, decodedCount > 0, isRowOfSigns(input, at: taken) {
                 tail = Base64Tail()
-                tail?.beginLine(isStrict: true)
+                tail?.beginLine(.strict)
                 continue
             }
             take(input[taken])
             taken += 1
         }
-        if taken > 0 { lastByte = input[taken - 1] }
+        if taken > 0 {
+            lastByte = input[taken - 1]
+            lineFeeds = lastByte.isWhitespace ? lineFeeds(input, before: taken) : 0
+        }
         return taken
     }
 
@@ -221,6 +239,25 @@ extension Base64Filter {
             && byte != .equalsSign
     }
 
+    /// Whether a line begins at `at`, after base64 and an empty line.
+    private func beginsAfterEmptyLine(_ input: Bytes, at: Int) -> Bool {
+        guard quadCount == 0, decodedCount > 0, !input[at].isWhitespace,
+            at == 0 ? lineFeeds > 1 : input[at - 1].isWhitespace
+        else { return false }
+        return lineFeeds(input, before: at) > 1
+    }
+
+    /// Line feeds in the white space that ends before `end`.
+    private func lineFeeds(_ input: Bytes, before end: Int) -> Int {
+        var count = 0
+        var at = end
+        while at > 0, input[at - 1].isWhitespace {
+            at -= 1
+            if input[at] == .lineFeed { count += 1 }
+        }
+        return at == 0 ? count + lineFeeds : count
+    }
+
     /// Takes bytes of `input` after the first padding; returns how many. Writes to `spill` alone.
     private mutating func feedTail(_ input: Bytes, from start: Int) -> Int {
         if hasText { return input.count - start }
@@ -231,7 +268,7 @@ extension Base64Filter {
         let byte = input[start]
         guard tail?.isAtLine == true else {
             take(byte)
-            if byte == .lineFeed { tail?.beginLine(isStrict: false) }
+            if byte == .lineFeed { tail?.beginLine(.afterPadding) }
             return 1
         }
         switch tail?.add(byte) {
@@ -253,7 +290,7 @@ extension Base64Filter {
         if tail?.isAfterPadding == false {
             tail = nil
         } else if line.last == .lineFeed {
-            tail?.beginLine(isStrict: false)
+            tail?.beginLine(.afterPadding)
         }
     }
 }

@@ -2,12 +2,22 @@
 //
 // Base64 ends with its padding, but pieces that were encoded one by one and joined have padding
 // inside. So after padding each line is looked at: is it base64 or text? Base64 that needs no padding
-// ends where a line begins with two equal signs of another kind, or with one before several words.
+// ends where a line begins with two equal signs of another kind, or with one before several words; of
+// a file also after an empty line, before a line with blanks or other signs.
 // At most `lineBytesMax` bytes are kept, and each is looked at twice. RFC 2045 6.8.
 
 /// Watches base64 for the text after it, from the first padding on.
 struct Base64Tail {
     enum Verdict { case needMore, base64, text }
+
+    /// What makes a line doubtful.
+    enum Doubt {
+        case afterPadding
+        /// No padding has come, but an empty line.
+        case afterEmptyLine
+        /// Neither has come.
+        case strict
+    }
 
     /// A longer line is judged by its front.
     static let lineBytesMax = 160
@@ -19,15 +29,15 @@ struct Base64Tail {
     private(set) var isAtLine = false
     /// Padding has come: each further line is to be judged.
     private(set) var isAfterPadding = false
-    private var isStrict = false
+    private var doubt = Doubt.afterPadding
     private var hasInk = false
     /// Blanks stand before the line's first sign; without padding before it they are not kept.
     private var isIndented = false
 
-    /// A line begins after padding; or strictly, without padding before it.
-    mutating func beginLine(isStrict: Bool) {
+    /// A line begins.
+    mutating func beginLine(_ doubt: Doubt) {
         isAtLine = true
-        self.isStrict = isStrict
+        self.doubt = doubt
         hasInk = false
         isIndented = false
         held.removeAll(keepingCapacity: true)
@@ -41,7 +51,7 @@ struct Base64Tail {
         if byte.isWhitespace, !hasInk {
             isIndented = byte.isBlank || isIndented && byte != .lineFeed
             // More empty lines say nothing to either.
-            if !isStrict, held.count < Self.blanksMax { held.append(byte) }
+            if doubt == .afterPadding, held.count < Self.blanksMax { held.append(byte) }
             return .needMore
         }
         hasInk = true
@@ -60,13 +70,25 @@ struct Base64Tail {
 
     private func judge() -> Verdict {
         let line = held.span.extracting(held.span.trimmed(0..<held.count))
-        if isStrict {
+        if doubt == .afterEmptyLine, !Self.hasSigns(line) {
+            return Self.isWords(line) ? .text : .base64
+        }
+        if doubt == .strict {
             let isSign = line[0].base64Value == nil && line[0] != .equalsSign
             guard isSign, !isIndented else { return Self.isWords(line) ? .text : .base64 }
             let hasGap = line.firstBlank(from: 0) != nil
             return hasGap || (line.count > 1 && line[0] == line[1]) ? .text : .base64
         }
         return Self.isBase64(line) ? .base64 : .text
+    }
+
+    /// Whether `line` has more than letters and blanks.
+    private static func hasSigns(_ line: Bytes) -> Bool {
+        for i in line.indices
+        where line[i].base64Value == nil && line[i] != .equalsSign && !line[i].isWhitespace {
+            return true
+        }
+        return false
     }
 
     /// Whether `line`, which is not blank, continues base64.

@@ -204,6 +204,26 @@ private func run(_ transform: Transform, _ input: [UInt8], room: Int) -> Outcome
         }
     }
 
+    @Test func `the filter stops after an empty line, and at no other line end`() {
+        let line = String(repeating: "YWJj", count: 19)
+        for end in ["\r\n", "\n"] {
+            for count in 1...4 {
+                let front = String(repeating: line + end, count: count)
+                for gap in [end, end + end, end + " ", " " + end] {
+                    let input = Array((front + gap + line + end + line).utf8)
+                    for variant in Variant.here {
+                        var output = [UInt8](repeating: 0, count: 2_000)
+                        let progress = withExact(input) {
+                            filter(variant)($0, input.count, &output, output.count)
+                        }
+                        #expect(progress.taken == front.utf8.count + gap.utf8.count)
+                        #expect(progress.written == 76 * count)
+                    }
+                }
+            }
+        }
+    }
+
     @Test func `a byte outside the alphabet stops the filter at every place of a known line`() {
         let line = [UInt8](repeating: 65, count: 76) + [13, 10]
         for byte in UInt8.min...UInt8.max {

@@ -81,9 +81,11 @@ static inline __attribute__((always_inline)) ck_progress ck_base64_filter_by(
             q[o++] = p[i++];
         } else if (value == 0x40) {
             blocks = (o - line) / 64;
+            size_t feeds = o == line;
             line = o;
-            do i++;
+            do feeds += p[i++] == '\n';
             while (i < n && ck_base64_value(p[i]) == 0x40);
+            if (feeds > 1) break;
         } else {
             break;
         }
@@ -106,8 +108,8 @@ static inline ck_progress ck_base64_filter_narrow(
 }
 
 /*
- * Copies the alphabet and leaves blanks and line ends out; stops before any other byte and when the
- * room is used up.
+ * Copies the alphabet and leaves blanks and line ends out; stops before any other byte, after an
+ * empty line (where there is none too, before the first character) and when the room is used up.
  */
 static inline ck_progress ck_base64_filter(
     const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, size_t room) {
