@@ -36,14 +36,15 @@ struct MessageStructure {
             switch event {
             case .needInput: isFed = false
             case .messageHeader(let place): header = walker.bytes(place, in: message).copied()
+            case .multipartStart where walker.isInPieces: break
             case .multipartStart:
                 entities.append(
                     Entity(
                         depth: walker.leafDepth - 1, isMultipart: true, head: walker.leafHead))
             case .leafStart:
                 leaf.begin(walker.leafHead.traits)
-                entities.append(
-                    Entity(depth: walker.leafDepth, isMultipart: false, head: walker.leafHead))
+                let depth = walker.leafDepth - (walker.isInPieces ? 1 : 0)
+                entities.append(Entity(depth: depth, isMultipart: false, head: walker.leafHead))
             case .content(let place):
                 let content = walker.bytes(place, in: message).copied()
                 leaf.feed(content.span)

@@ -104,6 +104,34 @@ package struct EntityHead {
         return mediaType.span.equalsIgnoringCase("multipart/related") ? .related : .other
     }
 
+    /// Makes this the head of a multipart that is around the pieces of a content (`UUPieces`).
+    mutating func becomeMixed() {
+        let contentID = contentID
+        clear(isInDigest: false)
+        Self.set(&mediaType, Self.multipartMixed.span)
+        traits.media = .multipart
+        self.contentID = contentID
+    }
+
+    /// Makes this the head of a plain text that stands beside the file of which it is the head.
+    mutating func becomeOwnText() { clear(isInDigest: false) }
+
+    /// Makes this the head of a further file in uuencoded content.
+    mutating func becomeFile(named name: [UInt8]) {
+        clear(isInDigest: false)
+        becomeOctetStream()
+        traits.encoding = .uuencode
+        traits.isAttachment = true
+        setName(name)
+    }
+
+    /// Gives the part a name, if it has none.
+    mutating func setName(_ name: [UInt8]) {
+        guard filename.isEmpty, !name.isEmpty else { return }
+        filename = name
+        traits.hasName = true
+    }
+
     /// Makes this the head of a plain text, for a multipart that is not divided into parts.
     mutating func becomeText() {
         let charset = charset

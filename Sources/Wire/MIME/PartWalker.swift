@@ -15,8 +15,8 @@ package struct PartWalker: ~Copyable {
         case needInput
         /// The message's own header block, whole; comes first, once.
         case messageHeader(Place)
-        /// A multipart with a boundary begins. Its head is in `leafHead` until the next event;
-        /// `leafDepth` counts it already.
+        /// A multipart with a boundary begins, or one of pieces (`isInPieces`). Its head is in
+        /// `leafHead` until the next event; `leafDepth` counts it already.
         case multipartStart
         /// A leaf begins. Its head is in `leafHead`.
         case leafStart
@@ -38,6 +38,8 @@ package struct PartWalker: ~Copyable {
         case bareLeaf
         /// A leaf whose front tells whether it is encoded as it says.
         case doubtfulLeaf
+        /// Uuencoded content, which may be several leaves.
+        case pieces
         /// Text before the first delimiter of a multipart.
         case preamble
         /// `preamble` holds a leaf or the beginning of one.
@@ -59,7 +61,7 @@ package struct PartWalker: ~Copyable {
     }
 
     /// Which memory the last `.held` place lies in.
-    private enum HeldIn { case headers, preamble, scanner }
+    private enum HeldIn { case headers, preamble, scanner, pieces }
 
     private let charsets: CharsetCache
     private var state = State.header
@@ -74,6 +76,9 @@ package struct PartWalker: ~Copyable {
     /// The own head of a part whose header block has run into that of the multipart around it. The
     /// text before the multipart's first delimiter is then that part's content.
     private var mergedHead: EntityHead?
+    private var pieces = UUPieces()
+    /// Bytes of the input from the offset on that the scanner found to be content of pieces.
+    private var pieceBytes = 0
     /// The delimiter to act on; nil at the end of data.
     private var pending: BoundaryStack.Delimiter?
     /// The next header block is the message's own.
@@ -105,6 +110,8 @@ package struct PartWalker: ~Copyable {
         preamble.clear()
         keptPreamble.removeAll()
         mergedHead = nil
+        if pieces.isOpen { pieces = UUPieces() }
+        pieceBytes = 0
         pending = nil
         isMessage = true
         partCount = 0
@@ -138,6 +145,10 @@ package struct PartWalker: ~Copyable {
     /// What kind of multipart begins, at `.multipartStart`.
     package var multipartKind: EntityHead.MultipartKind { head.multipartKind }
 
+    /// Whether the multipart that begins, or the innermost one around the current leaf, is none of the
+    /// message: it stands for uuencoded content, which may have several files with text around.
+    package var isInPieces: Bool { pieces.isOpen }
+
     /// How many multiparts are around the current leaf.
     package var leafDepth: Int { levels.count }
 
@@ -161,6 +172,7 @@ package struct PartWalker: ~Copyable {
             case .headers: headers.gathered.extracting(place.range)
             case .preamble: preamble.bytes.extracting(place.range)
             case .scanner: scanner.heldBytes.extracting(place.range)
+            case .pieces: pieces.bytes.extracting(place.range)
             }
         return _overrideLifetime(held, borrowing: self)
     }
@@ -169,6 +181,7 @@ package struct PartWalker: ~Copyable {
     /// and a line that may be a delimiter.
     var heldByteCount: Int {
         headers.gathered.count + preamble.text.count + keptPreamble.count + scanner.heldBytes.count
+            + pieces.bytes.count
     }
 
     // MARK: Steps
@@ -189,6 +202,7 @@ package struct PartWalker: ~Copyable {
         case .entity: return beginEntity()
         case .leaf: return readLeaf(input, &offset, isLast: isLast)
         case .bareLeaf: return readBareLeaf(input, &offset, isLast: isLast)
+        case .pieces: return readPieces(input, &offset, isLast: isLast)
         case .doubtfulLeaf: return readDoubtfulLeaf(input, &offset, isLast: isLast)
         case .preamble: return readPreamble(input, &offset, isLast: isLast)
         case .preambleLeaf(let isWhole):
@@ -328,6 +342,9 @@ package struct PartWalker: ~Copyable {
             state = .bareLeaf
             return nil
         }
+        if head.encoding == .uuencode, levels.count < MIMEBounds.nestingMax {
+            return beginPieces()
+        }
         if head.encoding != .identity, let bytes = ContentJudge.frontBytes(of: head) {
             preamble.clear(bytesMax: bytes)
             state = .doubtfulLeaf
@@ -454,6 +471,74 @@ package struct PartWalker: ~Copyable {
         heldIn = .scanner
         let verdict = scanner.next(input, &offset)
         return isLast && verdict == .needInput ? scanner.finish() : verdict
+    }
+
+    // MARK: Uuencoded content
+
+    private mutating func beginPieces() -> Event {
+        pieces.begin(head)
+        levels.append(Level(isDigest: false, isAlternative: isInAlternative))
+        head.becomeMixed()
+        state = .pieces
+        return .multipartStart
+    }
+
+    private mutating func readPieces(
+        _ input: Bytes, _ offset: inout Int, isLast: Bool
+    ) -> Event? {
+        switch pieces.next() {
+        case .needMore: return feedPieces(input, &offset, isLast: isLast)
+        case .start:
+            partCount += 1
+            guard partCount <= MIMEBounds.partsMax else {
+                return fail(.tooManyParts, at: headers.start)
+            }
+            head = pieces.head
+            return .leafStart
+        case .content(let range):
+            heldIn = .pieces
+            return .content(Place(source: .held, range: range))
+        case .pieceEnd: return .leafEnd
+        case .end:
+            oddities.encodings += pieces.oddCount
+            pieces = UUPieces()
+            levels.removeLast()
+            state = pending == nil ? .ended : .delimiter
+            return nil
+        }
+    }
+
+    /// Content is copied little by little: it is rare, and lines must be whole.
+    private mutating func feedPieces(
+        _ input: Bytes, _ offset: inout Int, isLast: Bool
+    ) -> Event? {
+        if pieceBytes > 0 {
+            let end = offset + min(pieceBytes, UUPieces.feedBytesMax)
+            pieces.feed(input.extracting(offset..<end))
+            pieceBytes -= end - offset
+            offset = end
+            return nil
+        }
+        switch scan(input, &offset, isLast: isLast) {
+        case .content(let place):
+            if place.source == .input {
+                offset = place.range.lowerBound
+                pieceBytes = place.range.count
+                return nil
+            }
+            var open = pieces
+            pieces = UUPieces()
+            open.feed(bytes(place, in: input))
+            pieces = open
+        case .delimiter(let found):
+            pending = found
+            pieces.finish()
+        case .needInput:
+            guard isLast else { return .needInput }
+            pending = nil
+            pieces.finish()
+        }
+        return nil
     }
 
     // MARK: Preambles

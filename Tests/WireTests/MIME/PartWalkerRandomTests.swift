@@ -82,7 +82,7 @@ private struct Composer {
         }
     }
 
-    @Test("For any input the walk ends and does not depend on the cuts", arguments: 0..<200)
+    @Test("For any input the walk ends and does not depend on the cuts", arguments: 0..<400)
     func garbage(seed: Int) {
         var generator = SeededGenerator(seed: UInt64(seed) &* 77)
         let tokens = [
@@ -90,6 +90,8 @@ private struct Composer {
             "Content-Type: multipart/mixed; boundary=a\r\n", " ", "\t", "x", "A: b\r\n",
             "Content-Type: multipart/digest; boundary=\"ab\"\r\n\r\n", "From ", "--", "-", ":",
             "Content-Type: message/rfc822\r\n\r\n", "hello you\r\n", "\0", "\u{FEFF}", "é",
+            "Content-Transfer-Encoding: x-uuencode\r\n", "begin 644 a.zip\n", "begin 60", "end\r\n",
+            "Subject: y\n", "From: z\n",
         ]
         var text = seed % 3 == 0 ? "Content-Type: multipart/mixed; boundary=a\r\n\r\n" : ""
         for _ in 0..<Int(generator.next() % 30) { text += tokens.randomElement(using: &generator)! }

@@ -74,6 +74,26 @@ struct PartWalkerWorkTests {
         }
     }
 
+    @Test(
+        "Uuencoded content that is made to be slow takes linear time",
+        arguments: [
+            "\n", "begin ", "begin 644 a\n", "begin 644 " + text(300) + "\n", "end\n", "b\n", "e\n",
+            "x", "x\nbegin 644 a\n", " ", "\n-", "begin 644 a\n#0V%T\nend\n",
+        ])
+    func pieces(unit: String) {
+        for type in ["text/plain", "application/zip"] {
+            for front in ["", "x\n", "begin 644 a\n"] {
+                let head = "Content-Type: \(type)\nContent-Transfer-Encoding: x-uuencode\n\n"
+                for piece in [Int.max, 100, 1] {
+                    let isLinear = growsLinearly(
+                        from: 8_192, make: { (head + front).bytes + repeated(unit, $0) },
+                        work: { _ = walk($0, piece: piece) })
+                    #expect(isLinear, "\(type) \(front) in pieces of \(piece)")
+                }
+            }
+        }
+    }
+
     @Test("A field that never ends takes linear time, however it arrives")
     func unfinishedField() {
         for piece in [Int.max, 7, 1] {
