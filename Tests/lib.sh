@@ -169,23 +169,35 @@ unit_tests_program() {
 }
 
 # unit_tests COMMAND…: the command runs all, or those of `--filter`. FILTER chooses some. In three parts at once:
-# most tests wait, and each holds one of the few threads that Swift Testing has in one process. With `under` one
-# part follows the other, because it makes each take long.
+# most tests wait, and each holds one of the few threads that Swift Testing has in one process.
 unit_tests() {
-  local tests=("${under[@]}" env NO_COLOR=1 "$@")
-  local over=("${tests[@]}" --filter "${FILTER:-$socket_tests}") uring=() others=()
+  if [ ${#under[@]} != 0 ]; then
+    unit_tests_in_turn "$@"
+    return
+  fi
+  local tests=(env NO_COLOR=1 "$@") uring=() others=()
+  local over=("${tests[@]}" --filter "${FILTER:-$socket_tests}")
   local epoll=("unit tests over epoll" env POSTSCALE_TEST_BACKEND=epoll "${over[@]}")
   if io_uring_granted; then
     uring=(+ "unit tests over io_uring" env POSTSCALE_TEST_BACKEND=io_uring "${over[@]}")
   fi
   [ -n "${FILTER:-}" ] || others=(+ "unit tests without loops" "${tests[@]}" --skip "$socket_tests")
-  if [ ${#under[@]} = 0 ]; then
-    follow "${epoll[@]}" "${uring[@]}" "${others[@]}"
-  else
-    follow "${epoll[@]}"
-    [ ${#uring[@]} = 0 ] || follow "${uring[@]:1}"
-    [ ${#others[@]} = 0 ] || follow "${others[@]:1}"
-  fi
+  follow "${epoll[@]}" "${uring[@]}" "${others[@]}"
+}
+
+# unit_tests_in_turn COMMAND…: the same with `under`, which makes each test take long: one part follows the other,
+# and each target is a part of its own. All tests of a part begin before the first one ends, so a part with all
+# targets says nothing for long, and tests that give their thread away often wait for all the others each time.
+unit_tests_in_turn() {
+  local tests=("${under[@]}" env NO_COLOR=1 "$@") backends=(epoll) targets=("${FILTER:-}") backend target
+  [ -n "${FILTER:-}" ] || IFS='|' read -ra targets <<<"$socket_tests"
+  if io_uring_granted; then backends+=(io_uring); fi
+  for backend in "${backends[@]}"; do
+    for target in "${targets[@]}"; do
+      follow "$target over $backend" env "POSTSCALE_TEST_BACKEND=$backend" "${tests[@]}" --filter "$target"
+    done
+  done
+  [ -n "${FILTER:-}" ] || follow "unit tests without loops" "${tests[@]}" --skip "$socket_tests"
 }
 
 # end_to_end_tests [+ NAME COMMAND…]…: over both backends at once, the second time with HTTP/2 to the API, and
