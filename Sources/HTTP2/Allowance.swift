@@ -4,6 +4,7 @@
 /// A bucket of tokens.
 struct Allowance {
     private let most: UInt64
+    private let withEarned: UInt64
     private let perSecond: UInt64
     /// In billionths, so that nothing is lost when time passes in small steps.
     private var left: UInt64
@@ -13,8 +14,10 @@ struct Allowance {
     /// - Parameters:
     ///   - most: at once, at most 1,000,000.
     ///   - perSecond: how many come back each second, at most 1,000,000.
-    init(most: Int, perSecond: Int) {
+    ///   - withEarned: at once, together with what was earned; `most` when nil.
+    init(most: Int, perSecond: Int, withEarned: Int? = nil) {
         self.most = UInt64(most) * Self.unit
+        self.withEarned = UInt64(withEarned ?? most) * Self.unit
         self.perSecond = UInt64(perSecond)
         left = self.most
     }
@@ -31,7 +34,7 @@ struct Allowance {
     }
 
     /// The peer has done something of use, which is worth so many.
-    mutating func earn(_ count: Int) { left = min(most, left + UInt64(count) * Self.unit) }
+    mutating func earn(_ count: Int) { left = min(withEarned, left + UInt64(count) * Self.unit) }
 
     private mutating func refill(_ now: UInt64) {
         let since = time ?? now

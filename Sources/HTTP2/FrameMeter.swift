@@ -46,7 +46,7 @@ struct FrameMeter {
     private var chores = Allowance(most: 1_000, perSecond: 100)
     private var resets = Allowance(most: 1_000, perSecond: 33)
     private var empties = Allowance(most: 100, perSecond: 10)
-    private var updates = Allowance(most: 2_000, perSecond: 200)
+    private var updates = Allowance(most: 2_000, perSecond: 200, withEarned: 32_000)
     private var interims = Allowance(most: 1_000, perSecond: 100)
 
     /// - Parameter readsPreface: the bytes begin with a client's preface (RFC 9113 section 3.4).
@@ -129,13 +129,24 @@ struct FrameMeter {
         resets.take(now: now) ? nil : .invalid
     }
 
-    /// A stream that the peer may reset, and answer twice before its answer: a client has opened one,
-    /// or a server has completed one.
+    /// A stream that the peer may reset: a client has opened one, or a server has completed one. The
+    /// peer may answer it with interim answers, as many as `ResponseReader` takes, and send a few
+    /// frames with it that bring nothing: PING, ALTSVC, those it reserves (RFC 8701), padding, a
+    /// DATA frame without content.
     mutating func earnStream() {
         resets.earn(1)
-        interims.earn(2)
+        interims.earn(20)
+        chores.earn(4)
+        empties.earn(8)
     }
 
-    /// The peer may answer a DATA frame by opening windows.
-    mutating func earnUpdates() { updates.earn(4) }
+    /// The peer may answer a DATA frame by opening windows. Servers do so after each read of their
+    /// application, for the stream and for the connection: two frames for each 4,096 bytes are
+    /// usual with Go before 1.20, and 512 bytes are the smallest reads that were seen. They may also
+    /// measure the line with a PING.
+    /// - Parameter count: bytes of its content.
+    mutating func earnUpdates(_ count: Int) {
+        updates.earn(4 + count / 128)
+        chores.earn(1)
+    }
 }

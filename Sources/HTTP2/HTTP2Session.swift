@@ -631,7 +631,7 @@ extension HTTP2Session {
         frame = HTTP2DataFrame(
             stream: HTTP2Stream(id: id, slot: slot), count: count, isEnd: flags & 1 != 0,
             isPieceDone: isPieceDone)
-        meter.earnUpdates()
+        meter.earnUpdates(count)
         uploads.sent(count, isUpload: state.isUpload)
         if chosen == slot { endTurn() }
         enqueue(slot)

@@ -35,6 +35,26 @@ import Testing
         }
     }
 
+    @Test(
+        "A few frames that bring nothing may come with each stream, however many streams there are")
+    func earned() {
+        let ping: [UInt8] = [0, 0, 8, 6, 0, 0, 0, 0, 0] + [UInt8](repeating: 1, count: 8)
+        let reserved: [UInt8] = [0, 0, 1, 0x7E, 0, 0, 0, 0, 1, 7]
+        let empty: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 1]
+        let padded: [UInt8] = [0, 0, 3, 0, 8, 0, 0, 0, 1, 1, 7, 0]
+        let answer = ping + reserved + empty + padded + padded
+        var meter = FrameMeter(readsPreface: false)
+        for _ in 0..<5_000 {
+            meter.earnStream()
+            for _ in 0..<20 { #expect(meter.countInterim(now: 0) == nil) }
+            #expect(meter.take(answer.span, now: 0) == nil)
+        }
+        // What was earned is not kept beyond what is allowed at once.
+        var count = 0
+        while count < 5_000, meter.take(ping.span, now: 0) == nil { count += 1 }
+        #expect((900...1_000).contains(count))
+    }
+
     @Test("So many at once, so many a second, and what is earned")
     func allowance() {
         var allowance = Allowance(most: 10, perSecond: 2)

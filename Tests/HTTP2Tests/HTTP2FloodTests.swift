@@ -16,6 +16,10 @@ import Testing
             + [24, 16, 8, 0].map { byte(stream, $0) } + payload
     }
 
+    private func number(_ value: Int) -> [UInt8] {
+        [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) }
+    }
+
     private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
     /// `:method: GET`, `:scheme: https`, `:path: /`, `:authority: a`.
     private static let request: [UInt8] = [0x82, 0x87, 0x84, 0x01, 0x01, 0x61]
@@ -110,6 +114,38 @@ import Testing
         let count = flood(server, 5_000) { _ in frame(8, 0, 0, [0, 0, 0, 1]) }
         #expect((1_900...2_100).contains(count))
         #expect(server.failure?.flood == .windowUpdate)
+    }
+
+    @Test(
+        "A server that opens both windows after each small read of its application",
+        arguments: [(512, 16_384), (4_096, 16_384), (512, 1_048_576)])
+    func smallReads(bytes: Int, frameBytes: Int) throws {
+        let client = HTTP2Peer(.client)
+        let window = number(1 << 20)
+        client.receive(frame(4, 0, 0, [0, 4] + window + [0, 5] + number(frameBytes)))
+        client.receive(frame(8, 0, 0, number(1 << 20 - 65_535)))
+        let length = 30 << 20
+        let stream = try client.request(byteCount: length)
+        var read = 0
+        var frames = 0
+        while read < length, client.failure == nil {
+            _ = client.write()
+            var updates: [UInt8] = []
+            for sent in client.sentFrames[frames...] {
+                for _ in 0..<(sent.count + bytes - 1) / bytes {
+                    updates += frame(8, 0, Int(stream.id), number(bytes))
+                    updates += frame(8, 0, 0, number(bytes))
+                }
+                read += sent.count
+            }
+            try #require(frames < client.sentFrames.count, "the upload stands still")
+            frames = client.sentFrames.count
+            client.receive(updates)
+        }
+        #expect(client.failure == nil)
+        let count = flood(client, 40_000) { _ in frame(8, 0, 0, [0, 0, 0, 1]) }
+        #expect(count < 32_100)
+        #expect(client.failure?.flood == .windowUpdate)
     }
 
     @Test("CONTINUATION frames without end, and header blocks without bound")
