@@ -37,6 +37,8 @@ struct ResponseReader {
     private var interimCount = 0
     private var chunkedBytes = 0
     private var keepAlive = false
+    /// How many more requests the API takes on this connection, by `Keep-Alive: max=N`.
+    private var requestsLeft = Int.max
 
     /// 0 until the head of the answer is read.
     private(set) var status = 0
@@ -184,7 +186,8 @@ extension ResponseReader {
     private mutating func began(_ head: HTTPResponseHead, _ source: Bytes) {
         guard head.status >= 200 else { return skipInterim(head) }
         status = head.status
-        keepAlive = head.keepAlive
+        requestsLeft = min(requestsLeft - 1, head.keepAliveRequests ?? .max)
+        keepAlive = head.keepAlive && requestsLeft > 0
         keepAliveSeconds = head.keepAliveSeconds
         if let range = head.requestID {
             AnswerText.keepRequestID(source.extracting(range), in: &requestIDBytes)

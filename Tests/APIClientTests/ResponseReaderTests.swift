@@ -92,6 +92,26 @@ struct ResponseReaderTests {
         #expect(read(old).verdict == .complete(isReusable: false))
     }
 
+    @Test("A connection is used for as many more requests as the API says")
+    func requestsLeft() {
+        func answers(_ fields: [String]) -> [Bool] {
+            var reader = ResponseReader()
+            return fields.map { field in
+                let text = "HTTP/1.1 202 OK\r\n\(field)Content-Length: 0\r\n\r\n"
+                let verdict = reader.feed(Array(text.utf8).span)
+                reader.reset()
+                return verdict == .complete(isReusable: true)
+            }
+        }
+        let max = { (count: Int) in "Keep-Alive: timeout=5, max=\(count)\r\n" }
+        #expect(answers([max(2), max(1), max(0)]) == [true, true, false])
+        // Some say the same number each time, or only once.
+        #expect(answers([max(2), max(2), max(2)]) == [true, true, false])
+        #expect(answers([max(2), "", ""]) == [true, true, false])
+        #expect(answers([max(0)]) == [false])
+        #expect(answers(["", "", "Keep-Alive: timeout=5\r\n"]) == [true, true, true])
+    }
+
     @Test("Interim responses are skipped, up to a bound")
     func interim() {
         let interim = "HTTP/1.1 100 Continue\r\n\r\n"

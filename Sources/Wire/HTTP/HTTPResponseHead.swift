@@ -15,8 +15,10 @@ package struct HTTPResponseHead {
     /// The raw value, seconds or a date.
     package private(set) var retryAfter: Range<Int>?
     /// `Keep-Alive: timeout=N` (RFC 2068 19.7.1.1): the server closes the connection when it has been
-    /// idle for so many seconds. The first one; no other parameter is read.
+    /// idle for so many seconds. The first one.
     package private(set) var keepAliveSeconds: Int?
+    /// `Keep-Alive: max=N`: the server takes so many more requests on the connection. The first one.
+    package private(set) var keepAliveRequests: Int?
     /// Bytes up to and including the blank line.
     package private(set) var headBytes: Int
 
@@ -42,7 +44,7 @@ package struct HTTPResponseHead {
         }
         var head = HTTPResponseHead(
             status: status, framing: .none, keepAlive: minor > 0, requestID: nil,
-            retryAfter: nil, keepAliveSeconds: nil, headBytes: headBytes)
+            retryAfter: nil, keepAliveSeconds: nil, keepAliveRequests: nil, headBytes: headBytes)
         var fields = HTTPFramingFields()
         while true {
             switch scanner.next(window) {
@@ -61,8 +63,10 @@ package struct HTTPResponseHead {
             requestID = field.value
         } else if retryAfter == nil, name.equalsIgnoringCase("retry-after") {
             retryAfter = field.value
-        } else if keepAliveSeconds == nil, name.equalsIgnoringCase("keep-alive") {
-            keepAliveSeconds = Self.timeout(input.extracting(field.value))
+        } else if name.equalsIgnoringCase("keep-alive") {
+            let list = input.extracting(field.value)
+            keepAliveSeconds = keepAliveSeconds ?? Self.number(of: "timeout", in: list)
+            keepAliveRequests = keepAliveRequests ?? Self.number(of: "max", in: list)
         }
     }
 
@@ -85,15 +89,15 @@ package struct HTTPResponseHead {
         return origin
     }
 
-    /// The number of `timeout=N` in a list of parameters; at most 10^9. The number may be quoted.
-    private static func timeout(_ list: Bytes) -> Int? {
+    /// The number of `name=N` in a list of parameters; at most 10^9. The number may be quoted.
+    private static func number(of name: StaticString, in list: Bytes) -> Int? {
         var start = 0
         while start < list.count {
             let end = list.firstIndex(of: 0x2C, from: start) ?? list.count
             let parameter = list.extracting(list.trimmed(start..<end))
-            if parameter.startsIgnoringCase("timeout"),
+            if parameter.startsIgnoringCase(name),
                 let equals = parameter.firstIndex(of: 0x3D, from: 0),
-                parameter.trimmed(7..<equals).isEmpty
+                parameter.trimmed(name.utf8CodeUnitCount..<equals).isEmpty
             {
                 return number(
                     parameter.extracting(parameter.trimmed(equals + 1..<parameter.count)))

@@ -97,6 +97,22 @@ private func request(_ text: String) -> String {
         #expect(head.keepAliveSeconds == seconds)
     }
 
+    @Test(arguments: [
+        ("max=5", 5), ("timeout=5, max=100", 100), ("MAX = \"0\", timeout=1", 0),
+        ("timeout=5", nil),
+        ("max=", nil), ("max=-1", nil), ("maximum=5", nil),
+    ])
+    func `the number of requests that a connection takes is read from Keep-Alive`(
+        _ value: String, _ requests: Int?
+    ) {
+        let bytes = "HTTP/1.1 204 No Content\r\nKeep-alive: \(value)\r\n\r\n".bytes
+        guard case .head(let head) = HTTPResponseHead.parse(bytes.span) else {
+            Issue.record("not a head")
+            return
+        }
+        #expect(head.keepAliveRequests == requests)
+    }
+
     @Test func `a head over the bound is invalid`() {
         let field = "A: " + String(repeating: "b", count: HTTPResponseHead.bytesMax)
         #expect(response("HTTP/1.1 200 OK\r\n\(field)") == "invalid")
