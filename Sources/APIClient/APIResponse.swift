@@ -117,11 +117,12 @@ package struct APIResponse {
                 ? .planLimit(message: error.errorText) : .forbidden(message: error.errorText)
         case 422: return .allSuppressed
         case 429:
-            // The figure of the body is preferred to that of the header.
+            // The figure of the body is preferred to that of the header. 0, or a date that is over,
+            // means soon, and is often less than a second rounded down.
+            let seconds = error.retryAfterSeconds ?? retryAfterSeconds
             return .rateLimited(
                 RateLimit(
-                    kind: error.limitKind,
-                    retryAfterSeconds: error.retryAfterSeconds ?? retryAfterSeconds,
+                    kind: error.limitKind, retryAfterSeconds: seconds.map { max(1, $0) },
                     isOfDomain: error.hasWarmingPhase))
         default: return .invalidRequest(message: error.errorText)
         }

@@ -40,6 +40,7 @@ struct OutcomeTests {
             (#"{"error":"x","retry_after_seconds":-1}"#, nil),
             (#"{"error":"x","retry_after_seconds":"7"}"#, 7),
             (#"{"error":"x","retry_after_seconds":1.2}"#, 2),
+            (#"{"error":"x","retry_after_seconds":0}"#, 1),
             (#"{"error":"x","retry_after_seconds":1e300}"#, nil),
             (#"{"error":"x","retry_after_seconds":null}"#, nil),
             (#"{"error":"x","retry_after_seconds":"nan"}"#, nil),
