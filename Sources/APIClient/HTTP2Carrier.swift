@@ -19,6 +19,8 @@ final class HTTP2Carrier: StreamHandler, APITransport {
     private static let quietMilliseconds = 2_500
     /// Silence after which it is given up.
     private static let deadMilliseconds = 5_000
+    /// After so long with a shut window the connection is given no more calls.
+    private static let shutMilliseconds = 5_000
 
     let address: SocketAddress
     private let number: ConnectionNumber
@@ -48,6 +50,10 @@ final class HTTP2Carrier: StreamHandler, APITransport {
     /// connection, and what was acknowledged.
     private var question: (end: UInt64, acknowledged: Int?)?
     private var pingNumber: UInt64 = 0
+    /// Since when the window of all streams together is shut, and how often it was opened before.
+    private var shut: (since: MonotonicTime, openings: Int)?
+    /// New calls go elsewhere, because it was shut for long.
+    private var isShunned = false
 
     init(
         number: ConnectionNumber, address: SocketAddress, pool: ConnectionPool, stream: Stream
@@ -295,10 +301,32 @@ final class HTTP2Carrier: StreamHandler, APITransport {
         for lane in active where lane.deadline <= now { lane.timedOut() }
         // The last call may have ended, and with it the wait.
         guard !active.isEmpty else { return write() }
+        let again = watchWindow()
         if let next = listen(to: stream) {
-            stream.deadline = active.reduce(next) { min($0, $1.deadline) }
+            stream.deadline = active.reduce(min(again, next)) { min($0, $1.deadline) }
         }
         write()
+    }
+
+    /// Sends new calls elsewhere when the API has not opened the window of the connection for some
+    /// time. It may read slowly, or may have forgotten bytes of streams that were reset: then it never
+    /// opens it again, while it answers each PING.
+    /// - Returns: when to look again, if that is to be at a certain time.
+    private func watchWindow() -> MonotonicTime {
+        guard !isShunned else { return .never }
+        guard session.isShut else {
+            shut = nil
+            return .never
+        }
+        let openings = session.connectionOpenings
+        let since = if let shut, shut.openings == openings { shut.since } else { now }
+        shut = (since, openings)
+        let end = since.advanced(byMilliseconds: Self.shutMilliseconds)
+        guard end <= now else { return end }
+        isShunned = true
+        pool.retiring(number, isByPeer: false)
+        giveBackStreamless()
+        return .never
     }
 
     private func idleTimedOut(_ stream: Stream) {

@@ -388,6 +388,15 @@ package final class HTTP2Session {
     /// The same for all streams together.
     package var connectionWindow: Int { Int(nghttp2_session_get_remote_window_size(library)) }
 
+    /// How often the peer has opened that window.
+    package private(set) var connectionOpenings = 0
+
+    /// Whether a body that came now would wait for that window, or an upload does.
+    package var isShut: Bool {
+        let window = connectionWindow
+        return window <= 0 || !uploads.isEmpty && !uploads.mayUse(window: window)
+    }
+
     /// Whether the HEADERS of a stream may have left.
     package func isHeadSent(_ stream: HTTP2Stream) -> Bool {
         streams.holds(stream) && streams[stream.slot].isHeadSent
@@ -493,6 +502,7 @@ extension HTTP2Session {
                     HTTP2ErrorCode(rawValue: frame.goaway.error_code)))
         case UInt8(NGHTTP2_WINDOW_UPDATE.rawValue):
             uploads.see(window: connectionWindow)
+            if frame.hd.stream_id == 0 { connectionOpenings &+= 1 }
             guard let stream, streams[stream.slot].hasOutput else { break }
             enqueue(stream.slot)
             events.append(.window(stream))

@@ -133,6 +133,33 @@ struct HTTP2FaultTests {
         #expect(pool.report.addresses[0].version == .http1)
     }
 
+    @Test("A connection whose window is never opened again gets no more calls")
+    func windowForgotten() throws {
+        var options = HTTP2Options.server
+        options.opensWindows = false
+        options.connectionWindowBytes = 200_000
+        let server = try HTTP2ScriptedServer(
+            bench.loop, options: options, script: HTTP2ScriptedServer.accepting)
+        let pool = pool(server)
+        let content = [UInt8](repeating: 0x61, count: 3_000_000)
+        let owners = (stuck: TestOwner(), next: TestOwner())
+        let stuck = bench.upload(to: pool, owner: owners.stuck)
+        bench.feed(content, to: stuck, of: owners.stuck)
+        let start = MonotonicTime.readClock()
+        bench.turn { server.peers.count == 2 }
+        let took = MonotonicTime.readClock().milliseconds(since: start)
+        #expect((5_000...10_000).contains(took), "\(took) ms")
+        let next = bench.upload(to: pool, owner: owners.next)
+        bench.feed(content, to: next, of: owners.next)
+        bench.turn { server.peers[1].requests.first?.body.count ?? 0 >= 100_000 }
+        _ = bench.send([0x7B, 0x7D], to: pool, owner: owner)
+        bench.turn { owner.results.count == 1 }
+        #expect(owner.summary == ["202 m1-3"])
+        #expect(server.peers[0].requests.count == 1 && server.peers[0].closeReason == nil)
+        stuck.body?.discard()
+        next.body?.discard()
+    }
+
     @Test("Where nothing but HTTP/2 may be spoken, it is refused for the moment")
     func demandsHTTP1InVain() throws {
         let server = try server { peer in
