@@ -9,8 +9,12 @@ import Testing
 
 /// Carries news between relays at once; names are readable.
 private final class Wire: FleetLink {
+    /// Two wires do not keep each other alive.
+    private struct Other: Sendable {
+        unowned let wire: Wire
+    }
     private struct State: Sendable {
-        var others: [Wire] = []
+        var others: [Other] = []
         var told: [FleetNews] = []
         var hear: (@Sendable (FleetNews, MonotonicTime) -> Void)?
     }
@@ -18,8 +22,8 @@ private final class Wire: FleetLink {
     private let state = Locked(State())
 
     static func connect(_ one: Wire, _ two: Wire) {
-        one.state.withLock { $0.others = [two] }
-        two.state.withLock { $0.others = [one] }
+        one.state.withLock { $0.others = [Other(wire: two)] }
+        two.state.withLock { $0.others = [Other(wire: one)] }
     }
 
     private static func name(_ kind: UInt64, _ account: UInt64, _ text: String) -> ContentDigest {
@@ -41,7 +45,7 @@ private final class Wire: FleetLink {
             return state.others
         }
         for other in others {
-            other.state.withLock { $0.hear }?(news, FleetFactsTests.now)
+            other.wire.state.withLock { $0.hear }?(news, FleetFactsTests.now)
         }
     }
 

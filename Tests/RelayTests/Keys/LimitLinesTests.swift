@@ -100,6 +100,8 @@ struct LimitLinesTests {
         for waiter in [probe, other] { #expect(lines.join(waiter, name, until: until)) }
         bench.turn { other.limit != nil }
         #expect(probe.isOver && !other.isOver && lines.count == 0)
+        lines.ended(name, isAnswered: false)
+        #expect(lines.isEmpty)
     }
 
     @Test("Places are shared by key: one may hold as many as are free")
@@ -109,8 +111,10 @@ struct LimitLinesTests {
         let greedy = (0..<10).map { _ in Waiter(bench) }
         let taken = greedy.filter { lines.join($0, name, until: until) }
         #expect(taken.count == 5)
-        #expect(lines.join(Waiter(bench, key: 2), name, until: until))
+        let other = Waiter(bench, key: 2)
+        #expect(lines.join(other, name, until: until))
         for waiter in taken { lines.leave(waiter, name) }
         #expect(lines.count == 1)
+        lines.leave(other, name)
     }
 }

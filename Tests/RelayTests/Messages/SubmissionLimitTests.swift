@@ -36,7 +36,7 @@ struct SubmissionLimitTests {
     @Test("a wait that fits is waited for, and the reply comes in the same try")
     func waits() throws {
         let bench = try SubmissionBench()
-        bench.api.answer = { [api = bench.api, limit] _ in
+        bench.api.answer = { [unowned api = bench.api, limit] _ in
             api.bodies.count == 1 ? limit(1, true) : .accepted("id")
         }
         let begin = bench.loop.now
@@ -130,7 +130,7 @@ struct SubmissionLimitTests {
     @Test("a group waits like any other message")
     func group() throws {
         let bench = try SubmissionBench()
-        bench.api.answer = { [api = bench.api, limit] _ in
+        bench.api.answer = { [unowned api = bench.api, limit] _ in
             api.bodies.count == 2 ? limit(1, true) : .accepted("id")
         }
         let content = "Message-ID: <1@x>\r\nFrom: a@shop.example\r\nSubject: s\r\n\r\nx\r\n"
@@ -144,7 +144,7 @@ struct SubmissionLimitTests {
     @Test("what was accepted for some stays known until a 250 was seen, also without a Message-ID")
     func unseen() throws {
         let bench = try SubmissionBench()
-        bench.api.answer = { [api = bench.api] _ in
+        bench.api.answer = { [unowned api = bench.api] _ in
             api.bodies.count == 2 ? .status(500, "{\"error\":\"e\"}") : .accepted("id")
         }
         let content = "From: a@shop.example\r\nSubject: s\r\n\r\nx\r\n"
@@ -162,7 +162,7 @@ struct SubmissionLimitTests {
     @Test("a client that leaves while its message waits changes nothing for those that wait")
     func leaves() throws {
         let bench = try SubmissionBench()
-        bench.api.answer = { [api = bench.api, limit] _ in
+        bench.api.answer = { [unowned api = bench.api, limit] _ in
             api.bodies.count <= 1 ? limit(1, true) : .accepted("id")
         }
         let session = ScriptedSession()
