@@ -335,12 +335,13 @@ package final class FileLedger: LedgerHome {
             return state.isReachable
         }
         guard wasReachable || isFirst else { return }
+        let remedy = (error as? LedgerFileError)?.remedy ?? "look at its disk and folder"
         log.event(
             .warning, "ledger-unreachable",
             [
                 "file": options.path, "reason": "\(error)",
                 "effect": "records are in memory alone, and a restart forgets them",
-                "remedy": "the file is tried again every second",
+                "remedy": "\(remedy); it is tried again every second",
             ])
     }
 }

@@ -3,6 +3,7 @@
 // One process at a time uses a file: a lock beside it says so, which its end releases. A relay that
 // starts while another one still drains goes on in memory until that one has ended.
 
+import CSQLite
 import Glibc
 import Relay
 
@@ -64,11 +65,12 @@ final class FileLedgerWriter: @unchecked Sendable {
         let descriptor = Glibc.open(
             options.path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
-            throw LedgerFileError(code: 1, description: String(cString: strerror(errno)))
+            throw LedgerFileError(
+                code: SQLITE_CANTOPEN, description: String(cString: strerror(errno)))
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             Glibc.close(descriptor)
-            throw LedgerFileError(code: 1, description: "another process uses the file")
+            throw LedgerFileError(code: SQLITE_BUSY, description: "another process uses the file")
         }
         lock = descriptor
     }

@@ -14,6 +14,19 @@ package struct LedgerFileError: Error, CustomStringConvertible {
     package let code: Int32
     package let description: String
 
+    /// What an operator can do about it.
+    package var remedy: String {
+        switch code & 0xFF {
+        case SQLITE_FULL: "free space on its disk"
+        case SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_READONLY:
+            "the folder must be there, and belong to the relay's user"
+        case SQLITE_BUSY, SQLITE_LOCKED:
+            "one relay at a time uses a file: end the other one, or name another file"
+        case SQLITE_MISMATCH: "name another file, or move this one away"
+        default: isDamage ? "move it away; the relay makes another" : "look at its disk and folder"
+        }
+    }
+
     /// The content is not what it was when it was written, or never was a database.
     package var isDamage: Bool {
         [SQLITE_CORRUPT, SQLITE_NOTADB].contains(code & 0xFF)

@@ -67,7 +67,11 @@ struct RelayProcess {
     }
 
     /// What `--check-config` prints.
-    var summary: String { ProcessSummary(settings).text(serverTLS) }
+    /// - Throws: `ValidationError` or `TLSError` for the files of the ledger, which are read last.
+    func checked() throws -> String {
+        _ = try makeLedger()
+        return ProcessSummary(settings).text(serverTLS)
+    }
 
     /// Serves until SIGTERM or SIGINT, then drains. At SIGHUP the settings are read again.
     /// - Throws: `SystemError` when a socket can't be bound.
@@ -154,6 +158,10 @@ struct RelayProcess {
             throw ValidationError(
                 "\(error). Ports below 1024 need root or the capability: "
                     + "setcap cap_net_bind_service=+ep postscale-relay.")
+        } catch let error as SystemError
+            where error.errno == EADDRINUSE || error.errno == EADDRNOTAVAIL
+        {
+            throw ValidationError("\(error). `postscale-relay check` looks at each port.")
         }
     }
 
@@ -199,15 +207,20 @@ struct RelayProcess {
         return group
     }
 
-    /// The same with as many sessions and API connections as there are descriptors for.
-    private func withinDescriptors(_ configuration: Configuration) -> Configuration {
-        let limit = descriptorLimit()
-        let budget = DescriptorBudget(
+    /// What sessions and connections may have of `limit` descriptors.
+    static func descriptors(for configuration: Configuration, limit: Int) -> DescriptorBudget {
+        DescriptorBudget(
             limit: limit, loops: configuration.loops, listeners: configuration.listeners.count,
             apiConnectionsMax: configuration.api.connectionsMax,
             others: (configuration.admin.isEmpty ? 0 : AdminServer.descriptorsMax)
                 + FileLedger.descriptorsMax
                 + ServerLedger.descriptorsMax(loops: configuration.loops))
+    }
+
+    /// The same with as many sessions and API connections as there are descriptors for.
+    private func withinDescriptors(_ configuration: Configuration) -> Configuration {
+        let limit = descriptorLimit()
+        let budget = Self.descriptors(for: configuration, limit: limit)
         log.event(
             .info, "descriptors",
             [
@@ -240,6 +253,7 @@ struct RelayProcess {
 
     private func announce(_ backend: BackendKind) {
         let configuration = settings.configuration
+        serverTLS.warnOfDates(in: log, now: Int64(time(nil)))
         for listener in configuration.listeners {
             log.event(
                 .notice, "listening",

@@ -4,6 +4,7 @@
 // as it was. Open sessions keep the limits and the certificate that they began with.
 
 import ArgumentParser
+import Glibc
 import Log
 import Logging
 import Reactor
@@ -51,6 +52,7 @@ struct Reload {
             shared.log.event(
                 .warning, "reload-needs-restart", ["flags": needRestart.joined(separator: " ")])
         }
+        certificates.warnOfDates(in: shared.log, now: Int64(time(nil)))
         shared.log.event(
             .notice, "reloaded",
             [

@@ -1,6 +1,7 @@
 // Reads the server's certificates and the keys of its session tickets, at start and at each SIGHUP.
 
 import ArgumentParser
+import Log
 import Reactor
 import Relay
 
@@ -35,6 +36,30 @@ extension ReloadableSettings {
             throw ValidationError("--ticket-keys \(error).")
         } catch {
             throw ValidationError("--ticket-keys \(ticketKeyFile): \(error).")
+        }
+    }
+}
+
+extension TLSContext {
+    /// Says in the log which certificates no client accepts today. They are used all the same, because
+    /// it may be this machine's clock that is wrong.
+    /// - Parameter now: seconds since 1970.
+    func warnOfDates(in log: EventLog, now: Int64) {
+        for facts in certificates {
+            let hasEnded = facts.notAfter.map { $0 <= now } ?? false
+            let hasBegun = facts.notBefore.map { $0 <= now } ?? true
+            guard hasEnded || !hasBegun else { continue }
+            let date = Timestamp.text(
+                seconds: Int((hasEnded ? facts.notAfter : facts.notBefore) ?? 0), milliseconds: 0)
+            log.event(
+                .warning, "certificate-not-valid",
+                [
+                    "names": facts.names.joined(separator: " "),
+                    "reason": hasEnded ? "ended at \(date)" : "begins at \(date)",
+                    "remedy": hasEnded
+                        ? "renew it (certbot renew), then send SIGHUP"
+                        : "look at this machine's clock, or use the one before it",
+                ])
         }
     }
 }

@@ -24,7 +24,7 @@ struct TemporaryFolder {
     }
 
     /// The part of the free space that files may take, unless a flag says how much.
-    private static let freeSpacePart = 8
+    static let freeSpacePart = 8
 
     private let flag: String?
     private let bytesMax: Int?
@@ -128,7 +128,7 @@ struct TemporaryFolder {
     }
 
     /// Bytes that this user may still write there.
-    private static func freeBytes(of folder: String) -> Int {
+    static func freeBytes(of folder: String) -> Int {
         var facts = statvfs()
         guard statvfs(folder, &facts) == 0 else { return 0 }
         let (bytes, isOver) = Int(clamping: facts.f_bavail)

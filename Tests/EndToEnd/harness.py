@@ -341,6 +341,33 @@ def make_certificate(folder, certificate, name="localhost"):
     return key
 
 
+def signed_certificate(begin, end, name="localhost"):
+    """One that an authority has signed, for these days from now: the files of it alone, of it with the
+    authority's, and of its key."""
+    folder = pathlib.Path(temporary_folder("signed"))
+
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    def day(offset):
+        return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 86_400 * offset))
+
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=Authority")
+    openssl("req", *curve, "-keyout", "key.pem", "-out", "asked.pem", "-subj", f"/CN={name}")
+    (folder / "index").touch()
+    (folder / "serial").write_text("1000\n")
+    (folder / "ca.cnf").write_text(
+        "[ca]\ndefault_ca=x\n[x]\ndatabase=index\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\n"
+        "policy=p\nx509_extensions=e\n[p]\ncommonName=supplied\n"
+        f"[e]\nsubjectAltName=DNS:{name}\n")
+    openssl(
+        "ca", "-batch", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key", "-in", "asked.pem",
+        "-out", "alone.pem", "-startdate", day(begin), "-enddate", day(end), "-notext")
+    (folder / "chain.pem").write_text((folder / "alone.pem").read_text() + (folder / "ca.pem").read_text())
+    return str(folder / "alone.pem"), str(folder / "chain.pem"), str(folder / "key.pem")
+
+
 def in_threads(count, work):
     """Runs `work(index)` in so many threads at once; raises the first error."""
     errors = []

@@ -1,8 +1,12 @@
 """`postscale-relay check`: each line in its good and in its bad case, and the status."""
 
+import contextlib
 import os
 import pathlib
+import pty
+import re
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -42,7 +46,7 @@ class Answers:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            client.recv(65536)
+            self.asked = client.recv(65536)
             client.sendall(self.answer)
             client.close()
 
@@ -105,6 +109,9 @@ class Check(harness.RelayTestCase):
             threading.Thread(target=lambda: other.accept()[0].close(), daemon=True).start()
             grade, text = self.one("port", port=other.getsockname()[1])[0]
             self.assertEqual((grade, "ss -ltnp" in text), ("bad", True))
+            lines = self.one("port", "--admin", f"127.0.0.1:{other.getsockname()[1]}")
+            self.assertEqual([grade for grade, _ in lines], ["ok", "bad"])
+            self.assertIn("another --admin", lines[1][1])
         lines = self.one("port", "--listen", "192.0.2.1:2525")
         self.assertEqual([grade for grade, _ in lines], ["ok", "bad"])
         lines = self.one(
@@ -122,6 +129,48 @@ class Check(harness.RelayTestCase):
         second = harness.make_certificate(str(other), str(other / "certificate.pem"))
         grade, text = self.one("certificate", "--tls-cert", self.certificate, "--tls-key", second)[0]
         self.assertEqual(grade, "bad", text)
+
+    def test_dates_and_chains(self):
+        alone, chain, key = harness.signed_certificate(-1, 90)
+        os.chmod(key, 0o600)
+        flags = ("--hostname", "localhost", "--listen", f"127.0.0.1:{harness.free_port()}")
+        for certificate, grades in ((chain, ["ok", "ok"]), (alone, ["ok", "ok", "warn"])):
+            _, found, shown = check(*flags, "--tls-cert", certificate, "--tls-key", key)
+            self.assertEqual([grade for grade, _ in found["certificate"]], grades, shown)
+        self.assertIn("fullchain.pem", found["certificate"][2][1])
+        _, later, later_key = harness.signed_certificate(1, 90)
+        _, found, shown = check(*flags, "--tls-cert", later, "--tls-key", later_key)
+        self.assertEqual((found["certificate"][0][0], "clock" in found["certificate"][0][1]), ("bad", True), shown)
+        # Of several, the line says which has ended.
+        _, ended, ended_key = harness.signed_certificate(-90, -1, name="old.example.com")
+        _, found, shown = check(
+            *flags, "--tls-cert", chain, "--tls-key", key, "--tls-cert", ended, "--tls-key", ended_key)
+        self.assertEqual([grade for grade, _ in found["certificate"][:2]], ["ok", "bad"], shown)
+        self.assertIn("old.example.com: ended at", found["certificate"][1][1])
+
+    def test_a_key_with_a_passphrase_is_refused_without_a_question(self):
+        locked = str(self.folder / "locked.pem")
+        subprocess.run(
+            ["openssl", "pkey", "-in", self.key, "-aes128", "-passout", "pass:secret", "-out", locked], check=True)
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execv(harness.BINARY, [
+                "relay", "check", "--tls-cert", self.certificate, "--tls-key", locked,
+                "--api-url", f"http://127.0.0.1:{self.relay.sandbox_port}",
+                "--listen", f"127.0.0.1:{harness.free_port()}"])  # fmt: skip
+        shown = b""
+        while True:
+            try:
+                piece = os.read(terminal, 65536)
+            except OSError:  # Linux says EIO when the child has ended.
+                break
+            shown += piece
+            self.assertNotIn(b"pass phrase:", shown)
+            if not piece:
+                break
+        os.waitpid(child, 0)
+        self.assertIn(b"it has a passphrase", shown)
+        os.close(terminal)
 
     def test_the_api(self):
         for answer, key, grade, words in (
@@ -144,12 +193,12 @@ class Check(harness.RelayTestCase):
 
     def test_an_api_out_of_reach(self):
         grade, text = self.one("api", api=harness.free_port())[0]
-        self.assertEqual((grade, "firewall" in text), ("bad", True))
+        self.assertEqual((grade, "nothing listens there" in text), ("bad", True))
         grade, text = self.one("dns", "--api-url", "https://no.such.name.invalid")[0]
         self.assertEqual((grade, "resolv.conf" in text), ("bad", True))
         server = Answers(b"not HTTP at all\r\n\r\n")
         grade, text = self.one("api", api=server.port)[0]
-        self.assertEqual(grade, "bad", text)
+        self.assertEqual((grade, "it took the connection" in text), ("bad", True))
         server.close()
 
     def test_the_clock(self):
@@ -170,13 +219,38 @@ class Check(harness.RelayTestCase):
         self.assertEqual(self.one("ledger", "--ledger", str(broken))[0][0], "bad")
         grade, text = self.one("ledger", "--ledger", f"valkey://127.0.0.1:{harness.free_port()}")[0]
         self.assertEqual(grade, "bad", text)
-        server = Answers(b"+PONG\r\n")
-        self.assertEqual(self.one("ledger", "--ledger", f"valkey://127.0.0.1:{server.port}")[0][0], "ok")
-        server.close()
-        server = Answers(b"-NOAUTH Authentication required.\r\n")
-        grade, text = self.one("ledger", "--ledger", f"valkey://127.0.0.1:{server.port}")[0]
-        self.assertEqual((grade, "--ledger-credentials" in text), ("bad", True))
-        server.close()
+        other = self.folder / "of-another-program"
+        with contextlib.closing(sqlite3.connect(other)) as database, database:
+            database.execute("CREATE TABLE letters (subject TEXT)")
+        grade, text = self.one("ledger", "--ledger", str(other))[0]
+        self.assertEqual((grade, "name another file" in text), ("bad", True), text)
+        grade, text = self.one("ledger", "--ledger", str(self.folder))[0]
+        self.assertEqual((grade, "is a folder" in text), ("bad", True))
+
+    def test_servers_of_ledgers(self):
+        credentials = self.folder / "credentials"
+        credentials.write_text("user=relay\npassword=x\n")
+        for answer, grade, words in (
+            (b"+OK\r\n:0\r\n$-1\r\n", "ok", "answers"),
+            (b"-WRONGPASS invalid username-password pair\r\n-NOAUTH x\r\n-NOAUTH x\r\n", "bad", "WRONGPASS"),
+            (b"+OK\r\n-NOPERM this user has no permissions\r\n$-1\r\n", "bad", "docs/fleet.md"),
+            (b"+OK\r\n:1\r\n-READONLY You can't write against a read only replica.\r\n", "bad", "the primary"),
+            (b"+OK\r\n:1\r\n-OOM command not allowed\r\n", "bad", "maxmemory"),
+        ):  # fmt: skip
+            with self.subTest(words):
+                server = Answers(answer)
+                got = self.one(
+                    "ledger", "--ledger", f"valkey://127.0.0.1:{server.port}",
+                    "--ledger-credentials", str(credentials))[0]
+                self.assertEqual(got[0], grade, got)
+                self.assertIn(words, got[1])
+                asked = server.asked
+                server.close()
+                # Only commands that the user of docs/fleet.md may use.
+                self.assertEqual(re.findall(rb"\*\d+\r\n\$\d+\r\n(\w+)", asked), [b"AUTH", b"EXISTS", b"SET"])
+        gone = str(self.folder / "no-such-file")
+        grade, text = self.one("ledger", "--ledger", "valkey://127.0.0.1:1", "--ledger-credentials", gone)[0]
+        self.assertEqual((grade, "correct the file of --ledger-credentials" in text), ("bad", True))
 
     def test_wrong_settings(self):
         status, found, shown = check("--api-url", "ftp://x")
@@ -185,6 +259,18 @@ class Check(harness.RelayTestCase):
         config.write_text("--loops 0\n")
         status, found, shown = check(*self.flags("--config", str(config)))
         self.assertEqual((status, "--loops" in found["settings"][0][1]), (1, True), shown)
+
+    def test_a_settings_file_with_a_bad_line(self):
+        config = self.folder / "relay.conf"
+        for line, words in (
+            ("--max-recipient 5", "Unknown option '--max-recipient'"),
+            ("--idle-timeout 60", "The value '60' is invalid for '--idle-timeout <time>'"),
+            ("--help", "--help cannot stand in such a file"),
+        ):
+            config.write_text(f"# Settings\n{line}\n")
+            status, found, shown = check(*self.flags("--config", str(config)))
+            self.assertEqual((status, found["settings"][0][0]), (1, "bad"), shown)
+            self.assertIn(f"{config}:2: {words}", found["settings"][0][1])
 
     def test_descriptors(self):
         run = subprocess.run(

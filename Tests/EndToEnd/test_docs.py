@@ -7,6 +7,7 @@ what the other pages name must exist.
 import base64
 import json
 import re
+import resource
 import socket
 import subprocess
 import unittest
@@ -54,6 +55,18 @@ def anchors(page):
 
 
 class Pages(unittest.TestCase):
+    def test_the_sessions_of_tune_md_are_those_of_the_program(self):
+        rows = re.findall(r"^\| ([\d,]+) \| ([\d,]+) \|$", (harness.ROOT / "docs/tune.md").read_text(), re.M)
+        self.assertEqual(len(rows), 3)
+        for limit, sessions in (tuple(int(cell.replace(",", "")) for cell in row) for row in rows):
+            if limit > resource.getrlimit(resource.RLIMIT_NOFILE)[1]:
+                continue
+            flags = "--loops 1 --admin 9587 --tls-cert none --tls-key none --api-url http://127.0.0.1:1"
+            shown = subprocess.run(
+                ["sh", "-c", f'ulimit -n {limit}; exec "$0" check {flags}', harness.BINARY],
+                capture_output=True, text=True, timeout=60).stdout
+            self.assertIn(f"descriptors  {limit}, which is {sessions} sessions", shown)
+
     def test_every_flag_that_a_page_names_exists(self):
         known = set(flags_of("run", "check", "sandbox", "explain")).union(*FLAGS_OF_OTHERS.values())
         for name in OPERATORS:
@@ -137,8 +150,15 @@ class Limits(harness.RelayTestCase):
         self.assertEqual(client.ask(b"NOOP ".ljust(most - end, b"x")), "250 Ok")
         self.assertEqual(client.ask(b"NOOP ".ljust(most + 1 - end, b"x")), reply)
 
+    def test_an_auth_line(self):
+        most, reply = self.limit("an AUTH line")
+        client = self.greeted()
+        end = len(b"\r\n")
+        self.assertEqual(client.ask(b"AUTH PLAIN ".ljust(most - end, b"*")), "501 Cannot decode response")
+        self.assertEqual(client.ask(b"AUTH PLAIN ".ljust(most + 1 - end, b"*")), reply)
+
     def test_an_auth_response(self):
-        most, reply = self.limit("an AUTH line or response")
+        most, reply = self.limit("a response of AUTH")
         client = self.greeted()
         for size, answer in ((most, "501 Cannot decode response"), (most + 1, reply)):
             self.assertTrue(client.ask(b"AUTH PLAIN").startswith("334"))

@@ -164,6 +164,28 @@ class Reload(ReloadTestCase):
         self.assertIn(f"key {key}", event["reason"], "the key of another certificate")
         self.assertEqual(self.presented("localhost"), old)
 
+    def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(self):
+        relay = self.start("--tls-folder", str(self.folder))
+        key = self.folder / "privkey.pem"
+        good = key.read_bytes()
+        locked = subprocess.run(
+            ["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:secret"], capture_output=True, check=True)
+        key.write_bytes(locked.stdout)
+        self.assertIn("it has a passphrase", self.hang_up(relay, "reload-refused")["reason"])
+        key.write_bytes(good)
+        self.hang_up(relay)
+
+    def test_a_certificate_that_has_ended_is_named(self):
+        relay = self.start("--tls-folder", str(self.folder))
+        self.hang_up(relay)
+        self.assertFalse([e for e in relay.events() if e["event"] == "certificate-not-valid"])
+        _, chain, key = harness.signed_certificate(-9, -1)
+        shutil.copy(chain, self.folder / "fullchain.pem")
+        shutil.copy(key, self.folder / "privkey.pem")
+        self.hang_up(relay)
+        event = self.wait_for_event(relay, "certificate-not-valid")
+        self.assertEqual((event["names"], event["reason"].startswith("ended at ")), ("localhost", True), event)
+
     def hello(self):
         with socket.create_connection(("127.0.0.1", self.port)) as client:
             client.recv(1_000)

@@ -38,6 +38,7 @@ struct ConfigFileTests {
         ("hostname a", "relay.conf:1: hostname a: give one flag a line"),
         ("\n--config other", "relay.conf:2: --config cannot stand in such a file."),
         ("--", "relay.conf:1: --: give one flag a line"),
+        ("--loops 2\n--help", "relay.conf:2: --help cannot stand in such a file."),
     ])
     func `an error names its line`(_ text: String, _ reason: String) {
         do {
@@ -46,6 +47,15 @@ struct ConfigFileTests {
         } catch {
             #expect(RunCommand.message(for: error).hasPrefix(reason))
         }
+    }
+
+    @Test(arguments: [
+        ("--loops 2\n--max-recipient 5", "relay.conf:2: Unknown option '--max-recipient'"),
+        ("\n--idle-timeout 60", "relay.conf:2: The value '60' is invalid for '--idle-timeout"),
+    ])
+    func `what cannot be parsed is known by its line`(_ text: String, _ reason: String) throws {
+        let fault = try ConfigFile(text: text, path: "relay.conf").fault
+        #expect(fault?.hasPrefix(reason) == true, "\(fault ?? "none")")
     }
 
     @Test func `the command line replaces the file's lines of the same name`() throws {

@@ -148,6 +148,19 @@ const char *ct_group_name(SSL *ssl) {
     return group ? SSL_group_to_name(ssl, (int)group) : NULL;
 }
 
+int ct_lacks_issuer(SSL_CTX *context) {
+    X509 *certificate = SSL_CTX_get0_certificate(context);
+    STACK_OF(X509) *chain = NULL;
+    if (!certificate) return 0;
+    SSL_CTX_get0_chain_certs(context, &chain);
+    return sk_X509_num(chain) <= 0 &&
+           X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) != 0;
+}
+
+int ct_is_of_passphrase(unsigned long code) {
+    return ERR_GET_REASON(code) == ERR_R_INTERRUPTED_OR_CANCELLED;
+}
+
 char *ct_certificate_name(X509 *certificate, int index) {
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
     char *found = NULL;

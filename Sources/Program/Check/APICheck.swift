@@ -113,13 +113,28 @@ struct APICheck {
         guard let failure = answer.failure else {
             return .ok("api", "\(address) answers within \(answer.milliseconds) ms")
         }
-        let advice =
-            failure.hasPrefix("TLS")
-            ? "look at the clock, at --api-ca, and at what stands between: "
-                + "openssl s_client -connect \(address)"
-            : "open the firewall for outgoing connections to port \(address.port)"
+        let advice = advice(address, answer, failure)
         let words = "\(address): \(failure)"
         return isNeeded ? .bad("api", words, advice) : .warn("api", words, advice)
+    }
+
+    /// What to do about an address that gave no answer.
+    private static func advice(
+        _ address: SocketAddress, _ answer: ProbeAnswer, _ failure: String
+    ) -> String {
+        if failure.hasPrefix("TLS") {
+            return "look at the clock, at --api-ca, and at what stands between: "
+                + "openssl s_client -connect \(address)"
+        }
+        if answer.isOpen {
+            return "it took the connection: look at --api-url (https or http, and the port), "
+                + "and at what stands between"
+        }
+        if failure == SystemError.text(ECONNREFUSED) {
+            return "nothing listens there, or a firewall says so: look at --api-url"
+        }
+        return "open the firewall for outgoing connections to port \(address.port); "
+            + "if it is open, look at --api-url"
     }
 
     // MARK: What the answer says

@@ -18,8 +18,8 @@ struct CertificateCheck {
     /// - Parameter now: seconds since 1970.
     func findings(now: Int64) -> [Finding] {
         let settings = configuration.reloadable
+        if let fault = Self.fault(of: configuration.tlsGroups) { return [fault] }
         guard case .files(let files) = settings.certificate else {
-            if let fault = Self.fault(of: configuration.tlsGroups) { return [fault] }
             return [
                 .warn(
                     "certificate", "made at each start; no client can know it",
@@ -39,9 +39,14 @@ struct CertificateCheck {
                         + "user may read them")
             ]
         }
-        var findings = [Self.end(of: context, now: now)]
-        findings.append(name(of: context))
-        return findings + files.compactMap { Self.openKey($0.key) }
+        let certificates = context.certificates
+        let dates = certificates.map { facts in
+            // Of several, the line says which.
+            let name = certificates.count > 1 ? "\(facts.names.first ?? "without a name"): " : ""
+            return Self.dates(of: facts, name, now: now)
+        }
+        let chains = certificates.filter(\.lacksIssuer).map(Self.lacksIssuer)
+        return dates + [name(of: context)] + chains + files.compactMap { Self.openKey($0.key) }
     }
 
     /// Groups that TLS does not know; nil when it takes them.
@@ -52,21 +57,38 @@ struct CertificateCheck {
         } catch { return .bad("certificate", error.description, "correct --tls-groups") }
     }
 
-    /// When the first of them ends.
-    private static func end(of context: TLSContext, now: Int64) -> Finding {
-        guard let end = context.notAfter else {
-            return .bad("certificate", "its end cannot be read", "make it anew")
+    /// When it begins and ends.
+    /// - Parameter name: what the line begins with.
+    private static func dates(
+        of facts: TLSCertificateFacts, _ name: String, now: Int64
+    ) -> Finding {
+        guard let begin = facts.notBefore, let end = facts.notAfter else {
+            return .bad("certificate", "\(name)its dates cannot be read", "make it anew")
         }
-        let date = Timestamp.text(seconds: Int(end), milliseconds: 0)
-        if end <= now {
+        let renew = "renew it (certbot renew), then send SIGHUP"
+        let date = text(end)
+        if end <= now { return .bad("certificate", "\(name)ended at \(date)", renew) }
+        if begin > now {
             return .bad(
-                "certificate", "ended at \(date)", "renew it (certbot renew), then send SIGHUP")
+                "certificate", "\(name)begins at \(text(begin)), and no client takes it before",
+                "look at this machine's clock (timedatectl), or use the one before it")
         }
         guard end - now > daysEnough * day else {
-            return .warn(
-                "certificate", "ends at \(date)", "renew it (certbot renew), then send SIGHUP")
+            return .warn("certificate", "\(name)ends at \(date)", renew)
         }
-        return .ok("certificate", "good until \(date)")
+        return .ok("certificate", "\(name)good until \(date)")
+    }
+
+    private static func text(_ seconds: Int64) -> String {
+        Timestamp.text(seconds: Int(seconds), milliseconds: 0)
+    }
+
+    /// A certificate that stands alone in its file.
+    private static func lacksIssuer(_ facts: TLSCertificateFacts) -> Finding {
+        .warn(
+            "certificate",
+            "\(facts.names.first ?? "it") comes without its chain: clients cannot find its issuer",
+            "the file has the certificate first, then its chain: fullchain.pem, not cert.pem")
     }
 
     /// Whether one of them is for the relay's name.

@@ -35,6 +35,17 @@ struct CheckCommand: ParsableCommand {
         if !findings.isGood { throw ExitCode(1) }
     }
 
+    private static let settingsAdvice = "correct the flag; postscale-relay --help lists them"
+
+    /// Prints what is wrong with the settings file, which was not even parsed.
+    /// - Returns: the status, to be thrown.
+    static func refusal(of fault: String) -> ExitCode {
+        let findings: [Finding] = [.bad("settings", fault, settingsAdvice)]
+        for finding in findings { print(finding.lines) }
+        print(findings.summary)
+        return ExitCode(1)
+    }
+
     /// Looks at everything, in the order in which things must be right.
     private func look(_ environment: [String: String]) -> [Finding] {
         let settings: RelaySettings
@@ -45,11 +56,14 @@ struct CheckCommand: ParsableCommand {
             _ = try settings.configuration.reloadable.readTicketKeys()
         } catch {
             let reason = CheckCommand.message(for: error)
-            return [.bad("settings", reason, "correct the flag; postscale-relay --help lists them")]
+            return [.bad("settings", reason, Self.settingsAdvice)]
         }
         let configuration = settings.configuration
         var findings: [Finding] = [.ok("settings", "valid")]
-        findings += PortCheck(listeners: configuration.listeners).findings()
+        findings += PortCheck(
+            listeners: configuration.listeners, admin: configuration.admin,
+            sandbox: settings.sandbox?.addresses ?? []
+        ).findings()
         findings += CertificateCheck(configuration).findings(now: Int64(time(nil)))
         if settings.sandbox == nil {
             findings += APICheck(

@@ -2,8 +2,6 @@
 // files.
 
 import Glibc
-import LedgerFile
-import LedgerServer
 import Reactor
 import Relay
 
@@ -20,11 +18,7 @@ struct MachineCheck {
 
     private func descriptors() -> Finding {
         let limit = descriptorLimit()
-        let budget = DescriptorBudget(
-            limit: limit, loops: configuration.loops, listeners: configuration.listeners.count,
-            apiConnectionsMax: configuration.api.connectionsMax,
-            others: FileLedger.descriptorsMax
-                + ServerLedger.descriptorsMax(loops: configuration.loops))
+        let budget = RelayProcess.descriptors(for: configuration, limit: limit)
         let words = "\(limit), which is \(budget.sessionsMax) sessions"
         if budget.sessionsMax >= Self.sessionsEnough { return .ok("descriptors", words) }
         return .warn(
@@ -39,7 +33,7 @@ struct MachineCheck {
             }
             return .warn(
                 "io_uring", "refused: \(refusal)",
-                "epoll serves instead, with some more CPU time; docs/tune.md says how to allow it")
+                "epoll serves instead, with some more CPU time; nothing else is lost")
         } catch {
             return .bad(
                 "io_uring", BackendChoice.explanation(of: error),
@@ -56,7 +50,19 @@ struct MachineCheck {
         for candidate in candidates {
             let parent = Self.existing(candidate.path)
             guard let fault = TemporaryFolder.fault(of: parent) else {
-                return .ok("temporary", "\(candidate.path) (\(candidate.source))")
+                let free = TemporaryFolder.freeBytes(of: parent)
+                let bytes =
+                    configuration.messages.temporaryBytesMax
+                    ?? free / TemporaryFolder.freeSpacePart
+                let enough = 2 * configuration.reloadable.limits.messageBytesMax
+                guard min(bytes, free) < enough else {
+                    return .ok("temporary", "\(candidate.path) (\(candidate.source))")
+                }
+                return .warn(
+                    "temporary",
+                    "\(candidate.path): \(min(bytes, free) >> 20) MB for files, less than two of the "
+                        + "largest messages",
+                    "free space there, or give --temporary-folder or --temporary-budget")
             }
             reason = "\(candidate.path): \(fault)"
         }

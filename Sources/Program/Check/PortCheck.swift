@@ -9,6 +9,10 @@ struct PortCheck {
     private static let words = "ESMTP Postscale SMTP Relay"
 
     let listeners: [ListenerSpec]
+    /// Of `--admin`.
+    let admin: [SocketAddress]
+    /// Of `--sandbox-listen`.
+    let sandbox: [SocketAddress]
 
     func findings() -> [Finding] {
         guard let backend = try? EpollBackend() else {
@@ -16,15 +20,33 @@ struct PortCheck {
         }
         let taken = listeners.filter { $0.inherited == nil && Self.isTaken($0.address, backend) }
         let isRelayRunning = taken.contains { !$0.isImplicitTLS && Self.greets($0.address) }
-        return listeners.map { listener in
+        let ports = listeners.map { listener in
             if taken.contains(listener) {
                 return Self.taken(listener, isRelayRunning: isRelayRunning)
             }
             guard listener.inherited == nil else {
                 return .ok("port", "\(listener.address) comes from the service manager")
             }
-            return Self.bind(listener.address, backend)
+            return Self.bind(listener.address, "--listen", backend)
         }
+        let others = [("--admin", admin), ("--sandbox-listen", sandbox)].flatMap {
+            flag, addresses in
+            addresses.map { Self.alone($0, flag, isRelayRunning: isRelayRunning, backend) }
+        }
+        return ports + others
+    }
+
+    /// A port that no two relays can share.
+    private static func alone(
+        _ address: SocketAddress, _ flag: String, isRelayRunning: Bool, _ backend: EpollBackend
+    ) -> Finding {
+        guard isTaken(address, backend) else { return bind(address, flag, backend) }
+        if isRelayRunning {
+            return .ok("port", "\(address) (\(flag)) is in use, and a relay runs")
+        }
+        return .bad(
+            "port", "\(address) (\(flag)) is in use by another program",
+            "see by which: ss -ltnp 'sport = :\(address.port)'; end it, or give another \(flag)")
     }
 
     /// Binds the port for a moment. It is not shared: a relay that runs shares its ports with others,
@@ -44,7 +66,9 @@ struct PortCheck {
         } catch { return error.errno == EADDRINUSE }
     }
 
-    private static func bind(_ address: SocketAddress, _ backend: EpollBackend) -> Finding {
+    private static func bind(
+        _ address: SocketAddress, _ flag: String, _ backend: EpollBackend
+    ) -> Finding {
         do throws(SystemError) {
             try listen(address, backend)
             return .ok("port", "\(address) is free")
@@ -60,7 +84,7 @@ struct PortCheck {
                     "port", "\(address) is no address of this machine",
                     "give one that `ip address` shows, or 0.0.0.0 for all")
             default:
-                return .bad("port", error.description, "give another --listen")
+                return .bad("port", error.description, "give another \(flag)")
             }
         }
     }

@@ -8,6 +8,8 @@ import Reactor
 struct ProbeAnswer {
     /// What the server sent; empty for nothing.
     var bytes: [UInt8] = []
+    /// The connection came up, with TLS if that was asked for.
+    var isOpen = false
     /// nil without TLS, and when it did not come up.
     var tls: TLSInfo?
     /// Why there is no whole answer; nil when there is one.
@@ -66,6 +68,7 @@ private final class Asker: StreamHandler {
     }
 
     override func streamOpened(_ stream: Stream) {
+        answer.isOpen = true
         answer.tls = stream.tls
         let question = request
         if !question.isEmpty { stream.write(question.span, isSecret: true) }

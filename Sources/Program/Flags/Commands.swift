@@ -31,8 +31,19 @@ struct PostscaleRelay: ParsableCommand {
             throw CleanExit.message(RunHelp.text)
         }
         let isRun = !subcommandNames.contains(arguments.first ?? "")
-        let file = isRun ? try ConfigFile(namedIn: arguments) : ConfigFile()
-        return try parseAsRoot(file.before(arguments))
+        func refusal(of fault: String) -> any Error {
+            arguments.first == "check"
+                ? CheckCommand.refusal(of: fault) : ValidationError(fault)
+        }
+        let file: ConfigFile
+        do { file = isRun ? try ConfigFile(namedIn: arguments) : ConfigFile() } catch {
+            throw refusal(of: RunCommand.message(for: error))
+        }
+        do { return try parseAsRoot(file.before(arguments)) } catch {
+            // The command line is not to blame for a line of the file.
+            guard let fault = file.fault else { throw error }
+            throw refusal(of: fault)
+        }
     }
 }
 
@@ -93,7 +104,7 @@ struct RunCommand: ParsableCommand {
         let relay = try RelayProcess(settings: settings, log: log.events)
         if let file = listen.writeCertificate { try relay.writeCertificate(to: file) }
         if checkConfig {
-            print(relay.summary)
+            print(try relay.checked())
         } else {
             try relay.run(reader: reader)
         }

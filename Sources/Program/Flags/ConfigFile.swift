@@ -17,10 +17,22 @@ struct ConfigFile: Equatable {
     struct Line: Equatable {
         var name: String
         var value: String?
+        /// The file and the line's number, for error messages.
+        var place = ""
+
+        /// The same flag with the same value, wherever it stands.
+        static func == (one: Line, other: Line) -> Bool {
+            one.name == other.name && one.value == other.value
+        }
 
         /// As one argument.
         var argument: String { value.map { "\(name)=\($0)" } ?? name }
     }
+
+    /// Flags that end the program instead of setting something.
+    private static let namesOfCommandLine: Set<Substring> = [
+        "--config", "--check-config", "--help", "--version",
+    ]
 
     private(set) var lines: [Line] = []
 
@@ -41,12 +53,13 @@ struct ConfigFile: Equatable {
                     "\(place): \(line): give one flag a line, as on the command line.")
             }
             let name = line.prefix { $0 != "=" && !$0.isWhitespace }
-            guard name != "--config" else {
-                throw ValidationError("\(place): --config cannot stand in such a file.")
+            guard !Self.namesOfCommandLine.contains(name) else {
+                throw ValidationError("\(place): \(name) cannot stand in such a file.")
             }
             let rest = line.dropFirst(name.count)
             let value = rest.isEmpty ? nil : Self.trimmed(rest.dropFirst())
-            self.lines.append(Line(name: String(name), value: value.map { String($0) }))
+            self.lines.append(
+                Line(name: String(name), value: value.map { String($0) }, place: place))
         }
     }
 
@@ -89,6 +102,17 @@ struct ConfigFile: Equatable {
     func before(_ arguments: [String]) -> [String] {
         let named = arguments.prefix { $0 == "run" || $0 == "check" }.prefix(1)
         return named + lines.map(\.argument) + arguments.dropFirst(named.count)
+    }
+
+    /// The first line that no flag of `run` is, or that has a bad value: its place, and why; nil when
+    /// each can be parsed.
+    var fault: String? {
+        for line in lines {
+            do { _ = try RunCommand.parse([line.argument]) } catch {
+                return "\(line.place): \(RunCommand.message(for: error))"
+            }
+        }
+        return nil
     }
 
     /// Names of flags whose lines are not the same in `other`, in order.

@@ -30,7 +30,7 @@ struct ClientLimitFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Slowest upload, per second, averaged after the first ten seconds.",
+            "Slowest upload, per second, over the last 15 seconds in which bytes came.",
             valueName: "size"))
     var minDataRate = ByteSize(bytes: session.dataRateMin)
 

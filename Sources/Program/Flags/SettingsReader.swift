@@ -25,7 +25,11 @@ struct SettingsReader {
     func readAgain() throws -> (settings: RelaySettings, needRestart: [String]) {
         let now = try ConfigFile(namedIn: arguments)
         let flags = now.before(arguments).drop { $0 == "run" }
-        let settings = try RunCommand.parse(Array(flags)).settings(environment: environment)
+        let command: RunCommand
+        do { command = try RunCommand.parse(Array(flags)) } catch {
+            throw now.fault.map { ValidationError($0) } ?? error
+        }
+        let settings = try command.settings(environment: environment)
         let needRestart = now.differences(from: file).filter { name in
             !(now.lines + file.lines).contains { $0.name == name && ReloadableFlags.has($0) }
         }

@@ -28,6 +28,9 @@ enum OpenSSLError {
         if ERR_peek_error() != 0 { ERR_clear_error() }
     }
 
+    /// Whether the first error is that of a key whose passphrase nobody was asked for.
+    static var isOfPassphrase: Bool { ct_is_of_passphrase(ERR_peek_error()) == 1 }
+
     private static func reason(_ code: UInt) -> String {
         guard code != 0 else { return "unexpected end of TLS" }
         let errno = ct_system_error(code)

@@ -21,6 +21,18 @@ public struct TLSCertificateFiles: Sendable, Equatable {
     }
 }
 
+/// What a certificate says of itself.
+public struct TLSCertificateFacts: Sendable, Equatable {
+    /// The DNS names that it is for.
+    public let names: [String]
+    /// Seconds since 1970 when it begins; nil if that cannot be read.
+    public let notBefore: Int64?
+    /// Seconds since 1970 when it ends.
+    public let notAfter: Int64?
+    /// Another one has signed it, and no chain comes with it.
+    public let lacksIssuer: Bool
+}
+
 /// One SSL_CTX: certificates and policy, shared by all loops.
 public final class TLSContext: Sendable {
     /// OpenSSL counts references to it and guards it with its own locks. It is set up before it is
@@ -60,6 +72,8 @@ public final class TLSContext: Sendable {
         ct_set_mode(handle, Int(SSL_MODE_RELEASE_BUFFERS))
         if !derives { Self.readKeyLog(of: handle) }
         ct_set_options(handle)
+        // Without this OpenSSL asks on the terminal, and the process stands still until somebody answers.
+        SSL_CTX_set_default_passwd_cb(handle) { _, _, _, _ in -1 }
         if isServer { ct_wipe_plaintext(handle) }
         guard ct_set_versions(handle, TLS1_2_VERSION, TLS1_3_VERSION) == 1,
             SSL_CTX_set_cipher_list(handle, TLSContext.ciphers) == 1,
@@ -140,9 +154,16 @@ public final class TLSContext: Sendable {
         }
         guard SSL_CTX_use_PrivateKey_file(handle, files.key, SSL_FILETYPE_PEM) == 1,
             SSL_CTX_check_private_key(handle) == 1
-        else { throw TLSError("key \(files.key)") }
+        else { throw Self.keyError(files.key) }
         enableTickets()
         if others != nil { chooseByName() }
+    }
+
+    private static func keyError(_ file: String) -> TLSError {
+        guard OpenSSLError.isOfPassphrase else { return TLSError("key \(file)") }
+        OpenSSLError.clear()
+        return TLSError(
+            line: "key \(file): it has a passphrase; write it without: openssl pkey -in \(file)")
     }
 
     /// Lets the server name of a ClientHello choose among `others`.
@@ -271,11 +292,26 @@ public final class TLSContext: Sendable {
     }
 
     private var ownNotAfter: Int64? {
+        ownCertificate.flatMap { Self.seconds(X509_get0_notAfter($0)) }
+    }
+
+    private static func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> Int64? {
         var parts = tm()
-        guard let certificate = ownCertificate,
-            ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) == 1
-        else { return nil }
+        guard ASN1_TIME_to_tm(time, &parts) == 1 else { return nil }
         return Int64(timegm(&parts))
+    }
+
+    /// What each certificate of a server says of itself.
+    public var certificates: [TLSCertificateFacts] {
+        (others?.all ?? [self]).map { context in
+            TLSCertificateFacts(
+                names: context.names,
+                notBefore: context.ownCertificate.flatMap {
+                    Self.seconds(X509_get0_notBefore($0))
+                },
+                notAfter: context.ownNotAfter,
+                lacksIssuer: ct_lacks_issuer(context.handle) == 1)
+        }
     }
 
     /// For each certificate of a server the names that it is for.

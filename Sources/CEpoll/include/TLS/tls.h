@@ -116,6 +116,12 @@ const char *_Nullable ct_group_name(SSL *_Nonnull ssl);
 /* The DNS name at `index` of a certificate's subject alternative names, for free(); or NULL. */
 char *_Nullable ct_certificate_name(X509 *_Nonnull certificate, int index);
 
+/* 1 when the certificate of this context was signed by another one, and no chain goes with it. */
+int ct_lacks_issuer(SSL_CTX *_Nonnull context);
+
+/* 1 when this code of OpenSSL's queue of errors says that a callback gave no passphrase. */
+int ct_is_of_passphrase(unsigned long code);
+
 static inline int ct_set_server_name(SSL *_Nonnull ssl, const char *_Nonnull name) {
     return SSL_set_tlsext_host_name(ssl, name) == 1;
 }
