@@ -476,7 +476,7 @@ package struct PartWalker: ~Copyable {
     // MARK: Uuencoded content
 
     private mutating func beginPieces() -> Event {
-        pieces.begin(head)
+        pieces.begin(head, charsets: charsets)
         levels.append(Level(isDigest: false, isAlternative: isInAlternative))
         head.becomeMixed()
         state = .pieces

@@ -54,6 +54,8 @@ struct UUPieces {
     /// The head of the part, and of the current piece.
     private var part = EntityHead()
     private(set) var head = EntityHead()
+    /// For names beyond ASCII; nil before `begin`.
+    private var charsets: CharsetCache?
     private var kept: [UInt8] = []
     /// What of `kept` is used up.
     private var used = 0
@@ -78,10 +80,11 @@ struct UUPieces {
     }
 
     /// - Parameter head: of a part with the label of this encoding.
-    mutating func begin(_ head: EntityHead) {
+    mutating func begin(_ head: EntityHead, charsets: CharsetCache) {
         self = UUPieces()
         state = .front
         part = head
+        self.charsets = charsets
     }
 
     /// Adds content, after `next` said that it needs more.
@@ -176,7 +179,7 @@ extension UUPieces {
 
     private mutating func beginFile(_ line: Line) -> Event? {
         guard case .begin(let range) = line else { return nil }
-        let name = AttachmentName.clean(kept.span.extracting(range))
+        let name = name(range)
         head = part
         if fileCount > 0 || isText && (textCount > 0 || Self.isFile(name)) {
             head.becomeFile(named: name)
@@ -189,6 +192,15 @@ extension UUPieces {
         isAtLineStart = false
         state = .file
         return .start
+    }
+
+    /// A name of a `begin` line.
+    private func name(_ range: Range<Int>) -> [UInt8] {
+        guard let charsets else { return [] }
+        var losses = DecodeLosses()
+        let text = EncodedWord.decoded(
+            kept.span.extracting(range), charsets: charsets, losses: &losses)
+        return AttachmentName.clean(text.span)
     }
 
     /// Whether a name has an extension that texts do not have.
