@@ -3,7 +3,7 @@
 // Base64 ends with its padding, but pieces that were encoded one by one and joined have padding
 // inside. So after padding each line is looked at: is it base64 or text? Base64 that needs no padding
 // ends where a line begins with two equal signs of another kind, or with one before several words; of
-// a file also after an empty line, before a line with blanks or other signs.
+// a file words must come after an empty line, where a word with a colon will do too.
 // At most `lineBytesMax` bytes are kept, and each is looked at twice. RFC 2045 6.8.
 
 /// Watches base64 for the text after it, from the first padding on.
@@ -70,10 +70,8 @@ struct Base64Tail {
 
     private func judge() -> Verdict {
         let line = held.span.extracting(held.span.trimmed(0..<held.count))
-        if doubt == .afterEmptyLine, !Self.hasSigns(line) {
-            return Self.isWords(line) ? .text : .base64
-        }
-        if doubt == .strict {
+        if doubt == .afterEmptyLine, Self.isHeading(line) { return .text }
+        if doubt != .afterPadding {
             let isSign = line[0].base64Value == nil && line[0] != .equalsSign
             guard isSign, !isIndented else { return Self.isWords(line) ? .text : .base64 }
             let hasGap = line.firstBlank(from: 0) != nil
@@ -82,13 +80,11 @@ struct Base64Tail {
         return Self.isBase64(line) ? .base64 : .text
     }
 
-    /// Whether `line` has more than letters and blanks.
-    private static func hasSigns(_ line: Bytes) -> Bool {
-        for i in line.indices
-        where line[i].base64Value == nil && line[i] != .equalsSign && !line[i].isWhitespace {
-            return true
-        }
-        return false
+    /// Whether `line` is a word with a colon, or the address of a web page.
+    private static func isHeading(_ line: Bytes) -> Bool {
+        guard let colon = line.firstIndex(of: .colon), colon > 3 else { return false }
+        guard colon + 1 < line.count else { return isWord(line) }
+        return isWord(line.extracting(0..<colon)) && HeaderLine.isWebAddress(line, colon: colon)
     }
 
     /// Whether `line`, which is not blank, continues base64.
