@@ -56,8 +56,8 @@ nonisolated func simulate(_ arguments: [String]) -> Int32 {
     case ("check-balance", 0): return BalanceCheck.run()
     default:
         print(
-            "Simulate seeds|messages|pauses|absences|groups FIRST COUNT"
-                + " | replay|replay-pauses|replay-absences|replay-groups|sweep SEED | check-balance"
+            "Simulate seeds|messages|pauses|absences|groups|returns FIRST COUNT"
+                + " | replay|replay-pauses|replay-absences|replay-groups|replay-returns|sweep SEED | check-balance"
         )
         return 2
     }

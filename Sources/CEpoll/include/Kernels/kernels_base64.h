@@ -108,8 +108,8 @@ static inline ck_progress ck_base64_filter_narrow(
 }
 
 /*
- * Copies the alphabet and leaves blanks and line ends out; stops before any other byte, after an
- * empty line (where there is none too, before the first character) and when the room is used up.
+ * Copies the alphabet and leaves blanks and line ends out. Stops before any other byte, after an empty
+ * line, after a line end that comes before the first character, and when the room is used up.
  */
 static inline ck_progress ck_base64_filter(
     const uint8_t *_Nonnull p, size_t n, uint8_t *_Nonnull q, size_t room) {
